@@ -1,0 +1,34 @@
+"""E-mail addresses: which ones are valid, and when two are the same; it never asks the network."""
+
+import re
+from unicodedata import normalize
+
+from email_validator import EmailNotValidError, validate_email
+
+MAX_LENGTH = 100  # of the legacy wire contract, in characters
+# What a form can see at a glance; the full grammar (RFC 5321, 5322, 6531) is the library's.
+SHAPE = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+
+
+def has_shape(text: str) -> bool:
+    return SHAPE.fullmatch(text) is not None
+
+
+def address_key(text: str) -> str | None:
+    """The form under which addresses are compared, or None when the text is no address.
+
+    Local part: NFC, then lower case. Domain: IDNA 2008 with the UTS 46 mapping, as `xn--` labels, lower case.
+    Neither NFKC nor case folding, which would join addresses that mail servers tell apart (sharp s and ss).
+    A local part with a letter that NFC turns into ASCII (the Kelvin sign into K) is refused: it serves only disguise.
+    """
+    if len(text) > 320 or not has_shape(text):
+        return None
+    local = text.rpartition("@")[0]
+    if any(not letter.isascii() and normalize("NFC", letter).isascii() for letter in local):
+        return None
+    try:
+        # A domain under .test is how people try a program out; names that can never get mail stay refused.
+        address = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return f"{normalize('NFC', local).lower()}@{address.ascii_domain.lower()}"

@@ -1,0 +1,14 @@
+"""What happened, for readers in other systems; an event names the customer's id and never a person."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert
+
+from registration.services import Services
+from registration.tables import event
+
+
+def record_event(connection: Connection, services: Services, kind: str, customer_id: UUID, now: datetime) -> None:
+    """Write an event inside the caller's transaction."""
+    connection.execute(insert(event).values(id=services.new_id(), kind=kind, customer_id=customer_id, created_at=now))

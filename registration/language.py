@@ -1,0 +1,42 @@
+"""The languages we speak, and which of them a person asked for; it never translates anything itself."""
+
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    """A language of mails, pages and messages; the first one is the default."""
+
+    EN = "en"
+    DE = "de"
+
+    @property
+    def locale(self) -> str:
+        """The form `xx_YY` of the legacy wire contract."""
+        return {Language.EN: "en_US", Language.DE: "de_DE"}[self]
+
+
+def negotiate(accept_language: str) -> Language:
+    """Choose by the Accept-Language header (RFC 9110, 12.5.4); what cannot be read counts as absent."""
+    wishes = sorted(filter(None, map(_wish, accept_language[:1000].split(","))), key=lambda wish: -wish[0])
+    return next((language for quality, language in wishes if quality > 0), Language.EN)
+
+
+def _wish(item: str) -> tuple[float, Language] | None:
+    tag, _, parameter = item.strip().partition(";")
+    primary = tag.strip().lower().replace("_", "-").split("-")[0]
+    if primary == "*":
+        primary = Language.EN
+    if primary not in set(Language):
+        return None
+    return _quality(parameter), Language(primary)
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        quality = float(value)
+    except ValueError:
+        return 0.0
+    return quality if 0 <= quality <= 1 else 0.0

@@ -1,0 +1,41 @@
+"""Brings a database to the schema of this version, through Alembic; it never runs by itself but where asked."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from registration.database import Database
+
+
+def migrate(database: Database) -> None:
+    """Apply what is missing, all in one transaction."""
+    config = _config()
+
+    def upgrade(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            # The engine's limits are for requests.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    database.write(upgrade)
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the database is at the schema of this version."""
+    return MigrationContext.configure(connection).get_current_revision() == newest()
+
+
+def newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config

@@ -1,0 +1,169 @@
+"""The settings of one process, read from the environment; it never reads them anywhere but at an entry point."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+PREFIX = "GATEWAY_"
+Switch = Literal["on", "off"]
+ByMode = Literal["on", "off", "mode"]
+MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
+
+
+class SettingsError(Exception):
+    """A setting that stops the start; the text is one line and names the variable."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
+    workers: Annotated[int, Field(ge=1, le=64, description="server processes")] = 1
+    database_url: Annotated[str, Field(description="sqlite:///file or postgresql://user:password@host/name")] = (
+        "sqlite:///var/registration.db"
+    )
+    keys_dir: Annotated[str, Field(description="directory of the key files (mode 0600)")] = "var/keys"
+    public_url: Annotated[str, Field(description="base of REST self links; default http://HOST:PORT")] = ""
+    storefront_url: Annotated[str, Field(description="base of links in mails; default PUBLIC_URL")] = ""
+    mail_url: Annotated[
+        str,
+        Field(description="smtp://, smtps://, smtp+starttls://user:password@host:port, file:///directory, console:"),
+    ] = ""
+    mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
+    relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
+    reference_prefix: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$", description="the DE of the customer reference DE--25")
+    ] = "DE"
+    confirmation: Annotated[Switch, Field(description="a new customer must confirm the address")] = "on"
+    confirmation_seconds: Annotated[int, Field(ge=60, description="lifetime of a confirmation key")] = 86_400
+    sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
+    trusted_proxies: Annotated[
+        str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
+    ] = ""
+    password_min_length: Annotated[int, Field(ge=1, le=128, description="in characters")] = 7
+    password_max_length: Annotated[int, Field(ge=8, le=1024, description="in characters")] = 128
+    password_character_rule: Annotated[Switch, Field(description="upper, lower, digit and special required")] = "off"
+    password_repeats_rule: Annotated[Switch, Field(description="refuse one character three times in a row")] = "off"
+    password_deny_list: Annotated[str, Field(description="builtin, off, or a file with one password a line")] = (
+        "builtin"
+    )
+    hash_memory_kib: Annotated[int, Field(ge=8, le=4_194_304, description="Argon2id memory of one hash")] = 19_456
+    hash_time_cost: Annotated[int, Field(ge=1, le=64, description="Argon2id passes")] = 2
+    hash_parallelism: Annotated[int, Field(ge=1, le=16, description="Argon2id lanes")] = 1
+    hash_slots: Annotated[int, Field(ge=0, le=256, description="hashes at once; 0 is cores divided by workers")] = 0
+    queue_seconds: Annotated[float, Field(gt=0, description="longest wait for a hash slot before 503")] = 5.0
+    graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
+    introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
+    field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
+    mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
+    allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
+
+    _unknown: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("is not a database URL") from None
+        if url.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise ValueError("must start with sqlite:// or postgresql://")
+        if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+            raise ValueError("must name a file: sqlite:///var/registration.db")
+        return value
+
+    @field_validator("public_url", "storefront_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/")
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail_is_known(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in MAIL_SCHEMES:
+            raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.password_min_length > self.password_max_length:
+            raise ValueError("GATEWAY_PASSWORD_MIN_LENGTH is larger than GATEWAY_PASSWORD_MAX_LENGTH")
+        if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
+            raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
+        if self.mailbox == "on" and not self.development:
+            raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
+        return self
+
+    @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    def enabled(self, switch: ByMode) -> bool:
+        """Whether a development tool is on: by its own switch, else by the mode."""
+        return self.development if switch == "mode" else switch == "on"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file of this machine, so that the start may create what is missing."""
+        return self.database_url.startswith("sqlite")
+
+    @cached_property
+    def base_url(self) -> str:
+        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @cached_property
+    def link_url(self) -> str:
+        return self.storefront_url or self.base_url
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """GATEWAY_ names in the environment that are none of ours (orchestrators inject such names)."""
+        return self._unknown
+
+    @property
+    def slots(self) -> int:
+        return self.hash_slots or max(1, (os.cpu_count() or 1) // self.workers)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    environment = os.environ if environment is None else environment
+    settings._unknown = tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in names))
+    return settings
+
+
+def _line(problem: dict[str, object]) -> str:
+    where = problem["loc"]
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    assert isinstance(where, tuple)
+    return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text

@@ -1,0 +1,115 @@
+"""Strict JSON: bytes in, the value or a reason to refuse them out; it knows the format only, never what the value means."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+MAX_DEPTH = 64
+LONGEST_QUOTED_KEY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NotJson:
+    """Why the bytes are refused: a predicate such as "is not valid UTF-8"; it holds no value that was sent."""
+
+    reason: str
+
+
+def read_json(content: bytes) -> Json | NotJson:
+    """Refuse what Python's reader lets through, and every document that it answers with anything but a syntax error."""
+    try:
+        value = _DECODER.decode(_text(content))
+    except _RefusedError as refused:
+        return NotJson(str(refused))
+    except json.JSONDecodeError as error:
+        return NotJson(f"is not valid JSON (line {error.lineno}, column {error.colno})")
+    except RecursionError:
+        return NotJson(_TOO_DEEP)
+    except ValueError:  # Python refuses to read integers of thousands of digits: that takes quadratic time.
+        return NotJson("holds a number with too many digits")
+    flaw = _flaw(value) if _may_be_flawed(content) else None
+    return value if flaw is None else NotJson(flaw)
+
+
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
+
+
+class _RefusedError(ValueError):
+    """Leaves the decoder's callbacks; never leaves this module."""
+
+
+def _text(content: bytes) -> str:
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise _RefusedError("starts with a byte order mark")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise _RefusedError(f"is not valid UTF-8 (byte {error.start})") from None
+    if not text.strip():
+        raise _RefusedError("is empty")
+    return text
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _RefusedError(f"names the key {_first_repeated(key for key, _ in pairs)} more than once in one object")
+    return members
+
+
+def _first_repeated(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    repeated = next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return ascii(repeated[:LONGEST_QUOTED_KEY])
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _RefusedError("holds a number that is too large")
+    return number
+
+
+def _constant(name: str) -> float:
+    raise _RefusedError(f"holds {name}, which JSON does not have")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
+
+
+def _may_be_flawed(content: bytes) -> bool:
+    """Lone surrogates need an escape, depth needs brackets: nearly every request has too few of both to look closer."""
+    return b"\\u" in content or content.count(b"[") + content.count(b"{") > MAX_DEPTH
+
+
+def _flaw(value: Json) -> str | None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(item, str) and not _is_unicode(item) for item in level):
+            return "holds half of a surrogate pair"
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return None
+    return _TOO_DEEP
+
+
+def _children(value: Json) -> Iterable[Json]:
+    match value:
+        case dict():
+            return [*value, *value.values()]
+        case list():
+            return value
+        case _:
+            return ()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

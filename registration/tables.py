@@ -1,0 +1,132 @@
+"""The tables, as every engine of ours understands them; it never runs a statement."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Uuid,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC with microseconds; SQLite keeps no offset, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+# Explicit names, because a migration must be able to name what it drops on every engine.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("reference", String(255), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
+    Column("salutation", String(8)),
+    Column("first_name", String(100)),
+    Column("last_name", String(100)),
+    Column("gender", String(8)),
+    Column("date_of_birth", Date),
+    Column("password_hash", String(255), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("terms_accepted_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+)
+
+# Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
+email_claim = Table(
+    "email_claim",
+    metadata,
+    Column("address", String(320), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+)
+
+confirmation_token = Table(
+    "confirmation_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.
+mail = Table(
+    "mail",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("bucket", SmallInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("token_id", Uuid),
+    Column("status", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("reason", String(500)),
+)
+Index(
+    "ix_mail_due",
+    mail.c.bucket,
+    mail.c.due_at,
+    sqlite_where=text("status = 'waiting'"),
+    postgresql_where=text("status = 'waiting'"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("window_ends_at", Instant, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("customer_id", Uuid, index=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
