@@ -1,0 +1,39 @@
+"""A real Chromium for the browser tests; skips loudly where there is none, fails where one is required."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The second line: no request of the browser's own accord may leave the machine.
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the Chromium of this machine."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None and ("CI" in os.environ or "REQUIRE_BROWSER" in os.environ):
+        pytest.fail(f"a browser is required here (CI or REQUIRE_BROWSER is set), but none of {NAMES} is on the PATH")
+    if path is None:
+        pytest.skip(f"BROWSER NOT TESTED: none of {NAMES} is on the PATH (Debian: apt-get install chromium)")
+    return path
+
+
+@pytest.fixture
+def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser on a desktop screen with a profile of its own, so that nothing is remembered between tests."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=chromium,
+            args=FLAGS,
+            viewport={"width": 1440, "height": 900},
+        )
+        yield context
+        context.close()
