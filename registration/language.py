@@ -1,5 +1,6 @@
 """The languages we speak, and which of them a person asked for; it never translates anything itself."""
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -13,6 +14,26 @@ class Language(StrEnum):
     def locale(self) -> str:
         """The form `xx_YY` of the legacy wire contract."""
         return {Language.EN: "en_US", Language.DE: "de_DE"}[self]
+
+
+MONTHS = {
+    Language.EN: (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    Language.DE: (
+        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
+        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
+    ),
+}
+
+
+def moment_in_words(instant: datetime, language: Language) -> str:
+    """A moment as mails and pages show it, in UTC, because the reader's time zone is not known."""
+    month = MONTHS[language][instant.month - 1]
+    if language is Language.DE:
+        return f"{instant.day}. {month} {instant:%Y, %H:%M} Uhr (UTC)"
+    return f"{instant.day} {month} {instant:%Y, %H:%M} UTC"
 
 
 def negotiate(accept_language: str) -> Language:

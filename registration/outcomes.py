@@ -61,7 +61,7 @@ class Disowned:
     """A pending account was erased at the request of the address's owner."""
 
 
-SignUpOutcome = Registered | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
+SignUpOutcome = Registered | Accepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
 ConfirmationOutcome = Confirmed | TokenRefused
 DisownOutcome = Disowned | TokenRefused
 ResendOutcome = Accepted | Invalid | TooManyAttempts

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
-from registration.database import Database, open_database
-from registration.passwords import Passwords, read_deny_list
+from registration.database import Database
+from registration.passwords import Passwords
 from registration.references import References
 from registration.rules import PasswordPolicy
-from registration.secret import Secret, load_secret
-from registration.settings import Settings
+from registration.secret import Secret
 
 
 def utc_now() -> datetime:
@@ -40,35 +38,3 @@ class Services:
     def close(self) -> None:
         self.passwords.close()
         self.database.close()
-
-
-def password_policy(settings: Settings) -> PasswordPolicy:
-    return PasswordPolicy(
-        min_length=settings.password_min_length,
-        max_length=settings.password_max_length,
-        character_rule=settings.password_character_rule == "on",
-        repeats_rule=settings.password_repeats_rule == "on",
-        deny_list=read_deny_list(settings.password_deny_list),
-    )
-
-
-def open_services(settings: Settings, mail_posted: Callable[[], None] = nobody_listens) -> Services:
-    """Open what the settings name; `mail_posted` is called after a transaction that posted a mail."""
-    secret = load_secret(Path(settings.keys_dir))
-    policy = password_policy(settings)
-    database = open_database(settings.database_url)
-    return Services(
-        database=database,
-        passwords=Passwords(
-            memory_kib=settings.hash_memory_kib,
-            time_cost=settings.hash_time_cost,
-            parallelism=settings.hash_parallelism,
-            slots=settings.slots,
-        ),
-        secret=secret,
-        references=References(database, settings.reference_prefix),
-        policy=policy,
-        confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
-        sign_ups_per_hour=settings.sign_up_limit,
-        mail_posted=mail_posted,
-    )

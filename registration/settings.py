@@ -1,9 +1,10 @@
 """The settings of one process, read from the environment; it never reads them anywhere but at an entry point."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -102,6 +103,16 @@ class Settings(BaseSettings):
             raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_are_known(cls, value: str) -> str:
+        for part in filter(None, value.replace(" ", "").split(",")):
+            try:
+                ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"names {part!r}, which is no address or network") from None
+        return value
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.password_min_length > self.password_max_length:
@@ -167,3 +178,15 @@ def _line(problem: dict[str, object]) -> str:
     text = str(problem["msg"]).removeprefix("Value error, ")
     assert isinstance(where, tuple)
     return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Every variable with its value, its default and its meaning; passwords in addresses are masked."""
+    return [
+        (PREFIX + name.upper(), _masked(str(getattr(settings, name))), str(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _masked(value: str) -> str:
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)

@@ -26,12 +26,13 @@ def migrate(database: Database) -> None:
     database.write(upgrade)
 
 
-def is_current(connection: Connection) -> bool:
-    """Whether the database is at the schema of this version."""
-    return MigrationContext.configure(connection).get_current_revision() == newest()
+def is_current(connection: Connection, revision: str | None) -> bool:
+    """Whether the database is at a revision, see `newest`."""
+    return MigrationContext.configure(connection).get_current_revision() == revision
 
 
 def newest() -> str | None:
+    """The revision of this version of the program."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 

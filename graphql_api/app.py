@@ -1,0 +1,106 @@
+"""The application: everything wired, top to bottom; it never decides anything."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Thread
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Route
+
+from graphql_api import graphiql, health, mailbox, pages
+from graphql_api.admission import STAGES, Admission
+from graphql_api.client_address import client_address, read_networks
+from graphql_api.context import Context
+from graphql_api.endpoint import GraphQLEndpoint
+from graphql_api.executor import Executor, Kind, OperationRequest
+from graphql_api.logs import configure_logs
+from graphql_api.request_log import RequestLog
+from graphql_api.schema import HASHING_FIELDS, schema
+from graphql_api.threads import Threads
+from registration.language import negotiate
+from registration.relay import Relay
+from registration.services import Services
+from registration.settings import Settings, read_settings
+from registration.wiring import open_relay, open_services
+from rest_compat import routes as rest_compat
+from rest_compat.execution import Reply
+
+
+def from_environment() -> Starlette:
+    """What each worker of the server runs."""
+    settings = read_settings()
+    configure_logs(development=settings.development)
+    services = open_services(settings)
+    relay = open_relay(settings, services) if settings.relay == "on" else None
+    return create_app(settings, services, relay)
+
+
+def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> Starlette:
+    """The application; it closes services and relay when it is shut down."""
+    if relay:
+        services = replace(services, mail_posted=relay.wake)
+    threads = Threads(hashing=settings.slots * STAGES)
+    trusted = read_networks(settings.trusted_proxies)
+
+    def context_for(request: Request) -> Context:
+        return Context(
+            services=services,
+            threads=threads,
+            language=negotiate(request.headers.get("accept-language", "")),
+            client_address=client_address(request, trusted),
+            correlation_id=request.state.correlation_id,
+        )
+
+    admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
+    executor = Executor(
+        schema._schema,  # the graphql-core schema: Strawberry offers no public name for it
+        hashing_fields=HASHING_FIELDS,
+        admission=admission,
+        introspection=settings.enabled(settings.introspection),
+        suggestions=settings.enabled(settings.field_suggestions),
+    )
+    endpoint = GraphQLEndpoint(
+        executor=executor,
+        context_for=context_for,
+        queries_by_get=settings.enabled(settings.graphql_get),
+        graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
+    )
+
+    async def execute(request: Request, document: str, variables: Mapping[str, object]) -> Reply:
+        operation = OperationRequest(document, variables)
+        answer = await executor.execute(operation, context_for(request), mutation_allowed=True)
+        status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
+        return Reply(answer.data, answer.errors or (), status, answer.retry_after)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        sending = Thread(target=relay.run, name="relay") if relay else None
+        if sending:
+            sending.start()
+        yield
+        await admission.drain()
+        if relay and sending:
+            relay.stop()
+            sending.join()
+        threads.close()
+        services.close()
+
+    routes = [Route("/graphql", endpoint), *pages.routes(context_for), *health.routes(services.database, threads)]
+    if settings.enabled(settings.graphiql):
+        routes += graphiql.routes()
+    if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
+        routes += mailbox.routes(mail_directory(settings))
+    routes += rest_compat.routes(execute, policy=services.policy, base_url=settings.base_url)
+    return Starlette(routes=routes, middleware=[Middleware(RequestLog)], lifespan=lifespan)
+
+
+def mail_directory(settings: Settings) -> Path:
+    return Path(url2pathname(urlsplit(settings.mail_url).path))

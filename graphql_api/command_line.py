@@ -1,0 +1,210 @@
+"""The command `registration-gateway`: reads the settings and calls what does the work; it holds no logic of its own."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, NoReturn, ParamSpec, TypeVar
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from registration import outbox
+from registration.database import Database, Unavailable, open_database
+from registration.secret import KeyFileError, create_secret
+from registration.settings import Settings, SettingsError, read_settings, shown
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+outbox_commands = typer.Typer(no_args_is_help=True, help="Mails that wait or were given up.")
+keys_commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
+main.add_typer(outbox_commands, name="outbox")
+main.add_typer(keys_commands, name="keys")
+console = Console()
+
+
+def stop(reason: str) -> NoReturn:
+    print(f"registration-gateway: {reason}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """An operator's mistake ends a command with one line, not with a stack trace."""
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, KeyFileError, Unavailable) as error:
+            stop(str(error))
+
+    return run
+
+
+def settings_of_process() -> Settings:
+    settings = read_settings()
+    for name in settings.unknown:
+        print(f"registration-gateway: warning: {name} is not a setting of ours", file=sys.stderr)
+    return settings
+
+
+def opened_database(settings: Settings) -> Database:
+    return open_database(settings.database_url)
+
+
+@main.command()
+@explained
+def serve(
+    workers: Annotated[int | None, typer.Option(help="server processes; as GATEWAY_WORKERS", min=1, max=64)] = None,
+) -> None:
+    """Serve GraphQL, the JSON:API door, the confirmation page, and the relay unless GATEWAY_RELAY=off."""
+    from graphql_api import server  # noqa: PLC0415 - the other commands need not wait for the server's imports
+
+    if workers:
+        os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
+    settings = settings_of_process()
+    prepare(settings)
+    if not server.run(settings):
+        raise typer.Exit(1)
+
+
+def prepare(settings: Settings) -> None:
+    """Everything that can be wrong is found before the first worker starts; an embedded installation is made here."""
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+
+    if settings.is_embedded:
+        create_secret(Path(settings.keys_dir))
+        run_migrations(settings)
+    services = open_services(settings)
+    if settings.relay == "on":
+        open_relay(settings, services)
+    services.close()
+
+
+def run_migrations(settings: Settings) -> None:
+    from registration.migrations import migrate as apply  # noqa: PLC0415 - Alembic takes a while to import
+
+    database = opened_database(settings)
+    try:
+        apply(database)
+    finally:
+        database.close()
+
+
+@main.command()
+@explained
+def migrate() -> None:
+    """Bring the database to the schema of this version. `serve` does this by itself on SQLite only."""
+    run_migrations(settings_of_process())
+    print("The database is up to date.")
+
+
+@main.command("relay")
+@explained
+def send() -> None:
+    """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
+    from graphql_api.logs import configure_logs  # noqa: PLC0415
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+
+    settings = settings_of_process()
+    configure_logs(development=settings.development)
+    services = open_services(settings)
+    relay = open_relay(settings, services)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: relay.stop())
+    relay.run()
+    services.close()
+
+
+@main.command()
+def schema(
+    check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
+    since: Annotated[
+        str, typer.Option(help="list breaking and dangerous changes since a revision, or `last-tag`")
+    ] = "",
+) -> None:
+    """Print the published contract, or compare it."""
+    from graphql_api import contract  # noqa: PLC0415
+    from graphql_api.schema import print_schema  # noqa: PLC0415
+
+    here = Path.cwd()
+    if check and contract.has_drifted(here):
+        stop("schema.graphql differs from the code; run: registration-gateway schema > schema.graphql")
+    if since:
+        compare(here, since)
+    if not check and not since:
+        print(print_schema(), end="")
+
+
+def compare(directory: Path, revision: str) -> None:
+    from graphql_api import contract  # noqa: PLC0415
+    from graphql_api.schema import print_schema  # noqa: PLC0415
+
+    release = contract.last_tag(directory) if revision == "last-tag" else revision
+    if release is None:
+        print("There is no release tag yet: nothing to compare with.")
+        return
+    old = contract.contract_at(directory, release)
+    if old is None:
+        stop(f"{release} has no {contract.FILE}")
+    found = contract.changes(old, print_schema())
+    print("\n".join(found) or f"No breaking or dangerous change since {release}.")
+    if contract.unaccepted(found, directory):
+        stop(f"changes that {contract.ACCEPTED} does not list")
+
+
+@main.command()
+@explained
+def settings() -> None:
+    """Show every setting, its value (secrets masked) and its default."""
+    table = Table(
+        Column("variable", no_wrap=True), *(Column(name, overflow="fold") for name in ("value", "default", "meaning"))
+    )
+    for row in shown(settings_of_process()):
+        table.add_row(*row)
+    console.print(table)
+
+
+@outbox_commands.command("list")
+@explained
+def outbox_list(
+    status: Annotated[str, typer.Option(help="parked, waiting, sent or dropped")] = "parked",
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Show mails, the newest first."""
+    database = opened_database(settings_of_process())
+    table = Table("id", "kind", "status", "attempts", "created", "due", "reason")
+    for entry in database.read(lambda connection: outbox.list_mails(connection, status, limit)):
+        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (entry.created_at, entry.due_at))
+        table.add_row(str(entry.id), entry.kind, entry.status, str(entry.attempts), *moments, entry.reason or "")
+    console.print(table)
+    database.close()
+
+
+@outbox_commands.command("retry")
+@explained
+def outbox_retry(
+    ids: Annotated[list[UUID] | None, typer.Argument(help="mails to queue again; without any, all parked ones")] = None,
+) -> None:
+    """Queue parked mails again."""
+    from registration.services import utc_now  # noqa: PLC0415
+
+    database = opened_database(settings_of_process())
+    number = database.write(lambda connection: outbox.retry_mails(connection, utc_now(), ids or None))
+    print(f"{number} queued again.")
+    database.close()
+
+
+@keys_commands.command("new")
+@explained
+def keys_new() -> None:
+    """Create the installation's secret, which must not change while mails or replays are under way."""
+    directory = Path(settings_of_process().keys_dir)
+    made = create_secret(directory)
+    print(f"{directory}: {'created' if made else 'is there already, nothing changed'}.")

@@ -1,0 +1,31 @@
+"""The thread hop between the asynchronous gateway and the synchronous domain; it never cancels work that has begun."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Threads:
+    """Two pools, so that sign-ups never block the threads of everything else."""
+
+    def __init__(self, *, hashing: int, other: int = 8) -> None:
+        self._hashing = ThreadPoolExecutor(hashing, thread_name_prefix="sign-up")
+        self._other = ThreadPoolExecutor(other, thread_name_prefix="work")
+
+    async def run_hashing(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Run a use case that hashes a password; the admission holds its place already."""
+        return await asyncio.get_running_loop().run_in_executor(self._hashing, lambda: work(*args, **kwargs))
+
+    async def run(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Run any other use case."""
+        return await asyncio.get_running_loop().run_in_executor(self._other, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        self._hashing.shutdown()
+        self._other.shutdown()

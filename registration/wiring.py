@@ -1,0 +1,69 @@
+"""From settings to the parts they name; it never runs them."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+from registration.composition import Composer
+from registration.database import open_database
+from registration.mails import parse_sender
+from registration.passwords import PasswordListError, Passwords, read_deny_list
+from registration.references import References
+from registration.relay import Relay
+from registration.rules import PasswordPolicy
+from registration.secret import load_secret
+from registration.senders import open_sender
+from registration.services import Services
+from registration.settings import Settings, SettingsError
+
+
+def open_services(settings: Settings) -> Services:
+    """Raises KeyFileError and SettingsError, each with one line for the operator."""
+    secret = load_secret(Path(settings.keys_dir))
+    policy = password_policy(settings)
+    database = open_database(settings.database_url)
+    return Services(
+        database=database,
+        passwords=Passwords(
+            memory_kib=settings.hash_memory_kib,
+            time_cost=settings.hash_time_cost,
+            parallelism=settings.hash_parallelism,
+            slots=settings.slots,
+        ),
+        secret=secret,
+        references=References(database, settings.reference_prefix),
+        policy=policy,
+        confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
+        sign_ups_per_hour=settings.sign_up_limit,
+    )
+
+
+def password_policy(settings: Settings) -> PasswordPolicy:
+    """Raises SettingsError."""
+    try:
+        deny_list = read_deny_list(settings.password_deny_list)
+    except PasswordListError as error:
+        raise SettingsError(f"GATEWAY_PASSWORD_DENY_LIST {error}") from None
+    return PasswordPolicy(
+        min_length=settings.password_min_length,
+        max_length=settings.password_max_length,
+        character_rule=settings.password_character_rule == "on",
+        repeats_rule=settings.password_repeats_rule == "on",
+        deny_list=deny_list,
+    )
+
+
+def open_relay(settings: Settings, services: Services) -> Relay:
+    """Raises SettingsError."""
+    if not settings.mail_url:
+        raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
+    try:
+        sender = open_sender(settings.mail_url)
+    except ValueError as error:
+        raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
+    try:
+        address = parse_sender(settings.mail_from)
+    except ValueError as error:
+        raise SettingsError(f"GATEWAY_MAIL_FROM {error}") from None
+    composer = Composer(services.secret, settings.link_url, address)
+    return Relay(services.database, composer, sender, clock=services.clock, random=random.Random())  # noqa: S311 - jitter
