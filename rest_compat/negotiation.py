@@ -1,0 +1,82 @@
+"""Group 1 of the order of checks: what the contract answers to bad headers in plain text (2.2, 2.5, 2.7)."""
+
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from rest_compat.jsonapi import MEDIA_TYPE
+
+PREFLIGHT_HEADERS = ("access-control-request-method", "access-control-request-headers", "origin")
+ALLOWED_HEADERS = (
+    "accept",
+    "content-type",
+    "content-language",
+    "accept-language",
+    "authorization",
+    "x-anonymous-customer-unique-id",
+    "idempotency-key",  # ours: a browser sends it only where it is named
+)
+INTEGER = re.compile(r"\s*[+-]?(0|[1-9][0-9]{0,17})\s*", re.ASCII)
+
+
+def header_refusal(request: Request) -> Response | None:
+    if request.method == "OPTIONS" and any(name not in request.headers for name in PREFLIGHT_HEADERS):
+        missing = f"One or more of the required headers ({', '.join(PREFLIGHT_HEADERS)}) for the options method are"
+        return PlainTextResponse(f"{missing} missing.", 501)
+    if not _pages_are_integers(request.query_params):
+        return PlainTextResponse("Pagination parameters are invalid.", 400)
+    if not _accepts_json(request.headers):
+        return PlainTextResponse("Unsupported Media Type", 415)
+    if request.headers.get("content-type", "some").strip() == "":
+        return PlainTextResponse("Unsupported media type.", 415)
+    return None
+
+
+def preflight(request: Request, methods: Collection[str]) -> Response:
+    """The answer to OPTIONS for a resource that serves these methods."""
+    allowed_methods = [*methods, "OPTIONS"]
+    asked_headers = request.headers["access-control-request-headers"].lower().split(",")
+    asked_method = request.headers["access-control-request-method"]
+    if asked_method not in allowed_methods or {name.strip() for name in asked_headers} - {*ALLOWED_HEADERS, ""}:
+        return PlainTextResponse("Not allowed.", 403)
+    return Response(
+        headers={
+            "Access-Control-Allow-Methods": ", ".join(allowed_methods),
+            "Access-Control-Allow-Headers": ", ".join(ALLOWED_HEADERS),
+        }
+    )
+
+
+def is_versioned(headers: Headers) -> bool:
+    """Whether the Content-Type asks for a version: no resource of ours has one."""
+    return any(part.strip().lower().startswith("version=") for part in _content_type(headers)[1:])
+
+
+def is_decoded(headers: Headers) -> bool:
+    """Whether the body is of a format that is read: all but the other ones of the vnd.api family."""
+    return not _is_other_format(_content_type(headers)[0])
+
+
+def _content_type(headers: Headers) -> list[str]:
+    return headers.get("content-type", "").split(";")
+
+
+def _accepts_json(headers: Headers) -> bool:
+    accept = headers.get("accept", "*/*").split(",")
+    return not all(_is_other_format(item.partition(";")[0]) for item in accept)
+
+
+def _is_other_format(media_type: str) -> bool:
+    name = media_type.strip().lower()
+    return name.startswith(MEDIA_TYPE.removesuffix("json")) and name != MEDIA_TYPE
+
+
+def _pages_are_integers(query: QueryParams) -> bool:
+    return all(_is_page(name, value) for name, value in query.multi_items() if re.match(r"page\[", name))
+
+
+def _is_page(name: str, value: str) -> bool:
+    return INTEGER.fullmatch(value) is not None and (name != "page[limit]" or int(value) > 0)

@@ -1,0 +1,237 @@
+import json
+from typing import Any
+
+import pytest
+
+from registration.rules import PasswordPolicy
+from rest_compat.customers import CREATE_CUSTOMER
+from rest_compat.execution import Reply
+from tests.rest_compat.asking import post
+from tests.rest_compat.executing import NOTHING_RUNS, Gateway, application
+
+SENT = {
+    "salutation": "Mrs",
+    "firstName": "Sonia",
+    "lastName": "Wagner",
+    "email": "sonia@spryker.com",
+    "gender": "Female",
+    "password": "change123",
+    "confirmPassword": "change123",
+    "acceptedTerms": True,
+}
+CUSTOMER = {
+    "reference": "DE--25",
+    "email": "sonia@spryker.com",
+    "salutation": "MRS",
+    "gender": "FEMALE",
+    "firstName": "Sonia",
+    "lastName": "Wagner",
+    "dateOfBirth": None,
+    "createdAt": "2018-11-06T08:15:02.694668+00:00",
+    "updatedAt": "2018-11-06T08:15:02.694668+00:00",
+}
+
+
+def _document(**changed: object) -> dict[str, object]:
+    return {"data": {"type": "customers", "attributes": SENT | changed}}
+
+
+def _gateway(typename: str, **members: object) -> Gateway:
+    return Gateway(Reply({"createCustomer": {"__typename": typename, **members}}))
+
+
+def _success(**changed: object) -> Gateway:
+    return _gateway("CreateCustomerSuccess", customer=CUSTOMER | changed)
+
+
+def test_a_new_customer_is_shown_as_documented() -> None:
+    """201 with the reference as id, all attributes of the contract, never a password."""
+    response = post(application(_success()), "/customers", _document())
+    assert response.status == 201
+    assert response.document == {
+        "data": {
+            "type": "customers",
+            "id": "DE--25",
+            "attributes": {
+                "email": "sonia@spryker.com",
+                "gender": "Female",
+                "salutation": "Mrs",
+                "firstName": "Sonia",
+                "lastName": "Wagner",
+                "dateOfBirth": None,
+                "createdAt": "2018-11-06 08:15:02.694668",
+                "updatedAt": "2018-11-06 08:15:02.694668",
+            },
+            "links": {"self": "https://glue.example.com/customers/DE--25"},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2026-11-23T13:36:29.123456+00:00", "2026-11-23 13:36:29.123456"),
+        ("2026-11-23T13:36:29+00:00", "2026-11-23 13:36:29.000000"),
+        ("2026-11-23T13:36:29Z", "2026-11-23 13:36:29.000000"),
+        ("2026-11-23T14:36:29.5+01:00", "2026-11-23 13:36:29.500000"),
+    ],
+)
+def test_instants_are_utc_with_microseconds_and_no_offset(instant: str, shown: str) -> None:
+    """Whatever form GraphQL gives an instant, the wire has one (4.2)."""
+    response = post(application(_success(createdAt=instant)), "/customers", _document())
+    assert response.document["data"]["attributes"]["createdAt"] == shown
+
+
+@pytest.mark.parametrize(
+    ("changed", "headers", "given"),
+    [
+        ({}, {}, {}),
+        ({"acceptedTerms": 1}, {}, {}),
+        ({"acceptedTerms": "1"}, {}, {}),
+        ({"dateOfBirth": ""}, {}, {}),
+        ({"dateOfBirth": "1990-01-30"}, {}, {"dateOfBirth": "1990-01-30"}),
+        ({"salutation": "Dr", "gender": "Male"}, {}, {"salutation": "DR", "gender": "MALE"}),
+        ({"phone": "1", "createdAt": "x", "confirmedAt": 1}, {}, {}),
+        ({}, {"Idempotency-Key": "k" * 16}, {"idempotencyKey": "k" * 16}),
+        ({"idempotencyKey": "b" * 16}, {}, {}),
+        ({"idempotencyKey": "b"}, {"Idempotency-Key": "k" * 16}, {"idempotencyKey": "k" * 16}),
+    ],
+)
+def test_clean_attributes_run_the_mutation(
+    changed: dict[str, object], headers: dict[str, str], given: dict[str, object]
+) -> None:
+    """Wire values become those of the schema; unknown attributes are ignored; the key comes from the header alone."""
+    gateway = _success()
+    assert post(application(gateway), "/customers/", _document(**changed), headers).status == 201
+    expected = SENT | {"salutation": "MRS", "gender": "FEMALE", "dateOfBirth": None} | given
+    assert gateway.ran == [(CREATE_CUSTOMER, {"input": expected})]
+
+
+def test_broken_rules_run_nothing() -> None:
+    """What the rules refuse is answered before the mutation, all attributes together."""
+    response = post(application(NOTHING_RUNS), "/customers", {"data": {"type": "customers", "attributes": {}}})
+    assert (response.status, len(response.errors)) == (422, 8)
+    assert set(response.errors[0][:2]) == {422, "901"}
+    assert not NOTHING_RUNS.ran
+
+
+def test_rules_follow_the_policy() -> None:
+    """The numbers in the texts are those of the settings."""
+    response = post(application(NOTHING_RUNS, PasswordPolicy(min_length=12)), "/customers", _document())
+    assert [detail for _, _, detail in response.errors] == [
+        "password => This value is too short. It should have 12 characters or more.",
+        "confirmPassword => This value is too short. It should have 12 characters or more.",
+    ]
+
+
+def test_idempotency_keys_have_their_rule() -> None:
+    """A key that is too short is told by the name that GraphQL gives it."""
+    response = post(application(NOTHING_RUNS), "/customers", _document(), {"idempotency-key": "short"})
+    assert response.errors == [
+        (422, "901", "idempotencyKey => This value is too short. It should have 16 characters or more.")
+    ]
+
+
+TAKEN = (
+    "If this email address is already in use, you will receive a password reset link. Otherwise you must first validate"
+    " your e-mail address to finish registration. Please check your e-mail."
+)
+
+
+@pytest.mark.parametrize(
+    ("member", "error", "retry_after"),
+    [
+        ({"__typename": "EmailTakenError"}, (422, "400", TAKEN), None),
+        (
+            {"__typename": "IdempotencyConflictError"},
+            (422, "9409", "The idempotency key was used before with another request."),
+            None,
+        ),
+        (
+            {"__typename": "TooManyAttemptsError", "retryAfterSeconds": 90},
+            (429, "9429", "Too many attempts. Please wait 90 seconds before trying again."),
+            "90",
+        ),
+        (
+            {
+                "__typename": "InvalidInputError",
+                "violations": [{"path": ["input", "email"], "code": "NOT_AN_EMAIL", "minimum": None, "maximum": None}],
+            },
+            (422, "901", "email => This value is not a valid email address."),
+            None,
+        ),
+        ({"__typename": "SomethingNewError"}, (500, "401", "Can't register a customer."), None),
+    ],
+)
+def test_refusals_of_the_mutation_have_their_row(
+    member: dict[str, Any], error: tuple[int, str, str], retry_after: str | None
+) -> None:
+    """Every member of the union is told with its status, code and text (4.3)."""
+    response = post(application(Gateway(Reply({"createCustomer": member}))), "/customers", _document())
+    assert (response.status, response.errors) == (error[0], [error])
+    assert response.headers.get("retry-after") == retry_after
+
+
+def test_privacy_mode_says_nothing() -> None:
+    """202 repeats what was sent, without password, id or times, and does not depend on the mutation's words."""
+    first, second = (
+        post(application(_gateway("RegistrationAccepted", **members)), "/customers", _document(dateOfBirth=None))
+        for members in ({}, {"message": "known"})
+    )
+    assert (first.status, first.body) == (202, second.body)
+    assert first.document["data"]["attributes"] == {
+        "email": "sonia@spryker.com",
+        "gender": "Female",
+        "salutation": "Mrs",
+        "firstName": "Sonia",
+        "lastName": "Wagner",
+        "dateOfBirth": None,
+        "createdAt": None,
+        "updatedAt": None,
+    }
+    assert "id" not in first.document["data"]
+    assert first.document["data"]["links"] == {"self": "https://glue.example.com/customers"}
+
+
+@pytest.mark.parametrize(
+    ("errors", "detail"),
+    [
+        (
+            [{"message": "m", "extensions": {"code": "UNAVAILABLE", "correlationId": "ab12"}}],
+            "The service is not available at the moment. Please try again later. (correlation id ab12)",
+        ),
+        (
+            [{"message": "m", "extensions": {"code": "OVERLOADED"}}, {"message": "m"}],
+            "The service is not available at the moment. Please try again later.",
+        ),
+    ],
+)
+def test_overload_and_outage_ask_to_come_back(errors: list[dict[str, object]], detail: str) -> None:
+    """503 with Retry-After and, where there is one, the correlation id."""
+    gateway = Gateway(Reply(None, errors, status=503, retry_after=5))
+    response = post(application(gateway), "/customers", _document())
+    assert (response.status, response.errors) == (503, [(503, "9503", detail)])
+    assert response.headers["retry-after"] == "5"
+
+
+def test_other_failures_are_the_endpoints_own() -> None:
+    """A mutation that fails without an answer is "Can't register a customer."; nothing of its errors is repeated."""
+    gateway = Gateway(Reply(None, [{"message": "secret", "extensions": {"code": "INTERNAL_ERROR"}}]))
+    response = post(application(gateway), "/customers", _document())
+    assert (response.status, response.errors) == (500, [(500, "401", "Can't register a customer.")])
+
+
+def test_sparse_fieldsets_apply_to_the_answer() -> None:
+    """fields[customers] and the link work on POST (2.5)."""
+    response = post(application(_success()), "/customers/?fields[customers]=email,password", _document())
+    assert response.document["data"]["attributes"] == {"email": "sonia@spryker.com"}
+    assert response.document["data"]["links"]["self"] == (
+        "https://glue.example.com/customers/DE--25?fields[customers]=email,password"
+    )
+
+
+@pytest.mark.parametrize("typename", ["CreateCustomerSuccess", "RegistrationAccepted", "EmailTakenError"])
+def test_no_answer_repeats_the_password(typename: str) -> None:
+    """Whatever comes of it, the password stays out of the answer."""
+    response = post(application(_gateway(typename, customer=CUSTOMER)), "/customers", _document())
+    assert "change123" not in json.dumps(response.document)

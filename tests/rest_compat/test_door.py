@@ -1,0 +1,319 @@
+import pytest
+
+from rest_compat.door import Door
+from rest_compat.jsonapi import MEDIA_TYPE, Error, Item
+from rest_compat.resource import Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
+from tests.rest_compat.asking import Headers, Response, ask, post
+
+Told = tuple[int, str | None, str]
+GOOD_TOKEN = {"authorization": "Bearer good"}
+NOT_FOUND: list[Told] = [(404, None, "Not Found")]
+POST_DATA_INVALID: list[Told] = [(400, None, "Post data is invalid.")]
+BOOK = {"data": {"type": "books", "attributes": {"title": "Emma"}}}
+
+
+async def _show(call: Call) -> Answer:
+    return Shown(Item(call.id, {"attributes": dict(call.attributes), "caller": call.caller}))
+
+
+async def _list(call: Call) -> Answer:
+    return Listed((Item(call.caller, {}),))
+
+
+async def _done(_call: Call) -> Answer:
+    return Done()
+
+
+async def _refuse(_call: Call) -> Answer:
+    return Refused((Error(401, "No.", "003"), Error(429, "Wait.", "9429")), retry_after=7)
+
+
+async def _verify(token: str) -> str | None:
+    return "DE--1" if token == "good" else None
+
+
+# Resources of another shop, one for each thing that the door does for a resource.
+BOOKS = Resource(
+    "books",
+    {
+        "GET": Operation(_list, protected=True),
+        "POST": Operation(_show),
+        "PATCH": Operation(_show, protected=True),
+        "DELETE": Operation(_done, protected=True),
+    },
+)
+REFUSALS = Resource("refusals", {"POST": Operation(_refuse)})
+DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", _verify)
+
+
+@pytest.mark.parametrize("path", ["/books", "/books/", "//books//"])
+@pytest.mark.parametrize("query", ["", "?sort=title"])
+def test_slashes_around_a_path_do_not_count(path: str, query: str) -> None:
+    """A path with and without a slash at the end is the same place (2.1), and links never end with one (2.4)."""
+    response = post(DOOR, path + query, BOOK)
+    assert response.status == 200
+    assert response.document["data"]["links"]["self"] == f"https://glue.example.com/books{query}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/books/1"),
+        ("POST", "/books/1/pages"),
+        ("GET", "/books/1/pages"),
+        ("POST", "/books//1"),
+        ("POST", "/Books"),
+        ("POST", "/book"),
+        ("POST", "/"),
+        ("POST", ""),
+        ("PUT", "/books"),
+        ("HEAD", "/books"),
+        ("BREW", "/books"),
+        ("post", "/books"),
+        ("GET", "/refusals"),
+        ("PATCH", "/refusals"),
+        ("POST", "/books/%0A"),
+    ],
+)
+def test_what_is_not_served_is_not_found(method: str, path: str) -> None:
+    """Unknown types, deeper paths, POST with an id and other methods get the 404 document, whatever the body."""
+    response = ask(DOOR, method, path, body=b"{")
+    assert (response.status, response.errors) == (404, NOT_FOUND)
+    assert response.headers["content-type"] == MEDIA_TYPE
+
+
+@pytest.mark.parametrize("content_type", ["application/vnd.api+json; version=1.0", "application/json;VERSION=2"])
+def test_versions_are_not_found(content_type: str) -> None:
+    """No resource is versioned, so a version finds no route (2.2)."""
+    assert post(DOOR, "/books", BOOK, {"content-type": content_type}).errors == NOT_FOUND
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "bad", "Basic good", "Bearer bad", "Bearer good x"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_token_that_is_sent_must_be_good(method: str, authorization: str) -> None:
+    """Also on public endpoints a bad Authorization header is 401 with a challenge (2.2)."""
+    path = "/books" if method == "POST" else "/books/1"
+    body = b'{"data":{"type":"books","attributes":{}}}'
+    response = ask(DOOR, method, path, {"authorization": authorization}, body)
+    assert response.errors == [(401, "001", "Invalid access token.")]
+    assert response.headers["www-authenticate"] == 'Bearer realm="Access to shop API"'
+
+
+@pytest.mark.parametrize("authorization", ["Bearer good", "bearer  good", " Bearer\tgood "])
+def test_a_good_token_says_who_calls(authorization: str) -> None:
+    """Scheme and token are split on white space; the resource learns whose token it is."""
+    response = post(DOOR, "/books", BOOK, {"authorization": authorization})
+    assert response.document["data"]["attributes"]["caller"] == "DE--1"
+
+
+def test_public_endpoints_need_no_token() -> None:
+    """Without the header nobody calls, and nothing is refused."""
+    assert post(DOOR, "/books", BOOK).document["data"]["attributes"] == {
+        "attributes": {"title": "Emma"},
+        "caller": None,
+    }
+
+
+WRONG_TYPE = b'{"data":{"type":"cars","attributes":{}}}'
+ORDER: list[tuple[str, str, Headers, bytes, list[Told]]] = [
+    ("POST", "/cars", {"authorization": "bad"}, b"{", NOT_FOUND),
+    ("POST", "/books", {"authorization": "bad"}, b"{", POST_DATA_INVALID),
+    ("PATCH", "/books", {"authorization": "bad"}, b"{", POST_DATA_INVALID),
+    ("PATCH", "/books", {"authorization": "bad"}, WRONG_TYPE, [(400, None, "Invalid type.")]),
+    ("PATCH", "/books/1", {}, WRONG_TYPE, [(400, None, "Invalid type.")]),
+    (
+        "PATCH",
+        "/books/",
+        {"authorization": "bad"},
+        WRONG_TYPE.replace(b"cars", b"books"),
+        [(400, None, "Resource id is not specified.")],
+    ),
+    ("DELETE", "/books", {"authorization": "bad"}, b"{", [(400, None, "Resource id is not specified.")]),
+    (
+        "DELETE",
+        "/books/1",
+        {"authorization": "bad", "X-Anonymous-Customer-Unique-Id": "1"},
+        b"",
+        [
+            (
+                400,
+                "005",
+                "Headers request error. A user can't act as logged and not logged user at the same time.",
+            )
+        ],
+    ),
+    ("DELETE", "/books/1", {}, b"", [(403, "002", "Missing access token.")]),
+    ("GET", "/books", {"X-Anonymous-Customer-Unique-Id": "1"}, b"", [(403, "002", "Missing access token.")]),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "body", "errors"), ORDER)
+def test_the_first_group_that_fails_answers_alone(
+    method: str, path: str, headers: Headers, body: bytes, errors: list[Told]
+) -> None:
+    """Route, then document, then id, then two identities, then the token (3.3)."""
+    response = ask(DOOR, method, path, headers, body)
+    assert response.errors == errors
+    assert response.status == errors[0][0]
+
+
+def test_bodies_of_get_and_delete_are_ignored() -> None:
+    """No document is read where none is asked for (2.6)."""
+    assert ask(DOOR, "GET", "/books", GOOD_TOKEN, b"{").document == {
+        "data": [
+            {
+                "type": "books",
+                "id": "DE--1",
+                "attributes": {},
+                "links": {"self": "https://glue.example.com/books/DE--1"},
+            }
+        ],
+        "links": {"self": "https://glue.example.com/books"},
+    }
+    assert ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN, b"{").status == 204
+
+
+def test_no_content_has_neither_body_nor_content_type() -> None:
+    """204 says all there is (2.3)."""
+    response = ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN)
+    assert (response.status, response.body) == (204, b"")
+    assert not {"content-type", "content-length"} & response.headers.keys()
+
+
+def test_status_is_that_of_the_last_error() -> None:
+    """Of several errors the last one gives the status; one that is 401 brings the challenge (2.3, 3.1)."""
+    response = post(DOOR, "/refusals", {"data": {"type": "refusals", "attributes": {}}})
+    assert response.status == 429
+    assert response.headers["retry-after"] == "7"
+    assert response.headers["www-authenticate"] == 'Bearer realm="Access to shop API"'
+
+
+def _of_every_kind() -> list[Response]:
+    return [
+        post(DOOR, "/books", BOOK),
+        ask(DOOR, "POST", "/cars"),
+        ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN),
+        ask(DOOR, "OPTIONS", "/books"),
+        ask(DOOR, "GET", "/books", {"accept": "application/vnd.api+xml"}),
+    ]
+
+
+@pytest.mark.parametrize("response", _of_every_kind())
+def test_every_answer_carries_language_and_security_headers(response: Response) -> None:
+    """Documents, errors, plain text and empty answers alike (2.3); 201 has no Location."""
+    expected = {
+        "content-language": "en_US",
+        "x-frame-options": "SAMEORIGIN",
+        "content-security-policy": "frame-ancestors 'self'",
+        "x-content-type-options": "nosniff",
+        "x-xss-protection": "1; mode=block",
+        "referrer-policy": "same-origin",
+    }
+    assert {name: response.headers.get(name) for name in expected} == expected
+    assert "location" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("accept_language", "locale"),
+    [
+        ("de", "de_DE"),
+        ("de-AT,en;q=0.5", "de_DE"),
+        ("en;q=0.1,de;q=0", "en_US"),
+        ("fr", "en_US"),
+        (";;,=\xff", "en_US"),
+    ],
+)
+def test_language_is_negotiated_and_never_an_error(accept_language: str, locale: str) -> None:
+    """Content-Language names the store's locale that fits best (2.2)."""
+    response = post(DOOR, "/books", BOOK, {"accept-language": accept_language})
+    assert (response.status, response.headers["content-language"]) == (200, locale)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/vnd.api+json", "application/json", "text/plain", "application/x-www-form-urlencoded", "x", None],
+)
+def test_any_content_type_is_read_as_json(content_type: str | None) -> None:
+    """The Content-Type decides nothing as long as it is not blank; it may be missing (2.2)."""
+    headers = {} if content_type is None else {"content-type": content_type}
+    assert post(DOOR, "/books", BOOK, headers).status == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/vnd.api+xml", "Application/VND.api+yaml; charset=utf-8"])
+def test_other_formats_of_the_family_are_not_decoded(content_type: str) -> None:
+    """A body that calls itself another vnd.api format is not read, JSON or not (2.2)."""
+    assert post(DOOR, "/books", BOOK, {"content-type": content_type}).errors == POST_DATA_INVALID
+
+
+def test_form_bodies_are_no_json() -> None:
+    """A form on a JSON endpoint is an undecodable document (2.2)."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert ask(DOOR, "POST", "/books", headers, b"title=Emma").errors == POST_DATA_INVALID
+
+
+@pytest.mark.parametrize("body", [b" " * (64 * 1024 + 1), [b"[" * 40_000, b"[" * 40_000]])
+def test_large_bodies_are_refused_with_the_limit(body: bytes | list[bytes]) -> None:
+    """More than 64 KiB is 413 and names the limit, however it arrives."""
+    response = ask(DOOR, "POST", "/books", {}, body)
+    assert response.errors == [(413, None, "The request body is larger than 65536 bytes.")]
+    assert response.status == 413
+
+
+def test_a_body_of_the_limit_is_read_in_pieces() -> None:
+    """64 KiB in several chunks are a document."""
+    body = b'{"data":{"type":"books","attributes":{"title":"' + b"a" * (64 * 1024 - 51) + b'"}}}'
+    assert len(body) == 64 * 1024
+    assert ask(DOOR, "POST", "/books", {}, [body[:100], b"", body[100:]]).status == 200
+
+
+def test_a_client_that_leaves_is_no_fault() -> None:
+    """A body that ends early is an invalid document, not an exception."""
+    assert ask(DOOR, "POST", "/books", {}, b'{"data"', leaves=True).errors == POST_DATA_INVALID
+
+
+def test_sparse_fieldsets_apply_to_every_method() -> None:
+    """fields[type] keeps what was asked for; nothing left is an empty list; the last of several counts (2.5)."""
+    shown = [
+        ask(DOOR, "PATCH", f"/books/1?{query}", GOOD_TOKEN, b'{"data":{"type":"books","attributes":{}}}').document
+        for query in (
+            "fields%5Bbooks%5D=caller,x",
+            "fields[books]=x",
+            "fields[cars]=x",
+            "fields[books]=x&fields[books]=",
+        )
+    ]
+    assert [document["data"]["attributes"] for document in shown] == [
+        {"caller": "DE--1"},
+        [],
+        {"attributes": {}, "caller": "DE--1"},
+        [],
+    ]
+
+
+def test_the_host_header_is_not_believed() -> None:
+    """Links start with the configured address (2.4)."""
+    response = post(DOOR, "/books", BOOK, {"host": "evil.example.org"})
+    assert b"evil" not in response.body
+
+
+def test_the_door_may_stand_under_a_prefix() -> None:
+    """What a mount cuts off is no part of the path."""
+    assert ask(DOOR, "GET", "/books", GOOD_TOKEN, root_path="/glue").status == 200
+
+
+def test_documents_are_json_whatever_the_query_holds() -> None:
+    """Quotes, line feeds and broken UTF-8 in the query stay inside the link."""
+    response = post(DOOR, "/books?a=%22%2C%0D%0ASet-Cookie:%20x%FF", BOOK)
+    assert response.document["data"]["links"]["self"].startswith("https://glue.example.com/books?a=")
+    assert "set-cookie" not in response.headers
+
+
+def test_faults_are_left_to_the_application() -> None:
+    """An exception of a resource is a bug: the door does not hide it."""
+
+    async def _fail(_call: Call) -> Answer:
+        raise ZeroDivisionError
+
+    door = Door({"books": Resource("books", {"GET": Operation(_fail)})}, "", _verify)
+    with pytest.raises(ZeroDivisionError):
+        ask(door, "GET", "/books")

@@ -1,0 +1,81 @@
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from registration.rules import PasswordPolicy
+from rest_compat.jsonapi import MEDIA_TYPE
+from rest_compat.routes import routes
+from tests.rest_compat.asking import ask, post
+from tests.rest_compat.executing import NOTHING_RUNS, application
+
+APPLICATION = application(NOTHING_RUNS)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nothing",
+        "/nothing/",
+        "/nothing%0A",
+        "/customers/%0A/x",
+        "/carts",
+        "/customers/DE--1/addresses",
+        "/company-users",
+        "*",
+    ],
+)
+def test_every_unknown_path_gets_the_404_document(method: str, path: str) -> None:
+    """Also what is out of scope, what holds a line feed, and what is no path (3.2)."""
+    response = ask(APPLICATION, method, path)
+    assert (response.status, response.errors) == (404, [(404, None, "Not Found")])
+    assert response.headers["content-type"] == MEDIA_TYPE
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/customers", "/customers"),
+        ("/customers/", "/customers/{id:path}"),
+        ("/customers/DE--1", "/customers/{id:path}"),
+        ("/customer-confirmation", "/customer-confirmation"),
+        ("/else", "/{path:path}"),
+    ],
+)
+def test_a_log_can_name_the_route_without_naming_anybody(path: str, template: str) -> None:
+    """The route that matches has a template; no path is needed to say what was asked."""
+    seen: list[str] = []
+
+    class Log:
+        def __init__(self, app: Starlette) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app(scope, receive, send)
+            seen.append(scope["route"].path)
+
+    ask(Log(APPLICATION), "GET", path)
+    assert seen == [template]
+
+
+def test_routes_of_the_application_come_first() -> None:
+    """The shim takes only what is left, and a method that another route does not serve is left."""
+
+    async def health(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    shim = routes(NOTHING_RUNS.execute, policy=PasswordPolicy(), base_url="http://127.0.0.1:8000")
+    app = Starlette(routes=[Route("/healthz", health), *shim])
+    assert ask(app, "GET", "/healthz").body == b"ok"
+    assert ask(app, "POST", "/healthz").errors == [(404, None, "Not Found")]
+
+
+def test_no_token_is_good_until_one_is_issued() -> None:
+    """Without a verifier every token is refused, on the endpoints that need none too."""
+    document = {"data": {"type": "customers", "attributes": {}}}
+    response = post(APPLICATION, "/customers", document, {"authorization": "Bearer abc"})
+    assert (response.status, response.errors) == (401, [(401, "001", "Invalid access token.")])
