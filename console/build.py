@@ -31,7 +31,7 @@ ESBUILD = [
     "--loader:.woff=file",
     "--loader:.woff2=file",
     "--asset-names=[name]",
-    "--legal-comments=linked",
+    "--legal-comments=none",
     "--log-level=warning",
 ]
 
@@ -82,9 +82,17 @@ def replace_bundle(inputs: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     if node([*ESBUILD, f"--outdir={fresh}"], cwd=CONSOLE) != 0:
         raise SystemExit("console/build.py: esbuild failed (see above)")
+    (fresh / "LICENSES.txt").write_text(licenses(), "utf-8")
     shutil.rmtree(BUNDLE, ignore_errors=True)
     shutil.move(fresh, BUNDLE)
     (BUNDLE / STAMP).write_text(inputs)
+
+
+def licenses() -> str:
+    """The notices of all packages, which must travel with the bundle in the wheel."""
+    packages = CONSOLE / "node_modules"
+    paths = sorted([*packages.glob("*/LICENSE*"), *packages.glob("@*/*/LICENSE*")])
+    return "\n".join(f"=== {path.parent.relative_to(packages)}\n{path.read_text("utf-8")}" for path in paths)
 
 
 if __name__ == "__main__":

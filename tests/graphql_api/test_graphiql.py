@@ -17,7 +17,7 @@ def bundle(tmp_path: Path) -> Path:
     """A directory such as console/build.py leaves, in small."""
     directory = tmp_path / "console"
     directory.mkdir()
-    for name in ("main.js", "main.css", "a.woff2", "main.js.LEGAL.txt"):
+    for name in ("main.js", "main.css", "a.woff2", "LICENSES.txt"):
         (directory / name).write_text("content")
     (directory / "stamp").write_text("4711")
     return directory
@@ -65,7 +65,7 @@ def test_files_are_typed_and_kept_for_ever(bundle: Path, name: str, content_type
 
 @pytest.mark.parametrize(
     "path",
-    ["4711/nope.js", "4711/stamp", "4711/main.js.LEGAL.txt", "4711/..%2fgraphiql.py", "4711/%00", "0815/main.js"],
+    ["4711/nope.js", "4711/stamp", "4711/LICENSES.txt", "4711/..%2fgraphiql.py", "4711/%00", "0815/main.js"],
 )
 def test_nothing_but_the_bundle_is_served(bundle: Path, path: str) -> None:
     """Unknown names, other versions and ways out of the directory are not found."""
