@@ -92,7 +92,7 @@ def licenses() -> str:
     """The notices of all packages, which must travel with the bundle in the wheel."""
     packages = CONSOLE / "node_modules"
     paths = sorted([*packages.glob("*/LICENSE*"), *packages.glob("@*/*/LICENSE*")])
-    return "\n".join(f"=== {path.parent.relative_to(packages)}\n{path.read_text("utf-8")}" for path in paths)
+    return "\n".join(f"=== {path.parent.relative_to(packages)}\n{path.read_text('utf-8')}" for path in paths)
 
 
 if __name__ == "__main__":
