@@ -1,0 +1,130 @@
+"""Mails as people read them: rendered from a customer, in the customer's language; it never sends one."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from unicodedata import normalize
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from email_validator import validate_email
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from registration.customer import Customer
+from registration.language import Language
+
+
+class MailKind(StrEnum):
+    """What a mail is for."""
+
+    CONFIRMATION = "confirmation"
+    WELCOME = "welcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that acts for who holds it."""
+
+    url: str = field(repr=False)
+    valid_until: datetime
+
+
+SUBJECTS = {
+    (MailKind.CONFIRMATION, Language.EN): "Please confirm your e-mail address",
+    (MailKind.CONFIRMATION, Language.DE): "Bitte bestätigen Sie Ihre E-Mail-Adresse",
+    (MailKind.WELCOME, Language.EN): "Your account is ready",
+    (MailKind.WELCOME, Language.DE): "Ihr Konto ist eingerichtet",
+}
+MONTHS = {
+    Language.EN: "January February March April May June July August September October November December",
+    Language.DE: "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+}
+# Mail programs make links of these, or show them as other text: a sign-up must not put words of its own before
+# a stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
+SUSPECT = re.compile(r"[:/<>\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
+# A host under another script is given in its xn-- form.
+SENDER = re.compile(
+    r"""(?P<bracket>(?:"?(?P<name>[^<>"]*?)"?\s*)?<)?(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<host>[\w.-]+)(?(bracket)>)""",
+    re.ASCII,
+)
+
+
+def parse_sender(text: str) -> Address:
+    """Read the From address, as `name@host` or `Name <name@host>`; raises ValueError with one line."""
+    match = SENDER.fullmatch(text.strip())
+    if not match or not text.isprintable():
+        raise ValueError("must be an ASCII address with or without a name: Shop <mail@shop.example>")
+    return Address(match["name"] or "", match["local"], match["host"])
+
+
+def render(
+    mail_id: UUID, kind: MailKind, customer: Customer, *, link: Link | None, site: str, sender: Address, date: datetime
+) -> EmailMessage:
+    """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links."""
+    recipient = _recipient(customer.email)
+    message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
+    message["From"] = sender
+    message["To"] = recipient
+    message["Subject"] = SUBJECTS[kind, customer.language]
+    message["Date"] = date
+    message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    words = {
+        "subject": SUBJECTS[kind, customer.language],
+        "language": customer.language,
+        "name": greeting_name(customer),
+        "site": urlsplit(site).netloc.rpartition("@")[2],
+        "url": link.url if link else None,
+        "valid_until": _moment(link.valid_until, customer.language) if link else None,
+    }
+    text, html = (_template(f"{kind}.{customer.language}.{form}", words) for form in ("txt", "html"))
+    message.set_content(text, cte=_encoding(text))
+    message.add_alternative(html, subtype="html", cte=_encoding(html))
+    message["Content-Language"] = customer.language  # last, because making alternatives moves it into one of them
+    return message
+
+
+def greeting_name(customer: Customer) -> str:
+    """First and last name, or nothing when a mail program could take them for a link or for other text."""
+    name = " ".join(f"{customer.first_name} {customer.last_name}".split())
+    return "" if SUSPECT.search(normalize("NFKC", name)) else name
+
+
+def _recipient(email: str) -> Address:
+    # The host in its ASCII form, so that only a non-ASCII local part asks the mail server for SMTPUTF8.
+    address = validate_email(email, check_deliverability=False, test_environment=True)
+    return Address("", address.local_part, address.ascii_domain)
+
+
+def _moment(instant: datetime, language: Language) -> str:
+    month = MONTHS[language].split()[instant.month - 1]
+    if language is Language.DE:
+        return f"{instant.day}. {month} {instant:%Y, %H:%M} Uhr (UTC)"
+    return f"{instant.day} {month} {instant:%Y, %H:%M} UTC"
+
+
+def _encoding(text: str) -> str:
+    # Never 8-bit text, which not every server takes. A line has at most 998 characters (RFC 5322, 2.1.1).
+    return "7bit" if text.isascii() and max(map(len, text.splitlines())) < 998 else "quoted-printable"
+
+
+def _template(name: str, words: dict[str, str | None]) -> str:
+    return _environment().get_template(name).render(words)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
