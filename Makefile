@@ -1,0 +1,78 @@
+# What people and CI run. A fresh Debian needs only git, make, python3 and python3-venv: everything else goes into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup console run check test test-all format schema lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+WORKERS ?= 2
+# Coverage of the workers of pytest-xdist and of the gateways that tests start ends up here.
+COVERAGE := var/coverage
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(STAMP) ## install what the lock names into .venv
+
+# The stamp comes last: an interrupted set-up starts again, and a half-made .venv is not built upon.
+$(STAMP): requirements.lock pyproject.toml
+	test -e $@ || $(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+console: $(STAMP) ## build the offline GraphiQL; nothing happens when it is up to date
+	@$(BIN)/python console/build.py
+
+# `?=`: a GATEWAY_ variable of the environment or of `make run GATEWAY_PORT=9000` wins.
+run: export GATEWAY_MODE ?= development
+run: export GATEWAY_MAIL_URL ?= file://$(CURDIR)/var/mail
+run: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
+run: console ## serve on http://127.0.0.1:8000 with SQLite and mails in var/
+	@exec $(BIN)/registration-gateway serve
+
+check: $(STAMP) ## everything that needs no running program
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.lockfiles
+	$(BIN)/registration-gateway schema --check
+
+test: console ## the tests, on SQLite and PostgreSQL, and the coverage
+	@$(call measured,)
+
+test-all: console ## also those that take minutes
+	@$(call measured,-m "")
+
+# The last line is pytest's summary, below the coverage: CI reads it there.
+define measured
+	rm -rf $(COVERAGE); mkdir -p $(COVERAGE); status=0; \
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) $(1) $(ARGUMENTS) | tee $(COVERAGE)/pytest.log || status=$$?; \
+	$(BIN)/coverage combine --quiet; \
+	$(BIN)/coverage report || status=$$?; \
+	tail --lines=1 $(COVERAGE)/pytest.log; \
+	exit $$status
+endef
+
+format: $(STAMP) ## let ruff arrange the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+schema: $(STAMP) ## write schema.graphql anew
+	$(BIN)/registration-gateway schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+# uv lives in a directory of its own for the moment; no setting of this machine may leave a trace in the lock.
+lock: ## lock all dependencies anew
+	directory=$$(mktemp -d); trap 'rm -rf "$$directory"' EXIT; \
+	$(PYTHON) -m venv "$$directory"; \
+	"$$directory/bin/pip" install --quiet --disable-pip-version-check uv; \
+	unset $${!UV_@} $${!PIP_@}; \
+	"$$directory/bin/uv" pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-config \
+	  --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml
+
+clean: ## remove everything that these commands made, but keep var/
+	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,133 @@
+"""What tests stand on: real databases, a real gateway process, a real mail server; nothing here pretends."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from registration.database import Database, open_database
+from registration.migrations import migrate
+from tests.servers.gateway import Gateway
+from tests.servers.postgres import PostgresServer, create_database, drop_database
+from tests.servers.smtp import SmtpServer
+
+Serve: TypeAlias = Callable[..., Gateway]
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+DATABASE_NUMBERS = count(1)
+SHARED_POSTGRES = pytest.StashKey[PostgresServer]()
+
+hypothesis_settings.register_profile("default", max_examples=30, deadline=None)
+hypothesis_settings.register_profile("ci", max_examples=200, deadline=None)
+hypothesis_settings.load_profile("ci" if "CI" in os.environ else "default")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by pytest-xdist in the process that starts the workers; they share its PostgreSQL, it outlives them."""
+    stash = node.config.stash
+    if SHARED_POSTGRES not in stash:
+        stash[SHARED_POSTGRES] = PostgresServer()
+        stash[SHARED_POSTGRES].start()
+    node.workerinput["postgres_url"] = stash[SHARED_POSTGRES].url()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SHARED_POSTGRES in config.stash:
+        config.stash[SHARED_POSTGRES].remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The superuser's URL of the PostgreSQL of this test run."""
+    shared = getattr(request.config, "workerinput", {}).get("postgres_url")
+    if shared:
+        yield shared
+    else:
+        with PostgresServer() as server:
+            yield server.url()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """The name of a migrated database that nobody is connected to."""
+    name = f"template_{WORKER}"
+    migrate_once(create_database(postgres_url, name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file that nobody has open."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate_once(f"sqlite:///{path}")
+    return path
+
+
+def migrate_once(url: str) -> None:
+    database = open_database(url)
+    migrate(database)
+    database.close()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite database."""
+    path = shutil.copy(sqlite_template, tmp_path / "registration.db")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """A fresh migrated PostgreSQL database."""
+    name = f"{WORKER}_{next(DATABASE_NUMBERS)}"
+    yield create_database(postgres_url, name, postgres_template)
+    drop_database(postgres_url, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh migrated database: the test runs once on each engine."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(url, str)
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh migrated database, open: the test runs once on each engine."""
+    database = open_database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """`serve(GATEWAY_DATABASE_URL=..., ...)` starts a gateway; one that still runs after the test must stop cleanly."""
+    numbers = count(1)
+
+    with ExitStack() as running:
+
+        def start(**settings: str) -> Gateway:
+            return running.enter_context(Gateway(tmp_path / f"gateway-{next(numbers)}", settings))
+
+        yield start
+
+
+@pytest.fixture
+def gateway_url(serve: Serve, sqlite_url: str) -> str:
+    """The base URL of a gateway in development mode, as `make run` starts it."""
+    return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpServer]:
+    """A mail server that keeps what it gets."""
+    with SmtpServer() as server:
+        yield server

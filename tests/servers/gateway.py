@@ -1,0 +1,103 @@
+"""A real gateway process, as an operator starts it; it never shares anything with the test but its port and files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+from registration.secret import create_secret
+from tests.servers.ports import HOST, free_port
+
+# As cheap as Argon2 goes: the tests are not about its strength.
+CHEAP_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
+COMMAND = Path(sys.executable).with_name("registration-gateway")
+# The kernel sends the signal when the tests are gone, however they ended.
+DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
+PATIENCE = 60  # seconds
+
+
+class Gateway:
+    """`registration-gateway serve` on one port for its life; `settings` are GATEWAY_ variables. Mails become files."""
+
+    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+        self.port = free_port()
+        self.base_url = f"http://{HOST}:{self.port}"
+        self.mail_directory = directory / "mail"
+        self.log = directory / "log"
+        self._environment = _outer_environment() | {
+            "GATEWAY_PORT": str(self.port),
+            "GATEWAY_KEYS_DIR": str(directory / "keys"),
+            "GATEWAY_MAIL_URL": f"file://{self.mail_directory}",
+            **CHEAP_HASHES,
+            **settings,
+        }
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(parents=True, exist_ok=True)
+        create_secret(Path(self._environment["GATEWAY_KEYS_DIR"]))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process
+        return self._process
+
+    def start(self) -> None:
+        """Return when the gateway says that it is ready."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*DIES_WITH_US, COMMAND, "serve"],
+                cwd=self._directory,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_ready():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"the gateway was never ready:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """As Ctrl-C; the process must end by itself and without complaint."""
+        process, self._process = self.process, None
+        process.send_signal(signal.SIGINT)
+        try:
+            status = process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
+
+    def kill(self) -> None:
+        """As a crash: every process of it is gone at once."""
+        process, self._process = self.process, None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx2.get(f"{self.base_url}/readyz", timeout=5).is_success
+        except httpx2.TransportError:
+            return False
+
+
+def _outer_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

@@ -1,0 +1,22 @@
+"""A free port on the loopback interface; it never holds it."""
+
+import random
+import socket
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port below the range of outgoing connections.
+
+    In that range a client that tries again and again while its server is down can connect to itself and keep the port.
+    """
+    while True:
+        port = random.randint(20_000, 32_000)  # noqa: S311 - a port is no secret
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port

@@ -1,0 +1,135 @@
+"""The servers that tests stand on are real, can be stopped and started, and leave nothing behind."""
+
+import signal
+import smtplib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from registration.database import Database
+from registration.migrations import is_current, newest
+from tests.conftest import Serve
+from tests.servers.ports import HOST
+from tests.servers.postgres import PostgresServer, create_database
+from tests.servers.smtp import SmtpServer
+
+MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; whether it ever does is for pytest's own limit to say."""
+    while not condition():
+        time.sleep(0.02)
+
+
+def test_every_test_gets_a_migrated_database(database: Database) -> None:
+    """On both engines a test starts at the newest revision."""
+    assert database.read(lambda connection: is_current(connection, newest()))
+
+
+class TestPostgres:
+    def test_comes_back_after_a_stop(self) -> None:
+        """What was committed is there after stop and start, at the same URL."""
+        with PostgresServer() as server:
+            url = create_database(server.url(), "shop")
+            server.stop()
+            assert not answers(url)
+            server.start()
+            assert answers(url)
+
+    def test_comes_back_after_a_crash(self) -> None:
+        """After kill -9 of all its processes, what was committed is recovered."""
+        with PostgresServer(fsync="on", full_page_writes="on") as server:
+            with psycopg.connect(server.url()) as connection:
+                connection.execute("CREATE TABLE kept AS SELECT 25 AS number")
+            server.kill()
+            assert not answers(server.url())
+            server.start()
+            with psycopg.connect(server.url()) as connection:
+                assert connection.execute("SELECT number FROM kept").fetchone() == (25,)
+
+    def test_takes_settings(self) -> None:
+        """A private server is configured by its test."""
+        with PostgresServer(max_connections="7") as server, psycopg.connect(server.url()) as connection:
+            assert connection.execute("SHOW max_connections").fetchone() == ("7",)
+
+    def test_ends_with_its_owner(self) -> None:
+        """A server whose owner was killed is gone, and the next one removes its files."""
+        command = [sys.executable, "-m", "tests.servers.postgres"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+            assert owner.stdout
+            url = owner.stdout.readline().strip()
+            with psycopg.connect(url) as connection:
+                row = connection.execute("SHOW data_directory").fetchone()
+            assert row
+            directory = Path(row[0]).parent
+            owner.send_signal(signal.SIGKILL)
+        eventually(lambda: not answers(url))
+        with PostgresServer():
+            assert not directory.exists()
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+class TestGateway:
+    def test_serves_and_stops_cleanly(self, serve: Serve, database_url: str) -> None:
+        """A gateway is ready when `serve` returns, and ends without complaint when asked to."""
+        gateway = serve(GATEWAY_DATABASE_URL=database_url)
+        assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
+
+    def test_starts_again_after_a_crash(self, serve: Serve, sqlite_url: str) -> None:
+        """The port, the files and the log stay the same."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
+        gateway.kill()
+        gateway.start()
+        assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
+
+    def test_tells_why_it_did_not_start(self, serve: Serve) -> None:
+        """The log of a gateway that refuses its settings is in the error."""
+        with pytest.raises(RuntimeError, match="GATEWAY_PASSWORD_MIN_LENGTH"):
+            serve(GATEWAY_PASSWORD_MIN_LENGTH="none")
+
+    def test_takes_nothing_from_outside(self, serve: Serve, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A GATEWAY_ variable of the person who runs the tests changes no test."""
+        monkeypatch.setenv("GATEWAY_PASSWORD_MIN_LENGTH", "none")
+        serve(GATEWAY_DATABASE_URL=sqlite_url)
+
+
+class TestSmtp:
+    def test_keeps_messages(self, smtp: SmtpServer) -> None:
+        """A message arrives as it was sent, headers decoded."""
+        with smtplib.SMTP(HOST, smtp.port) as client:
+            client.sendmail("a@example.com", ["b@example.com"], MAIL)
+        assert [message["Subject"] for message in smtp.messages] == ["Grüße"]
+
+    def test_refuses_when_told_to(self, smtp: SmtpServer) -> None:
+        """The next message gets the answer that the test chose; the one after it is accepted."""
+        smtp.answers.append("550 no such person")
+        with smtplib.SMTP(HOST, smtp.port) as client:
+            with pytest.raises(smtplib.SMTPDataError):
+                client.sendmail("a@example.com", ["b@example.com"], MAIL)
+            client.sendmail("a@example.com", ["b@example.com"], MAIL)
+        assert len(smtp.messages) == 1
+
+    def test_listens_again_on_the_same_port(self, smtp: SmtpServer) -> None:
+        """Stopped, it refuses connections as a server that is down; started, it takes mails again."""
+        smtp.stop()
+        with pytest.raises(ConnectionRefusedError):
+            smtplib.SMTP(HOST, smtp.port)
+        smtp.start()
+        smtplib.SMTP(HOST, smtp.port).close()
