@@ -20,7 +20,9 @@ def configure_logs(*, development: bool) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _frames_only,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if development else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+            if development
+            else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

@@ -14,6 +14,8 @@ ACCEPTED: Texts = {
     DE: "Wenn diese Adresse verwendet werden kann, ist eine E-Mail unterwegs.",
 }
 
+DONE: Texts = {EN: "Done.", DE: "Erledigt."}
+
 USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.INVALID_INPUT: {
         EN: "Some of the input is not valid.",
@@ -30,6 +32,18 @@ USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.IDEMPOTENCY_CONFLICT: {
         EN: "This idempotency key was already used with other input.",
         DE: "Dieser Idempotenzschlüssel wurde bereits mit anderen Angaben verwendet.",
+    },
+    UserErrorCode.BAD_CREDENTIALS: {
+        EN: "The e-mail address or the password is wrong.",
+        DE: "Die E-Mail-Adresse oder das Passwort ist falsch.",
+    },
+    UserErrorCode.REFRESH_TOKEN: {
+        EN: "This session has ended. Please sign in again.",
+        DE: "Diese Sitzung ist beendet. Bitte melden Sie sich neu an.",
+    },
+    UserErrorCode.RESET_TOKEN: {
+        EN: "This link to a new password is no longer valid.",
+        DE: "Dieser Link zu einem neuen Passwort ist nicht mehr gültig.",
     },
     UserErrorCode.CONFIRMATION_TOKEN: {
         EN: "This confirmation link is no longer valid.",

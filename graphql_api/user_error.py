@@ -11,6 +11,9 @@ class UserErrorCode(Enum):
     EMAIL_TAKEN = strawberry.enum_value("EMAIL_TAKEN", description="EmailTakenError.")
     TOO_MANY_ATTEMPTS = strawberry.enum_value("TOO_MANY_ATTEMPTS", description="TooManyAttemptsError.")
     IDEMPOTENCY_CONFLICT = strawberry.enum_value("IDEMPOTENCY_CONFLICT", description="IdempotencyConflictError.")
+    BAD_CREDENTIALS = strawberry.enum_value("BAD_CREDENTIALS", description="BadCredentialsError.")
+    REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
+    RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
 
 

@@ -1,6 +1,6 @@
 """What a use case answers: facts, never texts; an expected failure is one of these, never an exception."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from registration.customer import Customer
@@ -61,6 +61,54 @@ class Disowned:
     """A pending account was erased at the request of the address's owner."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A pair of tokens; lifetimes in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BadCredentials:
+    """Wrong password, unknown address, unconfirmed or erased: which of these is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRefused:
+    """The refresh token is unknown, used, expired or revoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetRefused:
+    """The reset key is unknown or used, or it has expired."""
+
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done; there is nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The customer as stored now; `pending_email` waits for its proof until `confirm_before`."""
+
+    customer: Customer
+    pending_email: str | None = None
+    confirm_before: datetime | None = None
+
+
+SignInOutcome = Tokens | BadCredentials | TooManyAttempts
+RefreshOutcome = Tokens | RefreshRefused
+ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
+ResetOutcome = Done | ResetRefused | Invalid
+PasswordChangeOutcome = Done | BadCredentials | Invalid
+UpdateOutcome = Updated | Invalid | EmailTaken
+EmailChangeOutcome = Confirmed | TokenRefused | EmailTaken
+ErasureOutcome = Done | BadCredentials
 SignUpOutcome = Registered | Accepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
 ConfirmationOutcome = Confirmed | TokenRefused
 DisownOutcome = Disowned | TokenRefused

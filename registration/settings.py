@@ -55,6 +55,26 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
     ] = ""
+    disclosure: Annotated[
+        Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
+    ] = "reveal"
+    access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
+    refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
+    refresh_grace_seconds: Annotated[
+        int, Field(ge=0, le=300, description="how long a used refresh token still gets a pair, for parallel tabs")
+    ] = 10
+    token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
+    id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
+        "off"
+    )
+    reset_seconds: Annotated[int, Field(ge=60, description="lifetime of a password reset key")] = 7_200
+    lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
+    lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900
+    lockout_block_seconds: Annotated[int, Field(ge=1, description="how long the block lasts")] = 360
+    attempts_url: Annotated[
+        str, Field(description="where attempts are counted: empty for the database, or redis://host:port/0")
+    ] = ""
+    breach_file: Annotated[str, Field(description="sorted SHA-1 hashes of breached passwords; empty is off")] = ""
     password_min_length: Annotated[int, Field(ge=1, le=128, description="in characters")] = 7
     password_max_length: Annotated[int, Field(ge=8, le=1024, description="in characters")] = 128
     password_character_rule: Annotated[Switch, Field(description="upper, lower, digit and special required")] = "off"

@@ -56,6 +56,8 @@ customer = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
+    Column("password_changed_at", Instant),
+    Column("anonymized_at", Instant),
 )
 
 # Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
@@ -72,6 +74,59 @@ confirmation_token = Table(
     Column("digest", String(64), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False),
+)
+
+# One row for each sign-in; ending it refuses its access tokens too.
+session = Table(
+    "session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+# The family of a session's refresh tokens: each is used once, and its reuse ends the family.
+refresh_token = Table(
+    "refresh_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("session_id", Uuid, nullable=False, index=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+# At most one a customer: a new request replaces the old key.
+reset_token = Table(
+    "reset_token",
+    metadata,
+    Column("customer_id", Uuid, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# An address that waits for its proof; it is claimed only then, so that nobody can block another's address.
+email_change = Table(
+    "email_change",
+    metadata,
+    Column("customer_id", Uuid, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# Append-only; erasure nulls the two personal columns, the one update there is.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("customer_id", Uuid, index=True),
+    Column("client_address", String(64)),
+    Column("address", String(320)),
+    Column("created_at", Instant, nullable=False),
 )
 
 # The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.

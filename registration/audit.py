@@ -1,0 +1,69 @@
+"""The audit trail: who did what, when, from where; append-only, and it never holds a secret."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from registration.services import Services
+from registration.tables import audit
+
+
+class AuditKind(StrEnum):
+    """What is recorded."""
+
+    SIGN_UP = "sign-up"
+    CONFIRM = "confirm"
+    DISOWN = "disown"
+    SIGN_IN = "sign-in"
+    SIGN_IN_FAILURE = "sign-in failure"
+    LOCK_OUT = "lock-out"
+    RESET_REQUEST = "reset request"
+    RESET = "reset"
+    PASSWORD_CHANGE = "password change"
+    EMAIL_CHANGE = "email change"
+    TOKEN_REUSE = "token reuse"
+    ERASE = "erase"
+
+
+def record(
+    connection: Connection,
+    services: Services,
+    kind: AuditKind,
+    customer_id: UUID | None,
+    now: datetime,
+    *,
+    client_address: str | None = None,
+    address: str | None = None,
+) -> None:
+    """Write a row inside the caller's transaction; `address` is what was typed where no customer is known by it."""
+    connection.execute(
+        insert(audit).values(
+            id=services.new_id(),
+            kind=kind,
+            customer_id=customer_id,
+            client_address=client_address,
+            address=address and address[:320],
+            created_at=now,
+        )
+    )
+
+
+def forget_person(connection: Connection, customer_id: UUID, address: str) -> None:
+    """Null what names a person, for erasure; the rows stay."""
+    connection.execute(
+        update(audit)
+        .where((audit.c.customer_id == customer_id) | (audit.c.address == address))
+        .values(client_address=None, address=None)
+    )
+
+
+def trail(connection: Connection, customer_id: UUID) -> list[tuple[datetime, str, str | None]]:
+    """Moment, kind and client address of everything recorded of a customer, the oldest first."""
+    rows = connection.execute(
+        select(audit.c.created_at, audit.c.kind, audit.c.client_address)
+        .where(audit.c.customer_id == customer_id)
+        .order_by(audit.c.created_at)
+    )
+    return [(row.created_at, row.kind, row.client_address) for row in rows]
