@@ -76,7 +76,7 @@ class GraphQLEndpoint:
             operation,
             self._context_for(request),
             mutation_allowed=request.method == "POST",
-            departure=partial(_departure, request),
+            departure=partial(departure, request),
         )
         return _answer(answer, media_type or JSON)
 
@@ -156,7 +156,7 @@ def _response(status: int, body: dict[str, Any], media_type: str, headers: Mappi
     )
 
 
-async def _departure(request: Request) -> None:
+async def departure(request: Request) -> None:
     """Completes when the client has gone, which a server says after the whole body has been received."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
