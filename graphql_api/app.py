@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from threading import Thread
@@ -16,10 +17,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from graphql_api import graphiql, health, mailbox, pages
-from graphql_api.admission import STAGES, Admission
+from graphql_api.admission import Admission
 from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
-from graphql_api.endpoint import GraphQLEndpoint
+from graphql_api.endpoint import GraphQLEndpoint, departure
 from graphql_api.executor import Executor, Kind, OperationRequest
 from graphql_api.logs import configure_logs
 from graphql_api.request_log import RequestLog
@@ -47,7 +48,8 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
     """The application; it closes services and relay when it is shut down."""
     if relay:
         services = replace(services, mail_posted=relay.wake)
-    threads = Threads(hashing=settings.slots * STAGES)
+    admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
+    threads = Threads(hashing=admission.capacity)
     trusted = read_networks(settings.trusted_proxies)
 
     def context_for(request: Request) -> Context:
@@ -59,7 +61,6 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
             correlation_id=request.state.correlation_id,
         )
 
-    admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
     executor = Executor(
         schema._schema,  # the graphql-core schema: Strawberry offers no public name for it
         hashing_fields=HASHING_FIELDS,
@@ -76,13 +77,16 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
 
     async def execute(request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         operation = OperationRequest(document, variables)
-        answer = await executor.execute(operation, context_for(request), mutation_allowed=True)
+        answer = await executor.execute(
+            operation, context_for(request), mutation_allowed=True, departure=partial(departure, request)
+        )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        sending = Thread(target=relay.run, name="relay") if relay else None
+        # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
+        sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
         if sending:
             sending.start()
         yield

@@ -1,4 +1,4 @@
-"""Strict JSON: bytes in, the value or a reason to refuse them out; it knows the format only, never what the value means."""
+"""Strict JSON: bytes in, the value or a reason to refuse them out; it never knows what the value means."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 MAX_DEPTH = 64
 LONGEST_QUOTED_KEY = 100
@@ -87,14 +87,14 @@ def _may_be_flawed(content: bytes) -> bool:
 
 
 def _flaw(value: Json) -> str | None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level, depth = [value], 0
+    while level:
         if any(isinstance(item, str) and not _is_unicode(item) for item in level):
             return "holds half of a surrogate pair"
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return None
-    return _TOO_DEEP
+        if depth == MAX_DEPTH and any(isinstance(item, dict | list) for item in level):
+            return _TOO_DEEP
+        level, depth = [child for item in level for child in _children(item)], depth + 1
+    return None
 
 
 def _children(value: Json) -> Iterable[Json]:

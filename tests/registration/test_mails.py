@@ -1,7 +1,6 @@
 """Mails as people and mail servers get them."""
 
 import re
-from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -10,40 +9,21 @@ from uuid import UUID
 
 import pytest
 
-from registration.customer import Customer, Gender, Salutation
 from registration.language import Language
 from registration.mails import Link, MailKind, greeting_name, parse_sender, render
+from tests.registration.people import NOW, customer
 
 ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
 KEY = "0123456789abcdef0123456789abcdef"
 SITE = "https://shop.example"
 URL = f"{SITE}/register/confirm?token={KEY}"
 SENDER = Address("Shop", "mail", "shop.example")
-THEN = datetime(2026, 3, 5, 7, 9, tzinfo=UTC)
-
-
-def customer(**changes: object) -> Customer:
-    values: dict[str, object] = {
-        "id": UUID(int=1),
-        "reference": "DE--1",
-        "email": "ada@example.org",
-        "salutation": Salutation.MS,
-        "first_name": "Ada",
-        "last_name": "Lovelace",
-        "gender": Gender.FEMALE,
-        "date_of_birth": date(1815, 12, 10),
-        "language": Language.EN,
-        "created_at": THEN,
-        "updated_at": THEN,
-        "confirmed_at": None,
-    }
-    return Customer(**(values | changes))  # type: ignore[arg-type]
 
 
 def written(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
     """The mail as a sender gets it."""
-    link = Link(URL, THEN) if kind is MailKind.CONFIRMATION else None
-    return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=THEN)
+    link = Link(URL, NOW) if kind is MailKind.CONFIRMATION else None
+    return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=NOW)
 
 
 def mail(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
@@ -183,7 +163,7 @@ def test_credentials_in_the_storefront_address_stay_out() -> None:
 
 def test_a_link_does_not_show_itself() -> None:
     """The key is in no repr."""
-    assert KEY not in repr(Link(URL, THEN))
+    assert KEY not in repr(Link(URL, NOW))
 
 
 @pytest.mark.parametrize(

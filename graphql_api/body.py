@@ -1,0 +1,37 @@
+"""The body of a request, read up to a limit; it never interprets what it reads."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+BODY_LIMIT = 64 * 1024
+"""Bytes. A sign-up needs about one thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """More than `limit` bytes, by Content-Length or by what arrived; the rest was not read."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The client went away before it had sent the whole body."""
+
+
+async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLarge | Disconnected:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
+        return TooLarge(limit)
+    body = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            return Disconnected()
+        body += cast("bytes", message.get("body", b""))
+        if len(body) > limit:
+            return TooLarge(limit)
+        if not message.get("more_body", False):
+            return body

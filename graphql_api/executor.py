@@ -1,0 +1,154 @@
+"""One GraphQL operation from text to answer: read, coerce, admit, execute; it knows no HTTP."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Protocol, TypeGuard, assert_never, cast
+
+from graphql import ExecutionResult, GraphQLSchema
+from graphql.execution import Executor as Execution
+from strawberry.execution import optimized_is_awaitable
+
+from graphql_api.admission import Admission, Admitted, Departed, Departure, Overloaded
+from graphql_api.coercion import InputCode, InputViolation, variable_violations
+from graphql_api.documents import Documents, Operation, Operations
+from graphql_api.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
+
+
+class Context(Protocol):
+    """What the executor needs of a context; resolvers get the whole of it."""
+
+    @property
+    def correlation_id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    query: str
+    variables: Mapping[str, Any] | None = None
+    operation_name: str | None = None
+
+
+class Kind(Enum):
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    """A request error: nothing ran, and the answer has no data."""
+    MUTATION_NOT_ALLOWED = "mutation not allowed"
+    OVERLOADED = "overloaded"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`errors` are public. `data` is None for everything but EXECUTED and, in part, UNAVAILABLE."""
+
+    kind: Kind
+    data: dict[str, Any] | None = None
+    errors: list[PublicError] | None = None
+    retry_after: int | None = None
+    """Seconds; set for OVERLOADED and UNAVAILABLE."""
+
+
+UNAVAILABLE_RETRY_AFTER = 5
+
+# Several times faster than graphql-core's own for strings, numbers and dicts.
+_is_awaitable = cast("Callable[[object], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
+
+
+class Executor:
+    """Runs operations against one schema. `hashing_fields` are the root fields that hash a password."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        hashing_fields: Collection[str],
+        admission: Admission,
+        introspection: bool,
+        suggestions: bool,
+    ) -> None:
+        self._schema = schema
+        self._admission = admission
+        self._documents = Documents(
+            schema, hashing_fields=hashing_fields, introspection=introspection, suggestions=suggestions
+        )
+
+    async def execute(
+        self,
+        request: OperationRequest,
+        context: Context,
+        *,
+        mutation_allowed: bool,
+        departure: Departure | None = None,
+    ) -> Answer:
+        """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
+        operations = self._documents.operations(request.query)
+        if isinstance(operations, list):
+            return Answer(Kind.REFUSED, errors=operations)
+        operation = _choose(operations, request.operation_name)
+        if isinstance(operation, dict):
+            return Answer(Kind.REFUSED, errors=[operation])
+        if operation.is_mutation and not mutation_allowed:
+            return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
+        execution = self._coerce(operation, request.variables or {}, context)
+        if isinstance(execution, list):
+            return Answer(Kind.REFUSED, errors=[bad_input(execution)])
+        if not operation.hashes:
+            return await _run(execution, context)
+        return await self._run_in_turn(execution, context, departure)
+
+    def _coerce(
+        self, operation: Operation, variables: Mapping[str, Any], context: Context
+    ) -> Execution[Any] | list[InputViolation]:
+        """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
+        execution = Execution.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=cast("dict[str, Any]", variables),
+            operation_name=operation.name,
+            is_awaitable=_is_awaitable,
+        )
+        if isinstance(execution, list):
+            found = variable_violations(self._schema, operation.node, variables)
+            return found or [InputViolation(("variables",), InputCode.WRONG_TYPE)]
+        return execution
+
+    async def _run_in_turn(self, execution: Execution[Any], context: Context, departure: Departure | None) -> Answer:
+        outcome = await self._admission.run(partial(_run, execution, context), departure)
+        match outcome:
+            case Admitted(answer):
+                return answer
+            case Overloaded(seconds):
+                return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
+            case Departed():
+                return Answer(Kind.OVERLOADED, errors=[overloaded(1)], retry_after=1)
+        assert_never(outcome)
+
+
+_MUTATION_NOT_ALLOWED = public_error(ErrorCode.MUTATION_NOT_ALLOWED, "A mutation is not allowed here.")
+
+
+def _choose(operations: Operations, name: str | None) -> Operation | PublicError:
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
+        return public_error(
+            ErrorCode.OPERATION_NAME_REQUIRED,
+            "The document must hold one operation, or name one of several in operationName.",
+        )
+    named = next((operation for operation in operations if operation.name == name), None)
+    return named or public_error(ErrorCode.OPERATION_NOT_FOUND, "The document has no operation of that name.")
+
+
+async def _run(execution: Execution[Any], context: Context) -> Answer:
+    pending = execution.execute_operation()
+    # Nothing is awaited where every resolver was synchronous. @defer and @stream are not in the schema.
+    result = cast("ExecutionResult", await pending if _is_awaitable(pending) else pending)
+    if not result.errors:
+        return Answer(Kind.EXECUTED, result.data)
+    errors = [field_error(error, context.correlation_id) for error in result.errors]
+    if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
+        return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
+    return Answer(Kind.EXECUTED, result.data, errors)

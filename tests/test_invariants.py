@@ -1,0 +1,82 @@
+"""What must hold for the repository as a whole, whatever its parts do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from registration.settings import PREFIX, Settings
+from tests import lockfiles
+
+REPOSITORY = Path(__file__).parent.parent
+
+# Programs, which do their work when they are run.
+PROGRAMS = {"graphql_api.__main__", "registration.migrations.env"}
+
+# Run in an interpreter of its own, where an audit hook, which cannot be taken back, does no harm.
+IMPORT_EVERYTHING = f"""
+import os, pkgutil, sys, threading
+from importlib import import_module
+
+FORBIDDEN = {{"socket.connect", "socket.bind", "socket.getaddrinfo", "sqlite3.connect", "subprocess.Popen", "os.fork"}}
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+def refuse(event, arguments):
+    if event in FORBIDDEN or event == "open" and arguments[2] & WRITES:
+        raise SystemExit(f"{{event}} at import: {{arguments}}")
+
+sys.addaudithook(refuse)
+for package in ("registration", "graphql_api", "rest_compat"):
+    for module in pkgutil.walk_packages(import_module(package).__path__, f"{{package}}."):
+        if module.name not in {PROGRAMS}:
+            print(import_module(module.name).__name__)
+assert threading.active_count() == 1, threading.enumerate()
+"""
+
+
+def import_everything(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-B", "-c", IMPORT_EVERYTHING]
+    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {f"{PREFIX}{name.upper()}": "nonsense" for name in Settings.model_fields}],
+    ids=["empty", "all settings wrong"],
+)
+def test_importing_does_nothing(environment: dict[str, str]) -> None:
+    """Any module can be imported without settings: no file is written, nothing is connected, no thread starts."""
+    done = import_everything(environment)
+    assert done.returncode == 0, done.stderr
+    assert {"registration.settings", "graphql_api.app", "rest_compat.customers"} <= set(done.stdout.split())
+
+
+def test_lock_files_are_complete_and_name_no_host() -> None:
+    """Any registry serves an installation, and what it serves is checked by hash."""
+    assert lockfiles.problems() == []
+
+
+class TestLockfiles:
+    @pytest.mark.parametrize(
+        "line", ["--index-url https://example.com/simple", "-f --find-links /wheels", "a @ https://e"]
+    )
+    def test_sees_hosts(self, line: str) -> None:
+        """A line that says where to download is found."""
+        assert lockfiles.lines_with_hosts(f"a==1\n{line}\n") == [line]
+
+    def test_sees_what_is_not_locked(self) -> None:
+        """A requirement counts as locked with a version and a hash only, however its name is spelt."""
+        manifest = {
+            "project": {"dependencies": ["Zope.Interface>=1", "psycopg[binary]>=3.3", "b"]},
+            "dependency-groups": {"dev": ["c; python_version > '3'"]},
+            "build-system": {"requires": ["d~=1"]},
+        }
+        lock = "zope-interface==7 \\\n    --hash=sha256:00\npsycopg==3.3 ; os \\\n    --hash=sha256:00\nb==1\n# d==1\n"
+        assert lockfiles.asked(manifest) - lockfiles.locked(lock) == {"b", "c", "d"}
+
+    def test_sees_where_npm_downloaded(self) -> None:
+        """An entry with `resolved` names the registry of whoever made the lock."""
+        assert lockfiles.resolved('{"packages": {"": {}, "a": {"resolved": "https://example.com/a.tgz"}}}') == [
+            "a has `resolved`"
+        ]
