@@ -59,6 +59,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
             language=negotiate(request.headers.get("accept-language", "")),
             client_address=client_address(request, trusted),
             correlation_id=request.state.correlation_id,
+            authorization=request.headers.get("authorization"),
         )
 
     executor = Executor(

@@ -15,8 +15,10 @@ from rich.table import Column, Table
 
 from registration import outbox
 from registration.database import Database, Unavailable, open_database
-from registration.secret import KeyFileError, create_secret
+from registration.key_files import KeyFileError
+from registration.secret import create_secret
 from registration.settings import Settings, SettingsError, read_settings, shown
+from registration.signing_keys import create_signing_key, has_signing_key
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -79,12 +81,18 @@ def prepare(settings: Settings) -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     if settings.is_embedded:
-        create_secret(Path(settings.keys_dir))
+        create_keys(Path(settings.keys_dir))
         run_migrations(settings)
     services = open_services(settings)
     if settings.relay == "on":
         open_relay(settings, services)
     services.close()
+
+
+def create_keys(directory: Path) -> None:
+    create_secret(directory)
+    if not has_signing_key(directory):
+        create_signing_key(directory)
 
 
 def run_migrations(settings: Settings) -> None:
@@ -204,7 +212,11 @@ def outbox_retry(
 @keys_commands.command("new")
 @explained
 def keys_new() -> None:
-    """Create the installation's secret, which must not change while mails or replays are under way."""
+    """Create a signing key, and the installation's secret if it has none.
+
+    The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key may
+    be deleted when no token that it signed is left, so after GATEWAY_ACCESS_TOKEN_SECONDS. The secret never changes.
+    """
     directory = Path(settings_of_process().keys_dir)
     made = create_secret(directory)
-    print(f"{directory}: {'created' if made else 'is there already, nothing changed'}.")
+    print(f"{directory}: secret {'created' if made else 'kept'}, signing key {create_signing_key(directory)} created.")

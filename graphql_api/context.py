@@ -1,10 +1,12 @@
 """What a resolver may use of one request; it never holds the request itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strawberry import Info as StrawberryInfo
 
+from graphql_api.errors import Unauthenticated
 from graphql_api.threads import Threads
+from registration.access_tokens import Caller, authenticate
 from registration.language import Language
 from registration.services import Services
 
@@ -18,6 +20,17 @@ class Context:
     language: Language
     client_address: str
     correlation_id: str
+    authorization: str | None = field(default=None, repr=False)
+
+    async def caller(self) -> Caller:
+        """Whose access token it is; raises Unauthenticated, which becomes a top-level error of that code."""
+        scheme, _, token = (self.authorization or "").partition(" ")
+        caller = None
+        if scheme.lower() == "bearer":
+            caller = await self.threads.run(authenticate, self.services, token.strip())
+        if caller is None:
+            raise Unauthenticated
+        return caller
 
 
 Info = StrawberryInfo[Context, None]

@@ -15,7 +15,7 @@ class TokenPair:
 
 def token_pair(tokens: Tokens) -> TokenPair:
     return TokenPair(
-        token_type="Bearer",
+        token_type="Bearer",  # noqa: S106 - the type of a token
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
         refresh_token=tokens.refresh_token,

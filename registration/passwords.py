@@ -1,9 +1,17 @@
 """Password hashes: Argon2id in threads of its own, as many as there are slots; it never sees a policy or a log."""
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from pathlib import Path
+from secrets import token_bytes
 
-from argon2 import PasswordHasher, Type
+from argon2 import Parameters, PasswordHasher, Type
+from argon2.low_level import ARGON2_VERSION
+
+from registration.foreign_hashes import argon2_parameters, is_affordable, verify_argon2, verify_bcrypt
+
+MAX_BYTES = 4096  # of a password
 
 
 class PasswordListError(Exception):
@@ -23,6 +31,14 @@ def read_deny_list(choice: str) -> frozenset[str]:
         ) from None
 
 
+class Verdict(Enum):
+    """Whether a password is the right one."""
+
+    WRONG = "wrong"
+    RIGHT = "right"
+    OUTDATED = "right, and the hash should be replaced by a new one of ours"
+
+
 class Passwords:
     """Hashes passwords; a hash that wanders over many threads costs 2-3 ms more, so these threads do nothing else."""
 
@@ -30,11 +46,50 @@ class Passwords:
         self._hasher = PasswordHasher(
             memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism, hash_len=32, salt_len=16, type=Type.ID
         )
+        self._parameters = Parameters(Type.ID, ARGON2_VERSION, 16, 32, time_cost, memory_kib, parallelism)
+        self._nobodys_hash = _nobodys_hash(self._parameters)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash")
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
         return self._threads.submit(self._hasher.hash, password).result()
 
+    def verify(self, encoded: str | None, password: str) -> Verdict:
+        """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
+
+        Give None where there is no hash to compare with (nobody has the address): the work is the same.
+        """
+        # A client's password may hold lone surrogates; it then simply fits no hash.
+        given = password.encode("utf-8", "surrogatepass")
+        if not 0 < len(given) <= MAX_BYTES:  # says nothing about whose password it is
+            return Verdict.WRONG
+        return self._threads.submit(self._verify, encoded or "", given).result()
+
     def close(self) -> None:
         self._threads.shutdown()
+
+    def _verify(self, encoded: str, given: bytes) -> Verdict:
+        parameters = argon2_parameters(encoded)
+        if parameters is None:
+            right = verify_bcrypt(encoded, given)
+            return self._refuse(given) if right is None else _verdict(right, Verdict.OUTDATED)
+        if parameters != self._parameters and not is_affordable(parameters):
+            return self._refuse(given)
+        right = verify_argon2(encoded, given, parameters.type)
+        return _verdict(right, Verdict.RIGHT if parameters == self._parameters else Verdict.OUTDATED)
+
+    def _refuse(self, given: bytes) -> Verdict:
+        """Say no after the work of a hash, so that the time does not tell why."""
+        verify_argon2(self._nobodys_hash, given, Type.ID)
+        return Verdict.WRONG
+
+
+def _verdict(right: bool, when_right: Verdict) -> Verdict:
+    return when_right if right else Verdict.WRONG
+
+
+def _nobodys_hash(parameters: Parameters) -> str:
+    """A hash with our cost whose password nobody knows, because there is none."""
+    salt, digest = (b64encode(token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    cost = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"

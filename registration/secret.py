@@ -1,18 +1,14 @@
 """The one secret of an installation, kept in a file beside the database; it never appears in a log or repr."""
 
 import hmac
-import os
 import secrets
-import stat
 from hashlib import sha256
 from pathlib import Path
 
+from registration.key_files import KeyFileError, create_key_file, read_key_file
+
 FILE_NAME = "secret.key"
 SIZE = 32
-
-
-class KeyFileError(Exception):
-    """A key file that is missing, readable by others or damaged; the text is one line for the operator."""
 
 
 class Secret:
@@ -34,13 +30,7 @@ class Secret:
 def load_secret(directory: Path) -> Secret:
     """Read the secret; raises KeyFileError when it is missing, readable by others or of the wrong size."""
     path = directory / FILE_NAME
-    try:
-        mode = path.stat().st_mode
-        key = path.read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyFileError(f"{path} is open to other users; run: chmod 600 {path}")
+    key = read_key_file(path)
     if len(key) != SIZE:
         raise KeyFileError(f"{path} must hold exactly {SIZE} bytes")
     return Secret(key)
@@ -48,16 +38,4 @@ def load_secret(directory: Path) -> Secret:
 
 def create_secret(directory: Path) -> bool:
     """Write a new secret unless there is one; false when there was one. Safe when several processes start at once."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = directory / f".{FILE_NAME}.{secrets.token_hex(8)}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(SIZE))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, directory / FILE_NAME)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+    return create_key_file(directory / FILE_NAME, secrets.token_bytes(SIZE))

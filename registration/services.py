@@ -10,6 +10,8 @@ from registration.passwords import Passwords
 from registration.references import References
 from registration.rules import PasswordPolicy
 from registration.secret import Secret
+from registration.session_terms import SessionTerms
+from registration.signing_keys import SigningKeys
 
 
 def utc_now() -> datetime:
@@ -28,9 +30,11 @@ class Services:
     passwords: Passwords
     secret: Secret
     references: References
+    signing_keys: SigningKeys
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
     confirmation: timedelta | None = timedelta(days=1)
     sign_ups_per_hour: int = 0
+    sessions: SessionTerms = field(default_factory=SessionTerms)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     mail_posted: Callable[[], None] = nobody_listens

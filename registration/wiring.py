@@ -14,12 +14,15 @@ from registration.rules import PasswordPolicy
 from registration.secret import load_secret
 from registration.senders import open_sender
 from registration.services import Services
+from registration.session_terms import SessionTerms
 from registration.settings import Settings, SettingsError
+from registration.signing_keys import SigningKeys
 
 
 def open_services(settings: Settings) -> Services:
     """Raises KeyFileError and SettingsError, each with one line for the operator."""
     secret = load_secret(Path(settings.keys_dir))
+    signing_keys = SigningKeys(Path(settings.keys_dir))
     policy = password_policy(settings)
     database = open_database(settings.database_url)
     return Services(
@@ -32,9 +35,23 @@ def open_services(settings: Settings) -> Services:
         ),
         secret=secret,
         references=References(database, settings.reference_prefix),
+        signing_keys=signing_keys,
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sign_ups_per_hour=settings.sign_up_limit,
+        sessions=session_terms(settings),
+    )
+
+
+def session_terms(settings: Settings) -> SessionTerms:
+    return SessionTerms(
+        audience=settings.token_audience,
+        access_token=timedelta(seconds=settings.access_token_seconds),
+        refresh_token=timedelta(seconds=settings.refresh_token_seconds),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
+        failures=settings.lockout_failures,
+        window=timedelta(seconds=settings.lockout_window_seconds),
+        block=timedelta(seconds=settings.lockout_block_seconds),
     )
 
 

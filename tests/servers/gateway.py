@@ -11,6 +11,7 @@ from typing import Self
 import httpx2
 
 from registration.secret import create_secret
+from registration.signing_keys import create_signing_key, has_signing_key
 from tests.servers.ports import HOST, free_port
 
 # As cheap as Argon2 goes: the tests are not about its strength.
@@ -39,7 +40,10 @@ class Gateway:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        create_secret(Path(self._environment["GATEWAY_KEYS_DIR"]))
+        keys = Path(self._environment["GATEWAY_KEYS_DIR"])
+        create_secret(keys)
+        if not has_signing_key(keys):
+            create_signing_key(keys)
 
     def __enter__(self) -> Self:
         self.start()

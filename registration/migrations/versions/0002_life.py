@@ -1,5 +1,7 @@
 """Sessions, resets, changes of address, the audit trail and erasure."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -7,7 +9,7 @@ revision = "0002"
 down_revision = "0001"
 
 
-def moment(name: str, *, nullable: bool = True) -> sa.Column[sa.DateTime]:
+def moment(name: str, *, nullable: bool = True) -> sa.Column[datetime]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 

@@ -1,0 +1,42 @@
+"""Files that hold keys: readable by their owner only, written once; it never knows what the keys are for."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+class KeyFileError(Exception):
+    """A key file that is missing, readable by others or damaged; the text is one line for the operator."""
+
+
+def read_key_file(path: Path) -> bytes:
+    """Raises KeyFileError when the file is missing or open to other users."""
+    try:
+        mode = path.stat().st_mode
+        content = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise KeyFileError(f"{path} is open to other users; run: chmod 600 {path}")
+    return content
+
+
+def create_key_file(path: Path, content: bytes) -> bool:
+    """Write a file of mode 0600 unless there is one; false when there was one.
+
+    Whoever reads at the same time sees all of it or nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
