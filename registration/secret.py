@@ -24,7 +24,8 @@ class Secret:
     def derive(self, purpose: str, *parts: str) -> str:
         """64 lower-case hex characters: HMAC-SHA-256 over the purpose and the parts."""
         # Length prefixes, so that ("a", "bc") and ("ab", "c") differ.
-        message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in (purpose, *parts))
+        encoded = [part.encode("utf-8", "surrogatepass") for part in (purpose, *parts)]
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
         return hmac.new(self._key, message, sha256).hexdigest()
 
     def __repr__(self) -> str:
@@ -47,13 +48,15 @@ def load_secret(directory: Path) -> Secret:
 
 
 def create_secret(directory: Path) -> bool:
-    """Write a new secret unless there is one; false when there was one. Safe when several processes start at once."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = directory / f".{FILE_NAME}.{secrets.token_hex(8)}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(SIZE))
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a new secret unless there is one; false when there was one. Safe when several processes start at once.
+
+    Raises KeyFileError when the directory cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = _write_draft(directory)
+    except OSError as error:
+        raise KeyFileError(f"{directory}: {error.strerror}") from None
     try:
         os.link(draft, directory / FILE_NAME)
     except FileExistsError:
@@ -61,3 +64,12 @@ def create_secret(directory: Path) -> bool:
     finally:
         draft.unlink()
     return True
+
+
+def _write_draft(directory: Path) -> Path:
+    draft = directory / f".{FILE_NAME}.{secrets.token_hex(8)}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(SIZE))
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
