@@ -26,22 +26,18 @@ def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime)
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
     window_ends_at = now + timedelta(seconds=limit.seconds)
     is_over = attempt.c.window_ends_at <= now
-    count, ends_at = (
-        connection.execute(
-            insert(attempt)
-            .values(key=key, count=1, window_ends_at=window_ends_at)
-            .on_conflict_do_update(
-                index_elements=["key"],
-                set_={
-                    "count": case((is_over, 1), else_=attempt.c.count + 1),
-                    "window_ends_at": case((is_over, window_ends_at), else_=attempt.c.window_ends_at),
-                },
-            )
-            .returning(attempt.c.count, attempt.c.window_ends_at)
+    count, ends_at = connection.execute(
+        insert(attempt)
+        .values(key=key, count=1, window_ends_at=window_ends_at)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": case((is_over, 1), else_=attempt.c.count + 1),
+                "window_ends_at": case((is_over, window_ends_at), else_=attempt.c.window_ends_at),
+            },
         )
-        .one()
-        ._tuple()
-    )
+        .returning(attempt.c.count, attempt.c.window_ends_at)
+    ).one()
     if count <= limit.count:
         return None
     left: float = (ends_at - now).total_seconds()

@@ -17,7 +17,7 @@ from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from registration.customer import Customer
-from registration.language import Language
+from registration.language import Language, moment_in_words
 
 
 class MailKind(StrEnum):
@@ -40,10 +40,6 @@ SUBJECTS = {
     (MailKind.CONFIRMATION, Language.DE): "Bitte bestätigen Sie Ihre E-Mail-Adresse",
     (MailKind.WELCOME, Language.EN): "Your account is ready",
     (MailKind.WELCOME, Language.DE): "Ihr Konto ist eingerichtet",
-}
-MONTHS = {
-    Language.EN: "January February March April May June July August September October November December",
-    Language.DE: "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
 }
 # Mail programs make links of these, or show them as other text: a sign-up must not put words of its own before
 # a stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -81,7 +77,7 @@ def render(
         "name": greeting_name(customer),
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
-        "valid_until": _moment(link.valid_until, customer.language) if link else None,
+        "valid_until": moment_in_words(link.valid_until, customer.language) if link else None,
     }
     text, html = (_template(f"{kind}.{customer.language}.{form}", words) for form in ("txt", "html"))
     message.set_content(text, cte=_encoding(text))
@@ -100,13 +96,6 @@ def _recipient(email: str) -> Address:
     # The host in its ASCII form, so that only a non-ASCII local part asks the mail server for SMTPUTF8.
     address = validate_email(email, check_deliverability=False, test_environment=True)
     return Address("", address.local_part, address.ascii_domain)
-
-
-def _moment(instant: datetime, language: Language) -> str:
-    month = MONTHS[language].split()[instant.month - 1]
-    if language is Language.DE:
-        return f"{instant.day}. {month} {instant:%Y, %H:%M} Uhr (UTC)"
-    return f"{instant.day} {month} {instant:%Y, %H:%M} UTC"
 
 
 def _encoding(text: str) -> str:

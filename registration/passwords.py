@@ -24,11 +24,9 @@ def read_deny_list(choice: str) -> frozenset[str]:
         return frozenset()
     path = Path(__file__).with_name("common_passwords.txt") if choice == "builtin" else Path(choice)
     try:
-        return frozenset(path.read_text("utf-8").lower().split("\n")) - {""}
+        return frozenset(path.read_text("utf-8-sig").lower().split("\n")) - {""}
     except (OSError, UnicodeDecodeError) as error:
-        raise PasswordListError(
-            f"GATEWAY_PASSWORD_DENY_LIST {choice}: cannot be read ({type(error).__name__})"
-        ) from None
+        raise PasswordListError(f"{choice}: cannot be read ({type(error).__name__})") from None
 
 
 class Verdict(Enum):
@@ -52,7 +50,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
-        return self._threads.submit(self._hasher.hash, password).result()
+        return self._threads.submit(self._hasher.hash, password.encode("utf-8", "surrogatepass")).result()
 
     def verify(self, encoded: str | None, password: str) -> Verdict:
         """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.

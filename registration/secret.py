@@ -20,7 +20,8 @@ class Secret:
     def derive(self, purpose: str, *parts: str) -> str:
         """64 lower-case hex characters: HMAC-SHA-256 over the purpose and the parts."""
         # Length prefixes, so that ("a", "bc") and ("ab", "c") differ.
-        message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in (purpose, *parts))
+        encoded = [part.encode("utf-8", "surrogatepass") for part in (purpose, *parts)]
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
         return hmac.new(self._key, message, sha256).hexdigest()
 
     def __repr__(self) -> str:
@@ -37,5 +38,8 @@ def load_secret(directory: Path) -> Secret:
 
 
 def create_secret(directory: Path) -> bool:
-    """Write a new secret unless there is one; false when there was one. Safe when several processes start at once."""
+    """Write a new secret unless there is one; false when there was one. Safe when several processes start at once.
+
+    Raises KeyFileError when the directory cannot be written.
+    """
     return create_key_file(directory / FILE_NAME, secrets.token_bytes(SIZE))

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
@@ -50,7 +49,9 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$", description="the DE of the customer reference DE--25")
     ] = "DE"
     confirmation: Annotated[Switch, Field(description="a new customer must confirm the address")] = "on"
-    confirmation_seconds: Annotated[int, Field(ge=60, description="lifetime of a confirmation key")] = 86_400
+    confirmation_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a confirmation key")] = (
+        86_400
+    )
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
     hash_time_cost: Annotated[int, Field(ge=1, le=64, description="Argon2id passes")] = 2
     hash_parallelism: Annotated[int, Field(ge=1, le=16, description="Argon2id lanes")] = 1
     hash_slots: Annotated[int, Field(ge=0, le=256, description="hashes at once; 0 is cores divided by workers")] = 0
-    queue_seconds: Annotated[float, Field(gt=0, description="longest wait for a hash slot before 503")] = 5.0
+    queue_seconds: Annotated[float, Field(gt=0, le=3600, description="longest wait for a hash slot before 503")] = 5.0
     graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
     introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
     def _database_is_known(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # whose text can quote the password
             raise ValueError("is not a database URL") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ValueError("must start with sqlite:// or postgresql://")
@@ -112,14 +113,19 @@ class Settings(BaseSettings):
     @field_validator("public_url", "storefront_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
-            raise ValueError("must be an http:// or https:// address")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an http:// or https:// address without a query")
         return value.rstrip("/")
 
     @field_validator("mail_url")
     @classmethod
     def _mail_is_known(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in MAIL_SCHEMES:
+        try:
+            scheme = urlsplit(value).scheme
+        except ValueError:  # whose text can quote the password
+            raise ValueError("is not an address") from None
+        if value and scheme not in MAIL_SCHEMES:
             raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
         return value
 
@@ -137,6 +143,8 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self.password_min_length > self.password_max_length:
             raise ValueError("GATEWAY_PASSWORD_MIN_LENGTH is larger than GATEWAY_PASSWORD_MAX_LENGTH")
+        if self.hash_memory_kib < 8 * self.hash_parallelism:
+            raise ValueError("GATEWAY_HASH_MEMORY_KIB must be at least 8 times GATEWAY_HASH_PARALLELISM")
         if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
             raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
         if self.mailbox == "on" and not self.development:
@@ -181,15 +189,14 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def read_settings() -> Settings:
     """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
     try:
         settings = Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
     names = {PREFIX + name.upper() for name in Settings.model_fields}
-    environment = os.environ if environment is None else environment
-    settings._unknown = tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in names))
+    settings._unknown = tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and name not in names))
     return settings
 
 
@@ -209,4 +216,5 @@ def shown(settings: Settings) -> list[tuple[str, str, str, str]]:
 
 
 def _masked(value: str) -> str:
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)
+    in_query = re.sub(r"(password=)[^&]*", r"\1***", value)
+    return re.sub(r"(:(?://)?[^:/@]*):.*@", r"\1:***@", in_query)

@@ -127,8 +127,12 @@ def _draft_of(services: Services, request: SignUp, applicant: Applicant) -> Draf
 
 
 def _register(services: Services, draft: Draft, ticket: Ticket | None, connection: Connection) -> SignUpOutcome:
-    if ticket and (record := idempotency.begin(connection, ticket, draft.now)):
-        return _replay(services, connection, record)
+    if (
+        ticket
+        and (record := idempotency.begin(connection, ticket, draft.now))
+        and (outcome := _replay(services, connection, record))
+    ):
+        return outcome
     if not _claim(connection, draft):
         if ticket:
             idempotency.finish(connection, ticket, None)
@@ -189,10 +193,11 @@ def _registered(services: Services, new: Customer) -> Registered:
     return Registered(new, new.created_at + services.confirmation if services.confirmation else None)
 
 
-def _replay(services: Services, connection: Connection, record: Record) -> SignUpOutcome:
+def _replay(services: Services, connection: Connection, record: Record) -> SignUpOutcome | None:
+    """The outcome of the first use; None if its customer was erased a moment ago, with the record."""
     if not record.same_input:
         return IdempotencyConflict()
     if record.customer_id is None:
         return EmailTaken()
-    row = connection.execute(select(customer).where(customer.c.id == record.customer_id)).one()
-    return _registered(services, customer_of(row))
+    row = connection.execute(select(customer).where(customer.c.id == record.customer_id)).one_or_none()
+    return None if row is None else _registered(services, customer_of(row))

@@ -21,13 +21,15 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC with microseconds; SQLite keeps no offset, so it is put back on reading."""
+    """A moment in UTC with microseconds; SQLite keeps no offset, PostgreSQL gives the one of its session."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 # Explicit names, because a migration must be able to name what it drops on every engine.

@@ -1,0 +1,30 @@
+"""What use cases work with, on both engines: the real parts, the cheapest hashes, and time in the test's hands."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from registration.database import Database
+from registration.passwords import Passwords
+from registration.references import References
+from registration.secret import Secret
+from registration.services import Services
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def services(database: Database, clock: Clock) -> Iterator[Services]:
+    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1, slots=2)
+    yield Services(
+        database=database,
+        passwords=passwords,
+        secret=Secret(b"s" * 32),
+        references=References(database, "DE"),
+        clock=clock,
+    )
+    passwords.close()

@@ -1,0 +1,25 @@
+"""What people send to sign up, as raw attributes; nothing here knows what becomes of it."""
+
+from registration.language import Language
+from registration.sign_up import SignUp
+
+PASSWORD = "correct horse"
+
+
+def form(**changes: object) -> dict[str, object]:
+    """A form that keeps every rule."""
+    return {
+        "email": "ada@example.org",
+        "gender": "Female",
+        "salutation": "Ms",
+        "firstName": "Ada",
+        "lastName": "Beispiel",
+        "password": PASSWORD,
+        "confirmPassword": PASSWORD,
+        "acceptedTerms": True,
+        **changes,
+    }
+
+
+def request(**changes: object) -> SignUp:
+    return SignUp(form(**changes), Language.EN, "192.0.2.1")

@@ -1,0 +1,35 @@
+"""What a database holds, for tests to look at; nothing here writes."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from registration.database import Database
+from registration.secret import Secret
+from registration.tables import customer, email_claim, mail, metadata
+from registration.tokens import confirmation_key
+
+
+def rows(database: Database, table: Table) -> list[dict[str, Any]]:
+    def look(connection: Connection) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+    return database.read(look)
+
+
+def counts(database: Database) -> dict[str, int]:
+    """How many rows each table has, without those that have none; the counter is no row of anybody."""
+    found = {table.name: len(rows(database, table)) for table in metadata.sorted_tables if table.name != "counter"}
+    return {name: number for name, number in found.items() if number}
+
+
+def customers(database: Database) -> list[tuple[str, str]]:
+    """Address and first name of every customer who holds the claim to an address."""
+    claims = {row["customer_id"] for row in rows(database, email_claim)}
+    return sorted((row["email"], row["first_name"]) for row in rows(database, customer) if row["id"] in claims)
+
+
+def keys(database: Database, secret: Secret) -> list[str]:
+    """The keys in the mails that were promised, oldest first."""
+    posted = sorted(rows(database, mail), key=lambda row: row["created_at"])
+    return [confirmation_key(secret, row["token_id"]) for row in posted if row["token_id"]]

@@ -1,0 +1,48 @@
+"""Which language a person asked for, and how moments read in it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registration.language import Language, moment_in_words, negotiate
+
+EN, DE = Language.EN, Language.DE
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        *(("de", DE), ("DE-at", DE), ("de_DE", DE), ("de-Latn-DE", DE), ("en-GB", EN), ("de, en", DE), ("en, de", EN)),
+        *(("fr, de;q=0.5", DE), ("de;q=0.5, en;q=0.8", EN), ("en;q=0.8, de;q=0.9", DE), ("fr", EN), ("*", EN)),
+        *(("de;q=0", EN), ("de;q=0.001", DE), ("de ; q = 0.9 , en ; q=0.1", DE), ("fr, *;q=0.1, de;q=0.2", DE)),
+        *(("", EN), (",,", EN), (";", EN), ("de;q=x", EN), ("de;q=", EN), ("de;q=nan", EN), ("de;q=2", EN)),
+        *(("de;q=-1", EN), ("de;v=1", DE), ("deutsch", EN), ("d", EN), ("x" * 2000 + ",de", EN), ("*;q=0.5, de", DE)),
+    ],
+)
+def test_best_known_language_wins(header: str, expected: Language) -> None:
+    """By quality, then by order; what is unknown or cannot be read counts as absent."""
+    assert negotiate(header) is expected
+
+
+@given(st.text() | st.lists(st.sampled_from([*"ende-_;=q01.*, "])).map("".join))
+def test_any_header_has_a_language(header: str) -> None:
+    """No header raises."""
+    assert negotiate(header) in Language
+
+
+@pytest.mark.parametrize(
+    ("month", "english", "german"),
+    [(3, "1 March 2026, 07:09 UTC", "1. März 2026, 07:09 Uhr (UTC)"), (12, "1 December 2026, 07:09 UTC", None)],
+)
+def test_moments_are_in_words(month: int, english: str, german: str | None) -> None:
+    """Without the month as a number, which is read differently in different countries."""
+    moment = datetime(2026, month, 1, 7, 9, tzinfo=UTC)
+    assert moment_in_words(moment, EN) == english
+    assert moment_in_words(moment, DE) == (german or "1. Dezember 2026, 07:09 Uhr (UTC)")
+
+
+def test_every_language_has_a_locale() -> None:
+    """The form of the wire contract."""
+    assert {language.locale for language in Language} == {"en_US", "de_DE"}
