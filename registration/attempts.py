@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Connection, case, delete
+from sqlalchemy import Connection, case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.tables import attempt
@@ -42,8 +42,3 @@ def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime)
         return None
     left: float = (ends_at - now).total_seconds()
     return max(1, ceil(left))
-
-
-def forget_old_attempts(connection: Connection, now: datetime) -> None:
-    """Delete the counts whose window is over."""
-    connection.execute(delete(attempt).where(attempt.c.window_ends_at <= now))

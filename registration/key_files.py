@@ -25,14 +25,13 @@ def read_key_file(path: Path) -> bytes:
 def create_key_file(path: Path, content: bytes) -> bool:
     """Write a file of mode 0600 unless there is one; false when there was one.
 
-    Whoever reads at the same time sees all of it or nothing.
+    Whoever reads at the same time sees all of it or nothing. Raises KeyFileError when the directory cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = _write_draft(path, content)
+    except OSError as error:
+        raise KeyFileError(f"{path.parent}: {error.strerror}") from None
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -40,3 +39,12 @@ def create_key_file(path: Path, content: bytes) -> bool:
     finally:
         draft.unlink()
     return True
+
+
+def _write_draft(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

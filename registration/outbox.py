@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, insert, literal_column, select, update
 
 from registration.tables import mail
 
 BUCKETS = 16
 # How long a claimed mail belongs to its relay. It must outlast what relay.py does with a batch.
 LEASE = timedelta(minutes=5)
-KEPT = timedelta(days=30)
 REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
@@ -123,11 +122,3 @@ def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | Non
         .where(mail.c.status == "parked", *chosen)
         .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None)
     ).rowcount
-
-
-def forget_settled(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete mails settled long ago, at most `limit` of them; how many were deleted."""
-    ids = connection.scalars(
-        select(mail.c.id).where(mail.c.settled_at < now - KEPT).limit(limit).with_for_update(skip_locked=True)
-    ).all()
-    return connection.execute(delete(mail).where(mail.c.id.in_(ids))).rowcount

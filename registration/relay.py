@@ -15,6 +15,7 @@ from registration import outbox
 from registration.composition import Composer, Dropped, look_up
 from registration.database import Database, Unavailable
 from registration.delivery import Deferred, Outcome, Refused, Sender, Sent, Session, Unreachable
+from registration.housekeeping import tidy_up
 from registration.outbox import Job, Settled
 
 BATCH = 20
@@ -167,7 +168,7 @@ class Relay:
         if now < self._tidy_up_at:
             return
         self._tidy_up_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
-        while self._database.write(lambda connection: outbox.forget_settled(connection, now, TIDY_UP_BATCH)):
+        while self._database.write(lambda connection: tidy_up(connection, now, TIDY_UP_BATCH)):
             pass
 
 

@@ -144,7 +144,7 @@ mail = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("settled_at", Instant),
+    Column("settled_at", Instant, index=True),
     Column("reason", String(500)),
 )
 Index(
@@ -176,7 +176,7 @@ attempt = Table(
     metadata,
     Column("key", String(64), primary_key=True),
     Column("count", Integer, nullable=False),
-    Column("window_ends_at", Instant, nullable=False),
+    Column("window_ends_at", Instant, nullable=False, index=True),
 )
 
 idempotency = Table(

@@ -3,11 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from registration.attempts import Limit, count_attempt, forget_old_attempts
+from registration.attempts import Limit, count_attempt
 from registration.database import Database
-from registration.tables import attempt
 from tests.clock import Clock
-from tests.registration.stored import rows
 
 LIMIT = Limit(3, 60)
 
@@ -44,13 +42,3 @@ def test_attempts_at_the_same_moment_are_all_counted(database: Database, clock: 
     with ThreadPoolExecutor(20) as threads:
         outcomes = list(threads.map(lambda _: count(database, clock), range(20)))
     assert outcomes.count(None) == LIMIT.count
-
-
-def test_old_counts_are_forgotten(database: Database, clock: Clock) -> None:
-    """Those whose window is over, and no others."""
-    count(database, clock, "old")
-    clock.move(timedelta(seconds=30))
-    count(database, clock, "new")
-    clock.move(timedelta(seconds=30))
-    database.write(lambda connection: forget_old_attempts(connection, clock()))
-    assert [row["key"] for row in rows(database, attempt)] == ["new"]

@@ -167,21 +167,6 @@ def test_the_newest_are_listed_first(database: Database) -> None:
     assert [entry.created_at for entry in entries] == [NOW + timedelta(seconds=2), NOW + timedelta(seconds=1)]
 
 
-def test_settled_mails_are_forgotten_after_a_month(database: Database) -> None:
-    """Old settled mails go in batches; what waits stays, however old."""
-    post(database, 5)
-    *settled, waiting = claim(database)
-    for job in settled:
-        settle(database, job, "sent")
-    assert [forget(database, now) for now in (NOW + timedelta(days=30), NOW + timedelta(days=31))] == [0, 3]
-    assert [forget(database, NOW + timedelta(days=31)) for _ in range(2)] == [1, 0]
-    assert [entry.id for entry in listed(database, "waiting")] == [waiting.id]
-
-
-def forget(database: Database, now: datetime) -> int:
-    return database.write(lambda connection: outbox.forget_settled(connection, now, 3))
-
-
 def test_two_claims_at_once_share_the_mails(postgresql_url: str) -> None:
     """On PostgreSQL a relay takes what another one has not taken yet, without waiting for it."""
     first, second = open_database(postgresql_url), open_database(postgresql_url, wait=1)

@@ -1,0 +1,33 @@
+"""Deletes what nobody can use any more; it never touches a customer."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, select
+
+from registration.tables import attempt, confirmation_token, email_change, idempotency, mail, refresh_token, reset_token
+
+# Long enough for an operator to look into what became of a mail or a session.
+KEPT = timedelta(days=30)
+
+
+def tidy_up(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete at most `limit` rows of each table; how many were deleted, so that the caller can go on."""
+    return sum(_forget(connection, table, over, limit) for table, over in _over(now))
+
+
+def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
+    return [
+        (mail, mail.c.settled_at < now - KEPT),
+        (attempt, attempt.c.window_ends_at < now),
+        (idempotency, idempotency.c.expires_at < now),
+        (confirmation_token, confirmation_token.c.expires_at < now - KEPT),
+        (reset_token, reset_token.c.expires_at < now - KEPT),
+        (email_change, email_change.c.expires_at < now - KEPT),
+        (refresh_token, refresh_token.c.expires_at < now - KEPT),
+    ]
+
+
+def _forget(connection: Connection, table: Table, is_over: ColumnElement[bool], limit: int) -> int:
+    (key,) = table.primary_key.columns
+    keys = connection.scalars(select(key).where(is_over).limit(limit).with_for_update(skip_locked=True)).all()
+    return connection.execute(delete(table).where(key.in_(keys))).rowcount if keys else 0
