@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from graphql_api import graphiql, health, mailbox, pages
+from graphql_api import graphiql, health, jwks, mailbox, pages
 from graphql_api.admission import Admission
 from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
@@ -26,6 +26,7 @@ from graphql_api.logs import configure_logs
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
 from graphql_api.threads import Threads
+from registration.access_tokens import authenticate
 from registration.language import negotiate
 from registration.relay import Relay
 from registration.services import Services
@@ -84,6 +85,10 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
+    async def verify(token: str) -> str | None:
+        caller = await threads.run(authenticate, services, token)
+        return caller.customer.reference if caller else None
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
@@ -98,12 +103,17 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         threads.close()
         services.close()
 
-    routes = [Route("/graphql", endpoint), *pages.routes(context_for), *health.routes(services.database, threads)]
+    routes = [
+        Route("/graphql", endpoint),
+        *pages.routes(context_for),
+        *health.routes(services.database, threads),
+        *jwks.routes(services.signing_keys, threads),
+    ]
     if settings.enabled(settings.graphiql):
         routes += graphiql.routes()
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         routes += mailbox.routes(mail_directory(settings))
-    routes += rest_compat.routes(execute, policy=services.policy, base_url=settings.base_url)
+    routes += rest_compat.routes(execute, policy=services.policy, base_url=settings.base_url, verify=verify)
     return Starlette(routes=routes, middleware=[Middleware(RequestLog)], lifespan=lifespan)
 
 

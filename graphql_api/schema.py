@@ -6,17 +6,27 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.confirm_customer import ConfirmCustomerResult, confirm_customer
+from graphql_api.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.create_customer import CreateCustomerResult, create_customer
+from graphql_api.customer import Customer
+from graphql_api.me import me
+from graphql_api.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.registration_policy import RegistrationPolicy, registration_policy
 from graphql_api.resend_confirmation import ResendConfirmationResult, resend_confirmation
+from graphql_api.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
 from graphql_api.scalars import DATE, DATE_TIME
 
 # Operations that hash a password: at most one in a request, and each waits for a hash slot.
-HASHING_FIELDS = frozenset({"createCustomer"})
+HASHING_FIELDS = frozenset(
+    {"createCustomer", "createAccessToken", "resetPassword", "changePassword", "anonymizeCustomer"}
+)
 
 
 @strawberry.type(description="What can be read.")
 class Query:
+    me: Customer | None = strawberry.field(
+        resolver=me, description="The customer of the access token; without a good one, an error UNAUTHENTICATED."
+    )
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."
     )
@@ -34,6 +44,17 @@ class Mutation:
     resend_confirmation: ResendConfirmationResult = strawberry.field(
         resolver=resend_confirmation,
         description="Ask for the confirmation mail again. The answer is the same whether or not the address is known.",
+    )
+    create_access_token: CreateAccessTokenResult = strawberry.field(
+        resolver=create_access_token,
+        description="Sign in. After too many failures for an address, its sign-ins from there are blocked for a while.",
+    )
+    refresh_access_token: RefreshAccessTokenResult = strawberry.field(
+        resolver=refresh_access_token, description="Stay signed in: a refresh token for a new pair."
+    )
+    revoke_refresh_token: RevokeRefreshTokenResult = strawberry.field(
+        resolver=revoke_refresh_token,
+        description="Sign out. Needs an access token; the answer is the same whether or not a session was ended.",
     )
 
 

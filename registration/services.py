@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from registration.database import Database
+from registration.lockout import Lockout
 from registration.passwords import Passwords
 from registration.references import References
 from registration.rules import PasswordPolicy
@@ -31,6 +32,7 @@ class Services:
     secret: Secret
     references: References
     signing_keys: SigningKeys
+    lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
     confirmation: timedelta | None = timedelta(days=1)
     sign_ups_per_hour: int = 0
@@ -41,4 +43,5 @@ class Services:
 
     def close(self) -> None:
         self.passwords.close()
+        self.lockout.close()
         self.database.close()

@@ -129,6 +129,13 @@ class Settings(BaseSettings):
             raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
         return value
 
+    @field_validator("attempts_url")
+    @classmethod
+    def _attempts_are_counted_somewhere(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://, or be empty for the database")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks_are_known(cls, value: str) -> str:

@@ -5,7 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from registration.composition import Composer
-from registration.database import open_database
+from registration.database import Database, open_database
+from registration.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mails import parse_sender
 from registration.passwords import PasswordListError, Passwords, read_deny_list
 from registration.references import References
@@ -13,7 +14,7 @@ from registration.relay import Relay
 from registration.rules import PasswordPolicy
 from registration.secret import load_secret
 from registration.senders import open_sender
-from registration.services import Services
+from registration.services import Services, utc_now
 from registration.session_terms import SessionTerms
 from registration.settings import Settings, SettingsError
 from registration.signing_keys import SigningKeys
@@ -36,6 +37,7 @@ def open_services(settings: Settings) -> Services:
         secret=secret,
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys,
+        lockout=open_lockout(settings, database),
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sign_ups_per_hour=settings.sign_up_limit,
@@ -49,10 +51,23 @@ def session_terms(settings: Settings) -> SessionTerms:
         access_token=timedelta(seconds=settings.access_token_seconds),
         refresh_token=timedelta(seconds=settings.refresh_token_seconds),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
+    )
+
+
+def open_lockout(settings: Settings, database: Database) -> Lockout:
+    terms = LockoutTerms(
         failures=settings.lockout_failures,
         window=timedelta(seconds=settings.lockout_window_seconds),
         block=timedelta(seconds=settings.lockout_block_seconds),
     )
+    if not settings.attempts_url:
+        return DatabaseLockout(database, terms, utc_now)
+    from registration.redis_lockout import RedisLockout  # noqa: PLC0415 - a client that most installations do not need
+
+    try:
+        return RedisLockout(settings.attempts_url, terms)
+    except ValueError:  # whose text can quote the password
+        raise SettingsError("GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server") from None
 
 
 def password_policy(settings: Settings) -> PasswordPolicy:

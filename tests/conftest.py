@@ -13,6 +13,8 @@ from hypothesis import settings as hypothesis_settings
 
 from registration.database import Database, open_database
 from registration.migrations import migrate
+from registration.secret import create_secret
+from registration.signing_keys import SigningKeys, create_signing_key
 from tests.servers.gateway import Gateway
 from tests.servers.postgres import PostgresServer, create_database, drop_database
 from tests.servers.smtp import SmtpServer
@@ -105,6 +107,20 @@ def database(database_url: str) -> Iterator[Database]:
     database = open_database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def keys_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key files of an installation. For reading: to make an RSA key takes a while."""
+    directory = tmp_path_factory.mktemp("installation") / "keys"
+    create_secret(directory)
+    create_signing_key(directory)
+    return directory
+
+
+@pytest.fixture
+def signing_keys(keys_directory: Path) -> SigningKeys:
+    return SigningKeys(keys_directory)
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from registration.database import Database
+from registration.lockout import DatabaseLockout, LockoutTerms
 from registration.passwords import Passwords
 from registration.references import References
 from registration.secret import Secret
 from registration.services import Services
+from registration.signing_keys import SigningKeys
 from tests.clock import Clock
 
 
@@ -18,13 +20,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(database: Database, clock: Clock) -> Iterator[Services]:
+def services(database: Database, clock: Clock, signing_keys: SigningKeys) -> Iterator[Services]:
     passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1, slots=2)
     yield Services(
         database=database,
         passwords=passwords,
         secret=Secret(b"s" * 32),
         references=References(database, "DE"),
+        signing_keys=signing_keys,
+        lockout=DatabaseLockout(database, LockoutTerms(), clock),
         clock=clock,
     )
     passwords.close()

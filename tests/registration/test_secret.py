@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.secret import FILE_NAME, SIZE, KeyFileError, Secret, create_secret, load_secret
+from registration.key_files import KeyFileError
+from registration.secret import FILE_NAME, SIZE, Secret, create_secret, load_secret
 
 SECRET = Secret(b"k" * SIZE)
 
