@@ -13,9 +13,11 @@ from unicodedata import category
 
 from registration.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.address import address_key, has_shape
+from registration.breaches import Breaches
 from registration.customer import Gender, Salutation
 from registration.idempotency import MAX_LENGTH as KEY_MAX_LENGTH
 from registration.idempotency import MIN_LENGTH as KEY_MIN_LENGTH
+from registration.strength import strength
 
 NAME_MAX_LENGTH = 100
 SPECIALS = r"!@#$%^&*()_-+=[]{}|;:<>.,/?\~"
@@ -39,6 +41,7 @@ class ViolationCode(StrEnum):
     PASSWORD_COMMON = "PASSWORD_COMMON"
     PASSWORD_REPEATS = "PASSWORD_REPEATS"
     PASSWORD_BREACHED = "PASSWORD_BREACHED"
+    PASSWORD_WEAK = "PASSWORD_WEAK"
 
 
 class Stage(IntEnum):
@@ -74,13 +77,15 @@ Rule = Callable[[str, object], Iterator[Violation]]
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The settings of the password rules; lengths in characters."""
+    """The settings of the password rules; lengths in characters, strength from 0 (anything goes) to 4."""
 
     min_length: int = 7
     max_length: int = 128
     character_rule: bool = False
     repeats_rule: bool = False
     deny_list: frozenset[str] = frozenset()
+    min_strength: int = 0
+    breaches: Breaches | None = None
 
 
 def sign_up_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> list[Violation]:
@@ -89,30 +94,30 @@ def sign_up_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> lis
     A value that is not there is absent from the mapping; null is None. Attributes we do not know are ignored.
     """
     rules: dict[str, Rule] = {
-        "email": _email,
-        "gender": _choice_of(Gender),
-        "salutation": _choice_of(Salutation),
-        "firstName": _name,
-        "lastName": _name,
+        "email": email_rule,
+        "gender": choice_of(Gender),
+        "salutation": choice_of(Salutation),
+        "firstName": name_rule,
+        "lastName": name_rule,
         "password": policy_rule(policy),
-        "confirmPassword": _length_rule(policy),
+        "confirmPassword": length_rule(policy),
         "acceptedTerms": _accepted,
     }
-    found = [broken for name, rule in rules.items() for broken in _of_attribute(name, raw.get(name, ABSENT), rule)]
-    found += _date("dateOfBirth", raw.get("dateOfBirth"))
+    found = [broken for name, rule in rules.items() for broken in of_attribute(name, raw.get(name, ABSENT), rule)]
+    found += date_rule("dateOfBirth", raw.get("dateOfBirth"))
     found += _idempotency_key("idempotencyKey", raw.get("idempotencyKey"))
-    found += _agreement(raw)
+    found += agreement(raw, "password")
     return found
 
 
 def email_violations(raw: Mapping[str, object], attribute: str = "email") -> list[Violation]:
     """The violations of a request that names only an address."""
-    return list(_of_attribute(attribute, raw.get(attribute, ABSENT), _email))
+    return list(of_attribute(attribute, raw.get(attribute, ABSENT), email_rule))
 
 
 def text_violations(raw: Mapping[str, object], attribute: str) -> list[Violation]:
     """The violations of a request that names only a text, a key for example."""
-    return list(_of_attribute(attribute, raw.get(attribute, ABSENT), _text))
+    return list(of_attribute(attribute, raw.get(attribute, ABSENT), text_rule))
 
 
 def is_true(value: object) -> bool:
@@ -135,7 +140,7 @@ def has_control_character(text: str) -> bool:
     return not text.isprintable() and any(category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text)
 
 
-def _of_attribute(name: str, value: object, rule: Rule) -> Iterator[Violation]:
+def of_attribute(name: str, value: object, rule: Rule) -> Iterator[Violation]:
     if value is ABSENT:
         yield Violation(name, ViolationCode.MISSING)
     else:
@@ -153,13 +158,13 @@ def _type(name: str, value: object) -> Iterator[Violation]:
         yield Violation(name, ViolationCode.NOT_A_STRING)
 
 
-def _text(name: str, value: object) -> Iterator[Violation]:
+def text_rule(name: str, value: object) -> Iterator[Violation]:
     yield from _blank(name, value)
     yield from _type(name, value)
 
 
-def _email(name: str, value: object) -> Iterator[Violation]:
-    yield from _text(name, value)
+def email_rule(name: str, value: object) -> Iterator[Violation]:
+    yield from text_rule(name, value)
     if not isinstance(value, str) or not value:
         return
     if not has_shape(value):
@@ -170,7 +175,7 @@ def _email(name: str, value: object) -> Iterator[Violation]:
         yield Violation(name, ViolationCode.TOO_LONG, Stage.EMAIL, maximum=EMAIL_MAX_LENGTH)
 
 
-def _choice_of(choices: type[StrEnum]) -> Rule:
+def choice_of(choices: type[StrEnum]) -> Rule:
     def choice(name: str, value: object) -> Iterator[Violation]:
         yield from _blank(name, value)
         if value is not None and value not in list(choices):
@@ -179,8 +184,8 @@ def _choice_of(choices: type[StrEnum]) -> Rule:
     return choice
 
 
-def _name(name: str, value: object) -> Iterator[Violation]:
-    yield from _text(name, value)
+def name_rule(name: str, value: object) -> Iterator[Violation]:
+    yield from text_rule(name, value)
     if not isinstance(value, str):
         return
     if len(value) > NAME_MAX_LENGTH:
@@ -189,9 +194,9 @@ def _name(name: str, value: object) -> Iterator[Violation]:
         yield Violation(name, ViolationCode.FORBIDDEN_CHARACTER)
 
 
-def _length_rule(policy: PasswordPolicy) -> Rule:
+def length_rule(policy: PasswordPolicy) -> Rule:
     def length(name: str, value: object) -> Iterator[Violation]:
-        yield from _text(name, value)
+        yield from text_rule(name, value)
         if isinstance(value, str):
             if len(value) < policy.min_length:
                 yield Violation(name, ViolationCode.TOO_SHORT, minimum=policy.min_length)
@@ -203,13 +208,17 @@ def _length_rule(policy: PasswordPolicy) -> Rule:
 
 def policy_rule(policy: PasswordPolicy) -> Rule:
     """The rule of a new password (contract section 10)."""
-    length = _length_rule(policy)
+    length = length_rule(policy)
 
     def password(name: str, value: object) -> Iterator[Violation]:
         yield from length(name, value)
         if isinstance(value, str) and value:
             if policy.character_rule and not has_asked_characters(value):
                 yield Violation(name, ViolationCode.PASSWORD_CHARACTERS)
+            if policy.breaches is not None and policy.breaches.hold(value):
+                yield Violation(name, ViolationCode.PASSWORD_BREACHED)
+            if policy.min_strength and strength(value) < policy.min_strength:
+                yield Violation(name, ViolationCode.PASSWORD_WEAK)
             if value.lower() in policy.deny_list:
                 yield Violation(name, ViolationCode.PASSWORD_COMMON, Stage.PASSWORD)
             if policy.repeats_rule and re.search(r"(.)\1\1", value, re.DOTALL):
@@ -233,7 +242,7 @@ def _accepted(name: str, value: object) -> Iterator[Violation]:
         yield Violation(name, ViolationCode.NOT_TRUE)
 
 
-def _date(name: str, value: object) -> Iterator[Violation]:
+def date_rule(name: str, value: object) -> Iterator[Violation]:
     if value not in (None, "") and as_date(value) is None:
         yield Violation(name, ViolationCode.NOT_A_DATE)
 
@@ -245,7 +254,8 @@ def _idempotency_key(name: str, value: object) -> Iterator[Violation]:
         yield Violation(name, ViolationCode.TOO_LONG, maximum=KEY_MAX_LENGTH)
 
 
-def _agreement(raw: Mapping[str, object]) -> Iterator[Violation]:
-    password, confirmation = raw.get("password"), raw.get("confirmPassword")
-    if isinstance(password, str) and isinstance(confirmation, str) and password != confirmation:
+def agreement(raw: Mapping[str, object], attribute: str) -> Iterator[Violation]:
+    """The rule that the password in this attribute is confirmed; one that is no text breaks a rule of its own."""
+    chosen, confirmation = raw.get(attribute), raw.get("confirmPassword")
+    if isinstance(chosen, str) and isinstance(confirmation, str) and chosen != confirmation:
         yield Violation("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)

@@ -68,14 +68,17 @@ class Settings(BaseSettings):
     id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
         "off"
     )
-    reset_seconds: Annotated[int, Field(ge=60, description="lifetime of a password reset key")] = 7_200
+    reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
     lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900
     lockout_block_seconds: Annotated[int, Field(ge=1, description="how long the block lasts")] = 360
     attempts_url: Annotated[
         str, Field(description="where attempts are counted: empty for the database, or redis://host:port/0")
     ] = ""
-    breach_file: Annotated[str, Field(description="sorted SHA-1 hashes of breached passwords; empty is off")] = ""
+    breach_file: Annotated[
+        str,
+        Field(description="file of the sorted SHA-1 hashes of breached passwords, see docs/passwords.md; empty is off"),
+    ] = ""
     password_min_length: Annotated[int, Field(ge=1, le=128, description="in characters")] = 7
     password_max_length: Annotated[int, Field(ge=8, le=1024, description="in characters")] = 128
     password_character_rule: Annotated[Switch, Field(description="upper, lower, digit and special required")] = "off"
@@ -83,6 +86,9 @@ class Settings(BaseSettings):
     password_deny_list: Annotated[str, Field(description="builtin, off, or a file with one password a line")] = (
         "builtin"
     )
+    password_min_strength: Annotated[
+        int, Field(ge=0, le=4, description="least strength as zxcvbn counts it, 0 (off) to 4")
+    ] = 0
     hash_memory_kib: Annotated[int, Field(ge=8, le=4_194_304, description="Argon2id memory of one hash")] = 19_456
     hash_time_cost: Annotated[int, Field(ge=1, le=64, description="Argon2id passes")] = 2
     hash_parallelism: Annotated[int, Field(ge=1, le=16, description="Argon2id lanes")] = 1
