@@ -1,7 +1,7 @@
-"""The outbox: mails that a transaction promised, kept until they are sent; it never sees an address or a body."""
+"""The outbox: mails that a transaction promised, kept until they are sent; it never sees a body."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -22,7 +22,10 @@ Settled = Literal["sent", "dropped", "parked"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One mail to send; `attempts` counts the claims and tells them apart."""
+    """One mail to send; `attempts` counts the claims and tells them apart.
+
+    `recipient` is None when the mail goes to the address that the customer has at sending.
+    """
 
     id: UUID
     kind: str
@@ -30,6 +33,7 @@ class Job:
     token_id: UUID | None
     attempts: int
     created_at: datetime
+    recipient: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,16 @@ class Entry:
     reason: str | None
 
 
-def post(connection: Connection, *, kind: str, customer_id: UUID, token_id: UUID | None, now: datetime) -> None:
-    """Promise a mail inside the caller's transaction."""
+def post(
+    connection: Connection,
+    *,
+    kind: str,
+    customer_id: UUID,
+    token_id: UUID | None,
+    now: datetime,
+    recipient: str | None = None,
+) -> None:
+    """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address."""
     mail_id = uuid4()
     connection.execute(
         insert(mail).values(
@@ -59,7 +71,17 @@ def post(connection: Connection, *, kind: str, customer_id: UUID, token_id: UUID
             attempts=0,
             due_at=now,
             created_at=now,
+            recipient=recipient,
         )
+    )
+
+
+def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:
+    """Take back what waits of a kind, inside the caller's transaction that posts a newer one."""
+    connection.execute(
+        update(mail)
+        .where(mail.c.customer_id == customer_id, mail.c.kind == kind, IS_WAITING)
+        .values(status="dropped", settled_at=now, reason="replaced by a newer one")
     )
 
 
@@ -81,7 +103,7 @@ def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> lis
         update(mail)
         .where(mail.c.id.in_(ids))
         .values(attempts=mail.c.attempts + 1, due_at=now + LEASE)
-        .returning(mail.c.id, mail.c.kind, mail.c.customer_id, mail.c.token_id, mail.c.attempts, mail.c.created_at)
+        .returning(*(mail.c[field.name] for field in fields(Job)))
     )
     return [Job(**row) for row in rows.mappings()]
 
@@ -89,10 +111,11 @@ def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> lis
 def settle(connection: Connection, job: Job, status: Settled, now: datetime, reason: str | None = None) -> None:
     """Close a mail. What was sent is sent, whoever holds the mail meanwhile; all else only its holder may say."""
     holds = [] if status == "sent" else [mail.c.attempts == job.attempts]
+    recipient = job.recipient if status == "parked" else None
     connection.execute(
         update(mail)
         .where(mail.c.id == job.id, IS_WAITING, *holds)
-        .values(status=status, settled_at=now, reason=reason and reason[:REASON_LENGTH])
+        .values(status=status, settled_at=now, reason=reason and reason[:REASON_LENGTH], recipient=recipient)
     )
 
 

@@ -146,6 +146,8 @@ mail = Table(
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant, index=True),
     Column("reason", String(500)),
+    # Only for the one mail that must not follow the customer to a new address; gone when it is sent.
+    Column("recipient", String(320)),
 )
 Index(
     "ix_mail_due",

@@ -67,11 +67,11 @@ def test_a_job_says_what_to_send(database: Database) -> None:
     assert job == Job(job.id, "confirmation", customer_id, token_id, attempts=1, created_at=NOW)
 
 
-def test_no_column_can_hold_a_person_or_a_key() -> None:
-    """The outbox names the customer and the token by their random ids only."""
+def test_no_column_can_hold_a_key_and_one_an_address() -> None:
+    """The outbox names customer and token by their random ids, and an address only where a mail must not follow."""
     assert set(mail.c.keys()) == {
         "id", "bucket", "kind", "customer_id", "token_id", "status", "attempts", "due_at", "created_at", "settled_at",
-        "reason",
+        "reason", "recipient",
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ def moment(name: str, *, nullable: bool = True) -> sa.Column[datetime]:
 def upgrade() -> None:
     op.add_column("customer", moment("password_changed_at"))
     op.add_column("customer", moment("anonymized_at"))
+    op.add_column("mail", sa.Column("recipient", sa.String(320)))
     op.create_table(
         "session",
         sa.Column("id", sa.Uuid(), nullable=False),
