@@ -22,6 +22,7 @@ class AuditKind(StrEnum):
     RESET_REQUEST = "reset request"
     RESET = "reset"
     PASSWORD_CHANGE = "password change"
+    EMAIL_CHANGE_REQUEST = "email change request"
     EMAIL_CHANGE = "email change"
     TOKEN_REUSE = "token reuse"
     ERASE = "erase"

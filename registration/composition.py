@@ -1,20 +1,38 @@
 """From a job of the outbox to a mail: whether it is still needed, and what goes into it; it never sends."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Table, select
 
 from registration.customer import customer_of
 from registration.delivery import Refused
 from registration.mails import Link, MailKind, render
 from registration.outbox import Job
 from registration.secret import Secret
-from registration.tables import confirmation_token, customer
-from registration.tokens import confirmation_key, digest
+from registration.tables import confirmation_token, customer, email_change, reset_token
+from registration.tokens import confirmation_key, digest, email_change_key, reset_key
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKind:
+    """Where the token of a link is stored, how its key is made, and the page that it opens."""
+
+    tokens: Table
+    key: Callable[[Secret, UUID], str]
+    path: str
+
+
+LINKS = {
+    MailKind.CONFIRMATION: LinkKind(confirmation_token, confirmation_key, "register/confirm"),
+    MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
+    MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +44,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a mail is made of, as the database has it now: it goes to the address stored there, and to no other."""
+    """What a mail is made of, as the database has it now: it goes to an address stored there, and to no other."""
 
     customer: Row[Any] | None = field(repr=False)
     tokens: dict[str, datetime] = field(repr=False)  # digest to expiry
+    new_email: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +61,43 @@ class Composer:
 
     def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused:
         """The mail, or why there is none."""
-        if facts.customer is None or facts.customer.first_name is None:
+        person, kind = facts.customer, MailKind(job.kind)
+        if person is None or person.first_name is None:
             return Dropped("the customer is gone")
-        link: Link | None = None
-        if job.kind == MailKind.CONFIRMATION:
-            if facts.customer.confirmed_at:
-                return Dropped("the address is confirmed")
-            answer = self._link(job, facts.tokens, now)
-            if isinstance(answer, Refused):
-                return answer
-            link = answer
+        if kind is MailKind.CONFIRMATION and person.confirmed_at:
+            return Dropped("the address is confirmed")
+        if kind in {MailKind.RESET, MailKind.EMAIL_CHANGE} and not facts.tokens:
+            return Dropped("the key was used or taken back")
+        link = self._link(LINKS[kind], job, facts.tokens, now) if kind in LINKS else None
+        if isinstance(link, Refused):
+            return link
         return render(
             job.id,
-            MailKind(job.kind),
-            customer_of(facts.customer),
+            kind,
+            replace(customer_of(person), email=job.recipient or facts.new_email or person.email),
             link=link,
             site=self.site,
             sender=self.sender,
             date=job.created_at,
         )
 
-    def _link(self, job: Job, tokens: dict[str, datetime], now: datetime) -> Link | Refused:
+    def _link(self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime) -> Link | Refused:
         assert job.token_id is not None
-        key = confirmation_key(self.secret, job.token_id)
+        key = kind.key(self.secret, job.token_id)
         valid_until = tokens.get(digest(key))
         if tokens and valid_until is None:
             return Refused("the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under")
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
-        return Link(f"{self.site}/register/confirm?token={key}", valid_until)
+        return Link(f"{self.site}/{kind.path}?token={key}", valid_until)
 
 
 def look_up(connection: Connection, job: Job) -> Facts:
     """Read the facts of a mail."""
-    tokens = connection.execute(
-        select(confirmation_token.c.digest, confirmation_token.c.expires_at).where(
-            confirmation_token.c.customer_id == job.customer_id
-        )
-    )
     row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
-    return Facts(row, {token.digest: token.expires_at for token in tokens})
+    if job.kind not in LINKS:
+        return Facts(row, {}, None)
+    table = LINKS[MailKind(job.kind)].tokens
+    tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
+    new_email = next((token.email for token in tokens), None) if table is email_change else None
+    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from registration import outbox
 from registration.address import address_key
-from registration.attempts import Limit, count_attempt
+from registration.address_limits import count_for_address
+from registration.attempts import Limit
 from registration.customer import customer_of
 from registration.events import record_event
 from registration.outcomes import (
@@ -20,11 +22,10 @@ from registration.outcomes import (
     Invalid,
     ResendOutcome,
     TokenRefused,
-    TooManyAttempts,
 )
 from registration.rules import email_violations
 from registration.services import Services
-from registration.tables import confirmation_token, customer, email_claim, idempotency, mail
+from registration.tables import confirmation_token, customer, email_claim, idempotency, mail, reset_token
 from registration.tokens import confirmation_key, digest
 
 # Per address, known or not.
@@ -75,19 +76,26 @@ def confirm(services: Services, key: str) -> ConfirmationOutcome:
     def work(connection: Connection) -> ConfirmationOutcome:
         now = services.clock()
         customer_id = _use_up(connection, key, now)
-        row = connection.execute(
-            update(customer)
-            .where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None))
-            .values(confirmed_at=now, updated_at=now)
-            .returning(customer)
-        ).one_or_none()
+        row = None if customer_id is None else mark_confirmed(connection, services, customer_id, now)
         if row is None:
             return TokenRefused()
-        connection.execute(delete(confirmation_token).where(confirmation_token.c.customer_id == row.id))
-        record_event(connection, services, "customer.confirmed", row.id, now)
         return Confirmed(customer_of(row))
 
     return services.database.write(work)
+
+
+def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> Row[Any] | None:
+    """Confirm a customer inside the caller's transaction; the row, or None if there was nothing to confirm."""
+    row = connection.execute(
+        update(customer)
+        .where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None))
+        .values(confirmed_at=now, updated_at=now)
+        .returning(customer)
+    ).one_or_none()
+    if row is not None:
+        connection.execute(delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id))
+        record_event(connection, services, "customer.confirmed", customer_id, now)
+    return row
 
 
 def disown(services: Services, key: str) -> DisownOutcome:
@@ -112,14 +120,10 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
     address = str(address_key(str(email)))
 
     def work(connection: Connection) -> ResendOutcome:
-        now = services.clock()
-        for limit in RESEND_LIMITS:
-            key = services.secret.derive("resend attempts", str(limit.seconds), address)
-            seconds = count_attempt(connection, key, limit, now)
-            if seconds is not None:
-                return TooManyAttempts(seconds)
-        _post_again(connection, services, address, now)
-        return Accepted()
+        blocked = count_for_address(connection, services, "resend", address, RESEND_LIMITS)
+        if blocked is None:
+            _post_again(connection, services, address, services.clock())
+        return blocked or Accepted()
 
     outcome = services.database.write(work)
     services.mail_posted()
@@ -153,7 +157,7 @@ def erase_pending(connection: Connection, customer_id: UUID) -> bool:
     erased = connection.execute(delete(customer).where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None)))
     if erased.rowcount != 1:
         return False
-    for table in (email_claim, confirmation_token, mail, idempotency):
+    for table in (email_claim, confirmation_token, reset_token, mail, idempotency):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     return True
 

@@ -4,6 +4,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +50,15 @@ class Database:
         """Run work that only reads. Raises Unavailable."""
         return _run(self._reader, work)
 
+    def empty_log(self) -> None:
+        """Move what the log of SQLite holds into the file, and cut the log to nothing, unless a reader hinders it.
+
+        Other engines keep their logs to themselves.
+        """
+        if self.dialect == "sqlite":
+            with suppress(sqlite3.Error, PoolTimeout), closing(self._writer.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         self._reader.dispose()
         self._writer.dispose()
@@ -84,6 +94,13 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     return connection.execute(insert(table).values(row).on_conflict_do_nothing(table.primary_key)).rowcount == 1
+
+
+def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    """Insert, or write over the row that has the same primary key."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
 
 
 def _open_sqlite(url: str, readers: int, wait: float) -> Database:

@@ -25,6 +25,10 @@ class MailKind(StrEnum):
 
     CONFIRMATION = "confirmation"
     WELCOME = "welcome"
+    RESET = "reset"
+    PASSWORD_CHANGED = "password_changed"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGE_NOTICE = "email_change_notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,14 @@ SUBJECTS = {
     (MailKind.CONFIRMATION, Language.DE): "Bitte bestätigen Sie Ihre E-Mail-Adresse",
     (MailKind.WELCOME, Language.EN): "Your account is ready",
     (MailKind.WELCOME, Language.DE): "Ihr Konto ist eingerichtet",
+    (MailKind.RESET, Language.EN): "Choose a new password",
+    (MailKind.RESET, Language.DE): "Wählen Sie ein neues Passwort",
+    (MailKind.PASSWORD_CHANGED, Language.EN): "Your password was changed",
+    (MailKind.PASSWORD_CHANGED, Language.DE): "Ihr Passwort wurde geändert",
+    (MailKind.EMAIL_CHANGE, Language.EN): "Please confirm your new e-mail address",
+    (MailKind.EMAIL_CHANGE, Language.DE): "Bitte bestätigen Sie Ihre neue E-Mail-Adresse",
+    (MailKind.EMAIL_CHANGE_NOTICE, Language.EN): "Your e-mail address is about to change",
+    (MailKind.EMAIL_CHANGE_NOTICE, Language.DE): "Ihre E-Mail-Adresse soll geändert werden",
 }
 # Mail programs make links of these, or show them as other text: a sign-up must not put words of its own before
 # a stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.

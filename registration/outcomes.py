@@ -97,8 +97,13 @@ class Updated:
     """The customer as stored now; `pending_email` waits for its proof until `confirm_before`."""
 
     customer: Customer
-    pending_email: str | None = None
+    pending_email: str | None = field(default=None, repr=False)
     confirm_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The customer was erased a moment ago, so the access token is good no more."""
 
 
 SignInOutcome = Tokens | BadCredentials | TooManyAttempts
@@ -106,7 +111,7 @@ RefreshOutcome = Tokens | RefreshRefused
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid
-UpdateOutcome = Updated | Invalid | EmailTaken
+UpdateOutcome = Updated | Invalid | EmailTaken | TooManyAttempts | Gone
 EmailChangeOutcome = Confirmed | TokenRefused | EmailTaken
 ErasureOutcome = Done | BadCredentials
 SignUpOutcome = Registered | Accepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict

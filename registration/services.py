@@ -25,7 +25,10 @@ def nobody_listens() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The collaborators of every use case; `confirmation` is the lifetime of a key, None when nobody must confirm."""
+    """The collaborators of every use case; `confirmation` is the lifetime of a key, None when nobody must confirm.
+
+    `reset` is the lifetime of the key to a new password.
+    """
 
     database: Database
     passwords: Passwords
@@ -37,6 +40,7 @@ class Services:
     confirmation: timedelta | None = timedelta(days=1)
     sign_ups_per_hour: int = 0
     sessions: SessionTerms = field(default_factory=SessionTerms)
+    reset: timedelta = timedelta(hours=2)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     mail_posted: Callable[[], None] = nobody_listens

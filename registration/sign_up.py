@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 from registration import idempotency, outbox
 from registration.address import address_key
 from registration.attempts import Limit, count_attempt
-from registration.confirmation import erase_pending, is_pending, issue_token
+from registration.claims import claim
+from registration.confirmation import issue_token
 from registration.customer import Customer, Gender, Salutation, customer_of, row_of
 from registration.database import insert_new
 from registration.events import record_event
@@ -27,7 +28,7 @@ from registration.outcomes import (
 )
 from registration.rules import as_date, sign_up_violations
 from registration.services import Services
-from registration.tables import customer, email_claim
+from registration.tables import customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _register(services: Services, draft: Draft, ticket: Ticket | None, connectio
         and (outcome := _replay(services, connection, record))
     ):
         return outcome
-    if not _claim(connection, draft):
+    if not claim(connection, str(address_key(draft.applicant.email)), draft.id, draft.now):
         if ticket:
             idempotency.finish(connection, ticket, None)
         return EmailTaken()
@@ -141,23 +142,6 @@ def _register(services: Services, draft: Draft, ticket: Ticket | None, connectio
     if ticket:
         idempotency.finish(connection, ticket, draft.id)
     return outcome
-
-
-def _claim(connection: Connection, draft: Draft) -> bool:
-    """Take the address for the draft: free, or held by a pending account whose confirmation has expired."""
-    address = address_key(draft.applicant.email)
-    if insert_new(connection, email_claim, {"address": address, "customer_id": draft.id}):
-        return True
-    holder = connection.execute(
-        select(email_claim.c.customer_id).where(email_claim.c.address == address).with_for_update()
-    ).scalar_one_or_none()
-    if holder is None:  # given up by its holder between the two statements
-        return _claim(connection, draft)
-    if holder == draft.id:  # a commit whose answer was lost: everything is written
-        return True
-    if is_pending(connection, holder, draft.now) or not erase_pending(connection, holder):
-        return False
-    return _claim(connection, draft)
 
 
 def _write(services: Services, draft: Draft, connection: Connection) -> Registered:

@@ -11,6 +11,16 @@ def confirmation_key(secret: Secret, token_id: UUID) -> str:
     return secret.derive("confirmation", str(token_id))[:32]
 
 
+def reset_key(secret: Secret, token_id: UUID) -> str:
+    """The key of a password reset, of the same form."""
+    return secret.derive("password reset", str(token_id))[:32]
+
+
+def email_change_key(secret: Secret, token_id: UUID) -> str:
+    """The key that proves a new address, of the same form."""
+    return secret.derive("email change", str(token_id))[:32]
+
+
 def digest(key: str) -> str:
     """What the database keeps of a key: SHA-256 in hex. A key is 128 random bits, so nothing slower is needed."""
     # A client's key may hold lone surrogates; it then simply fits no row.

@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 from pathlib import Path
 
+from registration.breaches import Breaches, BreachFileError
 from registration.composition import Composer
 from registration.database import Database, open_database
 from registration.lockout import DatabaseLockout, Lockout, LockoutTerms
@@ -42,6 +43,7 @@ def open_services(settings: Settings) -> Services:
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sign_ups_per_hour=settings.sign_up_limit,
         sessions=session_terms(settings),
+        reset=timedelta(seconds=settings.reset_seconds),
     )
 
 
@@ -82,7 +84,17 @@ def password_policy(settings: Settings) -> PasswordPolicy:
         character_rule=settings.password_character_rule == "on",
         repeats_rule=settings.password_repeats_rule == "on",
         deny_list=deny_list,
+        min_strength=settings.password_min_strength,
+        breaches=open_breaches(settings),
     )
+
+
+def open_breaches(settings: Settings) -> Breaches | None:
+    """Raises SettingsError."""
+    try:
+        return Breaches(Path(settings.breach_file)) if settings.breach_file else None
+    except BreachFileError as error:
+        raise SettingsError(f"GATEWAY_BREACH_FILE {error}") from None
 
 
 def open_relay(settings: Settings, services: Services) -> Relay:

@@ -1,0 +1,94 @@
+"""Erasure: the customer's row stays, the person goes, in one transaction; it never asks why."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from registration import audit
+from registration.access_tokens import Caller
+from registration.address import address_key
+from registration.address_limits import forget_address
+from registration.audit import AuditKind
+from registration.events import record_event
+from registration.lockout import attempt_prefix
+from registration.outcomes import BadCredentials, Done, ErasureOutcome
+from registration.services import Services
+from registration.stored_password import verified_hash
+from registration.tables import (
+    attempt,
+    confirmation_token,
+    customer,
+    email_change,
+    email_claim,
+    idempotency,
+    mail,
+    refresh_token,
+    reset_token,
+    session,
+)
+
+# Sessions before their tokens: a refresh that is under way holds its session, and has written its token by then.
+OWNED = (email_claim, confirmation_token, reset_token, email_change, mail, idempotency, session, refresh_token)
+
+
+def anonymize(services: Services, caller: Caller, password: str | None) -> ErasureOutcome:
+    """Erase the caller; a password, which need not be given, must be the right one."""
+    if password is not None and verified_hash(services, caller.customer.id, password) is None:
+        return BadCredentials()
+    # First, because it may count in a server of its own, whose outage then leaves everything as it was.
+    services.lockout.forget(attempt_prefix(services.secret, str(address_key(caller.customer.email))))
+    services.database.write(partial(_erase, services, caller.customer.id))
+    services.database.empty_log()
+    return Done()
+
+
+def _erase(services: Services, customer_id: UUID, connection: Connection) -> None:
+    person = connection.execute(
+        select(customer).where(customer.c.id == customer_id, customer.c.anonymized_at.is_(None)).with_for_update()
+    ).one_or_none()
+    if person is None:  # another request was faster
+        return
+    now = services.clock()
+    connection.execute(update(customer).where(customer.c.id == customer_id).values(_nobody(services, now)))
+    for address in _addresses(connection, person):
+        _forget_address(connection, services, customer_id, address)
+    for table in OWNED:
+        connection.execute(delete(table).where(table.c.customer_id == customer_id))
+    # Not from where: that would name the person again.
+    audit.record(connection, services, AuditKind.ERASE, customer_id, now)
+    record_event(connection, services, "customer.erased", customer_id, now)
+
+
+def _nobody(services: Services, now: datetime) -> dict[str, object]:
+    """What the row holds of a person from now on.
+
+    The legacy system keeps the password's hash. We do not: it is derived from what a person knows and may use
+    elsewhere, nobody can sign in with it, and no answer ever showed it.
+    """
+    name, host, domain = (services.new_id().hex for _ in range(3))
+    return {
+        "email": f"{name}@{host}.{domain}",
+        "salutation": None,
+        "first_name": None,
+        "last_name": None,
+        "gender": None,
+        "date_of_birth": None,
+        "password_hash": "",
+        "updated_at": now,
+        "anonymized_at": now,
+    }
+
+
+def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
+    """The person's address, and the one that waits for its proof."""
+    waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
+    return [str(address_key(email)) for email in (person.email, *waiting)]
+
+
+def _forget_address(connection: Connection, services: Services, customer_id: UUID, address: str) -> None:
+    forget_address(connection, services.secret, address)
+    connection.execute(delete(attempt).where(attempt.c.key.startswith(attempt_prefix(services.secret, address))))
+    audit.forget_person(connection, customer_id, address)
