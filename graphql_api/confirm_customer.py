@@ -4,10 +4,9 @@ from typing import Annotated, assert_never
 
 import strawberry
 
+from graphql_api.confirmation_token import ConfirmationTokenError, confirmation_token_error
 from graphql_api.context import Info
 from graphql_api.customer import Customer, customer_type
-from graphql_api.messages import USER_ERRORS
-from graphql_api.user_error import UserError, UserErrorCode
 from registration import outcomes
 from registration.confirmation import confirm
 from registration.language import Language
@@ -21,11 +20,6 @@ class ConfirmCustomerInput:
 @strawberry.type(description="The address is proven; the customer can sign in.")
 class ConfirmCustomerSuccess:
     customer: Customer = strawberry.field(description="The confirmed customer.")
-
-
-@strawberry.type(description="The token is unknown, used or expired; which of these is not told.")
-class ConfirmationTokenError(UserError):
-    pass
 
 
 ConfirmCustomerResult = Annotated[
@@ -46,6 +40,5 @@ def _result(outcome: outcomes.ConfirmationOutcome, language: Language) -> Confir
         case outcomes.Confirmed(customer):
             return ConfirmCustomerSuccess(customer=customer_type(customer))
         case outcomes.TokenRefused():
-            code = UserErrorCode.CONFIRMATION_TOKEN
-            return ConfirmationTokenError(code=code, message=USER_ERRORS[code][language])
+            return confirmation_token_error(language)
     assert_never(outcome)

@@ -1,14 +1,16 @@
 """createCustomer: input, results and resolver on one page; the rules and the work are the domain's."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, assert_never
 
 import strawberry
 
 from graphql_api.context import Info
 from graphql_api.customer import Customer, customer_type
+from graphql_api.email_taken import EmailTakenError, email_taken_error
 from graphql_api.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.messages import ACCEPTED, USER_ERRORS
+from graphql_api.pending_confirmation import PendingConfirmation, pending_confirmation
 from graphql_api.too_many_attempts import TooManyAttemptsError, too_many_attempts_error
 from graphql_api.user_error import UserError, UserErrorCode
 from registration import outcomes
@@ -35,12 +37,6 @@ class CreateCustomerInput:
     )
 
 
-@strawberry.type(description="What has to happen before the customer can sign in.")
-class PendingConfirmation:
-    sent_to: str = strawberry.field(description="The address that gets the mail with the link.")
-    expires_at: datetime = strawberry.field(description="When the link stops working (UTC).")
-
-
 @strawberry.type(description="The customer is registered.")
 class CreateCustomerSuccess:
     customer: Customer = strawberry.field(description="The new customer.")
@@ -50,11 +46,6 @@ class CreateCustomerSuccess:
 @strawberry.type(description="Privacy mode: a mail is on its way to the owner of the address; nothing else is told.")
 class RegistrationAccepted:
     message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
-
-
-@strawberry.type(description="The address belongs to a customer, or waits for its confirmation.")
-class EmailTakenError(UserError):
-    pass
 
 
 @strawberry.type(description="The idempotency key was used before with other input.")
@@ -101,22 +92,17 @@ def _result(outcome: outcomes.SignUpOutcome, language: Language) -> CreateCustom
     match outcome:
         case outcomes.Registered(customer, confirm_before):
             return CreateCustomerSuccess(
-                customer=customer_type(customer), confirmation=_next_step(customer.email, confirm_before)
+                customer=customer_type(customer), confirmation=pending_confirmation(customer.email, confirm_before)
             )
         case outcomes.Accepted():
             return RegistrationAccepted(message=ACCEPTED[language])
         case outcomes.Invalid():
             return invalid_input_error(outcome, language)
         case outcomes.EmailTaken():
-            code = UserErrorCode.EMAIL_TAKEN
-            return EmailTakenError(code=code, message=USER_ERRORS[code][language])
+            return email_taken_error(language)
         case outcomes.TooManyAttempts():
             return too_many_attempts_error(outcome, language)
         case outcomes.IdempotencyConflict():
             code = UserErrorCode.IDEMPOTENCY_CONFLICT
             return IdempotencyConflictError(code=code, message=USER_ERRORS[code][language])
     assert_never(outcome)
-
-
-def _next_step(email: str, confirm_before: datetime | None) -> PendingConfirmation | None:
-    return None if confirm_before is None else PendingConfirmation(sent_to=email, expires_at=confirm_before)

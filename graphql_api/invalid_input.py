@@ -25,6 +25,7 @@ DESCRIPTIONS = {
     ViolationCode.PASSWORD_COMMON: "On the list of common passwords.",
     ViolationCode.PASSWORD_REPEATS: "The same character three times in a row.",
     ViolationCode.PASSWORD_BREACHED: "Known from a data breach.",
+    ViolationCode.PASSWORD_WEAK: "Too easy to guess: see `minStrength` in registrationPolicy.",
 }
 domain_enum(
     ViolationCode,

@@ -14,6 +14,11 @@ ACCEPTED: Texts = {
     DE: "Wenn diese Adresse verwendet werden kann, ist eine E-Mail unterwegs.",
 }
 
+RESET_ACCEPTED: Texts = {
+    EN: "If an account has this address, a mail with a link to a new password is on its way.",
+    DE: "Wenn ein Konto diese Adresse hat, ist eine E-Mail mit einem Link zu einem neuen Passwort unterwegs.",
+}
+
 DONE: Texts = {EN: "Done.", DE: "Erledigt."}
 
 USER_ERRORS: Mapping[UserErrorCode, Texts] = {
@@ -91,6 +96,10 @@ VIOLATIONS: Mapping[ViolationCode, Texts] = {
     ViolationCode.PASSWORD_BREACHED: {
         EN: "This password is known from a data breach.",
         DE: "Dieses Passwort ist aus einem Datenleck bekannt.",
+    },
+    ViolationCode.PASSWORD_WEAK: {
+        EN: "This password is too easy to guess.",
+        DE: "Dieses Passwort ist zu leicht zu erraten.",
     },
 }
 

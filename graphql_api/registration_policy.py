@@ -25,6 +25,11 @@ class PasswordRules:
     special_characters: str = strawberry.field(description="The special characters that count for that rule.")
     refuses_repeats: bool = strawberry.field(description="Whether three equal characters in a row are refused.")
     refuses_common: bool = strawberry.field(description="Whether the commonest passwords are refused.")
+    refuses_breached: bool = strawberry.field(description="Whether passwords known from data breaches are refused.")
+    min_strength: int = strawberry.field(
+        description="The least strength, from 0 (not asked for) to 4, as zxcvbn counts it. A form shows it with zxcvbn "
+        "in the browser: a password is never sent only to be measured."
+    )
 
 
 @strawberry.type(description="All that a sign-up form needs.")
@@ -49,6 +54,8 @@ def registration_policy(info: Info) -> RegistrationPolicy:
             special_characters=rules.SPECIALS,
             refuses_repeats=policy.repeats_rule,
             refuses_common=bool(policy.deny_list),
+            refuses_breached=policy.breaches is not None,
+            min_strength=policy.min_strength,
         ),
         salutations=list(Salutation),
         genders=list(Gender),

@@ -5,16 +5,22 @@ from datetime import date, datetime
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from graphql_api.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
+from graphql_api.change_password import ChangePasswordResult, change_password
 from graphql_api.confirm_customer import ConfirmCustomerResult, confirm_customer
+from graphql_api.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
 from graphql_api.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.create_customer import CreateCustomerResult, create_customer
 from graphql_api.customer import Customer
 from graphql_api.me import me
 from graphql_api.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.registration_policy import RegistrationPolicy, registration_policy
+from graphql_api.request_password_reset import RequestPasswordResetResult, request_password_reset
 from graphql_api.resend_confirmation import ResendConfirmationResult, resend_confirmation
+from graphql_api.reset_password import ResetPasswordResult, reset_password
 from graphql_api.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
 from graphql_api.scalars import DATE, DATE_TIME
+from graphql_api.update_customer import UpdateCustomerResult, update_customer
 
 # Operations that hash a password: at most one in a request, and each waits for a hash slot.
 HASHING_FIELDS = frozenset(
@@ -55,6 +61,25 @@ class Mutation:
     revoke_refresh_token: RevokeRefreshTokenResult = strawberry.field(
         resolver=revoke_refresh_token,
         description="Sign out. Needs an access token; the answer is the same whether or not a session was ended.",
+    )
+    request_password_reset: RequestPasswordResetResult = strawberry.field(
+        resolver=request_password_reset,
+        description="Ask for a link to a new password. The answer is the same whether or not the address is known.",
+    )
+    reset_password: ResetPasswordResult = strawberry.field(
+        resolver=reset_password, description="Choose a new password with the token of the mail; works once."
+    )
+    change_password: ChangePasswordResult = strawberry.field(
+        resolver=change_password, description="Replace the password. Needs an access token."
+    )
+    update_customer: UpdateCustomerResult = strawberry.field(
+        resolver=update_customer, description="Change the profile: all that is sent, or nothing. Needs an access token."
+    )
+    confirm_email_change: ConfirmEmailChangeResult = strawberry.field(
+        resolver=confirm_email_change, description="Prove a new address with the token of the mail; works once."
+    )
+    anonymize_customer: AnonymizeCustomerResult = strawberry.field(
+        resolver=anonymize_customer, description="Erase the customer of the access token, for ever."
     )
 
 
