@@ -31,8 +31,9 @@ ConfirmCustomerResult = Annotated[
 async def confirm_customer(
     info: Info, input: Annotated[ConfirmCustomerInput, strawberry.argument(description="The token.")]
 ) -> ConfirmCustomerResult:
-    outcome = await info.context.threads.run(confirm, info.context.services, input.token)
-    return _result(outcome, info.context.language)
+    context = info.context
+    outcome = await context.threads.run(confirm, context.services, input.token, context.client_address)
+    return _result(outcome, context.language)
 
 
 def _result(outcome: outcomes.ConfirmationOutcome, language: Language) -> ConfirmCustomerResult:

@@ -138,7 +138,7 @@ def _answer(answer: Answer, media_type: str) -> Response:
     headers = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
     match answer.kind:
         case Kind.EXECUTED:
-            return _response(200, body, media_type)
+            return _response(200, body, media_type, _challenge(answer))
         case Kind.REFUSED:
             return _response(400 if media_type == GRAPHQL else 200, body, media_type)
         case Kind.MUTATION_NOT_ALLOWED:
@@ -146,6 +146,12 @@ def _answer(answer: Answer, media_type: str) -> Response:
         case Kind.OVERLOADED | Kind.UNAVAILABLE:
             return _response(503, body, media_type, headers)
     assert_never(answer.kind)
+
+
+def _challenge(answer: Answer) -> dict[str, str]:
+    """What RFC 9110 allows in an answer that is no 401: a token would have made a difference."""
+    codes = {error["extensions"]["code"] for error in answer.errors or ()}
+    return {"www-authenticate": "Bearer"} if ErrorCode.UNAUTHENTICATED in codes else {}
 
 
 def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:

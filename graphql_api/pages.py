@@ -54,7 +54,7 @@ def routes(context_for: Callable[[Request], Context]) -> list[Route]:
 
 
 async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(confirm, context.services, form.get("token", ""))
+    outcome = await context.threads.run(confirm, context.services, form.get("token", ""), context.client_address)
     match outcome:
         case outcomes.Confirmed(customer):
             return _page(context, "confirmed", 200, customer=customer)

@@ -83,7 +83,7 @@ def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
     try:
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
         claims = Claims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
     return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
 

@@ -44,7 +44,8 @@ def record(
             id=services.new_id(),
             kind=kind,
             customer_id=customer_id,
-            client_address=client_address,
+            # An IPv6 address can be followed by the name of a zone, as long as its sender likes.
+            client_address=client_address[:64] if client_address else None,
             address=address and address[:320],
             created_at=now,
         )

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
-from registration import outbox
+from registration import audit, outbox
 from registration.address import address_key
 from registration.address_limits import count_for_address
 from registration.attempts import Limit
+from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.events import record_event
 from registration.outcomes import (
@@ -70,13 +71,12 @@ def pending_sign_up(services: Services, key: str) -> PendingSignUp | None:
     return services.database.read(look)
 
 
-def confirm(services: Services, key: str) -> ConfirmationOutcome:
+def confirm(services: Services, key: str, client_address: str = "") -> ConfirmationOutcome:
     """Use a key up and confirm its customer."""
 
     def work(connection: Connection) -> ConfirmationOutcome:
-        now = services.clock()
-        customer_id = _use_up(connection, key, now)
-        row = None if customer_id is None else mark_confirmed(connection, services, customer_id, now)
+        customer_id = _use_up(connection, key, services.clock())
+        row = None if customer_id is None else mark_confirmed(connection, services, customer_id, client_address)
         if row is None:
             return TokenRefused()
         return Confirmed(customer_of(row))
@@ -84,8 +84,11 @@ def confirm(services: Services, key: str) -> ConfirmationOutcome:
     return services.database.write(work)
 
 
-def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> Row[Any] | None:
+def mark_confirmed(
+    connection: Connection, services: Services, customer_id: UUID, client_address: str
+) -> Row[Any] | None:
     """Confirm a customer inside the caller's transaction; the row, or None if there was nothing to confirm."""
+    now = services.clock()
     row = connection.execute(
         update(customer)
         .where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None))
@@ -95,6 +98,7 @@ def mark_confirmed(connection: Connection, services: Services, customer_id: UUID
     if row is not None:
         connection.execute(delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id))
         record_event(connection, services, "customer.confirmed", customer_id, now)
+        audit.record(connection, services, AuditKind.CONFIRM, customer_id, now, client_address=client_address)
     return row
 
 
@@ -107,6 +111,8 @@ def disown(services: Services, key: str) -> DisownOutcome:
         if customer_id is None or not erase_pending(connection, customer_id):
             return TokenRefused()
         record_event(connection, services, "customer.disowned", customer_id, now)
+        # Not from where: nobody is left to whom that would belong.
+        audit.record(connection, services, AuditKind.DISOWN, customer_id, now)
         return Disowned()
 
     return services.database.write(work)
@@ -157,6 +163,8 @@ def erase_pending(connection: Connection, customer_id: UUID) -> bool:
     erased = connection.execute(delete(customer).where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None)))
     if erased.rowcount != 1:
         return False
+    for address in connection.scalars(select(email_claim.c.address).where(email_claim.c.customer_id == customer_id)):
+        audit.forget_person(connection, customer_id, address)
     for table in (email_claim, confirmation_token, reset_token, mail, idempotency):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     return True

@@ -95,7 +95,7 @@ def reset(services: Services, raw: Mapping[str, object], client_address: str) ->
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
             return ResetRefused(expired=False)  # used by another request while this one hashed
-        mark_confirmed(connection, services, customer_id, now)
+        mark_confirmed(connection, services, customer_id, client_address)
         outbox.post(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services, AuditKind.RESET, customer_id, now, client_address=client_address)
         return Done()

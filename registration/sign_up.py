@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from registration import idempotency, outbox
+from registration import audit, idempotency, outbox
 from registration.address import address_key
 from registration.attempts import Limit, count_attempt
+from registration.audit import AuditKind
 from registration.claims import claim
 from registration.confirmation import issue_token
 from registration.customer import Customer, Gender, Salutation, customer_of, row_of
@@ -62,6 +63,7 @@ class Draft:
     applicant: Applicant = field(repr=False)
     password_hash: str = field(repr=False)
     language: Language
+    client_address: str
     now: datetime
 
 
@@ -123,6 +125,7 @@ def _draft_of(services: Services, request: SignUp, applicant: Applicant) -> Draf
         reference=services.references.draw(),
         applicant=applicant,
         language=request.language,
+        client_address=request.client_address,
         now=services.clock(),
     )
 
@@ -152,6 +155,8 @@ def _write(services: Services, draft: Draft, connection: Connection) -> Register
         kind = "confirmation" if token_id else "welcome"
         outbox.post(connection, kind=kind, customer_id=new.id, token_id=token_id, now=draft.now)
         record_event(connection, services, "customer.created", new.id, draft.now)
+        where = draft.client_address
+        audit.record(connection, services, AuditKind.SIGN_UP, new.id, draft.now, client_address=where)
     return _registered(services, new)
 
 

@@ -127,7 +127,7 @@ audit = Table(
     Column("kind", String(32), nullable=False),
     Column("customer_id", Uuid, index=True),
     Column("client_address", String(64)),
-    Column("address", String(320)),
+    Column("address", String(320), index=True),
     Column("created_at", Instant, nullable=False),
 )
 

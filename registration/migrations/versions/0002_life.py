@@ -66,5 +66,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index(op.f("ix_audit_customer_id"), "audit", ["customer_id"])
+    op.create_index(op.f("ix_audit_address"), "audit", ["address"])
     op.create_index(op.f("ix_mail_settled_at"), "mail", ["settled_at"])
     op.create_index(op.f("ix_attempt_window_ends_at"), "attempt", ["window_ends_at"])
