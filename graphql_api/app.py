@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from secrets import token_urlsafe
 from threading import Thread
@@ -26,7 +27,6 @@ from graphql_api.logs import configure_logs
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
 from graphql_api.threads import Threads
-from registration.access_tokens import authenticate
 from registration.language import negotiate
 from registration.relay import Relay
 from registration.services import Services
@@ -85,10 +85,6 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
-    async def verify(token: str) -> str | None:
-        caller = await threads.run(authenticate, services, token)
-        return caller.customer.reference if caller else None
-
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
@@ -113,7 +109,14 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         routes += graphiql.routes()
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         routes += mailbox.routes(mail_directory(settings))
-    routes += rest_compat.routes(execute, policy=services.policy, base_url=settings.base_url, verify=verify)
+    routes += rest_compat.routes(
+        execute,
+        policy=services.policy,
+        base_url=settings.base_url,
+        client_id=settings.token_audience,
+        lockout_minutes=ceil(settings.lockout_block_seconds / 60),
+        id_company_user=settings.id_company_user == "on",
+    )
     return Starlette(routes=routes, middleware=[Middleware(RequestLog)], lifespan=lifespan)
 
 

@@ -3,28 +3,33 @@
 from functools import partial
 
 from registration.rules import text_violations
-from rest_compat.errors import CANNOT_CONFIRM, outcome_error, violation_errors
+from rest_compat.attributes import KEY, Attribute
+from rest_compat.errors import OUTCOMES
 from rest_compat.execution import Execute, run
 from rest_compat.resource import Answer, Call, Done, Operation, Refused, Resource
 
 CONFIRM_CUSTOMER = """
 mutation ConfirmCustomer($input: ConfirmCustomerInput!) {
-  confirmCustomer(input: $input) { __typename }
+  confirmCustomer(input: $input) {
+    ... on UserError { code }
+  }
 }
 """
 
 
 def customer_confirmation(execute: Execute) -> Resource:
-    return Resource("customer-confirmation", {"POST": Operation(partial(_confirm, execute))})
+    confirm = Operation(
+        summary="Confirm the e-mail address with the key of the mail; works once",
+        answer=partial(_confirm, execute),
+        status=204,
+        takes={"registrationKey": Attribute(KEY)},
+        rules=lambda call: text_violations(call.attributes, "registrationKey"),
+        errors=OUTCOMES["confirmCustomer"].errors,
+    )
+    return Resource("customer-confirmation", {"POST": confirm})
 
 
 async def _confirm(execute: Execute, call: Call) -> Answer:
-    if violations := text_violations(call.attributes, "registrationKey"):
-        return Refused(violation_errors(violations))
-    token = call.attributes["registrationKey"]
-    member = await run(execute, call.request, CONFIRM_CUSTOMER, {"token": token}, CANNOT_CONFIRM)
-    if isinstance(member, Refused):
-        return member
-    if member["__typename"] == "ConfirmCustomerSuccess":
-        return Done()
-    return Refused((outcome_error(member, CANNOT_CONFIRM),))
+    given = {"token": call.attributes["registrationKey"]}
+    member = await run(execute, call.request, CONFIRM_CUSTOMER, given, OUTCOMES["confirmCustomer"])
+    return member if isinstance(member, Refused) else Done()

@@ -1,38 +1,22 @@
 """The legacy door: a request goes through the contract's order of checks, and an answer out; it decides no more."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from registration.language import negotiate
-from rest_compat.errors import (
-    BODY_LIMIT,
-    BODY_TOO_LARGE,
-    ID_MISSING,
-    INVALID_ACCESS_TOKEN,
-    MISSING_ACCESS_TOKEN,
-    NOT_FOUND,
-    TWO_IDENTITIES,
-)
-from rest_compat.jsonapi import MEDIA_TYPE, POST_DATA_INVALID, Error, Presentation, error_document, read_attributes
+from registration.rules import Stage
+from rest_compat.body import read_body
+from rest_compat.caller import caller_of
+from rest_compat.errors import ID_MISSING, NOT_FOUND, violation_errors
+from rest_compat.execution import Execute
+from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
 from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
-
-Verify = Callable[[str], Awaitable[str | None]]
-"""The reference of the customer whose access token it is; None for any token that is not good."""
-
-SECURITY_HEADERS = {
-    "X-Frame-Options": "SAMEORIGIN",
-    "Content-Security-Policy": "frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "X-XSS-Protection": "1; mode=block",
-    "Referrer-Policy": "same-origin",
-}
+from rest_compat.response import document_response, dressed, error_response
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +33,11 @@ class Door:
 
     resources: Mapping[str, Resource]
     base_url: str
-    verify: Verify
+    execute: Execute
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._respond(request)
-        response.headers["Content-Language"] = negotiate(request.headers.get("accept-language", "")).locale
-        response.headers.update(SECURITY_HEADERS)
+        response = dressed(await self._respond(request), request)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -64,11 +46,14 @@ class Door:
             return refusal
         place = self._place_of(request)
         if place is None:
-            return _error_response(Refused((NOT_FOUND,)))
+            return error_response(Refused((NOT_FOUND,)))
         if request.method == "OPTIONS":
-            return preflight(request, place.resource.operations)
-        answer = await self._answer(request, place)
-        return _response(answer, self._presentation_of(request, place.resource.type))
+            return preflight(request, place.resource.methods)
+        operation = _operation_of(request, place)
+        if operation is None:
+            return error_response(Refused((NOT_FOUND,)))
+        answer = await self._answer(request, place, operation)
+        return _response(answer, operation, self._presentation_of(request, place.resource.type))
 
     def _place_of(self, request: Request) -> Place | None:
         path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
@@ -83,37 +68,40 @@ class Door:
         wanted = None if fields is None else frozenset(fields.split(","))
         return Presentation(self.base_url, resource_type, request.scope["query_string"], wanted)
 
-    async def _answer(self, request: Request, place: Place) -> Answer:
-        operation = _operation_of(request, place)
-        if operation is None:
-            return Refused((NOT_FOUND,))
+    async def _answer(self, request: Request, place: Place, operation: Operation) -> Answer:
+        """Groups 3 to 10 of the order of checks (contract 3.3): the first that fails answers alone."""
         attributes = await _attributes_of(request, place.resource.type)
         if isinstance(attributes, Error):
             return Refused((attributes,))
         if request.method in {"PATCH", "DELETE"} and place.id is None:
             return Refused((ID_MISSING,))
-        caller = await self._caller_of(request, operation)
-        if isinstance(caller, Error):
-            return Refused((caller,))
-        return await operation.answer(Call(request, place.id, attributes, caller))
+        caller = await caller_of(self.execute, request, protected=operation.protected)
+        if isinstance(caller, Refused):
+            return caller
+        known = {name: attributes[name] for name in operation.takes if name in attributes}
+        call = Call(request, place.id, known, caller)
+        return _refusal(operation, call) or await operation.answer(call)
 
-    async def _caller_of(self, request: Request, operation: Operation) -> str | Error | None:
-        """A token that is sent must be good, even where none is needed."""
-        authorization = request.headers.get("authorization")
-        if authorization is None:
-            return MISSING_ACCESS_TOKEN if operation.protected else None
-        if "x-anonymous-customer-unique-id" in request.headers:
-            return TWO_IDENTITIES
-        scheme, *tokens = authorization.split() or [""]
-        if scheme.lower() != "bearer" or len(tokens) != 1:
-            return INVALID_ACCESS_TOKEN
-        return await self.verify(tokens[0]) or INVALID_ACCESS_TOKEN
+
+def _refusal(operation: Operation, call: Call) -> Refused | None:
+    """Group 8 is about single attributes, group 9 about whose resource it is; all other rules belong to group 10."""
+    violations = operation.rules(call)
+    is_group_8 = any(violation.stage is Stage.ATTRIBUTE for violation in violations)
+    if operation.foreign and not is_group_8 and not _is_own(call):
+        return Refused((operation.foreign,))
+    return Refused(violation_errors(violations, operation.confirms)) if violations else None
+
+
+def _is_own(call: Call) -> bool:
+    return call.caller is not None and call.id == call.caller["reference"]
 
 
 def _operation_of(request: Request, place: Place) -> Operation | None:
-    if is_versioned(request.headers) or (request.method == "POST" and place.id is not None):
+    if is_versioned(request.headers):
         return None
-    return place.resource.operations.get(request.method)
+    if place.id is not None or request.method in {"PATCH", "DELETE"}:
+        return place.resource.single.get(request.method)
+    return place.resource.collection.get(request.method)
 
 
 async def _attributes_of(request: Request, resource_type: str) -> Mapping[str, object] | Error:
@@ -121,46 +109,20 @@ async def _attributes_of(request: Request, resource_type: str) -> Mapping[str, o
         return {}
     if not is_decoded(request.headers):
         return POST_DATA_INVALID
-    content = await _read_body(request)
+    content = await read_body(request)
     return content if isinstance(content, Error) else read_attributes(content, resource_type)
 
 
-async def _read_body(request: Request) -> bytes | Error:
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > BODY_LIMIT:
-                return BODY_TOO_LARGE
-    except ClientDisconnect:  # nobody reads the answer
-        return POST_DATA_INVALID
-    return bytes(content)
-
-
-def _response(answer: Answer, presentation: Presentation) -> Response:
+def _response(answer: Answer, operation: Operation, presentation: Presentation) -> Response:
     match answer:
-        case Shown(item, status):
-            return _document(presentation.single(item), status)
+        case Shown(item):
+            return document_response(presentation.single(item), operation.status)
         case Listed(items):
-            return _document(presentation.collection(items), 200)
+            return document_response(presentation.collection(items), operation.status)
         case Accepted(attributes):
-            return _document(presentation.without_id(attributes), 202)
+            return document_response(presentation.without_id(attributes), 202)
         case Done():
-            return Response(status_code=204)
+            return Response(status_code=operation.status)
         case Refused():
-            return _error_response(answer)
+            return error_response(answer)
     assert_never(answer)
-
-
-def _error_response(refused: Refused) -> Response:
-    response = _document(error_document(refused.errors), refused.errors[-1].status)
-    if any(error.status == 401 for error in refused.errors):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="Access to shop API"'
-    if refused.retry_after is not None:
-        response.headers["Retry-After"] = str(refused.retry_after)
-    return response
-
-
-def _document(document: Mapping[str, object], status: int) -> Response:
-    content = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return Response(content.encode(), status, media_type=MEDIA_TYPE)

@@ -1,13 +1,14 @@
 """What each refusal looks like on the legacy wire: one table for broken rules, one for outcomes; it decides nothing.
 
 Texts and codes are wire constants of the contract. Where it has none they are ours: codes 9409, 9429 and 9503, and the
-sentences about control characters, types, replays, limits and outages.
+sentences about control characters, types, weak passwords, replays, limits and outages.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from registration.language import Language
 from registration.rules import Stage, Violation, ViolationCode
 from rest_compat.jsonapi import Error
 
@@ -18,11 +19,23 @@ TWO_IDENTITIES = Error(
 )
 INVALID_ACCESS_TOKEN = Error(401, "Invalid access token.", "001")
 MISSING_ACCESS_TOKEN = Error(403, "Missing access token.", "002")
+CUSTOMER_NOT_FOUND = Error(404, "Customer not found.", "402")
+UNAUTHORIZED = Error(403, "Unauthorized request.", "411")
 BODY_LIMIT = 64 * 1024
 BODY_TOO_LARGE = Error(413, f"The request body is larger than {BODY_LIMIT} bytes.")
 UNAVAILABLE = Error(503, "The service is not available at the moment. Please try again later.", "9503")
-CANNOT_REGISTER = Error(500, "Can't register a customer.", "401")
-CANNOT_CONFIRM = Error(422, "Failed to confirm a customer.", "425")
+INTERNAL_ERROR = Error(500, "Internal Server Error")
+
+# In plain text, without a document.
+PAGINATION_INVALID = Error(400, "Pagination parameters are invalid.")
+UNKNOWN_FORMAT = Error(415, "Unsupported Media Type")
+BLANK_CONTENT_TYPE = Error(415, "Unsupported media type.")
+PREFLIGHT_REFUSED = Error(403, "Not allowed.")
+PREFLIGHT_INCOMPLETE = Error(
+    501,
+    "One or more of the required headers (access-control-request-method, access-control-request-headers, origin) for"
+    " the options method are missing.",
+)
 
 
 def _rule(message: str) -> Error:
@@ -54,9 +67,10 @@ VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     (Stage.ATTRIBUTE, ViolationCode.PASSWORD_BREACHED): _rule(
         "This password has been leaked in a data breach, it must not be used. Please use another password."
     ),
+    (Stage.ATTRIBUTE, ViolationCode.PASSWORD_WEAK): _rule("This password is too easy to guess."),
     (Stage.TERMS, ViolationCode.NOT_TRUE): Error(400, "Terms and Conditions was not accepted.", "413"),
     (Stage.AGREEMENT, ViolationCode.PASSWORDS_DIFFER): Error(
-        422, "Value in field password should be identical to value in the confirmPassword field.", "406"
+        422, "Value in field {confirms} should be identical to value in the confirmPassword field.", "406"
     ),
     (Stage.PASSWORD, ViolationCode.PASSWORD_COMMON): Error(400, "The password is listed as common.", "422"),
     (Stage.PASSWORD, ViolationCode.PASSWORD_REPEATS): Error(
@@ -68,31 +82,120 @@ VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     ),
 }
 
-OUTCOMES: Mapping[str, Error] = {
-    "EmailTakenError": Error(
-        422,
-        "If this email address is already in use, you will receive a password reset link."
-        " Otherwise you must first validate your e-mail address to finish registration. Please check your e-mail.",
-        "400",
+CANNOT_CHANGE_PASSWORD = Error(400, "Failed to change password.", "407")
+EMAIL_TAKEN = Error(
+    422,
+    "If this email address is already in use, you will receive a password reset link."
+    " Otherwise you must first validate your e-mail address to finish registration. Please check your e-mail.",
+    "400",
+)
+TOO_MANY_ATTEMPTS = Error(
+    429, "Too many attempts. Please wait {retryAfterSeconds} seconds before trying again.", "9429"
+)
+LOCKED_OUT = {
+    Language.EN: Error(
+        429,
+        "Too many log in attempts from your address. Please wait {minutes} minutes before trying again.",
+        "4401",
     ),
-    "ConfirmationTokenError": Error(422, "This email confirmation code is invalid or has been already used.", "423"),
-    "IdempotencyConflictError": Error(422, "The idempotency key was used before with another request.", "9409"),
-    "TooManyAttemptsError": Error(
-        429, "Too many attempts. Please wait {retryAfterSeconds} seconds before trying again.", "9429"
-    ),
+    Language.DE: Error(429, "Warten Sie bitte {minutes} Minuten, bevor Sie es erneut versuchen.", "4401"),
 }
 
 
-def violation_errors(violations: Sequence[Violation]) -> tuple[Error, ...]:
-    """The errors of the lowest stage, all of them, in the order given."""
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The errors for what can come of one mutation.
+
+    `refusals` are keyed by UserErrorCode, or by the reason where an error gives one. Anything else is a `failure`.
+    """
+
+    failure: Error = INTERNAL_ERROR
+    refusals: Mapping[str, Error] = field(default_factory=dict)
+
+    def error(self, member: Mapping[str, object]) -> Error:
+        """The error for a member of the result union that is a UserError, given as GraphQL answers it."""
+        row = self.refusals.get(str(member.get("reason", member["code"])), self.failure)
+        return replace(row, detail=row.detail.format_map(member))
+
+    @property
+    def errors(self) -> list[Error]:
+        return [*self.refusals.values(), self.failure]
+
+
+OUTCOMES: Mapping[str, Outcomes] = {
+    "createCustomer": Outcomes(
+        Error(500, "Can't register a customer.", "401"),
+        {
+            "EMAIL_TAKEN": EMAIL_TAKEN,
+            "IDEMPOTENCY_CONFLICT": Error(422, "The idempotency key was used before with another request.", "9409"),
+            "TOO_MANY_ATTEMPTS": TOO_MANY_ATTEMPTS,
+        },
+    ),
+    "confirmCustomer": Outcomes(
+        Error(422, "Failed to confirm a customer.", "425"),
+        {"CONFIRMATION_TOKEN": Error(422, "This email confirmation code is invalid or has been already used.", "423")},
+    ),
+    "me": Outcomes(),
+    "updateCustomer": Outcomes(
+        Error(400, "Failed to save customer.", "410"),
+        {"EMAIL_TAKEN": EMAIL_TAKEN, "TOO_MANY_ATTEMPTS": TOO_MANY_ATTEMPTS},
+    ),
+    "anonymizeCustomer": Outcomes(),
+    "requestPasswordReset": Outcomes(),
+    "resetPassword": Outcomes(
+        CANNOT_CHANGE_PASSWORD,
+        {"UNKNOWN": Error(422, "Restore password key is not valid.", "415"), "EXPIRED": CANNOT_CHANGE_PASSWORD},
+    ),
+    "changePassword": Outcomes(CANNOT_CHANGE_PASSWORD, {"BAD_CREDENTIALS": Error(400, "Invalid password", "408")}),
+    "createAccessToken": Outcomes(
+        refusals={
+            "BAD_CREDENTIALS": Error(401, "Failed to authenticate user.", "003"),
+            "TOO_MANY_ATTEMPTS": LOCKED_OUT[Language.EN],
+        }
+    ),
+    "refreshAccessToken": Outcomes(refusals={"REFRESH_TOKEN": Error(401, "Failed to refresh token.", "004")}),
+    "revokeRefreshToken": Outcomes(),
+}
+
+# The plain OAuth endpoint: the code is the member `error`, the detail `error_description` (RFC 6749, 5.2).
+UNKNOWN_GRANT = Error(
+    400,
+    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token is"
+    " invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued to"
+    " another client.",
+    "invalid_grant",
+)
+MALFORMED_REQUEST = Error(
+    400,
+    "The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than"
+    " once, or is otherwise malformed.",
+    "invalid_request",
+)
+UNKNOWN_CLIENT = Error(400, "Client authentication failed", "invalid_client")
+WRONG_CREDENTIALS = Error(400, "The user credentials were incorrect.", "invalid_grant")
+PASSWORD_GRANT = Outcomes(refusals={"BAD_CREDENTIALS": WRONG_CREDENTIALS, "TOO_MANY_ATTEMPTS": WRONG_CREDENTIALS})
+REFRESH_GRANT = Outcomes(refusals={"REFRESH_TOKEN": Error(400, "The refresh token is invalid.", "invalid_request")})
+
+
+def sign_in_outcomes(language: Language, minutes: int) -> Outcomes:
+    """The only text of the contract that is translated, and that names a setting."""
+    outcomes = OUTCOMES["createAccessToken"]
+    row = LOCKED_OUT[language]
+    locked_out = replace(row, detail=row.detail.format(minutes=minutes))
+    return replace(outcomes, refusals={**outcomes.refusals, "TOO_MANY_ATTEMPTS": locked_out})
+
+
+def stage_errors(*stages: Stage) -> list[Error]:
+    """The rows of these stages, as a description shows them: with gaps in the texts."""
+    gaps = {name: f"{{{name}}}" for name in ("attribute", "confirms", "minimum", "maximum")}
+    rows = (row for (stage, _), row in VIOLATIONS.items() if stage in stages)
+    return [replace(row, detail=row.detail.format_map(gaps)) for row in rows]
+
+
+def violation_errors(violations: Collection[Violation], confirms: str = "password") -> tuple[Error, ...]:
+    """The errors of the lowest stage, all of them, in the order given; `confirms` is what confirmPassword repeats."""
     lowest = min(violation.stage for violation in violations)
-    return tuple(_violation_error(violation) for violation in violations if violation.stage is lowest)
-
-
-def outcome_error(member: Mapping[str, object], fallback: Error) -> Error:
-    """The error for a member of a result union, given as GraphQL answers it."""
-    row = OUTCOMES.get(str(member["__typename"]), fallback)
-    return replace(row, detail=row.detail.format_map(member))
+    return tuple(_violation_error(violation, confirms) for violation in violations if violation.stage is lowest)
 
 
 def unavailable(correlation_id: str | None) -> Error:
@@ -106,9 +209,11 @@ def read_violations(reported: Sequence[Mapping[str, Any]]) -> list[Violation]:
     return [_read_violation(violation) for violation in reported]
 
 
-def _violation_error(violation: Violation) -> Error:
+def _violation_error(violation: Violation, confirms: str) -> Error:
     row = VIOLATIONS[violation.stage, violation.code]
-    detail = row.detail.format(attribute=violation.attribute, minimum=violation.minimum, maximum=violation.maximum)
+    detail = row.detail.format(
+        attribute=violation.attribute, confirms=confirms, minimum=violation.minimum, maximum=violation.maximum
+    )
     return replace(row, detail=detail)
 
 

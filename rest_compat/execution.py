@@ -1,13 +1,12 @@
-"""How the shim runs a mutation: through a callable that is given to it; it never sees the schema."""
+"""How the shim runs an operation: through a callable that is given to it; it never sees the schema."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
-from rest_compat.errors import unavailable
-from rest_compat.jsonapi import Error
+from rest_compat.errors import INVALID_ACCESS_TOKEN, Outcomes, read_violations, unavailable, violation_errors
 from rest_compat.resource import Refused
 
 
@@ -29,18 +28,32 @@ Execute = Callable[[Request, str, Mapping[str, object]], Awaitable[Reply]]
 
 
 async def run(
-    execute: Execute, request: Request, document: str, given: Mapping[str, object], failure: Error
+    execute: Execute, request: Request, document: str, given: Mapping[str, object], outcomes: Outcomes
 ) -> Mapping[str, Any] | Refused:
-    """The member of the result union that a mutation answers its input with; `failure` stands for any other answer."""
+    """The success that a mutation answers its input with; any other answer is told by its row in `outcomes`.
+
+    A member of the result counts as an error where the document selected the `code` of one.
+    """
     reply = await execute(request, document, {"input": given})
+    member = read(reply, outcomes)
+    return member if isinstance(member, Refused) or "code" not in member else _refused(member, outcomes)
+
+
+def read(reply: Reply, outcomes: Outcomes) -> Mapping[str, Any] | Refused:
+    """The value of the one field that was asked for."""
     if reply.status == 503:
-        return Refused((unavailable(_correlation_id(reply)),), reply.retry_after)
-    if not reply.data:
-        return Refused((failure,))
-    (member,) = reply.data.values()
-    return member  # type: ignore[no-any-return]
+        return Refused((unavailable(next(_extensions(reply, "correlationId"), None)),), reply.retry_after)
+    if "UNAUTHENTICATED" in _extensions(reply, "code"):
+        return Refused((INVALID_ACCESS_TOKEN,))
+    value = next(iter((reply.data or {}).values()), None)
+    return Refused((outcomes.failure,)) if value is None else value
 
 
-def _correlation_id(reply: Reply) -> str | None:
-    ids = (error.get("extensions", {}).get("correlationId") for error in reply.errors)
-    return next(filter(None, ids), None)
+def _refused(member: Mapping[str, Any], outcomes: Outcomes) -> Refused:
+    if "violations" in member:
+        return Refused(violation_errors(read_violations(member["violations"])))
+    return Refused((outcomes.error(member),), member.get("retryAfterSeconds"))
+
+
+def _extensions(reply: Reply, name: str) -> Iterator[str]:
+    return filter(None, (error.get("extensions", {}).get(name) for error in reply.errors))

@@ -7,7 +7,14 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from rest_compat.jsonapi import MEDIA_TYPE
+from rest_compat.errors import (
+    BLANK_CONTENT_TYPE,
+    PAGINATION_INVALID,
+    PREFLIGHT_INCOMPLETE,
+    PREFLIGHT_REFUSED,
+    UNKNOWN_FORMAT,
+)
+from rest_compat.jsonapi import MEDIA_TYPE, Error
 
 PREFLIGHT_HEADERS = ("access-control-request-method", "access-control-request-headers", "origin")
 ALLOWED_HEADERS = (
@@ -19,19 +26,20 @@ ALLOWED_HEADERS = (
     "x-anonymous-customer-unique-id",
     "idempotency-key",  # ours: a browser sends it only where it is named
 )
+PLAIN_ERRORS = (PAGINATION_INVALID, UNKNOWN_FORMAT, BLANK_CONTENT_TYPE)
+"""What any request but OPTIONS can be answered with in plain text."""
 INTEGER = re.compile(r"\s*[+-]?(0|[1-9][0-9]{0,17})\s*", re.ASCII)
 
 
 def header_refusal(request: Request) -> Response | None:
     if request.method == "OPTIONS" and any(name not in request.headers for name in PREFLIGHT_HEADERS):
-        missing = f"One or more of the required headers ({', '.join(PREFLIGHT_HEADERS)}) for the options method are"
-        return PlainTextResponse(f"{missing} missing.", 501)
+        return plain_text(PREFLIGHT_INCOMPLETE)
     if not _pages_are_integers(request.query_params):
-        return PlainTextResponse("Pagination parameters are invalid.", 400)
+        return plain_text(PAGINATION_INVALID)
     if not _accepts_json(request.headers):
-        return PlainTextResponse("Unsupported Media Type", 415)
+        return plain_text(UNKNOWN_FORMAT)
     if request.headers.get("content-type", "some").strip() == "":
-        return PlainTextResponse("Unsupported media type.", 415)
+        return plain_text(BLANK_CONTENT_TYPE)
     return None
 
 
@@ -41,13 +49,17 @@ def preflight(request: Request, methods: Collection[str]) -> Response:
     asked_headers = request.headers["access-control-request-headers"].lower().split(",")
     asked_method = request.headers["access-control-request-method"]
     if asked_method not in allowed_methods or {name.strip() for name in asked_headers} - {*ALLOWED_HEADERS, ""}:
-        return PlainTextResponse("Not allowed.", 403)
+        return plain_text(PREFLIGHT_REFUSED)
     return Response(
         headers={
             "Access-Control-Allow-Methods": ", ".join(allowed_methods),
             "Access-Control-Allow-Headers": ", ".join(ALLOWED_HEADERS),
         }
     )
+
+
+def plain_text(error: Error) -> Response:
+    return PlainTextResponse(error.detail, error.status)
 
 
 def is_versioned(headers: Headers) -> bool:

@@ -1,10 +1,13 @@
 """What a Glue resource is to the door: a type, and what it does for each method; it never writes a document."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 
+from registration.rules import Violation
+from rest_compat.attributes import Attribute, Schema
 from rest_compat.jsonapi import Error, Item
 
 
@@ -12,22 +15,21 @@ from rest_compat.jsonapi import Error, Item
 class Call:
     """A request that passed the door: groups 1 to 7 of the contract's order of checks.
 
-    `caller` is the reference of the customer whose access token came along. `attributes` are raw JSON, empty for GET
-    and DELETE.
+    `attributes` are raw JSON: those that the operation takes, as far as they were sent. `caller` is the customer whose
+    access token came along, as GraphQL shows one.
     """
 
     request: Request
     id: str | None
     attributes: Mapping[str, object] = field(repr=False)
-    caller: str | None
+    caller: Mapping[str, Any] | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One resource: what it is after 200 or 201."""
+    """One resource."""
 
     item: Item
-    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,51 @@ class Refused:
 Answer = Shown | Listed | Accepted | Done | Refused
 
 
+def no_rules(_call: Call) -> Sequence[Violation]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a resource does for one method; a protected one is never called without a caller."""
+    """What a resource does for one method. The door checks by it, and the published description shows it.
 
+    `status` is that of its success, `shows` the attributes of what it then shows. `errors` are those that `rules` and
+    `answer` can lead to, besides the ones of every operation.
+    """
+
+    summary: str
     answer: Callable[[Call], Awaitable[Answer]]
+    status: int = 200
+    shows: Mapping[str, Schema] = field(default_factory=dict)
+    takes: Mapping[str, Attribute] = field(default_factory=dict)
+    rules: Callable[[Call], Sequence[Violation]] = no_rules
+    errors: Sequence[Error] = ()
     protected: bool = False
+    """It is never called without a caller."""
+    foreign: Error | None = None
+    """The answer where the id is not the caller's own; None when any id will do."""
+    confirms: str = "password"
+    """The attribute that confirmPassword repeats."""
+    lists: bool = False
+    """Its success is a Listed."""
+    may_accept: bool = False
+    """Its success may also be an Accepted."""
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    """Request headers that only this operation looks at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """`operations` by HTTP method; a method that is not there is answered with 404."""
+    """`collection` are the operations of the path without an id, `single` of the one with an id, by HTTP method.
+
+    A method that is not there is answered with 404.
+    """
 
     type: str
-    operations: Mapping[str, Operation]
+    collection: Mapping[str, Operation] = field(default_factory=dict)
+    single: Mapping[str, Operation] = field(default_factory=dict)
+    id_name: str = "id"
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys((*self.collection, *self.single)))

@@ -5,24 +5,46 @@ import re
 from starlette.routing import Route
 
 from registration.rules import PasswordPolicy
+from rest_compat.access_tokens import access_tokens
 from rest_compat.customer_confirmation import customer_confirmation
+from rest_compat.customer_forgotten_password import customer_forgotten_password
+from rest_compat.customer_password import customer_password
+from rest_compat.customer_restore_password import customer_restore_password
 from rest_compat.customers import customers
-from rest_compat.door import Door, Verify
+from rest_compat.door import Door
 from rest_compat.execution import Execute
 from rest_compat.jsonapi import link_base
-
-
-async def no_token_is_good(token: str) -> None:
-    """The `verify` of an installation that has issued no token yet."""
+from rest_compat.openapi import openapi_route
+from rest_compat.refresh_tokens import refresh_tokens
+from rest_compat.token import token_route
 
 
 def routes(
-    execute: Execute, *, policy: PasswordPolicy, base_url: str, verify: Verify = no_token_is_good
+    execute: Execute,
+    *,
+    policy: PasswordPolicy,
+    base_url: str,
+    client_id: str,
+    lockout_minutes: int,
+    id_company_user: bool,
 ) -> list[Route]:
-    """`base_url` is the public address that self links start with."""
-    resources = [customers(execute, policy), customer_confirmation(execute)]
-    door = Door({resource.type: resource for resource in resources}, link_base(base_url), verify)
-    return [*(route for name in door.resources for route in _resource_routes(name, door)), _any_path(door)]
+    """`base_url` is the public address that self links start with; `client_id` is the one OAuth client there is."""
+    resources = [
+        customers(execute, policy),
+        customer_confirmation(execute),
+        customer_forgotten_password(execute),
+        customer_restore_password(execute, policy),
+        customer_password(execute, policy),
+        access_tokens(execute, lockout_minutes=lockout_minutes, id_company_user=id_company_user),
+        refresh_tokens(execute),
+    ]
+    door = Door({resource.type: resource for resource in resources}, link_base(base_url), execute)
+    return [
+        openapi_route(resources, door.base_url),
+        token_route(execute, client_id),
+        *(route for name in door.resources for route in _resource_routes(name, door)),
+        _any_path(door),
+    ]
 
 
 def _resource_routes(name: str, door: Door) -> list[Route]:

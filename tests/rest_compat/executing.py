@@ -1,4 +1,4 @@
-"""Stands in for the gateway behind the shim: one answer for every operation; it keeps what it was asked to run."""
+"""Stands in for the gateway behind the shim: one answer for every mutation; it keeps what it was asked to run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,24 +7,53 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from registration.rules import PasswordPolicy
+from rest_compat.caller import ME
 from rest_compat.execution import Reply
 from rest_compat.routes import routes
+
+CUSTOMER = {
+    "reference": "DE--25",
+    "email": "sonia@spryker.com",
+    "salutation": "MRS",
+    "gender": "FEMALE",
+    "firstName": "Sonia",
+    "lastName": "Wagner",
+    "dateOfBirth": None,
+    "createdAt": "2018-11-06T08:15:02.694668+00:00",
+    "updatedAt": "2018-11-06T08:15:02.694668+00:00",
+}
+UNAUTHENTICATED = Reply({"me": None}, [{"message": "m", "extensions": {"code": "UNAUTHENTICATED"}}])
+OUTAGE = Reply(None, [{"message": "m", "extensions": {"code": "UNAVAILABLE"}}], status=503, retry_after=5)
+SIGNED_IN = {"authorization": "Bearer good"}
 
 
 @dataclass(slots=True)
 class Gateway:
+    """The token of SIGNED_IN is good; all others are not."""
+
     reply: Reply
+    me: Reply = field(default_factory=lambda: Reply({"me": CUSTOMER}))
     ran: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
-        assert request.method == "POST"
+        if document == ME:
+            return self.me if request.headers["authorization"].split()[1] == "good" else UNAUTHENTICATED
         self.ran.append((document, variables))
         return self.reply
 
 
-def application(gateway: Gateway, policy: PasswordPolicy | None = None) -> Starlette:
-    policy = policy or PasswordPolicy(deny_list=frozenset({"password"}))
-    return Starlette(routes=routes(gateway.execute, policy=policy, base_url="https://glue.example.com"))
+def application(
+    gateway: Gateway, policy: PasswordPolicy | None = None, *, id_company_user: bool = False, lockout_minutes: int = 6
+) -> Starlette:
+    shim = routes(
+        gateway.execute,
+        policy=policy or PasswordPolicy(deny_list=frozenset({"password"})),
+        base_url="https://glue.example.com",
+        client_id="frontend",
+        lockout_minutes=lockout_minutes,
+        id_company_user=id_company_user,
+    )
+    return Starlette(routes=shim)
 
 
 NOTHING_RUNS = Gateway(Reply(None))

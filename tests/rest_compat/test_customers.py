@@ -7,7 +7,7 @@ from registration.rules import PasswordPolicy
 from rest_compat.customers import CREATE_CUSTOMER
 from rest_compat.execution import Reply
 from tests.rest_compat.asking import post
-from tests.rest_compat.executing import NOTHING_RUNS, Gateway, application
+from tests.rest_compat.executing import CUSTOMER, NOTHING_RUNS, Gateway, application
 
 SENT = {
     "salutation": "Mrs",
@@ -18,17 +18,6 @@ SENT = {
     "password": "change123",
     "confirmPassword": "change123",
     "acceptedTerms": True,
-}
-CUSTOMER = {
-    "reference": "DE--25",
-    "email": "sonia@spryker.com",
-    "salutation": "MRS",
-    "gender": "FEMALE",
-    "firstName": "Sonia",
-    "lastName": "Wagner",
-    "dateOfBirth": None,
-    "createdAt": "2018-11-06T08:15:02.694668+00:00",
-    "updatedAt": "2018-11-06T08:15:02.694668+00:00",
 }
 
 
@@ -88,7 +77,7 @@ def test_instants_are_utc_with_microseconds_and_no_offset(instant: str, shown: s
         ({}, {}, {}),
         ({"acceptedTerms": 1}, {}, {}),
         ({"acceptedTerms": "1"}, {}, {}),
-        ({"dateOfBirth": ""}, {}, {}),
+        ({"dateOfBirth": ""}, {}, {"dateOfBirth": None}),
         ({"dateOfBirth": "1990-01-30"}, {}, {"dateOfBirth": "1990-01-30"}),
         ({"salutation": "Dr", "gender": "Male"}, {}, {"salutation": "DR", "gender": "MALE"}),
         ({"phone": "1", "createdAt": "x", "confirmedAt": 1}, {}, {}),
@@ -103,7 +92,7 @@ def test_clean_attributes_run_the_mutation(
     """Wire values become those of the schema; unknown attributes are ignored; the key comes from the header alone."""
     gateway = _success()
     assert post(application(gateway), "/customers/", _document(**changed), headers).status == 201
-    expected = SENT | {"salutation": "MRS", "gender": "FEMALE", "dateOfBirth": None} | given
+    expected = SENT | {"salutation": "MRS", "gender": "FEMALE"} | given
     assert gateway.ran == [(CREATE_CUSTOMER, {"input": expected})]
 
 
@@ -141,26 +130,26 @@ TAKEN = (
 @pytest.mark.parametrize(
     ("member", "error", "retry_after"),
     [
-        ({"__typename": "EmailTakenError"}, (422, "400", TAKEN), None),
+        ({"code": "EMAIL_TAKEN"}, (422, "400", TAKEN), None),
         (
-            {"__typename": "IdempotencyConflictError"},
+            {"code": "IDEMPOTENCY_CONFLICT"},
             (422, "9409", "The idempotency key was used before with another request."),
             None,
         ),
         (
-            {"__typename": "TooManyAttemptsError", "retryAfterSeconds": 90},
+            {"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 90},
             (429, "9429", "Too many attempts. Please wait 90 seconds before trying again."),
             "90",
         ),
         (
             {
-                "__typename": "InvalidInputError",
+                "code": "INVALID_INPUT",
                 "violations": [{"path": ["input", "email"], "code": "NOT_AN_EMAIL", "minimum": None, "maximum": None}],
             },
             (422, "901", "email => This value is not a valid email address."),
             None,
         ),
-        ({"__typename": "SomethingNewError"}, (500, "401", "Can't register a customer."), None),
+        ({"code": "SOMETHING_NEW"}, (500, "401", "Can't register a customer."), None),
     ],
 )
 def test_refusals_of_the_mutation_have_their_row(

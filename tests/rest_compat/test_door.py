@@ -1,23 +1,31 @@
+import json
+
 import pytest
 
+from registration.rules import ABSENT, Stage, Violation, ViolationCode
+from rest_compat.attributes import TEXT, Attribute
 from rest_compat.door import Door
+from rest_compat.execution import Reply
 from rest_compat.jsonapi import MEDIA_TYPE, Error, Item
 from rest_compat.resource import Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
 from tests.rest_compat.asking import Headers, Response, ask, post
+from tests.rest_compat.executing import NOTHING_RUNS, OUTAGE, SIGNED_IN, Gateway
 
 Told = tuple[int, str | None, str]
-GOOD_TOKEN = {"authorization": "Bearer good"}
 NOT_FOUND: list[Told] = [(404, None, "Not Found")]
 POST_DATA_INVALID: list[Told] = [(400, None, "Post data is invalid.")]
 BOOK = {"data": {"type": "books", "attributes": {"title": "Emma"}}}
+BOOK_BODY = json.dumps(BOOK).encode()
 
 
 async def _show(call: Call) -> Answer:
-    return Shown(Item(call.id, {"attributes": dict(call.attributes), "caller": call.caller}))
+    caller = call.caller and call.caller["reference"]
+    return Shown(Item(call.id, {"attributes": dict(call.attributes), "caller": caller}))
 
 
 async def _list(call: Call) -> Answer:
-    return Listed((Item(call.caller, {}),))
+    assert call.caller is not None
+    return Listed((Item(call.caller["reference"], {}),))
 
 
 async def _done(_call: Call) -> Answer:
@@ -28,22 +36,33 @@ async def _refuse(_call: Call) -> Answer:
     return Refused((Error(401, "No.", "003"), Error(429, "Wait.", "9429")), retry_after=7)
 
 
-async def _verify(token: str) -> str | None:
-    return "DE--1" if token == "good" else None
+def _books_are_good(call: Call) -> list[Violation]:
+    """A title is needed (group 8), and must not be the name of a stage (group 10)."""
+    title = call.attributes.get("title", ABSENT)
+    if title is ABSENT:
+        return [Violation("title", ViolationCode.MISSING)]
+    return [Violation("title", ViolationCode.PASSWORD_COMMON, Stage.PASSWORD)] if title == "Password" else []
 
 
 # Resources of another shop, one for each thing that the door does for a resource.
+TITLE = {"title": Attribute(TEXT)}
 BOOKS = Resource(
     "books",
-    {
-        "GET": Operation(_list, protected=True),
-        "POST": Operation(_show),
-        "PATCH": Operation(_show, protected=True),
-        "DELETE": Operation(_done, protected=True),
+    collection={
+        "GET": Operation("List", _list, protected=True),
+        "POST": Operation("Show", _show, takes=TITLE),
+    },
+    single={
+        "GET": Operation("Show", _show, protected=True, foreign=Error(404, "Not yours.", "1")),
+        "PATCH": Operation(
+            "Show", _show, takes=TITLE, rules=_books_are_good, protected=True, foreign=Error(403, "Not yours.", "2")
+        ),
+        "DELETE": Operation("Delete", _done, status=204, protected=True),
     },
 )
-REFUSALS = Resource("refusals", {"POST": Operation(_refuse)})
-DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", _verify)
+REFUSALS = Resource("refusals", {"POST": Operation("Refuse", _refuse)})
+GATEWAY = Gateway(NOTHING_RUNS.reply, me=Reply({"me": {"reference": "DE--1"}}))
+DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", GATEWAY.execute)
 
 
 @pytest.mark.parametrize("path", ["/books", "/books/", "//books//"])
@@ -71,7 +90,9 @@ def test_slashes_around_a_path_do_not_count(path: str, query: str) -> None:
         ("BREW", "/books"),
         ("post", "/books"),
         ("GET", "/refusals"),
+        ("GET", "/refusals/1"),
         ("PATCH", "/refusals"),
+        ("DELETE", "/refusals/1"),
         ("POST", "/books/%0A"),
     ],
 )
@@ -157,9 +178,42 @@ def test_the_first_group_that_fails_answers_alone(
     assert response.status == errors[0][0]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "title", "errors"),
+    [
+        ("PATCH", "/books/DE--2", None, [(422, "901", "title => This field is missing.")]),
+        ("PATCH", "/books/DE--2", "Password", [(403, "2", "Not yours.")]),
+        ("PATCH", "/books/DE--1", None, [(422, "901", "title => This field is missing.")]),
+        ("PATCH", "/books/DE--1", "Password", [(400, "422", "The password is listed as common.")]),
+        ("GET", "/books/DE--2", None, [(404, "1", "Not yours.")]),
+        ("GET", "/books/de--1", None, [(404, "1", "Not yours.")]),
+    ],
+)
+def test_single_attributes_come_before_ownership_and_other_rules_after_it(
+    method: str, path: str, title: str | None, errors: list[Told]
+) -> None:
+    """Groups 8, 9 and 10 (3.3)."""
+    attributes = {} if title is None else {"title": title}
+    body = json.dumps({"data": {"type": "books", "attributes": attributes}}).encode()
+    assert ask(DOOR, method, path, SIGNED_IN, body).errors == errors
+
+
+def test_an_outage_is_no_bad_token() -> None:
+    """Where nobody can say whose token it is, the answer is 503 and when to come back."""
+    door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute)
+    response = ask(door, "GET", "/books", SIGNED_IN)
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+
+
+def test_only_known_attributes_reach_a_resource() -> None:
+    """Unknown ones are ignored silently (2.6)."""
+    document = {"data": {"type": "books", "attributes": {"title": "Emma", "price": 1}}}
+    assert post(DOOR, "/books", document).document["data"]["attributes"]["attributes"] == {"title": "Emma"}
+
+
 def test_bodies_of_get_and_delete_are_ignored() -> None:
     """No document is read where none is asked for (2.6)."""
-    assert ask(DOOR, "GET", "/books", GOOD_TOKEN, b"{").document == {
+    assert ask(DOOR, "GET", "/books", SIGNED_IN, b"{").document == {
         "data": [
             {
                 "type": "books",
@@ -170,12 +224,12 @@ def test_bodies_of_get_and_delete_are_ignored() -> None:
         ],
         "links": {"self": "https://glue.example.com/books"},
     }
-    assert ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN, b"{").status == 204
+    assert ask(DOOR, "DELETE", "/books/1", SIGNED_IN, b"{").status == 204
 
 
 def test_no_content_has_neither_body_nor_content_type() -> None:
     """204 says all there is (2.3)."""
-    response = ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN)
+    response = ask(DOOR, "DELETE", "/books/1", SIGNED_IN)
     assert (response.status, response.body) == (204, b"")
     assert not {"content-type", "content-length"} & response.headers.keys()
 
@@ -192,7 +246,7 @@ def _of_every_kind() -> list[Response]:
     return [
         post(DOOR, "/books", BOOK),
         ask(DOOR, "POST", "/cars"),
-        ask(DOOR, "DELETE", "/books/1", GOOD_TOKEN),
+        ask(DOOR, "DELETE", "/books/1", SIGNED_IN),
         ask(DOOR, "OPTIONS", "/books"),
         ask(DOOR, "GET", "/books", {"accept": "application/vnd.api+xml"}),
     ]
@@ -208,6 +262,7 @@ def test_every_answer_carries_language_and_security_headers(response: Response) 
         "x-content-type-options": "nosniff",
         "x-xss-protection": "1; mode=block",
         "referrer-policy": "same-origin",
+        "cache-control": "no-store",
     }
     assert {name: response.headers.get(name) for name in expected} == expected
     assert "location" not in response.headers
@@ -274,7 +329,7 @@ def test_a_client_that_leaves_is_no_fault() -> None:
 def test_sparse_fieldsets_apply_to_every_method() -> None:
     """fields[type] keeps what was asked for; nothing left is an empty list; the last of several counts (2.5)."""
     shown = [
-        ask(DOOR, "PATCH", f"/books/1?{query}", GOOD_TOKEN, b'{"data":{"type":"books","attributes":{}}}').document
+        ask(DOOR, "PATCH", f"/books/DE--1?{query}", SIGNED_IN, BOOK_BODY).document
         for query in (
             "fields%5Bbooks%5D=caller,x",
             "fields[books]=x",
@@ -285,7 +340,7 @@ def test_sparse_fieldsets_apply_to_every_method() -> None:
     assert [document["data"]["attributes"] for document in shown] == [
         {"caller": "DE--1"},
         [],
-        {"attributes": {}, "caller": "DE--1"},
+        {"attributes": {"title": "Emma"}, "caller": "DE--1"},
         [],
     ]
 
@@ -298,7 +353,7 @@ def test_the_host_header_is_not_believed() -> None:
 
 def test_the_door_may_stand_under_a_prefix() -> None:
     """What a mount cuts off is no part of the path."""
-    assert ask(DOOR, "GET", "/books", GOOD_TOKEN, root_path="/glue").status == 200
+    assert ask(DOOR, "GET", "/books", SIGNED_IN, root_path="/glue").status == 200
 
 
 def test_documents_are_json_whatever_the_query_holds() -> None:
@@ -314,6 +369,6 @@ def test_faults_are_left_to_the_application() -> None:
     async def _fail(_call: Call) -> Answer:
         raise ZeroDivisionError
 
-    door = Door({"books": Resource("books", {"GET": Operation(_fail)})}, "", _verify)
+    door = Door({"books": Resource("books", {"GET": Operation("Fail", _fail)})}, "", GATEWAY.execute)
     with pytest.raises(ZeroDivisionError):
         ask(door, "GET", "/books")

@@ -2,12 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registration.language import Language
 from registration.rules import PasswordPolicy, Stage, Violation, ViolationCode, sign_up_violations, text_violations
 from rest_compat.errors import (
-    CANNOT_REGISTER,
+    OUTCOMES,
     VIOLATIONS,
-    outcome_error,
     read_violations,
+    sign_in_outcomes,
     unavailable,
     violation_errors,
 )
@@ -268,10 +269,25 @@ def test_violations_of_the_mutation_go_through_the_same_table() -> None:
 
 
 def test_outcomes_are_told_with_their_facts() -> None:
-    """A refusal of the mutation has its row; a member without one is the failure that the endpoint names."""
-    limited = outcome_error({"__typename": "TooManyAttemptsError", "retryAfterSeconds": 42}, CANNOT_REGISTER)
+    """A refusal of the mutation has its row, by its reason if it gives one; a member without a row is a failure."""
+    outcomes = OUTCOMES["createCustomer"]
+    limited = outcomes.error({"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 42})
     assert limited == Error(429, "Too many attempts. Please wait 42 seconds before trying again.", "9429")
-    assert outcome_error({"__typename": "NewError"}, CANNOT_REGISTER) == CANNOT_REGISTER
+    assert outcomes.error({"code": "NEW"}) == outcomes.failure
+    assert OUTCOMES["resetPassword"].error({"code": "RESET_TOKEN", "reason": "UNKNOWN"}).code == "415"
+
+
+def test_the_lock_out_is_told_in_the_language_asked_for() -> None:
+    """The minutes are those of the setting, in every language we speak (3.2)."""
+    errors = [sign_in_outcomes(language, 6).error({"code": "TOO_MANY_ATTEMPTS"}) for language in Language]
+    assert errors == [
+        Error(
+            429,
+            "Too many log in attempts from your address. Please wait 6 minutes before trying again.",
+            "4401",
+        ),
+        Error(429, "Warten Sie bitte 6 Minuten, bevor Sie es erneut versuchen.", "4401"),
+    ]
 
 
 def test_outage_names_its_correlation_id() -> None:

@@ -80,23 +80,31 @@ def test_other_headers_and_parameters_pass(target: str, headers: Headers) -> Non
     assert ask(APPLICATION, "POST", target, headers, b"{").errors == [(400, None, "Post data is invalid.")]
 
 
+ALL = "GET, POST, PATCH, DELETE, OPTIONS"
+
+
 @pytest.mark.parametrize(
-    ("path", "headers"),
+    ("path", "methods", "headers"),
     [
-        ("/customers", PREFLIGHT),
-        ("/customers/", PREFLIGHT | {"access-control-request-headers": ""}),
+        ("/customers", ALL, PREFLIGHT),
+        ("/customers/", ALL, PREFLIGHT | {"access-control-request-headers": ""}),
+        ("/customers/DE--1", ALL, PREFLIGHT | {"access-control-request-method": "PATCH"}),
+        ("/customers", ALL, PREFLIGHT | {"access-control-request-method": "OPTIONS"}),
         (
             "/customer-confirmation",
+            "POST, OPTIONS",
             PREFLIGHT | {"access-control-request-headers": "Content-Type,Accept , Authorization"},
         ),
-        ("/customers", PREFLIGHT | {"access-control-request-method": "OPTIONS"}),
+        ("/refresh-tokens/mine", "GET, POST, DELETE, OPTIONS", PREFLIGHT),
+        ("/token", "POST, OPTIONS", PREFLIGHT),
+        ("/token/", "POST, OPTIONS", PREFLIGHT),
     ],
 )
-def test_preflight_names_what_is_allowed(path: str, headers: Headers) -> None:
+def test_preflight_names_what_is_allowed(path: str, methods: str, headers: Headers) -> None:
     """A complete OPTIONS request gets the methods and headers of the resource (2.7)."""
     response = ask(APPLICATION, "OPTIONS", path, headers)
     assert (response.status, response.body) == (200, b"")
-    assert response.headers["access-control-allow-methods"] == "POST, OPTIONS"
+    assert response.headers["access-control-allow-methods"] == methods
     assert response.headers["access-control-allow-headers"] == (
         "accept, content-type, content-language, accept-language, authorization, x-anonymous-customer-unique-id,"
         " idempotency-key"

@@ -1,0 +1,63 @@
+"""The Glue resource `access-tokens`: signs in through the mutation createAccessToken; it never looks into a token."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from registration.language import negotiate
+from registration.rules import Stage, Violation, email_violations, text_violations
+from rest_compat.attributes import ADDRESS, TEXT, TOKENS, Attribute, Schema
+from rest_compat.errors import OUTCOMES, sign_in_outcomes
+from rest_compat.execution import Execute, run
+from rest_compat.jsonapi import Item
+from rest_compat.resource import Answer, Call, Listed, Operation, Refused, Resource, Shown
+
+CREATE_ACCESS_TOKEN = """
+mutation CreateAccessToken($input: CreateAccessTokenInput!) {
+  createAccessToken(input: $input) {
+    ... on CreateAccessTokenSuccess { tokens { tokenType accessToken expiresIn refreshToken } }
+    ... on UserError { code }
+    ... on TooManyAttemptsError { retryAfterSeconds }
+  }
+}
+"""
+ID_COMPANY_USER: Mapping[str, Schema] = {"idCompanyUser": {"type": "null"}}
+
+
+def access_tokens(execute: Execute, *, lockout_minutes: int, id_company_user: bool) -> Resource:
+    """`id_company_user` adds an attribute of that name, which shops for businesses show."""
+    sign_in = Operation(
+        summary="Sign in",
+        answer=partial(_sign_in, execute, lockout_minutes, dict.fromkeys(ID_COMPANY_USER if id_company_user else ())),
+        status=201,
+        shows={**TOKENS, **ID_COMPANY_USER} if id_company_user else TOKENS,
+        takes={"username": Attribute(ADDRESS), "password": Attribute({**TEXT, "format": "password"})},
+        rules=_violations,
+        errors=OUTCOMES["createAccessToken"].errors,
+    )
+    return Resource("access-tokens", {"GET": LIST_NOTHING, "POST": sign_in})
+
+
+async def _list_nothing(_call: Call) -> Answer:
+    return Listed(())
+
+
+LIST_NOTHING = Operation("An empty list", _list_nothing, lists=True)
+"""Tokens are shown once and never listed; legacy clients may ask."""
+
+
+def _violations(call: Call) -> list[Violation]:
+    # An address that only the full grammar refuses belongs to nobody, as all wrong ones do.
+    username = [violation for violation in email_violations(call.attributes, "username") if _is_of_attribute(violation)]
+    return username + text_violations(call.attributes, "password")
+
+
+def _is_of_attribute(violation: Violation) -> bool:
+    return violation.stage is Stage.ATTRIBUTE
+
+
+async def _sign_in(execute: Execute, lockout_minutes: int, more: Mapping[str, None], call: Call) -> Answer:
+    given = {"email": call.attributes["username"], "password": call.attributes["password"]}
+    language = negotiate(call.request.headers.get("accept-language", ""))
+    outcomes = sign_in_outcomes(language, lockout_minutes)
+    member = await run(execute, call.request, CREATE_ACCESS_TOKEN, given, outcomes)
+    return member if isinstance(member, Refused) else Shown(Item(None, {**member["tokens"], **more}))

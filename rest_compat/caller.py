@@ -1,0 +1,31 @@
+"""Whose request it is: the Authorization header, read by the contract and judged by the schema's `me`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+
+from rest_compat.errors import INVALID_ACCESS_TOKEN, MISSING_ACCESS_TOKEN, OUTCOMES, TWO_IDENTITIES
+from rest_compat.execution import Execute, read
+from rest_compat.resource import Refused
+
+ME = """
+query Me {
+  me { reference email salutation gender firstName lastName dateOfBirth createdAt updatedAt }
+}
+"""
+
+
+async def caller_of(
+    execute: Execute, request: Request, *, protected: bool = False
+) -> Mapping[str, Any] | Refused | None:
+    """The customer, or None for nobody. A token that is sent must be good, even where none is needed."""
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return Refused((MISSING_ACCESS_TOKEN,)) if protected else None
+    if "x-anonymous-customer-unique-id" in request.headers:
+        return Refused((TWO_IDENTITIES,))
+    scheme, *tokens = authorization.split() or [""]
+    if scheme.lower() != "bearer" or len(tokens) != 1:
+        return Refused((INVALID_ACCESS_TOKEN,))
+    return read(await execute(request, ME, {}), OUTCOMES["me"])

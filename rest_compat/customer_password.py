@@ -1,0 +1,50 @@
+"""The Glue resource `customer-password`: changes the own one; the mutation knows whether the current one is right."""
+
+from functools import partial
+
+from registration.account_rules import password_change_violations
+from registration.rules import PasswordPolicy, Stage, Violation
+from rest_compat.attributes import TEXT, Attribute, new_password
+from rest_compat.errors import OUTCOMES, UNAUTHORIZED, stage_errors
+from rest_compat.execution import Execute, run
+from rest_compat.resource import Answer, Call, Done, Operation, Refused, Resource
+
+CHANGE_PASSWORD = """
+mutation ChangePassword($input: ChangePasswordInput!) {
+  changePassword(input: $input) {
+    ... on UserError { code }
+    ... on InvalidInputError { violations { path code minimum maximum } }
+  }
+}
+"""
+
+
+def customer_password(execute: Execute, policy: PasswordPolicy) -> Resource:
+    password = new_password(policy)
+    change = Operation(
+        summary="Change the own password; all other sessions end",
+        answer=partial(_change, execute),
+        status=204,
+        takes={
+            "password": Attribute({**TEXT, "format": "password"}),
+            "newPassword": Attribute(password),
+            "confirmPassword": Attribute(password),
+        },
+        rules=lambda call: _early_violations(call, policy),
+        errors=[*stage_errors(Stage.AGREEMENT, Stage.PASSWORD), *OUTCOMES["changePassword"].errors],
+        protected=True,
+        foreign=UNAUTHORIZED,
+        confirms="newPassword",
+    )
+    return Resource("customer-password", single={"PATCH": change}, id_name="customerReference")
+
+
+def _early_violations(call: Call, policy: PasswordPolicy) -> list[Violation]:
+    """A wrong current password comes before the policy (contract 7), so the mutation reports what breaks that."""
+    violations = password_change_violations(call.attributes, policy)
+    return [violation for violation in violations if violation.stage is not Stage.PASSWORD]
+
+
+async def _change(execute: Execute, call: Call) -> Answer:
+    member = await run(execute, call.request, CHANGE_PASSWORD, call.attributes, OUTCOMES["changePassword"])
+    return member if isinstance(member, Refused) else Done()

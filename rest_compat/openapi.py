@@ -1,0 +1,201 @@
+"""The OpenAPI 3.1 description of the shim, made of what the door and the endpoints check by; it checks nothing."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from registration.rules import Stage
+from rest_compat import token
+from rest_compat.attributes import Schema
+from rest_compat.document_schemas import (
+    ERRORS,
+    OAUTH_ERROR,
+    TEXT,
+    Node,
+    collection_document,
+    document_without_id,
+    request_document,
+    single_document,
+)
+from rest_compat.errors import (
+    BODY_TOO_LARGE,
+    ID_MISSING,
+    INVALID_ACCESS_TOKEN,
+    MISSING_ACCESS_TOKEN,
+    NOT_FOUND,
+    TWO_IDENTITIES,
+    UNAVAILABLE,
+    stage_errors,
+)
+from rest_compat.jsonapi import INVALID_TYPE, MEDIA_TYPE, POST_DATA_INVALID, Error, error_document
+from rest_compat.negotiation import PLAIN_ERRORS
+from rest_compat.resource import Operation, Resource
+
+JSON = "application/json"
+PLAIN_TEXT = "text/plain"
+TOKEN: Node = {"accessToken": []}
+NO_TOKEN: Node = {}
+DESCRIPTION = (
+    "For clients of the Glue storefront API. The other door is GraphQL, at /graphql."
+    " In the examples of errors, what stands in braces is filled in."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error as the description shows it: a media type, the name of a schema there, and an example."""
+
+    error: Error
+    media_type: str
+    schema: str
+    example: object
+
+    @property
+    def name(self) -> str:
+        words = re.findall(r"[a-zA-Z0-9]+", f"{self.schema} {self.error.code or self.error.status} {self.error.detail}")
+        return "-".join(words[:12])
+
+
+def openapi_route(resources: Iterable[Resource], base_url: str) -> Route:
+    content = json.dumps(openapi(resources, base_url), separators=(",", ":")).encode()
+
+    async def show(_request: Request) -> Response:
+        return Response(content, media_type=JSON)
+
+    return Route("/openapi.json", show)
+
+
+def openapi(resources: Iterable[Resource], base_url: str) -> Node:
+    examples: dict[str, Node] = {}
+    paths = {place: node for resource in resources for place, node in _paths(resource, examples).items()}
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Registration gateway: the JSON:API door",
+            "version": version("registration-gateway"),
+            "description": DESCRIPTION,
+        },
+        "servers": [{"url": base_url}],
+        "paths": {**paths, token.PATH: {"post": _token_operation(examples)}},
+        "components": {
+            "schemas": {"Errors": ERRORS, "OAuthError": OAUTH_ERROR, "Text": TEXT},
+            "examples": examples,
+            "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _paths(resource: Resource, examples: dict[str, Node]) -> Node:
+    """`examples` grows by what the operations refer to."""
+    places = {f"/{resource.type}": resource.collection, f"/{resource.type}/{{{resource.id_name}}}": resource.single}
+    paths: Node = {}
+    for place, operations in places.items():
+        for method, operation in operations.items():
+            node = _operation(resource.type, method, operation, examples)
+            paths.setdefault(place, {})[method.lower()] = node | {"operationId": f"{method} {place}"}
+    for place in paths.keys() - {f"/{resource.type}"}:
+        paths[place]["parameters"] = [{"name": resource.id_name, "in": "path", "required": True, "schema": TEXT}]
+    return paths
+
+
+def _operation(resource_type: str, method: str, operation: Operation, examples: dict[str, Node]) -> Node:
+    refusals = [*map(_document, _errors(method, operation)), *map(_plain_text, PLAIN_ERRORS)]
+    node: Node = {
+        "tags": [resource_type],
+        "summary": operation.summary,
+        "security": [TOKEN] if operation.protected else [NO_TOKEN, TOKEN],
+        "parameters": [{"name": name, "in": "header", "schema": schema} for name, schema in operation.headers.items()],
+        "responses": _success(resource_type, operation) | _refused(refusals, examples),
+    }
+    if operation.shows:
+        node["parameters"].append(_fields(resource_type, operation.shows))
+    if operation.takes:
+        content = {"schema": request_document(resource_type, operation.takes)}
+        node["requestBody"] = {"required": True, "content": {MEDIA_TYPE: content, JSON: content}}
+    return node
+
+
+def _token_operation(examples: dict[str, Node]) -> Node:
+    refusals = [*map(_oauth, token.ERRORS), *map(_plain_text, token.PLAIN_ERRORS)]
+    return {
+        "tags": ["token"],
+        "operationId": f"POST {token.PATH}",
+        "summary": "Sign in, or stay signed in, as OAuth 2.0 says",
+        "security": [NO_TOKEN, TOKEN],
+        "requestBody": {"required": True, "content": {token.FORM: {"schema": token.REQUEST}}},
+        "responses": {"200": _content("Done.", {JSON: {"schema": token.SHOWN}}), **_refused(refusals, examples)},
+    }
+
+
+def _fields(resource_type: str, shows: Mapping[str, Schema]) -> Node:
+    return {
+        "name": f"fields[{resource_type}]",
+        "in": "query",
+        "description": "The only attributes to show, comma-separated.",
+        "style": "form",
+        "explode": False,
+        "schema": {"type": "array", "items": {"type": "string", "enum": list(shows)}},
+    }
+
+
+def _success(resource_type: str, operation: Operation) -> Node:
+    if operation.status == 204:
+        return {"204": {"description": "Done."}}
+    document = (collection_document if operation.lists else single_document)(resource_type, operation.shows)
+    responses = {str(operation.status): _content("Done.", {MEDIA_TYPE: {"schema": document}})}
+    if operation.may_accept:
+        taken = {MEDIA_TYPE: {"schema": document_without_id(resource_type, operation.shows)}}
+        responses["202"] = _content("Taken; whether the address is known is not told.", taken)
+    return responses
+
+
+def _errors(method: str, operation: Operation) -> list[Error]:
+    """Every error document that the door and the operation can answer with."""
+    errors = [NOT_FOUND, TWO_IDENTITIES, INVALID_ACCESS_TOKEN, UNAVAILABLE, *operation.errors]
+    if operation.protected:
+        errors.append(MISSING_ACCESS_TOKEN)
+    if operation.foreign:
+        errors.append(operation.foreign)
+    if operation.takes:
+        errors += [POST_DATA_INVALID, INVALID_TYPE, BODY_TOO_LARGE, *stage_errors(Stage.ATTRIBUTE)]
+    if method in {"PATCH", "DELETE"}:
+        errors.append(ID_MISSING)
+    return errors
+
+
+def _document(error: Error) -> Refusal:
+    return Refusal(error, MEDIA_TYPE, "Errors", error_document([error]))
+
+
+def _oauth(error: Error) -> Refusal:
+    return Refusal(error, JSON, "OAuthError", token.error_body(error))
+
+
+def _plain_text(error: Error) -> Refusal:
+    return Refusal(error, PLAIN_TEXT, "Text", error.detail)
+
+
+def _refused(refusals: Iterable[Refusal], examples: dict[str, Node]) -> Node:
+    answers: dict[str, Node] = {}
+    for refusal in refusals:
+        answer = answers.setdefault(str(refusal.error.status), _content("Refused.", {}))
+        media = answer["content"].setdefault(
+            refusal.media_type, {"schema": _reference("schemas", refusal.schema), "examples": {}}
+        )
+        media["examples"][refusal.name] = _reference("examples", refusal.name)
+        examples[refusal.name] = {"value": refusal.example}
+    return answers
+
+
+def _content(description: str, content: Node) -> Node:
+    return {"description": description, "content": content}
+
+
+def _reference(kind: str, name: str) -> Node:
+    return {"$ref": f"#/components/{kind}/{name}"}

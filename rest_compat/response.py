@@ -1,0 +1,49 @@
+"""What every answer of the shim carries, and how a document becomes one; it never chooses what is told."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registration.language import negotiate
+from rest_compat.jsonapi import MEDIA_TYPE, error_document
+from rest_compat.resource import Refused
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Access to shop API"'}
+SECURITY_HEADERS = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": "frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "X-XSS-Protection": "1; mode=block",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",  # tokens and personal data; the contract names no value
+}
+
+
+def document_response(document: Mapping[str, object], status: int) -> Response:
+    return json_response(document, status, MEDIA_TYPE)
+
+
+def json_response(value: Mapping[str, object], status: int, media_type: str) -> Response:
+    content = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Response(content.encode(), status, media_type=media_type)
+
+
+def error_response(refused: Refused) -> Response:
+    response = document_response(error_document(refused.errors), refused.errors[-1].status)
+    response.headers.update(refusal_headers(refused))
+    return response
+
+
+def refusal_headers(refused: Refused) -> dict[str, str]:
+    is_challenge = any(error.status == 401 for error in refused.errors)
+    wait = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+    return (CHALLENGE if is_challenge else {}) | wait
+
+
+def dressed(response: Response, request: Request) -> Response:
+    """With the headers that all answers have (contract 2.3)."""
+    response.headers["Content-Language"] = negotiate(request.headers.get("accept-language", "")).locale
+    response.headers.update(SECURITY_HEADERS)
+    return response
