@@ -57,6 +57,6 @@ def is_affordable(parameters: Parameters) -> bool:
 def verify_argon2(encoded: str, password: bytes, kind: Type) -> bool:
     """Whether the password is right; the caller has looked at the cost."""
     try:
-        return verify_secret(encoded.encode(), password, kind)
+        return verify_secret(encoded.encode("utf-8", "surrogatepass"), password, kind)
     except Argon2Error:  # another password, or a hash that is damaged
         return False
