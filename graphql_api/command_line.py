@@ -179,6 +179,38 @@ def settings() -> None:
     console.print(table)
 
 
+@main.command("erase-proof")
+@explained
+def erase_proof(
+    reference: Annotated[str, typer.Argument(help="the customer who was erased, for example DE--25")],
+) -> None:
+    """Show that nothing of an erased customer is left, in any table or (SQLite) in any byte of the file.
+
+    What to look for is read from standard input, where no list of processes shows it: one thing a line, the e-mail
+    address first, then the names, the date of birth. Ends with 1 when something was found.
+    """
+    from registration import erasure_proof as proof  # noqa: PLC0415
+    from registration.secret import load_secret  # noqa: PLC0415
+
+    settings = settings_of_process()
+    if sys.stdin.isatty():
+        print("The e-mail address, the names, the date of birth, one a line; then Ctrl-D.", file=sys.stderr)
+    person = proof.person_of(sys.stdin.read().splitlines())
+    if not person.addresses:
+        stop("give the e-mail address of the customer on standard input")
+    secret = load_secret(Path(settings.keys_dir))
+    database = opened_database(settings)
+    looked = proof.prove(database, secret, reference, person)
+    database.close()
+    if isinstance(looked, proof.CannotProve):
+        stop(looked.reason)
+    for place in looked:
+        found = ", ".join(f"{column} ({number})" for column, number in place.found.items())
+        print(f"{place.place}: {place.extent}, {f'FOUND in {found}' if found else 'nothing found'}")
+    if any(place.found for place in looked):
+        raise typer.Exit(1)
+
+
 @outbox_commands.command("list")
 @explained
 def outbox_list(

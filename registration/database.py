@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 Result = TypeVar("Result")
 TRIES = 4
+LOG_WAIT = 0.25  # seconds
 # What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
 
@@ -56,8 +57,10 @@ class Database:
         Other engines keep their logs to themselves.
         """
         if self.dialect == "sqlite":
-            with suppress(sqlite3.Error, PoolTimeout), closing(self._writer.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # A connection of its own, because it keeps all writers waiting while it waits for a reader.
+            path = str(self._writer.url.database)
+            with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=LOG_WAIT)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
         self._reader.dispose()
@@ -93,7 +96,9 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     The database decides uniqueness; unlike an integrity error this does not end the transaction.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(insert(table).values(row).on_conflict_do_nothing(table.primary_key)).rowcount == 1
+    statement = insert(table).values(row).on_conflict_do_nothing(table.primary_key)
+    # SQLAlchemy forgets the count of an INSERT when it closes the cursor, unless it is asked not to.
+    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
 
 
 def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:

@@ -1,0 +1,29 @@
+"""Customers who are signed in, as use cases see them; nothing here goes past the use cases."""
+
+from registration.access_tokens import Caller, authenticate
+from registration.confirmation import resend_confirmation
+from registration.outcomes import Tokens
+from registration.password_reset import request_reset
+from registration.profile import update_profile
+from registration.services import Services
+from registration.sign_in import sign_in
+from tests.registration.members import CLIENT, member
+
+EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984-05-17"
+
+
+def caller_of(services: Services, tokens: Tokens) -> Caller:
+    caller = authenticate(services, tokens.access_token)
+    assert caller is not None
+    return caller
+
+
+def with_traces_everywhere(services: Services) -> Caller:
+    """Ada Beispiel, who has left something in every table that can hold something of a customer."""
+    new = member(services, email=EMAIL, dateOfBirth=BIRTHDAY, idempotencyKey="0123456789abcdef")
+    caller = caller_of(services, new.tokens)
+    sign_in(services, EMAIL, "wrong", CLIENT)
+    resend_confirmation(services, EMAIL)
+    request_reset(services, EMAIL, CLIENT)
+    update_profile(services, caller, {"email": WAITING}, CLIENT)
+    return caller

@@ -1,0 +1,44 @@
+"""Mails as they arrive: what waits in the outbox goes through the real relay into files; nothing here writes one."""
+
+import re
+from collections.abc import Callable
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from random import Random
+from typing import TypeAlias
+
+from registration.composition import Composer
+from registration.relay import Relay
+from registration.senders import open_sender
+from registration.services import Services
+
+SITE = "https://shop.example"
+Deliver: TypeAlias = Callable[[], list[EmailMessage]]
+"""Sends what is due and gives back what arrived, in the order of subjects."""
+
+
+def deliver(services: Services, directory: Path) -> list[EmailMessage]:
+    composer = Composer(services.secret, SITE, Address("Shop", "mail", "shop.example"))
+    sender = open_sender(directory.as_uri())
+    Relay(services.database, composer, sender, clock=services.clock, random=Random(1)).run_once()  # noqa: S311 - jitter
+    arrived = []
+    for path in directory.glob("*.eml"):
+        arrived.append(message_from_bytes(path.read_bytes(), EmailMessage, policy=default))
+        path.unlink()
+    return sorted(arrived, key=lambda message: str(message["Subject"]))
+
+
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def key_in(message: EmailMessage, path: str) -> str:
+    """The key in the link of a mail, which leads to this page."""
+    found = re.search(rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})$", text_of(message), re.MULTILINE)
+    assert found, text_of(message)
+    return found[1]

@@ -1,0 +1,139 @@
+"""Erasure on real databases; that nothing is left, anywhere, is shown in test_erasure_proof.py."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+
+from registration.access_tokens import Caller, authenticate
+from registration.database import Unavailable
+from registration.erasure import anonymize
+from registration.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
+from registration.outcomes import BadCredentials, Done, Registered, Tokens
+from registration.password_reset import request_reset
+from registration.services import Services
+from registration.sign_in import sign_in
+from registration.sign_up import sign_up
+from registration.tables import attempt, audit, customer, event, metadata
+from tests.clock import Clock
+from tests.registration.callers import EMAIL, with_traces_everywhere
+from tests.registration.forms import PASSWORD, request
+from tests.registration.members import CLIENT, member
+from tests.registration.stored import counts, rows
+
+
+@pytest.fixture
+def ada(services: Services, clock: Clock) -> Caller:
+    caller = with_traces_everywhere(services)
+    clock.move(timedelta(minutes=1))
+    return caller
+
+
+def test_the_row_stays_and_the_person_goes(services: Services, clock: Clock, ada: Caller) -> None:
+    """As the contract has it (4.7), and without the hash of the password."""
+    [before] = rows(services.database, customer)
+    assert anonymize(services, ada, None) == Done()
+    [after] = rows(services.database, customer)
+    assert re.fullmatch(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}", after["email"])
+    gone = ("salutation", "first_name", "last_name", "gender", "date_of_birth")
+    assert [after[name] for name in gone] == [None] * 5
+    assert after["password_hash"] == ""
+    assert after["anonymized_at"] == after["updated_at"] == clock.now
+    kept = ("id", "reference", "language", "terms_accepted_at", "created_at", "confirmed_at")
+    assert [after[name] for name in kept] == [before[name] for name in kept]
+
+
+def test_nothing_else_stays_but_what_names_nobody(services: Services, ada: Caller) -> None:
+    """Events and the audit trail name the customer by id; its personal columns are empty."""
+    full = counts(services.database)
+    assert set(full) == {table.name for table in metadata.sorted_tables} - {"counter", "confirmation_token"}
+    anonymize(services, ada, None)
+    left = counts(services.database)
+    # What counts by customer names nobody, and ends by itself.
+    assert set(left) == {"customer", "event", "audit", "attempt"}
+    assert left["attempt"] == 1
+    trail = rows(services.database, audit)
+    assert {(row["client_address"], row["address"]) for row in trail} == {(None, None)}
+    assert trail[-1]["kind"] == "erase"
+    assert rows(services.database, event)[-1]["kind"] == "customer.erased"
+
+
+def test_everybody_else_stays(services: Services, ada: Caller) -> None:
+    """Another customer, with all that is theirs."""
+    other = member(services, email="bob@example.org", firstName="Bob")
+    sign_in(services, "bob@example.org", "wrong", CLIENT)
+    request_reset(services, "bob@example.org", CLIENT)
+    owned = [table for table in metadata.sorted_tables if "customer_id" in table.c]
+    before = {
+        table: [row for row in rows(services.database, table) if row["customer_id"] == other.customer.id]
+        for table in owned
+    }
+    keys = {row["key"] for row in rows(services.database, attempt)}
+    anonymize(services, ada, None)
+    for table, theirs in before.items():
+        assert [row for row in rows(services.database, table) if row["customer_id"] == other.customer.id] == theirs
+    assert len(keys & {row["key"] for row in rows(services.database, attempt)}) == 4
+    assert authenticate(services, other.tokens.access_token) is not None
+
+
+def test_nobody_signs_in_any_more(services: Services, ada: Caller) -> None:
+    """Not with the password, not with a token; the random address leads nowhere."""
+    other = sign_in(services, EMAIL, PASSWORD, CLIENT)
+    assert isinstance(other, Tokens)
+    anonymize(services, ada, None)
+    assert authenticate(services, other.access_token) is None
+    [row] = rows(services.database, customer)
+    assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
+    assert sign_in(services, row["email"], PASSWORD, CLIENT) == BadCredentials()
+
+
+def test_the_address_is_free(services: Services, ada: Caller) -> None:
+    """Whoever registers with it is another customer."""
+    anonymize(services, ada, None)
+    again = sign_up(services, request(email=EMAIL))
+    assert isinstance(again, Registered)
+    assert again.customer.reference != ada.customer.reference
+
+
+def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> None:
+    """If one is given; else the access token is enough."""
+    before = rows(services.database, customer)
+    for wrong in ("wrong", "", "\ud800"):
+        assert anonymize(services, ada, wrong) == BadCredentials()
+    assert rows(services.database, customer) == before
+    assert anonymize(services, ada, PASSWORD) == Done()
+
+
+def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Caller) -> None:
+    """Two requests at the same moment may both have seen a good token."""
+    anonymize(services, ada, None)
+    before = {table: rows(services.database, table) for table in metadata.sorted_tables}
+    clock.move(timedelta(minutes=1))
+    assert anonymize(services, ada, None) == Done()
+    assert {table: rows(services.database, table) for table in metadata.sorted_tables} == before
+
+
+def test_counts_elsewhere_are_forgotten_too(services: Services, clock: Clock, ada: Caller) -> None:
+    """Installations may count failed sign-ins in another server; an outage of that leaves everything as it was."""
+    elsewhere = Elsewhere(services.database, LockoutTerms(), clock)
+    before = rows(services.database, customer)
+    with pytest.raises(Unavailable):
+        anonymize(replace(services, lockout=elsewhere), ada, None)
+    assert rows(services.database, customer) == before
+    elsewhere.is_up = True
+    anonymize(replace(services, lockout=elsewhere), ada, None)
+    assert elsewhere.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
+
+
+class Elsewhere(DatabaseLockout):
+    """Not in our database, and not always there."""
+
+    is_up = False
+    forgotten: ClassVar[list[str]] = []
+
+    def forget(self, prefix: str) -> None:
+        if not self.is_up:
+            raise Unavailable("elsewhere")
+        self.forgotten.append(prefix)
