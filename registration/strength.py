@@ -7,7 +7,7 @@ MEASURED = 20
 def strength(password: str) -> int:
     """From 0 (among the first thousand guesses) to 4 (ten thousand million are not enough).
 
-    Only the first characters count: what follows them can make a password only stronger.
+    Of any text but the empty one. Only its first characters count: more of them make it only stronger.
     """
     # Its word lists take 50 ms and 10 MB, and the rule is off by default.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # noqa: PLC0415

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from registration.composition import LINKS
 from registration.language import Language
 from registration.mails import Link, MailKind, greeting_name, parse_sender, render
 from tests.registration.people import NOW, customer
@@ -22,7 +23,7 @@ SENDER = Address("Shop", "mail", "shop.example")
 
 def written(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
     """The mail as a sender gets it."""
-    link = Link(URL, NOW) if kind is MailKind.CONFIRMATION else None
+    link = Link(URL, NOW) if kind in LINKS else None
     return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=NOW)
 
 
@@ -78,6 +79,17 @@ def test_a_confirmation_has_the_link_and_its_end(language: Language, moment: str
         assert URL in part(message, kind)
         assert moment in part(message, kind)
         assert {Language.EN: "This was not me", Language.DE: "Das war ich nicht"}[language] in part(message, kind)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_link_is_in_the_mails_that_need_one(kind: MailKind, language: Language) -> None:
+    """In both parts, with its end; the other mails have none to click on."""
+    message = mail(kind, language=language)
+    moment = {Language.EN: "until 5 March 2026, 07:09 UTC", Language.DE: "bis 5. März 2026, 07:09 Uhr (UTC)"}[language]
+    for form in ("plain", "html"):
+        assert (URL in part(message, form)) == (moment in part(message, form)) == (kind in LINKS)
+        assert ("http" in part(message, form)) == (kind in LINKS)
 
 
 def test_the_text_can_be_read_without_decoding() -> None:
