@@ -31,6 +31,7 @@ from registration.language import negotiate
 from registration.relay import Relay
 from registration.services import Services
 from registration.settings import Settings, read_settings
+from registration.sign_in import seconds_blocked
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
@@ -85,6 +86,9 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
+    async def blocked(request: Request, email: str) -> int | None:
+        return await threads.run(seconds_blocked, services, email, client_address(request, trusted))
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
@@ -114,6 +118,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         policy=services.policy,
         base_url=settings.base_url,
         client_id=settings.token_audience,
+        seconds_blocked=blocked,
         lockout_minutes=ceil(settings.lockout_block_seconds / 60),
         id_company_user=settings.id_company_user == "on",
     )

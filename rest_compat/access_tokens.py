@@ -1,12 +1,14 @@
 """The Glue resource `access-tokens`: signs in through the mutation createAccessToken; it never looks into a token."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from registration.language import negotiate
+from starlette.requests import Request
+
+from registration.language import Language, negotiate
 from registration.rules import Stage, Violation, email_violations, text_violations
 from rest_compat.attributes import ADDRESS, TEXT, TOKENS, Attribute, Schema
-from rest_compat.errors import OUTCOMES, sign_in_outcomes
+from rest_compat.errors import OUTCOMES, locked_out, sign_in_outcomes
 from rest_compat.execution import Execute, run
 from rest_compat.jsonapi import Item
 from rest_compat.resource import Answer, Call, Listed, Operation, Refused, Resource, Shown
@@ -20,10 +22,14 @@ mutation CreateAccessToken($input: CreateAccessTokenInput!) {
   }
 }
 """
+SecondsBlocked = Callable[[Request, str], Awaitable[int | None]]
+"""How long the client that sends a request is still locked out for a user name, in seconds; None when it is not."""
 ID_COMPANY_USER: Mapping[str, Schema] = {"idCompanyUser": {"type": "null"}}
 
 
-def access_tokens(execute: Execute, *, lockout_minutes: int, id_company_user: bool) -> Resource:
+def access_tokens(
+    execute: Execute, *, seconds_blocked: SecondsBlocked, lockout_minutes: int, id_company_user: bool
+) -> Resource:
     """`id_company_user` adds an attribute of that name, which shops for businesses show."""
     sign_in = Operation(
         summary="Sign in",
@@ -33,6 +39,7 @@ def access_tokens(execute: Execute, *, lockout_minutes: int, id_company_user: bo
         takes={"username": Attribute(ADDRESS), "password": Attribute({**TEXT, "format": "password"})},
         rules=_violations,
         errors=OUTCOMES["createAccessToken"].errors,
+        blocked=partial(_blocked, seconds_blocked, lockout_minutes),
     )
     return Resource("access-tokens", {"GET": LIST_NOTHING, "POST": sign_in})
 
@@ -55,9 +62,20 @@ def _is_of_attribute(violation: Violation) -> bool:
     return violation.stage is Stage.ATTRIBUTE
 
 
+async def _blocked(
+    seconds_blocked: SecondsBlocked, lockout_minutes: int, request: Request, attributes: Mapping[str, object]
+) -> Refused | None:
+    username = attributes.get("username")
+    seconds = await seconds_blocked(request, username) if isinstance(username, str) else None
+    return None if seconds is None else Refused((locked_out(_language(request), lockout_minutes),), seconds)
+
+
 async def _sign_in(execute: Execute, lockout_minutes: int, more: Mapping[str, None], call: Call) -> Answer:
     given = {"email": call.attributes["username"], "password": call.attributes["password"]}
-    language = negotiate(call.request.headers.get("accept-language", ""))
-    outcomes = sign_in_outcomes(language, lockout_minutes)
+    outcomes = sign_in_outcomes(locked_out(_language(call.request), lockout_minutes))
     member = await run(execute, call.request, CREATE_ACCESS_TOKEN, given, outcomes)
     return member if isinstance(member, Refused) else Shown(Item(None, {**member["tokens"], **more}))
+
+
+def _language(request: Request) -> Language:
+    return negotiate(request.headers.get("accept-language", ""))

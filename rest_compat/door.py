@@ -75,12 +75,20 @@ class Door:
             return Refused((attributes,))
         if request.method in {"PATCH", "DELETE"} and place.id is None:
             return Refused((ID_MISSING,))
+        call = await self._checked(request, place, operation, attributes)
+        if isinstance(call, Refused):
+            return await operation.blocked(request, attributes) or call
+        return await operation.answer(call)
+
+    async def _checked(
+        self, request: Request, place: Place, operation: Operation, attributes: Mapping[str, object]
+    ) -> Call | Refused:
         caller = await caller_of(self.execute, request, protected=operation.protected)
         if isinstance(caller, Refused):
             return caller
         known = {name: attributes[name] for name in operation.takes if name in attributes}
         call = Call(request, place.id, known, caller)
-        return _refusal(operation, call) or await operation.answer(call)
+        return _refusal(operation, call) or call
 
 
 def _refusal(operation: Operation, call: Call) -> Refused | None:

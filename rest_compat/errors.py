@@ -177,11 +177,14 @@ PASSWORD_GRANT = Outcomes(refusals={"BAD_CREDENTIALS": WRONG_CREDENTIALS, "TOO_M
 REFRESH_GRANT = Outcomes(refusals={"REFRESH_TOKEN": Error(400, "The refresh token is invalid.", "invalid_request")})
 
 
-def sign_in_outcomes(language: Language, minutes: int) -> Outcomes:
+def locked_out(language: Language, minutes: int) -> Error:
     """The only text of the contract that is translated, and that names a setting."""
-    outcomes = OUTCOMES["createAccessToken"]
     row = LOCKED_OUT[language]
-    locked_out = replace(row, detail=row.detail.format(minutes=minutes))
+    return replace(row, detail=row.detail.format(minutes=minutes))
+
+
+def sign_in_outcomes(locked_out: Error) -> Outcomes:
+    outcomes = OUTCOMES["createAccessToken"]
     return replace(outcomes, refusals={**outcomes.refusals, "TOO_MANY_ATTEMPTS": locked_out})
 
 

@@ -26,6 +26,7 @@ from rest_compat.document_schemas import (
 from rest_compat.errors import (
     BODY_TOO_LARGE,
     ID_MISSING,
+    INTERNAL_ERROR,
     INVALID_ACCESS_TOKEN,
     MISSING_ACCESS_TOKEN,
     NOT_FOUND,
@@ -105,7 +106,7 @@ def _paths(resource: Resource, examples: dict[str, Node]) -> Node:
 
 
 def _operation(resource_type: str, method: str, operation: Operation, examples: dict[str, Node]) -> Node:
-    refusals = [*map(_document, _errors(method, operation)), *map(_plain_text, PLAIN_ERRORS)]
+    refusals = [*map(_refusal, _errors(method, operation)), *map(_plain_text, PLAIN_ERRORS)]
     node: Node = {
         "tags": [resource_type],
         "summary": operation.summary,
@@ -169,8 +170,10 @@ def _errors(method: str, operation: Operation) -> list[Error]:
     return errors
 
 
-def _document(error: Error) -> Refusal:
-    return Refusal(error, MEDIA_TYPE, "Errors", error_document([error]))
+def _refusal(error: Error) -> Refusal:
+    return (
+        _plain_text(error) if error == INTERNAL_ERROR else Refusal(error, MEDIA_TYPE, "Errors", error_document([error]))
+    )
 
 
 def _oauth(error: Error) -> Refusal:

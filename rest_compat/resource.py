@@ -66,6 +66,10 @@ def no_rules(_call: Call) -> Sequence[Violation]:
     return ()
 
 
+async def never_blocked(_request: Request, _attributes: Mapping[str, object]) -> Refused | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What a resource does for one method. The door checks by it, and the published description shows it.
@@ -81,6 +85,8 @@ class Operation:
     takes: Mapping[str, Attribute] = field(default_factory=dict)
     rules: Callable[[Call], Sequence[Violation]] = no_rules
     errors: Sequence[Error] = ()
+    blocked: Callable[[Request, Mapping[str, object]], Awaitable[Refused | None]] = never_blocked
+    """Group 5 of the order of checks; asked only where a later group refuses, because `answer` knows by itself."""
     protected: bool = False
     """It is never called without a caller."""
     foreign: Error | None = None

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from registration.language import negotiate
+from rest_compat.errors import INTERNAL_ERROR
 from rest_compat.jsonapi import MEDIA_TYPE, error_document
 from rest_compat.resource import Refused
 
@@ -31,6 +32,8 @@ def json_response(value: Mapping[str, object], status: int, media_type: str) -> 
 
 
 def error_response(refused: Refused) -> Response:
+    if INTERNAL_ERROR in refused.errors:  # the one fault of ours that a resource tells, in the words of all others
+        return PlainTextResponse(INTERNAL_ERROR.detail, INTERNAL_ERROR.status)
     response = document_response(error_document(refused.errors), refused.errors[-1].status)
     response.headers.update(refusal_headers(refused))
     return response

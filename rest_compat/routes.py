@@ -5,7 +5,7 @@ import re
 from starlette.routing import Route
 
 from registration.rules import PasswordPolicy
-from rest_compat.access_tokens import access_tokens
+from rest_compat.access_tokens import SecondsBlocked, access_tokens
 from rest_compat.customer_confirmation import customer_confirmation
 from rest_compat.customer_forgotten_password import customer_forgotten_password
 from rest_compat.customer_password import customer_password
@@ -25,6 +25,7 @@ def routes(
     policy: PasswordPolicy,
     base_url: str,
     client_id: str,
+    seconds_blocked: SecondsBlocked,
     lockout_minutes: int,
     id_company_user: bool,
 ) -> list[Route]:
@@ -35,7 +36,12 @@ def routes(
         customer_forgotten_password(execute),
         customer_restore_password(execute, policy),
         customer_password(execute, policy),
-        access_tokens(execute, lockout_minutes=lockout_minutes, id_company_user=id_company_user),
+        access_tokens(
+            execute,
+            seconds_blocked=seconds_blocked,
+            lockout_minutes=lockout_minutes,
+            id_company_user=id_company_user,
+        ),
         refresh_tokens(execute),
     ]
     door = Door({resource.type: resource for resource in resources}, link_base(base_url), execute)

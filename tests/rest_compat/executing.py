@@ -34,12 +34,17 @@ class Gateway:
     reply: Reply
     me: Reply = field(default_factory=lambda: Reply({"me": CUSTOMER}))
     ran: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    locked_out: str | None = None
+    """A user name."""
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         if document == ME:
             return self.me if request.headers["authorization"].split()[1] == "good" else UNAUTHENTICATED
         self.ran.append((document, variables))
         return self.reply
+
+    async def seconds_blocked(self, _request: Request, username: str) -> int | None:
+        return 61 if username == self.locked_out else None
 
 
 def application(
@@ -50,6 +55,7 @@ def application(
         policy=policy or PasswordPolicy(deny_list=frozenset({"password"})),
         base_url="https://glue.example.com",
         client_id="frontend",
+        seconds_blocked=gateway.seconds_blocked,
         lockout_minutes=lockout_minutes,
         id_company_user=id_company_user,
     )

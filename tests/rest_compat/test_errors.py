@@ -7,8 +7,8 @@ from registration.rules import PasswordPolicy, Stage, Violation, ViolationCode, 
 from rest_compat.errors import (
     OUTCOMES,
     VIOLATIONS,
+    locked_out,
     read_violations,
-    sign_in_outcomes,
     unavailable,
     violation_errors,
 )
@@ -279,8 +279,7 @@ def test_outcomes_are_told_with_their_facts() -> None:
 
 def test_the_lock_out_is_told_in_the_language_asked_for() -> None:
     """The minutes are those of the setting, in every language we speak (3.2)."""
-    errors = [sign_in_outcomes(language, 6).error({"code": "TOO_MANY_ATTEMPTS"}) for language in Language]
-    assert errors == [
+    assert [locked_out(language, 6) for language in Language] == [
         Error(
             429,
             "Too many log in attempts from your address. Please wait 6 minutes before trying again.",

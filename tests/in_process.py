@@ -1,0 +1,97 @@
+"""The real application in this process, on a real database with the cheapest hashes; it never opens a socket."""
+
+import atexit
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, select
+from starlette.testclient import TestClient
+
+from graphql_api.app import create_app
+from registration.database import Database
+from registration.lockout import DatabaseLockout, LockoutTerms
+from registration.mails import MailKind
+from registration.passwords import Passwords
+from registration.references import References
+from registration.secret import Secret
+from registration.services import Services
+from registration.settings import Settings
+from registration.signing_keys import SigningKeys, create_signing_key
+from registration.tables import mail
+from registration.tokens import confirmation_key, email_change_key, reset_key
+from registration.wiring import password_policy, session_terms
+from tests.clock import Clock
+
+KEYS: dict[MailKind, Callable[[Secret, UUID], str]] = {
+    MailKind.CONFIRMATION: confirmation_key,
+    MailKind.RESET: reset_key,
+    MailKind.EMAIL_CHANGE: email_change_key,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A running application: its HTTP client, its database and its time."""
+
+    client: TestClient
+    services: Services
+    clock: Clock
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        def look(connection: Connection) -> list[dict[str, Any]]:
+            return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+        return self.services.database.read(look)
+
+    def confirmation_keys(self) -> list[str]:
+        """The keys in the mails that wait, oldest first."""
+        return self.keys(MailKind.CONFIRMATION)
+
+    def keys(self, kind: MailKind) -> list[str]:
+        """The keys in the mails of a kind that wait, oldest first."""
+        waiting = sorted(self.rows(mail), key=lambda row: row["created_at"])
+        return [KEYS[kind](self.services.secret, row["token_id"]) for row in waiting if row["kind"] == kind]
+
+
+@contextmanager
+def installation(database: Database, settings: Settings, **changed: Any) -> Iterator[Installation]:
+    """`changed` replaces members of the services that the settings make."""
+    clock = Clock()
+    terms = LockoutTerms(
+        failures=settings.lockout_failures,
+        window=timedelta(seconds=settings.lockout_window_seconds),
+        block=timedelta(seconds=settings.lockout_block_seconds),
+    )
+    services = Services(
+        database=database,
+        passwords=Passwords(memory_kib=8, time_cost=1, parallelism=1, slots=2),
+        secret=Secret(b"s" * 32),
+        references=References(database, settings.reference_prefix),
+        signing_keys=signing_keys(),
+        lockout=DatabaseLockout(database, terms, clock),
+        policy=password_policy(settings),
+        confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
+        sign_ups_per_hour=settings.sign_up_limit,
+        sessions=session_terms(settings),
+        clock=clock,
+    )
+    services = replace(services, **changed)
+    with TestClient(create_app(settings, services), follow_redirects=False) as client:
+        yield Installation(client, services, clock)
+
+
+@cache
+def signing_keys() -> SigningKeys:
+    """Made once: an RSA key takes a while."""
+    directory = Path(mkdtemp())
+    atexit.register(shutil.rmtree, directory)
+    create_signing_key(directory)
+    return SigningKeys(directory)
