@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from registration import outbox
+from registration import audit, outbox
 from registration.database import Database, Unavailable, open_database
 from registration.key_files import KeyFileError
 from registration.secret import create_secret
@@ -209,6 +209,21 @@ def erase_proof(
         print(f"{place.place}: {place.extent}, {f'FOUND in {found}' if found else 'nothing found'}")
     if any(place.found for place in looked):
         raise typer.Exit(1)
+
+
+@main.command("audit")
+@explained
+def show_audit(reference: Annotated[str, typer.Argument(help="of the customer, for example DE--25")]) -> None:
+    """Show who did what when from where with a customer's account, the oldest first; erasure forgets from where."""
+    database = opened_database(settings_of_process())
+    entries = database.read(lambda connection: audit.trail(connection, reference))
+    database.close()
+    if entries is None:
+        stop("there is no customer of that reference")
+    table = Table("when (UTC)", "what", "from")
+    for entry in entries:
+        table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_address or "")
+    console.print(table)
 
 
 @outbox_commands.command("list")

@@ -1,5 +1,6 @@
 """The audit trail: who did what, when, from where; append-only, and it never holds a secret."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -7,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select, update
 
 from registration.services import Services
-from registration.tables import audit
+from registration.tables import audit, customer
 
 
 class AuditKind(StrEnum):
     """What is recorded."""
 
     SIGN_UP = "sign-up"
+    SIGN_UP_REPEATED = "sign-up repeated"
     CONFIRM = "confirm"
     DISOWN = "disown"
     SIGN_IN = "sign-in"
@@ -26,6 +28,15 @@ class AuditKind(StrEnum):
     EMAIL_CHANGE = "email change"
     TOKEN_REUSE = "token reuse"
     ERASE = "erase"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an operator sees of a record; `client_address` is None where it is not known, or not any more."""
+
+    created_at: datetime
+    kind: str
+    client_address: str | None
 
 
 def record(
@@ -61,11 +72,16 @@ def forget_person(connection: Connection, customer_id: UUID, address: str) -> No
     )
 
 
-def trail(connection: Connection, customer_id: UUID) -> list[tuple[datetime, str, str | None]]:
-    """Moment, kind and client address of everything recorded of a customer, the oldest first."""
+def trail(connection: Connection, reference: str) -> list[Entry] | None:
+    """Everything recorded of a customer, erased or not, the oldest first; None if the reference is nobody's."""
+    customer_id = connection.execute(
+        select(customer.c.id).where(customer.c.reference == reference)
+    ).scalar_one_or_none()
+    if customer_id is None:
+        return None
     rows = connection.execute(
         select(audit.c.created_at, audit.c.kind, audit.c.client_address)
         .where(audit.c.customer_id == customer_id)
         .order_by(audit.c.created_at)
     )
-    return [(row.created_at, row.kind, row.client_address) for row in rows]
+    return [Entry(row.created_at, row.kind, row.client_address) for row in rows]
