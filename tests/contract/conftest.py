@@ -9,8 +9,7 @@ import pytest
 
 from registration.database import open_database
 from registration.settings import Settings
-from tests.contract.shop import BASE, Shop
-from tests.in_process import installation
+from tests.contract.shop import BASE, Shop, new_shop
 from tests.servers.postgres import create_database, drop_database
 
 
@@ -28,5 +27,5 @@ def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 @pytest.fixture(scope="module")
 def shop(shared_database_url: str) -> Iterator[Shop]:
-    with installation(open_database(shared_database_url), Settings(public_url=BASE + ":443")) as installed:
-        yield Shop(installed, installed.client.get("/openapi.json").json())
+    with new_shop(open_database(shared_database_url), Settings(public_url=BASE + ":443")) as shop:
+        yield shop

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -9,10 +10,12 @@ from typing import Any
 
 from httpx2 import Response
 
+from registration.database import Database
 from registration.mails import MailKind
+from registration.settings import Settings
 from registration.tables import mail
 from tests.contract.described import assert_described
-from tests.in_process import Installation
+from tests.in_process import Installation, installation
 
 PASSWORD = "change123"
 BASE = "https://glue.example.com"
@@ -149,6 +152,12 @@ class Shop:
     def mails(self) -> list[str]:
         """The kinds of all mails, oldest first."""
         return [row["kind"] for row in sorted(self.installed.rows(mail), key=lambda row: row["created_at"])]
+
+
+@contextmanager
+def new_shop(database: Database, settings: Settings) -> Iterator[Shop]:
+    with installation(database, settings) as installed:
+        yield Shop(installed, installed.client.get("/openapi.json").json())
 
 
 def _check_errors(response: Response) -> None:

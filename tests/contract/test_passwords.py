@@ -9,8 +9,7 @@ import pytest
 from registration.database import Database, open_database
 from registration.mails import MailKind
 from registration.settings import Settings
-from tests.contract.shop import PASSWORD, Member, Shop, Told, document, errors
-from tests.in_process import installation
+from tests.contract.shop import PASSWORD, Member, Shop, Told, document, errors, new_shop
 
 NEW = "another123"
 BLANK = "This value should not be blank."
@@ -126,10 +125,9 @@ class TestRestore:
 
     def test_a_key_expires_after_two_hours(self, database: Database) -> None:
         """400 with code 407 from then on (6.2)."""
-        with installation(database, Settings()) as installed:
-            shop = Shop(installed, installed.client.get("/openapi.json").json())
+        with new_shop(database, Settings()) as shop:
             key = shop.forget_password(shop.confirmed())
-            installed.clock.move(timedelta(hours=2))
+            shop.installed.clock.move(timedelta(hours=2))
             attributes = {"restorePasswordKey": key, "password": NEW, "confirmPassword": NEW}
             assert errors(_restore(shop, **attributes)) == OLD_KEY
 
@@ -281,8 +279,7 @@ def test_strict_policies_are_settings(sqlite_url: str, tmp_path: Path, password:
         password_repeats_rule="on",
         password_deny_list=str(listed),
     )
-    with installation(open_database(sqlite_url), strict) as installed:
-        shop = Shop(installed, installed.client.get("/openapi.json").json())
+    with new_shop(open_database(sqlite_url), strict) as shop:
         response = _restore(shop, restorePasswordKey="0" * 32, password=password, confirmPassword=password)
         found = [error for error in errors(response) if "confirmPassword =>" not in error[2]]
         assert found == (told or UNKNOWN_KEY)
