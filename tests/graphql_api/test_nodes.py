@@ -1,0 +1,176 @@
+"""Several gateways, or several workers of one, on one database: they count, sign and refresh together."""
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+
+from registration.confirmation import confirm
+from registration.outcomes import Confirmed
+from registration.services import Services
+from registration.settings import Settings
+from registration.sign_up import sign_up
+from registration.wiring import open_services
+from tests.conftest import Serve
+from tests.registration.forms import PASSWORD, request
+from tests.registration.stored import keys
+from tests.servers.gateway import COMMAND, Gateway
+from tests.servers.ports import HOST, free_port
+from tests.servers.valkey import Valkey
+
+SIGN_IN = """mutation ($input: CreateAccessTokenInput!) { result: createAccessToken(input: $input) { __typename
+  ... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }"""
+REFRESH = """mutation ($input: RefreshAccessTokenInput!) { result: refreshAccessToken(input: $input) { __typename
+  ... on RefreshAccessTokenSuccess { tokens { accessToken refreshToken } } } }"""
+ME = "{ result: me { email } }"
+WRONG = {"email": "ada@example.org", "password": "wrong password"}
+RIGHT = {"email": "ada@example.org", "password": PASSWORD}
+
+
+@pytest.fixture
+def environment(database_url: str, keys_directory: Path) -> dict[str, str]:
+    """What all nodes of an installation have in common."""
+    return {
+        "GATEWAY_DATABASE_URL": database_url,
+        "GATEWAY_KEYS_DIR": str(keys_directory),
+        "GATEWAY_RELAY": "off",
+    }
+
+
+@pytest.fixture
+def ada(environment: dict[str, str]) -> None:
+    """Somebody who can sign in."""
+    services = open_services(
+        Settings(
+            database_url=environment["GATEWAY_DATABASE_URL"],
+            keys_dir=environment["GATEWAY_KEYS_DIR"],
+            hash_memory_kib=8,
+            hash_time_cost=1,
+        )
+    )
+    register(services)
+    services.close()
+
+
+def register(services: Services) -> None:
+    sign_up(services, request())
+    assert isinstance(confirm(services, keys(services.database, services.secret)[0]), Confirmed)
+
+
+def ask(gateway: Gateway, document: str, token: str = "", **given: str) -> httpx2.Response:
+    """On a connection of its own, so that any worker may answer."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body = {"query": document, "variables": {"input": given} if given else {}}
+    return httpx2.post(f"{gateway.base_url}/graphql", json=body, headers=headers, timeout=30)
+
+
+def result(answer: httpx2.Response) -> dict[str, Any]:
+    found: dict[str, Any] = answer.json()["data"]["result"]
+    return found
+
+
+def lock_out(gateways: list[Gateway]) -> list[str]:
+    """What twelve attempts give, each sent to the next gateway."""
+    return [result(ask(gateways[turn % len(gateways)], SIGN_IN, **WRONG))["__typename"] for turn in range(12)]
+
+
+LOCKED_OUT = ["BadCredentialsError"] * 9 + ["TooManyAttemptsError"] * 3
+
+
+@pytest.mark.usefixtures("ada")
+class TestLockOut:
+    def test_counts_in_the_database(self, serve: Serve, environment: dict[str, str]) -> None:
+        """Across two processes, to the last attempt; then neither takes the right password."""
+        gateways = [serve(**environment) for _ in range(2)]
+        assert lock_out(gateways) == LOCKED_OUT
+        assert {result(ask(gateway, SIGN_IN, **RIGHT))["__typename"] for gateway in gateways} == {
+            "TooManyAttemptsError"
+        }
+
+    def test_counts_across_workers_at_the_same_moment(self, serve: Serve, environment: dict[str, str]) -> None:
+        """Of forty attempts at once no more than nine are looked at."""
+        gateway = serve(**environment, GATEWAY_WORKERS="2", GATEWAY_QUEUE_SECONDS="60")
+        with ThreadPoolExecutor(40) as threads:
+            answers = list(threads.map(lambda _: result(ask(gateway, SIGN_IN, **WRONG))["__typename"], range(40)))
+        assert sorted(answers) == ["BadCredentialsError"] * 9 + ["TooManyAttemptsError"] * 31
+
+    def test_counts_in_valkey(self, serve: Serve, environment: dict[str, str], tmp_path: Path) -> None:
+        """As in the database, and the database holds no count."""
+        with Valkey(tmp_path / "valkey") as valkey:
+            gateways = [serve(**environment, GATEWAY_ATTEMPTS_URL=valkey.url) for _ in range(2)]
+            assert lock_out(gateways) == LOCKED_OUT
+
+    def test_falls_back_on_nothing(self, serve: Serve, environment: dict[str, str]) -> None:
+        """When the server does not answer nobody signs in; whoever is signed in is not touched."""
+        here = serve(**environment)
+        tokens = result(ask(here, SIGN_IN, **RIGHT))["tokens"]
+        there = serve(**environment, GATEWAY_ATTEMPTS_URL=f"redis://:pass-word@{HOST}:{free_port()}/0")
+        answer = ask(there, SIGN_IN, **RIGHT)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert result(ask(there, ME, tokens["accessToken"])) == {"email": "ada@example.org"}
+        assert result(ask(there, REFRESH, refreshToken=tokens["refreshToken"]))["tokens"]
+        assert "pass-word" not in there.log.read_text()
+
+
+@pytest.mark.usefixtures("ada")
+def test_refreshing_at_two_nodes(serve: Serve, environment: dict[str, str]) -> None:
+    """Two tabs whose requests end up at different nodes both stay signed in."""
+    gateways = [serve(**environment) for _ in range(2)]
+    tokens = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda turn: ask(gateways[turn % 2], REFRESH, refreshToken=tokens["refreshToken"]), range(8))
+        )
+    pairs = [result(answer)["tokens"] for answer in answers]
+    assert len({pair["refreshToken"] for pair in pairs}) == 8
+    for turn, pair in enumerate(pairs):
+        assert result(ask(gateways[turn % 2], ME, pair["accessToken"])) == {"email": "ada@example.org"}
+
+
+@pytest.mark.usefixtures("ada")
+def test_rotation_signs_nobody_out(
+    serve: Serve, environment: dict[str, str], tmp_path: Path, keys_directory: Path
+) -> None:
+    """A key that is made while two nodes run signs within moments, and each node takes the tokens of both keys."""
+    directory = tmp_path / "keys"
+    directory.mkdir(mode=0o700)
+    for path in keys_directory.iterdir():
+        (directory / path.name).write_bytes(path.read_bytes())
+        (directory / path.name).chmod(0o600)
+    environment = environment | {"GATEWAY_KEYS_DIR": str(directory)}
+    gateways = [serve(**environment) for _ in range(2)]
+    old = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]["accessToken"]
+    subprocess.run([COMMAND, "keys", "new"], env=environment, check=True, capture_output=True)
+    new = old
+    while kid_of(new) == kid_of(old):
+        new = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]["accessToken"]
+    for gateway in gateways:
+        for token in (old, new):
+            assert result(ask(gateway, ME, token)) == {"email": "ada@example.org"}
+        listed = httpx2.get(f"{gateway.base_url}/.well-known/jwks.json").json()["keys"]
+        assert [key["kid"] for key in listed] == [kid_of(new), kid_of(old)]
+
+
+def kid_of(token: str) -> str:
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+@pytest.mark.usefixtures("ada")
+def test_no_secret_in_the_log(serve: Serve, environment: dict[str, str]) -> None:
+    """Whatever is done with passwords and tokens, right and wrong."""
+    gateway = serve(**environment, GATEWAY_MODE="development")
+    tokens = result(ask(gateway, SIGN_IN, **RIGHT))["tokens"]
+    pair = result(ask(gateway, REFRESH, refreshToken=tokens["refreshToken"]))["tokens"]
+    ask(gateway, SIGN_IN, **WRONG)
+    ask(gateway, ME, tokens["accessToken"])
+    ask(gateway, ME, tokens["accessToken"][:-3])
+    ask(gateway, REFRESH, refreshToken=pair["refreshToken"][:-3])
+    log = gateway.log.read_text()
+    for secret in (PASSWORD, "wrong password", *tokens.values(), *pair.values()):
+        assert secret not in log
+        assert secret[20:60] not in log or len(secret) < 60
