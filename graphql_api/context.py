@@ -24,10 +24,10 @@ class Context:
 
     async def caller(self) -> Caller:
         """Whose access token it is; raises Unauthenticated, which becomes a top-level error of that code."""
-        scheme, _, token = (self.authorization or "").partition(" ")
+        scheme, *tokens = (self.authorization or "").split() or [""]
         caller = None
-        if scheme.lower() == "bearer":
-            caller = await self.threads.run(authenticate, self.services, token.strip())
+        if scheme.lower() == "bearer" and len(tokens) == 1:
+            caller = await self.threads.run(authenticate, self.services, tokens[0])
         if caller is None:
             raise Unauthenticated
         return caller

@@ -90,7 +90,7 @@ def token_route(execute: Execute, client_id: str) -> Route:
     """`client_id` is the only client there is, and the one that is meant when none is named."""
     route = Route(PATH, _endpoint(execute, client_id), methods=["POST", "OPTIONS"])
     # As everywhere in the shim, slashes around the path do not count.
-    route.path_regex = re.compile(f"/*{PATH}/*")
+    route.path_regex = re.compile(rf"/*{PATH}/*\Z")
     return route
 
 

@@ -1,0 +1,346 @@
+"""Sections 1 to 3 of the contract: addresses, headers, documents and the order of checks, for every endpoint."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.shop import BASE, Member, Shop, Told, document, errors, person
+
+NOT_FOUND: list[Told] = [(404, None, "Not Found")]
+INVALID: list[Told] = [(400, None, "Post data is invalid.")]
+INVALID_TYPE: list[Told] = [(400, None, "Invalid type.")]
+NO_ID: list[Told] = [(400, None, "Resource id is not specified.")]
+BAD_TOKEN: list[Told] = [(401, "001", "Invalid access token.")]
+NO_TOKEN: list[Told] = [(403, "002", "Missing access token.")]
+TWO_IDENTITIES: list[Told] = [
+    (400, "005", "Headers request error. A user can't act as logged and not logged user at the same time.")
+]
+# Every endpoint that takes a document.
+TAKING = [
+    ("POST", "/customers"),
+    ("PATCH", "/customers/DE--1"),
+    ("POST", "/customer-confirmation"),
+    ("POST", "/customer-forgotten-password"),
+    ("PATCH", "/customer-restore-password/1"),
+    ("PATCH", "/customer-password/DE--1"),
+    ("POST", "/access-tokens"),
+    ("POST", "/refresh-tokens"),
+]
+PROTECTED = [
+    ("GET", "/customers"),
+    ("GET", "/customers/DE--1"),
+    ("PATCH", "/customers/DE--1"),
+    ("DELETE", "/customers/DE--1"),
+    ("PATCH", "/customer-password/DE--1"),
+    ("DELETE", "/refresh-tokens/mine"),
+]
+
+
+@pytest.fixture(scope="module")
+def own(shop: Shop) -> Member:
+    return shop.member()
+
+
+def _type(path: str) -> str:
+    return path.split("/")[1]
+
+
+def _empty(path: str) -> dict[str, Any]:
+    return document(_type(path))
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", "/customers/DE--1"),
+            ("POST", "/access-tokens/1"),
+            ("POST", "/refresh-tokens/1"),
+            ("POST", "/customer-confirmation/1"),
+            ("POST", "/customer-forgotten-password/1"),
+            ("POST", "/customer-restore-password"),
+            ("POST", "/customer-password"),
+            ("PUT", "/customers"),
+            ("PUT", "/customers/DE--1"),
+            ("DELETE", "/customers/DE--1/addresses"),
+            ("GET", "/customers/DE--1/foo"),
+            ("GET", "/customer-password"),
+            ("GET", "/customer-password/DE--1"),
+            ("GET", "/customer-restore-password/1"),
+            ("GET", "/customer-confirmation"),
+            ("GET", "/customer-forgotten-password"),
+            ("GET", "/access-tokens/1"),
+            ("GET", "/refresh-tokens/mine"),
+            ("PATCH", "/access-tokens/1"),
+            ("PATCH", "/refresh-tokens/1"),
+            ("DELETE", "/access-tokens/1"),
+            ("DELETE", "/access-tokens"),
+            ("DELETE", "/customer-password/DE--1"),
+            ("GET", "/Customers"),
+            ("GET", "/addresses"),
+            ("GET", "/carts"),
+            ("GET", "/company-users"),
+            ("GET", "/agent-access-tokens"),
+            ("POST", "/customers/DE--1/confirm-registration"),
+            ("GET", "/"),
+        ],
+    )
+    def test_what_is_not_listed_is_not_found(self, shop: Shop, own: Member, method: str, path: str) -> None:
+        """404 without a code, with and without a token, whatever the body (1, 2.1, 3.2)."""
+        for token in (None, own.access_token, "bad"):
+            response = shop.ask(method, path, b"{", token=token)
+            assert errors(response) == NOT_FOUND
+            assert response.headers["content-type"] == "application/vnd.api+json"
+
+    @pytest.mark.parametrize("slash", ["", "/"])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("PATCH", "/customers"),
+            ("DELETE", "/customers"),
+            ("PATCH", "/customer-password"),
+            ("PATCH", "/customer-restore-password"),
+            ("DELETE", "/refresh-tokens"),
+        ],
+    )
+    def test_an_id_must_be_there(self, shop: Shop, method: str, path: str, slash: str) -> None:
+        """400 before the token is looked at, after the document (2.1, 3.3)."""
+        for token in (None, "bad"):
+            assert errors(shop.ask(method, path + slash, _empty(path), token=token)) == NO_ID
+        if method == "PATCH":
+            assert errors(shop.ask(method, path + slash, b"{")) == INVALID
+
+    def test_slashes_at_the_end_do_not_count(self, shop: Shop) -> None:
+        """And no link ends with one (2.1, 2.4)."""
+        for path in ("/customers", "/customers/"):
+            body = document("customers", **person(email=shop.new_email()))
+            data = shop.ask("POST", path, body).json()["data"]
+            assert data["links"] == {"self": f"{BASE}/customers/{data['id']}"}
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        "accept", ["application/vnd.api+json", "application/json", "*/*", "text/html", "", "image/png;q=0.1"]
+    )
+    def test_every_accept_gets_json_api(self, shop: Shop, own: Member, accept: str) -> None:
+        """Success and error alike are exactly application/vnd.api+json (2.2, 2.3)."""
+        found = shop.ask("GET", own.path, token=own.access_token, accept=accept)
+        missing = shop.ask("GET", "/nothing", accept=accept)
+        for response in (found, missing):
+            assert response.headers["content-type"] == "application/vnd.api+json"
+
+    @pytest.mark.parametrize("path", ["/customers", "/nothing"])
+    def test_other_formats_of_the_family_are_not_spoken(self, shop: Shop, path: str) -> None:
+        """415 in plain text, before the route is looked at (2.2, 3.3)."""
+        response = shop.ask("GET", path, accept="application/vnd.api+xml")
+        assert (response.status_code, response.text) == (415, "Unsupported Media Type")
+
+    @pytest.mark.parametrize(("method", "path"), TAKING)
+    def test_a_blank_content_type_is_refused(self, shop: Shop, method: str, path: str) -> None:
+        """415 in plain text (2.2)."""
+        response = shop.ask(method, path, b"{", content_type=" ")
+        assert (response.status_code, response.text) == (415, "Unsupported media type.")
+
+    @pytest.mark.parametrize("content_type", ["application/json", "application/vnd.api+json", None, "x/y"])
+    def test_content_types_are_equivalent(self, shop: Shop, content_type: str | None) -> None:
+        """A missing one is accepted (2.2)."""
+        headers = {} if content_type is None else {"content_type": content_type}
+        body = document("customer-forgotten-password", email="never@spryker.com")
+        assert shop.ask("POST", "/customer-forgotten-password", body, **headers).status_code == 204
+
+    @pytest.mark.parametrize(("method", "path"), TAKING)
+    def test_undecodable_formats_are_invalid(self, shop: Shop, method: str, path: str) -> None:
+        """A format of the family that is not read, and a form (2.2)."""
+        other = shop.ask(method, path, _empty(path), content_type="application/vnd.api+xml")
+        form = shop.ask(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
+        assert errors(other) == errors(form) == INVALID
+
+    @pytest.mark.parametrize(("method", "path"), TAKING)
+    def test_versions_find_no_route(self, shop: Shop, method: str, path: str) -> None:
+        """None of the resources is versioned (2.2)."""
+        response = shop.ask(method, path, _empty(path), content_type="application/vnd.api+json; version=1.0")
+        assert errors(response) == NOT_FOUND
+
+    @pytest.mark.parametrize(("method", "path"), sorted({*TAKING, *PROTECTED, ("GET", "/access-tokens")}))
+    @pytest.mark.parametrize("authorization", ["Bearer", "Bearer x", "Basic eDp4", "x", "", "Bearer x y"])
+    def test_a_bad_authorization_is_refused_everywhere(
+        self, shop: Shop, method: str, path: str, authorization: str
+    ) -> None:
+        """401 on public endpoints too (2.2)."""
+        assert errors(shop.ask(method, path, _empty(path), authorization=authorization)) == BAD_TOKEN
+
+    @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER  {}", "Bearer\t{}"])
+    def test_scheme_and_token_are_split_on_white_space(self, shop: Shop, own: Member, form: str) -> None:
+        """Whatever the case of the scheme, and whatever the space; mutations read it as the door does (2.2)."""
+        authorization = form.format(own.access_token)
+        assert shop.ask("GET", own.path, authorization=authorization).status_code == 200
+        patched = shop.ask("PATCH", own.path, document("customers", firstName="Sonia"), authorization=authorization)
+        assert patched.status_code == 200
+
+    @pytest.mark.parametrize(("method", "path"), PROTECTED)
+    def test_a_missing_token_is_403(self, shop: Shop, method: str, path: str) -> None:
+        """With code 002 (2.2, 14)."""
+        assert errors(shop.ask(method, path, _empty(path))) == NO_TOKEN
+
+    @pytest.mark.parametrize(("method", "path"), sorted({*TAKING, *PROTECTED}))
+    def test_two_identities_are_refused(self, shop: Shop, own: Member, method: str, path: str) -> None:
+        """A token and a guest's header together, before the token is looked at (2.2, 3.3)."""
+        for token in (own.access_token, "bad"):
+            response = shop.ask(method, path, _empty(path), token=token, x_anonymous_customer_unique_id="guest")
+            assert errors(response) == TWO_IDENTITIES
+
+    @pytest.mark.parametrize(("language", "locale"), [("de", "de_DE"), ("de-AT, en;q=0.5", "de_DE"), ("fr", "en_US")])
+    def test_language_is_negotiated(self, shop: Shop, language: str, locale: str) -> None:
+        """In every answer, errors in English all the same (2.2)."""
+        response = shop.ask("POST", "/access-tokens", document("access-tokens"), accept_language=language)
+        assert response.headers["content-language"] == locale
+        assert errors(response)[0] == (422, "901", "username => This field is missing.")
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        ("query", "attributes"),
+        [
+            ("fields[customers]=email,firstName", {"email", "firstName"}),
+            ("fields%5Bcustomers%5D=email,nothing", {"email"}),
+            ("fields[customers]=nothing", set()),
+            ("fields[customers]=", set()),
+        ],
+    )
+    def test_fields_are_chosen(self, shop: Shop, own: Member, query: str, attributes: set[str]) -> None:
+        """For reading and for changing; nothing left is an empty list (2.5)."""
+        answers = [
+            shop.ask("GET", f"{own.path}?{query}", token=own.access_token),
+            shop.ask("PATCH", f"{own.path}?{query}", document("customers"), token=own.access_token),
+        ]
+        for answer in answers:
+            shown = answer.json()["data"]["attributes"]
+            assert set(shown) == attributes
+            assert shown != {}
+
+    @pytest.mark.parametrize("query", ["include=addresses,wishlists", "include=", "sort=-x&filter[a.b]=c", "page=x"])
+    def test_other_parameters_change_nothing_but_the_link(self, shop: Shop, own: Member, query: str) -> None:
+        """Relations are out of scope, so all names are unknown; the query is appended to links (2.4, 2.5)."""
+        document = shop.ask("GET", f"/customers?{query}", token=own.access_token).json()
+        assert document.keys() == {"data", "links"}
+        assert document["data"][0].keys() == {"type", "id", "attributes", "links"}
+        assert document["links"]["self"] == f"{BASE}/customers?{query}"
+
+    @pytest.mark.parametrize("query", ["page[limit]=0", "page[limit]=x", "page[offset]=1.5", "page%5Blimit%5D=-1"])
+    def test_bad_pages_are_refused(self, shop: Shop, query: str) -> None:
+        """400 in plain text, before the route is looked at (2.5, 3.3)."""
+        for path in ("/customers", "/nothing"):
+            response = shop.ask("GET", f"{path}?{query}")
+            assert (response.status_code, response.text) == (400, "Pagination parameters are invalid.")
+
+
+DOCUMENTS: list[tuple[bytes, list[Told]]] = [
+    (b"", INVALID),
+    (b"{", INVALID),
+    (b"[]", INVALID),
+    (b"{}", INVALID),
+    (b"null", INVALID),
+    (b'"x"', INVALID),
+    (b'{"data":null}', INVALID),
+    (b'{"data":[]}', INVALID),
+    (b'{"data":{}}', INVALID),
+    (b'{"data":{"type":"TYPE"}}', INVALID),
+    (b'{"data":{"attributes":{}}}', INVALID),
+    (b'{"data":{"type":null,"attributes":{}}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":null}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":"x"}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":[]}}', INVALID),
+    (b'{"data":{"type":"","attributes":{}}}', INVALID_TYPE),
+    (b'{"data":{"type":"wrong","attributes":{}}}', INVALID_TYPE),
+    (b'{"data":{"type":["TYPE"],"attributes":{}}}', INVALID_TYPE),
+    (b'{"data":{"type":"wrong"}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":{"\xff":1}}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":{"a":"\\ud800"}}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":{"a":1,"a":2}}}', INVALID),
+    (b'{"data":{"type":"TYPE","attributes":{"a":NaN}}}', INVALID),
+    (b"[" * 10_000, INVALID),
+    (b" " * 70_000, [(413, None, "The request body is larger than 65536 bytes.")]),
+]
+
+
+ANY_JSON: list[object] = [
+    *(None, True, False, 0, 1, -1.5, "", " ", "x", "\u0000", "ü" * 300, [], ["x"], {}, {"x": 1}),
+]
+
+
+class TestDocuments:
+    @pytest.mark.parametrize(("method", "path"), TAKING)
+    def test_bad_documents_are_refused_before_all_else(self, shop: Shop, method: str, path: str) -> None:
+        """400 whatever the token, by every endpoint that takes a document (2.6, 3.3)."""
+        for body, told in DOCUMENTS:
+            content = body.replace(b"TYPE", _type(path).encode())
+            for token in (None, "bad"):
+                assert errors(shop.ask(method, path, content, token=token)) == told, body[:60]
+
+    @pytest.mark.parametrize(("method", "path"), TAKING)
+    def test_empty_attributes_go_on_to_the_rules(self, shop: Shop, own: Member, method: str, path: str) -> None:
+        """`{}` is a document: 422 for what is missing, and 200 for a PATCH of the profile (2.6)."""
+        response = shop.ask(method, path.replace("DE--1", own.reference), _empty(path), token=own.access_token)
+        if (method, path) == ("PATCH", "/customers/DE--1"):
+            assert response.status_code == 200
+        else:
+            assert {error[:2] for error in errors(response)} == {(422, "901")}
+            assert {error[2].partition(" => ")[2] for error in errors(response)} == {"This field is missing."}
+
+    def test_an_id_in_the_body_counts_for_nothing(self, shop: Shop, own: Member) -> None:
+        """The path's is the only one (2.6)."""
+        body = document("customers", firstName="Sonia")
+        body["data"]["id"] = "DE--999"
+        answer = shop.ask("PATCH", own.path, body, token=own.access_token)
+        assert answer.json()["data"]["id"] == own.reference
+
+    def test_bodies_of_get_and_delete_are_ignored(self, shop: Shop) -> None:
+        """Whatever they hold (2.6)."""
+        member = shop.member()
+        assert shop.ask("GET", "/customers", b"{", token=member.access_token).status_code == 200
+        assert shop.ask("DELETE", "/refresh-tokens/mine", b"{", token=member.access_token).status_code == 204
+
+
+class TestPreflight:
+    @pytest.mark.parametrize("missing", ["access_control_request_method", "access_control_request_headers", "origin"])
+    def test_all_three_headers_are_needed(self, shop: Shop, missing: str) -> None:
+        """501 in plain text (2.7)."""
+        response = shop.preflight("/customers", **{missing: ""})
+        assert response.status_code == 501
+        assert response.text == (
+            "One or more of the required headers (access-control-request-method, access-control-request-headers,"
+            " origin) for the options method are missing."
+        )
+
+    def test_what_is_served_is_allowed(self, shop: Shop) -> None:
+        """Methods of the resource and OPTIONS; no origin is allowed that was not configured (2.3, 2.7)."""
+        response = shop.preflight("/customers/DE--1")
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-methods"] == "GET, POST, PATCH, DELETE, OPTIONS"
+        assert {"accept", "content-type", "content-language", "accept-language", "authorization"} <= set(
+            response.headers["access-control-allow-headers"].split(", ")
+        )
+        assert "access-control-allow-origin" not in response.headers
+
+    @pytest.mark.parametrize(
+        "changed", [{"access_control_request_method": "PUT"}, {"access_control_request_headers": "x-other"}]
+    )
+    def test_anything_else_is_not(self, shop: Shop, changed: dict[str, str]) -> None:
+        """403 in plain text (2.7)."""
+        response = shop.preflight("/customers", **changed)
+        assert (response.status_code, response.text) == (403, "Not allowed.")
+
+
+def test_attributes_are_any_json(shop: Shop) -> None:
+    """Each attribute of each endpoint with each kind of JSON: refused or done, never a fault (3.4, issue 3)."""
+    member = shop.member()
+    for method, path in TAKING:
+        template = path.replace("DE--1", "{customerReference}").replace("/1", "/{id}")
+        content = shop.description["paths"][template][method.lower()]["requestBody"]["content"]
+        data = content["application/vnd.api+json"]["schema"]["properties"]["data"]["properties"]
+        for name in data["attributes"]["properties"]:
+            for value in ANY_JSON:
+                target = path.replace("DE--1", member.reference)
+                body = document(_type(path), **{name: value})
+                response = shop.ask(method, target, body, token=member.access_token)
+                assert response.status_code in {200, 204, 400, 401, 422}, (path, name, value)
