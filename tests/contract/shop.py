@@ -35,7 +35,7 @@ def document(resource_type: str, **attributes: object) -> dict[str, Any]:
     return {"data": {"type": resource_type, "attributes": attributes}}
 
 
-def person(**changed: object) -> dict[str, object]:
+def person(**changed: object) -> dict[str, Any]:
     """What somebody sends to sign up."""
     return {
         "salutation": "Mrs",
