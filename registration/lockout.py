@@ -48,6 +48,10 @@ class Lockout(Protocol):
         """Count an attempt before it is made."""
         ...
 
+    def blocked(self, key: str) -> Blocked | None:
+        """Whether no attempt may be made now; counts nothing."""
+        ...
+
     def give_back(self, key: str) -> None:
         """The attempt was no failure."""
         ...
@@ -86,10 +90,14 @@ class DatabaseLockout:
             count = self._count(connection, key, now)
             if count is not None:
                 return Taken(last=count == self._terms.failures)
-            ends_at = connection.execute(select(attempt.c.window_ends_at).where(attempt.c.key == key)).scalar_one()
-            return Blocked(max(1, ceil((ends_at - now).total_seconds())))
+            blocked = self._blocked(connection, key, now)
+            assert blocked is not None
+            return blocked
 
         return self._database.write(work)
+
+    def blocked(self, key: str) -> Blocked | None:
+        return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
 
     def _count(self, connection: Connection, key: str, now: datetime) -> int | None:
         """The number of this attempt; None when there have been enough. One statement, so that none slips through."""
@@ -110,6 +118,13 @@ class DatabaseLockout:
             .returning(attempt.c.count)
         ).scalar_one_or_none()
         return count
+
+    def _blocked(self, connection: Connection, key: str, now: datetime) -> Blocked | None:
+        is_full = attempt.c.count >= self._terms.failures
+        ends_at = connection.execute(
+            select(attempt.c.window_ends_at).where(attempt.c.key == key, is_full, attempt.c.window_ends_at > now)
+        ).scalar_one_or_none()
+        return None if ends_at is None else Blocked(max(1, ceil((ends_at - now).total_seconds())))
 
     def give_back(self, key: str) -> None:
         def work(connection: Connection) -> None:

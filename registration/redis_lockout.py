@@ -24,6 +24,11 @@ if count <= tonumber(ARGV[1]) then return {count, 0} end
 redis.call('DECR', KEYS[1])
 return {0, redis.call('PTTL', KEYS[1])}
 """
+BLOCKED = """
+local count = tonumber(redis.call('GET', KEYS[1]) or 0)
+if count >= tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
+return 0
+"""
 # The window begins with a failure, so nothing stays of an attempt that was none.
 GIVE_BACK = """
 local count = tonumber(redis.call('GET', KEYS[1]) or 0)
@@ -41,13 +46,18 @@ class RedisLockout:
             url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 1)
         )
         self._take = self._server.register_script(TAKE)
+        self._blocked = self._server.register_script(BLOCKED)
         self._give_back = self._server.register_script(GIVE_BACK)
 
     def take(self, key: str) -> Taken | Blocked:
         count, left = self._answered(
             lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, _milliseconds(self._terms.window)])
         )
-        return Taken(last=count == self._terms.failures) if count else Blocked(max(1, ceil(left / 1000)))
+        return Taken(last=count == self._terms.failures) if count else _blocked_for(left)
+
+    def blocked(self, key: str) -> Blocked | None:
+        left = self._answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
+        return _blocked_for(left) if left > 0 else None
 
     def give_back(self, key: str) -> None:
         self._answered(lambda: self._give_back(keys=[NAMESPACE + key]))
@@ -71,6 +81,10 @@ class RedisLockout:
         except RedisError as error:
             # The text of the error can name the server with its password.
             raise Unavailable(f"the server of GATEWAY_ATTEMPTS_URL: {type(error).__name__}") from None
+
+
+def _blocked_for(milliseconds: int) -> Blocked:
+    return Blocked(max(1, ceil(milliseconds / 1000)))
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -47,12 +47,8 @@ def sign_in(services: Services, email: str, password: str, client_address: str) 
 
 def seconds_blocked(services: Services, email: str, client_address: str) -> int | None:
     """How long a client is still locked out; None when it is not. For a request that does not get to `sign_in`."""
-    key = attempt_key(services.secret, address_key(email) or "", client_address)
-    turn = services.lockout.take(key)
-    if isinstance(turn, Blocked):
-        return turn.seconds
-    services.lockout.give_back(key)
-    return None
+    blocked = services.lockout.blocked(attempt_key(services.secret, address_key(email) or "", client_address))
+    return None if blocked is None else blocked.seconds
 
 
 def _holder(connection: Connection, address: str) -> Row[Any] | None:

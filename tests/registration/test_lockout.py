@@ -68,6 +68,17 @@ class TestCounting:
         lockout.block("a")
         assert [lockout.take("a") for _ in range(3)] == [Blocked(360)] * 3
 
+    def test_asking_counts_nothing(self, lockout: Lockout) -> None:
+        """However often."""
+        for _ in range(5):
+            assert lockout.blocked("a") is None
+        for _ in range(3):
+            assert lockout.blocked("a") is None
+            lockout.take("a")
+        assert lockout.blocked("a") == Blocked(900)
+        lockout.block("a")
+        assert [lockout.blocked("a") for _ in range(3)] == [Blocked(360)] * 3
+
     def test_what_is_given_back_was_no_failure(self, lockout: Lockout) -> None:
         """Neither does it reset what was."""
         for _ in range(10):
@@ -138,8 +149,9 @@ class TestInDatabase:
             in_database.take("a")
         in_database.block("a")
         clock.move(timedelta(seconds=359.5))
-        assert in_database.take("a") == Blocked(1)
+        assert in_database.take("a") == in_database.blocked("a") == Blocked(1)
         clock.move(timedelta(seconds=0.5))
+        assert in_database.blocked("a") is None
         assert in_database.take("a") == Taken(last=False)
 
     def test_nothing_stays_of_success(self, in_database: Lockout, database: Database) -> None:

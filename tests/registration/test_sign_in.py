@@ -16,7 +16,7 @@ from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooMany
 from registration.passwords import Passwords, Verdict
 from registration.services import Services
 from registration.sessions import end_sessions
-from registration.sign_in import sign_in
+from registration.sign_in import seconds_blocked, sign_in
 from registration.sign_up import sign_up
 from registration.tables import attempt, audit, customer, refresh_token, session
 from tests.clock import Clock
@@ -179,6 +179,8 @@ class TestLockOut:
         assert self.fail(services, 3) == [BadCredentials()] * 3
         clock.move(timedelta(seconds=1))
         assert enter(services) == TooManyAttempts(359)
+        assert seconds_blocked(services, ADA.upper(), CLIENT) == 359
+        assert seconds_blocked(services, "nobody", CLIENT) is None
         clock.move(timedelta(seconds=358))
         assert enter(services) == TooManyAttempts(1)
         clock.move(timedelta(seconds=1))
