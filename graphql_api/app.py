@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from graphql_api import graphiql, health, jwks, mailbox, pages
+from graphql_api import email_change_page, graphiql, health, jwks, mailbox, pages, password_page
 from graphql_api.admission import Admission
 from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
@@ -106,6 +106,8 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
     routes = [
         Route("/graphql", endpoint),
         *pages.routes(context_for),
+        *password_page.routes(context_for),
+        *email_change_page.routes(context_for),
         *health.routes(services.database, threads),
         *jwks.routes(services.signing_keys, threads),
     ]
