@@ -62,5 +62,5 @@ def registration_policy(info: Info) -> RegistrationPolicy:
         name_max_length=rules.NAME_MAX_LENGTH,
         email_max_length=address.MAX_LENGTH,
         confirmation_required=services.confirmation is not None,
-        disclosure=Disclosure.REVEAL,
+        disclosure=Disclosure.CONCEAL if services.conceal else Disclosure.REVEAL,
     )

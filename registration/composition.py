@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, exists, func, or_, select
 
 from registration.customer import customer_of
 from registration.delivery import Refused
 from registration.mails import Link, MailKind, render
-from registration.outbox import Job
+from registration.outbox import IS_WAITING, Job
 from registration.secret import Secret
-from registration.tables import confirmation_token, customer, email_change, reset_token
+from registration.tables import confirmation_token, customer, email_change, mail, reset_token
 from registration.tokens import confirmation_key, digest, email_change_key, reset_key
 
 
@@ -33,6 +33,8 @@ LINKS = {
     MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
     MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
 }
+# Nobody is told more often that somebody used the address: else anybody could fill a stranger's mailbox.
+TOLD_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Facts:
     customer: Row[Any] | None = field(repr=False)
     tokens: dict[str, datetime] = field(repr=False)  # digest to expiry
     new_email: str | None = field(repr=False)
+    told_at: datetime | None = field(default=None, repr=False)  # when a mail of the kind was last sent
+    is_next: bool = field(default=True, repr=False)  # no older mail of the kind waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Composer:
             return Dropped("the address is confirmed")
         if kind in {MailKind.RESET, MailKind.EMAIL_CHANGE} and not facts.tokens:
             return Dropped("the key was used or taken back")
+        if kind is MailKind.ALREADY_REGISTERED and not _is_time_to_tell(facts, now):
+            return Dropped("the customer was told within the hour")
         link = self._link(LINKS[kind], job, facts.tokens, now) if kind in LINKS else None
         if isinstance(link, Refused):
             return link
@@ -95,9 +101,28 @@ class Composer:
 def look_up(connection: Connection, job: Job) -> Facts:
     """Read the facts of a mail."""
     row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
+    if job.kind == MailKind.ALREADY_REGISTERED:
+        return Facts(row, {}, None, *_told(connection, job))
     if job.kind not in LINKS:
         return Facts(row, {}, None)
     table = LINKS[MailKind(job.kind)].tokens
     tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
     new_email = next((token.email for token in tokens), None) if table is email_change else None
     return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email)
+
+
+def _told(connection: Connection, job: Job) -> tuple[datetime | None, bool]:
+    """When a mail of the kind was last sent to the customer, and whether no older one waits."""
+    same = (mail.c.customer_id == job.customer_id) & (mail.c.kind == job.kind)
+    is_older = or_(mail.c.created_at < job.created_at, (mail.c.created_at == job.created_at) & (mail.c.id < job.id))
+    sent_at, older = connection.execute(
+        select(
+            select(func.max(mail.c.settled_at)).where(same, mail.c.status == "sent").scalar_subquery(),
+            exists().where(same, IS_WAITING, is_older),
+        )
+    ).one()
+    return sent_at, not older
+
+
+def _is_time_to_tell(facts: Facts, now: datetime) -> bool:
+    return facts.is_next and (facts.told_at is None or facts.told_at <= now - TOLD_EVERY)

@@ -14,6 +14,7 @@ from registration.attempts import Limit
 from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.events import record_event
+from registration.mails import MailKind
 from registration.outcomes import (
     Accepted,
     ConfirmationOutcome,
@@ -31,6 +32,8 @@ from registration.tokens import confirmation_key, digest
 
 # Per address, known or not.
 RESEND_LIMITS = (Limit(1, 60), Limit(5, 86_400))
+# The nil UUID is no random one, so no account has it.
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,10 @@ def disown(services: Services, key: str) -> DisownOutcome:
 
 
 def resend_confirmation(services: Services, email: object) -> ResendOutcome:
-    """Post a new confirmation mail if an account is pending under the address; says the same if not."""
+    """Post a new confirmation mail if an account is pending under the address; says the same if not.
+
+    Concealing, it also does the same: who is confirmed gets a mail that says so, and the one to nobody is not sent.
+    """
     violations = email_violations({"email": email})
     if violations:
         return Invalid(tuple(violations))
@@ -137,14 +143,21 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
 
 
 def _post_again(connection: Connection, services: Services, address: str, now: datetime) -> None:
-    customer_id = connection.execute(
-        select(customer.c.id)
+    if services.confirmation is None:
+        return
+    holder = connection.execute(
+        select(customer.c.id, customer.c.confirmed_at)
         .join(email_claim, email_claim.c.customer_id == customer.c.id)
-        .where(email_claim.c.address == address, customer.c.confirmed_at.is_(None))
-    ).scalar_one_or_none()
-    if customer_id is not None and services.confirmation is not None:
-        token_id = issue_token(connection, services, customer_id, now)
-        outbox.post(connection, kind="confirmation", customer_id=customer_id, token_id=token_id, now=now)
+        .where(email_claim.c.address == address)
+    ).one_or_none()
+    if holder is not None and holder.confirmed_at is None:
+        token_id = issue_token(connection, services, holder.id, now)
+        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=holder.id, token_id=token_id, now=now)
+    elif services.conceal:
+        nobody = services.new_id()
+        issue_token(connection, services, nobody, now)
+        told = holder.id if holder else nobody
+        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=told, token_id=None, now=now)
 
 
 def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool:
@@ -158,16 +171,22 @@ def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool
     )
 
 
-def erase_pending(connection: Connection, customer_id: UUID) -> bool:
-    """Delete an account that was never confirmed, with all that belongs to it; false if it is confirmed or gone."""
+def erase_pending(connection: Connection, customer_id: UUID, *, evenly: bool = False) -> bool:
+    """Delete an account that was never confirmed, with all that belongs to it; false if it is confirmed or gone.
+
+    Done `evenly`, it takes the same statements when there is nothing to delete.
+    """
     erased = connection.execute(delete(customer).where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None)))
-    if erased.rowcount != 1:
+    is_erased = erased.rowcount == 1
+    if not is_erased and not evenly:
         return False
-    for address in connection.scalars(select(email_claim.c.address).where(email_claim.c.customer_id == customer_id)):
-        audit.forget_person(connection, customer_id, address)
+    owner = customer_id if is_erased else NOBODY
+    addresses = connection.scalars(select(email_claim.c.address).where(email_claim.c.customer_id == owner)).all()
+    for address in addresses or [""]:
+        audit.forget_person(connection, owner, address)
     for table in (email_claim, confirmation_token, reset_token, mail, idempotency):
-        connection.execute(delete(table).where(table.c.customer_id == customer_id))
-    return True
+        connection.execute(delete(table).where(table.c.customer_id == owner))
+    return is_erased
 
 
 def _use_up(connection: Connection, key: str, now: datetime) -> UUID | None:

@@ -13,7 +13,7 @@ from registration.address import address_key
 from registration.address_limits import count_for_address
 from registration.attempts import Limit, count_attempt
 from registration.audit import AuditKind
-from registration.claims import claim, is_taken
+from registration.claims import claim, taken_by
 from registration.customer import customer_of
 from registration.database import replace_row
 from registration.events import record_event
@@ -43,14 +43,16 @@ def park(
 ) -> EmailTaken | TooManyAttempts | None:
     """Let an address wait, inside the caller's transaction; None when it does. It takes the place of an earlier one.
 
-    It is claimed only when it is proven: otherwise anybody could block another's address.
+    It is claimed only when it is proven: otherwise anybody could block another's address. Concealing, one that is taken
+    waits like any other, but for a key that nobody gets; who has it is told.
     """
     now = services.clock()
     address = str(address_key(email))
     blocked = _count(connection, services, person.id, address)
     if blocked:
         return blocked
-    if is_taken(connection, address, person.id, now):
+    holder = taken_by(connection, address, person.id, now)
+    if holder and not services.conceal:
         return EmailTaken()
     token_id = services.new_id()
     row = {
@@ -61,7 +63,10 @@ def park(
     }
     replace_row(connection, email_change, row)
     outbox.withdraw(connection, MailKind.EMAIL_CHANGE, person.id, now)
-    outbox.post(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
+    if holder:
+        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=holder, token_id=None, now=now)
+    else:
+        outbox.post(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
     # To the address of this moment: the new one may be proven before the notice leaves.
     notice = MailKind.EMAIL_CHANGE_NOTICE
     outbox.post(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)

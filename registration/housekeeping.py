@@ -1,10 +1,21 @@
-"""Deletes what nobody can use any more; it never touches a customer."""
+"""Deletes what nobody can use any more; it never touches a customer, for a shadow is none."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
-from registration.tables import attempt, confirmation_token, email_change, idempotency, mail, refresh_token, reset_token
+from registration.shadows import IS_SHADOW
+from registration.tables import (
+    attempt,
+    confirmation_token,
+    customer,
+    email_change,
+    email_claim,
+    idempotency,
+    mail,
+    refresh_token,
+    reset_token,
+)
 
 # Long enough for an operator to look into what became of a mail or a session.
 KEPT = timedelta(days=30)
@@ -24,6 +35,8 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (reset_token, reset_token.c.expires_at < now - KEPT),
         (email_change, email_change.c.expires_at < now - KEPT),
         (refresh_token, refresh_token.c.expires_at < now - KEPT),
+        (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_SHADOW))),
+        (customer, IS_SHADOW & ~exists().where(email_claim.c.customer_id == customer.c.id)),
     ]
 
 

@@ -29,6 +29,7 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGE_NOTICE = "email_change_notice"
+    ALREADY_REGISTERED = "already_registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ SUBJECTS = {
     (MailKind.EMAIL_CHANGE, Language.DE): "Bitte bestätigen Sie Ihre neue E-Mail-Adresse",
     (MailKind.EMAIL_CHANGE_NOTICE, Language.EN): "Your e-mail address is about to change",
     (MailKind.EMAIL_CHANGE_NOTICE, Language.DE): "Ihre E-Mail-Adresse soll geändert werden",
+    (MailKind.ALREADY_REGISTERED, Language.EN): "There is an account with this address already",
+    (MailKind.ALREADY_REGISTERED, Language.DE): "Mit dieser Adresse gibt es schon ein Konto",
 }
 # Mail programs make links of these, or show them as other text: a sign-up must not put words of its own before
 # a stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -87,6 +90,7 @@ def render(
         "subject": SUBJECTS[kind, customer.language],
         "language": customer.language,
         "name": greeting_name(customer),
+        "is_confirmed": customer.confirmed_at is not None,
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
         "valid_until": moment_in_words(link.valid_until, customer.language) if link else None,
@@ -115,7 +119,7 @@ def _encoding(text: str) -> str:
     return "7bit" if text.isascii() and max(map(len, text.splitlines())) < 998 else "quoted-printable"
 
 
-def _template(name: str, words: dict[str, str | None]) -> str:
+def _template(name: str, words: dict[str, object]) -> str:
     return _environment().get_template(name).render(words)
 
 

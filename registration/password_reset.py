@@ -39,8 +39,9 @@ def request_reset(services: Services, email: object, client_address: str) -> Res
             return blocked
         now = services.clock()
         customer_id = holder_of(connection, address)
-        if customer_id:
-            _post_key(connection, services, customer_id, now)
+        if customer_id or services.conceal:
+            # The mail to nobody is not sent.
+            _post_key(connection, services, customer_id or services.new_id(), now)
         # An address that nobody has is not kept: it would name a stranger, for ever.
         audit.record(connection, services, AuditKind.RESET_REQUEST, customer_id, now, client_address=client_address)
         return Accepted()

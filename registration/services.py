@@ -27,7 +27,8 @@ def nobody_listens() -> None:
 class Services:
     """The collaborators of every use case; `confirmation` is the lifetime of a key, None when nobody must confirm.
 
-    `reset` is the lifetime of the key to a new password.
+    `reset` is the lifetime of the key to a new password. With `conceal` no answer, and no time that one takes, tells
+    whether an address is registered.
     """
 
     database: Database
@@ -41,6 +42,7 @@ class Services:
     sign_ups_per_hour: int = 0
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
+    conceal: bool = False
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     mail_posted: Callable[[], None] = nobody_listens

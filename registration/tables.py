@@ -62,6 +62,14 @@ customer = Table(
     Column("anonymized_at", Instant),
 )
 
+# Of shadows, which are few and soon deleted; see shadows.py.
+Index(
+    "ix_customer_shadow",
+    customer.c.created_at,
+    sqlite_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
+    postgresql_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
+)
+
 # Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
 email_claim = Table(
     "email_claim",

@@ -44,6 +44,7 @@ def open_services(settings: Settings) -> Services:
         sign_ups_per_hour=settings.sign_up_limit,
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
+        conceal=settings.disclosure == "conceal",
     )
 
 
