@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from registration import audit
 from registration.access_tokens import Caller
@@ -91,4 +91,6 @@ def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
 def _forget_address(connection: Connection, services: Services, customer_id: UUID, address: str) -> None:
     forget_address(connection, services.secret, address)
     connection.execute(delete(attempt).where(attempt.c.key.startswith(attempt_prefix(services.secret, address))))
+    # Somebody else may have asked for the address.
+    connection.execute(delete(email_change).where(func.lower(email_change.c.email) == address))
     audit.forget_person(connection, customer_id, address)

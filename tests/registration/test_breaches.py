@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from registration.breaches import Breaches, BreachFileError
 from registration.rules import PasswordPolicy, ViolationCode, sign_up_violations
+from registration.settings import Settings, SettingsError
+from registration.wiring import password_policy
 from tests.registration.forms import form
 
 FORMS = ["{hash}\n", "{hash}:{count}\n", "{hash}:{count}\r\n"]
@@ -100,6 +102,17 @@ def test_a_list_is_replaced_by_renaming(path: Path) -> None:
     written(path.with_name("new"), {"new"}).rename(path)
     assert breaches.hold("old")
     assert Breaches(path).hold("new")
+
+
+def test_the_operator_names_it(path: Path) -> None:
+    """One that cannot be used stops the start with one line, which names the setting."""
+    assert password_policy(Settings()).breaches is None
+    policy = password_policy(Settings(breach_file=str(written(path, {"secret"})), password_min_strength=2))
+    assert policy.breaches is not None
+    assert policy.breaches.hold("secret")
+    assert policy.min_strength == 2
+    with pytest.raises(SettingsError, match=r"^GATEWAY_BREACH_FILE /absent: cannot be read \(FileNotFoundError\)$"):
+        password_policy(Settings(breach_file="/absent"))
 
 
 def test_the_policy_refuses_what_is_listed(path: Path) -> None:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar
 
 import pytest
 
@@ -16,9 +15,9 @@ from registration.password_reset import request_reset
 from registration.services import Services
 from registration.sign_in import sign_in
 from registration.sign_up import sign_up
-from registration.tables import attempt, audit, customer, event, metadata
+from registration.tables import attempt, audit, customer, email_change, event, metadata
 from tests.clock import Clock
-from tests.registration.callers import EMAIL, with_traces_everywhere
+from tests.registration.callers import EMAIL, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, member
 from tests.registration.stored import counts, rows
@@ -97,6 +96,20 @@ def test_the_address_is_free(services: Services, ada: Caller) -> None:
     assert again.customer.reference != ada.customer.reference
 
 
+def test_who_asked_for_the_address_asks_again(services: Services, ada: Caller) -> None:
+    """It waits in nobody's account any more."""
+    other = caller_of(services, member(services, email="bob@example.org").tokens)
+    row = {
+        "customer_id": other.customer.id,
+        "digest": "",
+        "email": EMAIL.upper(),
+        "expires_at": services.clock() + timedelta(hours=1),
+    }
+    services.database.write(lambda connection: connection.execute(email_change.insert().values(row)))
+    anonymize(services, ada, None)
+    assert rows(services.database, email_change) == []
+
+
 def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> None:
     """If one is given; else the access token is enough."""
     before = rows(services.database, customer)
@@ -122,7 +135,7 @@ def test_counts_elsewhere_are_forgotten_too(services: Services, clock: Clock, ad
     with pytest.raises(Unavailable):
         anonymize(replace(services, lockout=elsewhere), ada, None)
     assert rows(services.database, customer) == before
-    elsewhere.is_up = True
+    elsewhere.forgotten = []
     anonymize(replace(services, lockout=elsewhere), ada, None)
     assert elsewhere.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
 
@@ -130,10 +143,9 @@ def test_counts_elsewhere_are_forgotten_too(services: Services, clock: Clock, ad
 class Elsewhere(DatabaseLockout):
     """Not in our database, and not always there."""
 
-    is_up = False
-    forgotten: ClassVar[list[str]] = []
+    forgotten: list[str] | None = None
 
     def forget(self, prefix: str) -> None:
-        if not self.is_up:
+        if self.forgotten is None:
             raise Unavailable("elsewhere")
         self.forgotten.append(prefix)
