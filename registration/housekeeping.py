@@ -15,6 +15,7 @@ from registration.tables import (
     mail,
     refresh_token,
     reset_token,
+    session,
 )
 
 # Long enough for an operator to look into what became of a mail or a session.
@@ -35,6 +36,7 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (reset_token, reset_token.c.expires_at < now - KEPT),
         (email_change, email_change.c.expires_at < now - KEPT),
         (refresh_token, refresh_token.c.expires_at < now - KEPT),
+        (session, (session.c.created_at < now - KEPT) & ~exists().where(refresh_token.c.session_id == session.c.id)),
         (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_SHADOW))),
         (customer, IS_SHADOW & ~exists().where(email_claim.c.customer_id == customer.c.id)),
     ]

@@ -15,6 +15,7 @@ from registration.tables import (
     mail,
     refresh_token,
     reset_token,
+    session,
 )
 from tests.registration.stored import rows
 
@@ -47,6 +48,7 @@ def stored(moment: datetime) -> dict[Table, dict[str, object]]:
         reset_token: token_row(moment),
         email_change: token_row(moment) | {"email": "new@example.org"},
         refresh_token: token_row(moment) | {"session_id": uuid4()},
+        session: {"id": uuid4(), "customer_id": uuid4(), "created_at": moment},
     }
 
 
@@ -61,7 +63,7 @@ def store(database: Database, given: dict[Table, dict[str, object]]) -> None:
 def test_old_rows_go(database: Database) -> None:
     """What is over for a month is deleted from every table."""
     store(database, stored(LONG_AGO))
-    assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 7
+    assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 8
     assert [table.name for table in stored(NOW) if rows(database, table)] == []
 
 
@@ -69,7 +71,7 @@ def test_young_rows_stay(database: Database) -> None:
     """What can still be used, or was usable lately, is kept."""
     store(database, stored(NOW + timedelta(seconds=1)))
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
-    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 7
+    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 8
 
 
 def test_a_waiting_mail_stays_however_old(database: Database) -> None:
@@ -84,3 +86,11 @@ def test_it_goes_in_batches(database: Database) -> None:
     for _ in range(5):
         store(database, {mail: mail_row(LONG_AGO, "sent")})
     assert [database.write(lambda connection: tidy_up(connection, NOW, 3)) for _ in range(3)] == [3, 2, 0]
+
+
+def test_a_session_stays_as_long_as_a_token_of_it(database: Database) -> None:
+    """However long ago somebody signed in; its access tokens are looked up by it."""
+    old = {"id": uuid4(), "customer_id": uuid4(), "created_at": LONG_AGO}
+    store(database, {session: old, refresh_token: token_row(NOW) | {"session_id": old["id"]}})
+    assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
+    assert [row["id"] for row in rows(database, session)] == [old["id"]]
