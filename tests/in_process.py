@@ -81,6 +81,7 @@ def installation(database: Database, settings: Settings, **changed: Any) -> Iter
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sign_ups_per_hour=settings.sign_up_limit,
         sessions=session_terms(settings),
+        conceal=settings.disclosure == "conceal",
         clock=clock,
     )
     services = replace(services, **changed)

@@ -1,0 +1,47 @@
+"""Somebody who uses both doors; what is sent is what the test says, and nothing is checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from httpx2 import Client, Response
+
+PASSWORD = "change123"
+FORM: dict[str, object] = {
+    "salutation": "Ms",
+    "firstName": "Ada",
+    "lastName": "Beispiel",
+    "email": "ada@example.org",
+    "gender": "Female",
+    "password": PASSWORD,
+    "confirmPassword": PASSWORD,
+    "acceptedTerms": True,
+}
+"""What the JSON:API door wants to sign somebody up."""
+INPUT: dict[str, object] = FORM | {"salutation": "MS", "gender": "FEMALE"}
+"""The same for GraphQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Signed in if there is a token."""
+
+    client: Client
+    reference: str = ""
+    token: str | None = field(default=None, repr=False)
+
+    def graphql(self, query: str, given: Mapping[str, object] | None = None) -> Response:
+        """Send an operation, with this as its `input`."""
+        body = {"query": query, "variables": {"input": given}}
+        return self._ask("POST", "/graphql", body, {"content-type": "application/json"})
+
+    def glue(self, method: str, path: str, attributes: Mapping[str, object] | None = None, **headers: str) -> Response:
+        """Send a document of the path's type; `headers` are named with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = {"data": {"type": path.split("/")[1], "attributes": attributes or {}}}
+        return self._ask(method, path, body, {"content-type": "application/vnd.api+json"} | named)
+
+    def _ask(self, method: str, path: str, body: object, headers: dict[str, str]) -> Response:
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        return self.client.request(method, path, content=json.dumps(body).encode(), headers=headers)
