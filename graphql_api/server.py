@@ -6,6 +6,7 @@ from contextlib import suppress
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from graphql_api.http_protocol import HttpProtocol
 from registration.settings import Settings
 
 # What a request may still take after the signal to stop: the longest wait for a hash slot, and the work itself.
@@ -21,7 +22,7 @@ def run(settings: Settings) -> bool:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         # A proxy's headers are believed by our own setting only, and uvicorn's access log prints paths with tokens.
         proxy_headers=False,
         access_log=False,
