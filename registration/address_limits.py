@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from registration.attempts import Limit, count_attempt
 from registration.outcomes import TooManyAttempts
 from registration.secret import Secret
 from registration.services import Services
-from registration.tables import attempt
 
 
 def address_mark(secret: Secret, address: str) -> str:
@@ -27,8 +26,3 @@ def count_for_address(
         if seconds is not None:
             return TooManyAttempts(seconds)
     return None
-
-
-def forget_address(connection: Connection, secret: Secret, address: str) -> None:
-    """Delete what was counted for an address."""
-    connection.execute(delete(attempt).where(attempt.c.key.startswith(address_mark(secret, address))))

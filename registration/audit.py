@@ -72,6 +72,11 @@ def forget_person(connection: Connection, customer_id: UUID, address: str) -> No
     )
 
 
+def forget_address(connection: Connection, address: str) -> None:
+    """Null an address where nobody was known by it."""
+    connection.execute(update(audit).where(audit.c.address == address).values(address=None))
+
+
 def trail(connection: Connection, reference: str) -> list[Entry] | None:
     """Everything recorded of a customer, erased or not, the oldest first; None if the reference is nobody's."""
     customer_id = connection.execute(

@@ -17,6 +17,7 @@ from registration.claims import claim, taken_by
 from registration.customer import customer_of
 from registration.database import replace_row
 from registration.events import record_event
+from registration.forgetting import forget_address
 from registration.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.services import Services
@@ -118,7 +119,7 @@ def confirm_email_change(services: Services, key: str, client_address: str) -> E
             return TokenRefused()
         if not claim(connection, str(address_key(proven.email)), proven.customer_id, now):
             return EmailTaken()
-        row = _move(connection, proven.customer_id, proven.email, now)
+        row = _move(connection, services, proven.customer_id, proven.email)
         record_event(connection, services, "customer.email_changed", row.id, now)
         audit.record(connection, services, AuditKind.EMAIL_CHANGE, row.id, now, client_address=client_address)
         return Confirmed(customer_of(row))
@@ -126,12 +127,19 @@ def confirm_email_change(services: Services, key: str, client_address: str) -> E
     return services.database.write(work)
 
 
-def _move(connection: Connection, customer_id: UUID, email: str, now: datetime) -> Row[Any]:
-    connection.execute(
-        delete(email_claim).where(email_claim.c.customer_id == customer_id, email_claim.c.address != address_key(email))
-    )
+def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> Row[Any]:
+    given_up = connection.scalars(
+        delete(email_claim)
+        .where(email_claim.c.customer_id == customer_id, email_claim.c.address != address_key(email))
+        .returning(email_claim.c.address)
+    ).all()
+    for address in given_up:
+        forget_address(connection, services, address)
     # A key in the old mailbox must not open the account any more.
     connection.execute(delete(reset_token).where(reset_token.c.customer_id == customer_id))
     return connection.execute(
-        update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=now).returning(customer)
+        update(customer)
+        .where(customer.c.id == customer_id)
+        .values(email=email, updated_at=services.clock())
+        .returning(customer)
     ).one()

@@ -5,20 +5,19 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from registration import audit
 from registration.access_tokens import Caller
 from registration.address import address_key
-from registration.address_limits import forget_address
 from registration.audit import AuditKind
 from registration.events import record_event
+from registration.forgetting import forget_address
 from registration.lockout import attempt_prefix
 from registration.outcomes import BadCredentials, Done, ErasureOutcome
 from registration.services import Services
 from registration.stored_password import verified_hash
 from registration.tables import (
-    attempt,
     confirmation_token,
     customer,
     email_change,
@@ -54,7 +53,8 @@ def _erase(services: Services, customer_id: UUID, connection: Connection) -> Non
     now = services.clock()
     connection.execute(update(customer).where(customer.c.id == customer_id).values(_nobody(services, now)))
     for address in _addresses(connection, person):
-        _forget_address(connection, services, customer_id, address)
+        audit.forget_person(connection, customer_id, address)
+        forget_address(connection, services, address)
     for table in OWNED:
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     # Not from where: that would name the person again.
@@ -86,11 +86,3 @@ def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
     """The person's address, and the one that waits for its proof."""
     waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
     return [str(address_key(email)) for email in (person.email, *waiting)]
-
-
-def _forget_address(connection: Connection, services: Services, customer_id: UUID, address: str) -> None:
-    forget_address(connection, services.secret, address)
-    connection.execute(delete(attempt).where(attempt.c.key.startswith(attempt_prefix(services.secret, address))))
-    # Somebody else may have asked for the address.
-    connection.execute(delete(email_change).where(func.lower(email_change.c.email) == address))
-    audit.forget_person(connection, customer_id, address)

@@ -10,6 +10,8 @@ import pytest
 
 from registration.access_tokens import Caller
 from registration.email_change import address_of_key, confirm_email_change
+from registration.erasure import anonymize
+from registration.erasure_proof import Person, prove
 from registration.outcomes import (
     BadCredentials,
     Confirmed,
@@ -167,6 +169,16 @@ class TestProving:
         assert isinstance(sign_in(services, NEW, PASSWORD, CLIENT), Tokens)
         assert sign_in(services, OLD, PASSWORD, CLIENT) == BadCredentials()
         assert isinstance(sign_up(services, request()), Registered)
+
+    def test_the_old_address_is_forgotten(self, services: Services, caller: Caller, parked: Callable[..., str]) -> None:
+        """Nothing that was counted or typed names it any more, so that an erasure need not know it."""
+        request_reset(services, OLD, CLIENT)
+        sign_in(services, OLD, "wrong", CLIENT)
+        confirm_email_change(services, parked(), CLIENT)
+        anonymize(services, caller, None)
+        proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
+        assert isinstance(proof, list)
+        assert [place for place in proof if place.found] == []
 
     def test_a_key_works_once(self, services: Services, parked: Callable[..., str]) -> None:
         """And never for another purpose."""
