@@ -35,7 +35,7 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """The writing engine, for migrations."""
+        """The writing engine, for what is no transaction of a use case."""
         return self._writer
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -83,7 +83,9 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     The database decides uniqueness; unlike an integrity error this does not end the transaction.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(insert(table).values(row).on_conflict_do_nothing(table.primary_key)).rowcount == 1
+    statement = insert(table).values(row).on_conflict_do_nothing(table.primary_key)
+    # SQLAlchemy forgets the count of an INSERT when it closes the cursor, unless it is asked not to.
+    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
 
 
 def _open_sqlite(url: str, readers: int, wait: float) -> Database:
@@ -146,4 +148,5 @@ def _is_retryable(error: DBAPIError) -> bool:
 
 def _state(error: DBAPIError) -> str:
     """The SQLSTATE, or the driver's own name of the error; never its text, which can quote values."""
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or "unknown"
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return state or type(error.orig).__name__
