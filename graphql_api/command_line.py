@@ -4,8 +4,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -41,8 +43,12 @@ def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Resul
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, KeyFileError, Unavailable) as error:
+        except (SettingsError, KeyFileError) as error:
             stop(str(error))
+        except Unavailable as error:
+            stop(f"GATEWAY_DATABASE_URL: {error}")
+        except OSError as error:
+            stop(f"{error.filename}: {error.strerror}")
 
     return run
 
@@ -54,8 +60,15 @@ def settings_of_process() -> Settings:
     return settings
 
 
-def opened_database(settings: Settings) -> Database:
-    return open_database(settings.database_url)
+def migrated_database() -> Database:
+    """The database of the settings; stops when this version cannot work on it."""
+    from registration.migrations import is_current, newest  # noqa: PLC0415 - Alembic takes a while to import
+
+    database = open_database(settings_of_process().database_url)
+    revision = newest()
+    if not database.read(lambda connection: is_current(connection, revision)):
+        stop("the database is not at this version; run: registration-gateway migrate")
+    return database
 
 
 @main.command()
@@ -90,7 +103,7 @@ def prepare(settings: Settings) -> None:
 def run_migrations(settings: Settings) -> None:
     from registration.migrations import migrate as apply  # noqa: PLC0415 - Alembic takes a while to import
 
-    database = opened_database(settings)
+    database = open_database(settings.database_url)
     try:
         apply(database)
     finally:
@@ -116,13 +129,19 @@ def send() -> None:
     configure_logs(development=settings.development)
     services = open_services(settings)
     relay = open_relay(settings, services)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: relay.stop())
-    relay.run()
+    # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+    stopping = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    sending = Thread(target=relay.run, name="relay")
+    sending.start()
+    signal.sigwait(stopping)
+    relay.stop()
+    sending.join()
     services.close()
 
 
 @main.command()
+@explained
 def schema(
     check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
     since: Annotated[
@@ -171,14 +190,23 @@ def settings() -> None:
     console.print(table)
 
 
+class Status(StrEnum):
+    """What can become of a mail: given up, not yet sent, sent, or not needed any more."""
+
+    PARKED = "parked"
+    WAITING = "waiting"
+    SENT = "sent"
+    DROPPED = "dropped"
+
+
 @outbox_commands.command("list")
 @explained
 def outbox_list(
-    status: Annotated[str, typer.Option(help="parked, waiting, sent or dropped")] = "parked",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    status: Annotated[Status, typer.Option(help="which mails to show")] = Status.PARKED,
+    limit: Annotated[int, typer.Option(min=1, help="how many of them")] = 100,
 ) -> None:
     """Show mails, the newest first."""
-    database = opened_database(settings_of_process())
+    database = migrated_database()
     table = Table("id", "kind", "status", "attempts", "created", "due", "reason")
     for entry in database.read(lambda connection: outbox.list_mails(connection, status, limit)):
         moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (entry.created_at, entry.due_at))
@@ -195,7 +223,7 @@ def outbox_retry(
     """Queue parked mails again."""
     from registration.services import utc_now  # noqa: PLC0415
 
-    database = opened_database(settings_of_process())
+    database = migrated_database()
     number = database.write(lambda connection: outbox.retry_mails(connection, utc_now(), ids or None))
     print(f"{number} queued again.")
     database.close()
