@@ -19,6 +19,7 @@ from registration.passwords import Passwords
 from registration.settings import Settings
 from registration.wiring import open_relay
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
+from tests.graphql_api.test_pages import locked
 
 PATIENCE = 20  # seconds
 TOOLS = ("graphiql", "introspection", "field_suggestions", "graphql_get", "mailbox")
@@ -134,6 +135,25 @@ class TestTheRelay:
             assert time.monotonic() < deadline, "no mail came"
             time.sleep(0.01)
         return mails[0].read_text()
+
+
+def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Database, database_url: str) -> None:
+    """503 with a correlation id and nothing else; nothing is half written, and it works again by itself."""
+    with installed(open_database(database_url, wait=0.3)) as installation:
+        installation.sign_up()
+        before = installation.content()
+        with capture_logs() as entries, locked(database):
+            response = installation.post(CREATE, {"input": FORM | {"email": "bob@example.org"}})
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+        (error,) = response.json()["errors"]
+        assert error["extensions"] == {
+            "code": "UNAVAILABLE",
+            "correlationId": response.headers["x-correlation-id"],
+        }
+        assert {entry["correlation_id"] for entry in entries} == {response.headers["x-correlation-id"]}
+        assert "bob@example.org" not in response.text + str(entries)
+        assert installation.content() == before
+        assert installation.sign_up(email="bob@example.org")["__typename"] == "CreateCustomerSuccess"
 
 
 class TestOverload:
