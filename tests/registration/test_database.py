@@ -1,6 +1,7 @@
 """Transactions on real engines: whole or not at all, tried again when the engine asks, unavailable when it is gone."""
 
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -182,6 +183,15 @@ class TestSqlite:
         migrate(database)
         assert number(database) == 1
         database.close()
+
+    def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        """The file and what SQLite puts beside it hold addresses and password hashes."""
+        database = open_database(f"sqlite:///{tmp_path}/registration.db")
+        migrate(database)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        database.close()
+        assert len(modes) == 3
+        assert set(modes.values()) == {0o600}
 
     def test_explains_an_impossible_directory(self, tmp_path: Path) -> None:
         """In one line that names it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, timedelta
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -220,11 +220,17 @@ class TestExpired:
 
 class TestTogether:
     def test_one_address_at_once_makes_one_customer(self, services: Services) -> None:
-        """All others are told that it is taken, and nothing is left of them."""
+        """Two hundred people; all but one are told that it is taken, and nothing is left of them."""
         spellings = ["ada@example.org", "ADA@example.org", "Ada@Example.Org"]
-        with ThreadPoolExecutor(20) as threads:
-            outcomes = list(threads.map(lambda turn: sign_up(services, request(email=spellings[turn % 3])), range(60)))
-        assert outcomes.count(EmailTaken()) == 59
+        start = Barrier(200)
+
+        def join(number: int) -> object:
+            start.wait()
+            return sign_up(services, request(email=spellings[number % 3], firstName=str(number)))
+
+        with ThreadPoolExecutor(200) as threads:
+            outcomes = list(threads.map(join, range(200)))
+        assert outcomes.count(EmailTaken()) == 199
         assert counts(services.database) == ONE_PENDING
 
     def test_many_addresses_at_once_make_many_customers(self, services: Services) -> None:
