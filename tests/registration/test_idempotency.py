@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection
@@ -58,13 +58,13 @@ class TestTicket:
         assert {elsewhere.key, elsewhere.fingerprint}.isdisjoint({ticket().key, ticket().fingerprint})
 
 
-def use(database: Database, clock: Clock, used: Ticket, outcome: object = CUSTOMER) -> Record | None:
-    """Begin, and finish when nobody was first."""
+def use(database: Database, clock: Clock, used: Ticket, customer_id: UUID | None = CUSTOMER) -> Record | None:
+    """Begin, and finish when nobody was first and a customer came of it."""
 
     def work(connection: Connection) -> Record | None:
         record = begin(connection, used, clock())
-        if record is None:
-            finish(connection, used, outcome)  # type: ignore[arg-type]
+        if record is None and customer_id:
+            finish(connection, used, customer_id)
         return record
 
     return database.write(work)
