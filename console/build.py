@@ -37,10 +37,11 @@ ESBUILD = [
 
 
 class ConsoleBuildHook(BuildHookInterface[Any]):
-    """What `pip install .` runs: the wheel carries the bundle."""
+    """What `pip install .` runs: the wheel carries the bundle. An editable install carries nothing: `make console`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        build()
+        if version != "editable":
+            build()
 
 
 def build() -> None:

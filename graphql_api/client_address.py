@@ -1,10 +1,11 @@
 """Whose request it is, behind proxies that we trust; it never believes a header of anybody else."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
+Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -14,24 +15,24 @@ def read_networks(text: str) -> Networks:
 
 
 def client_address(request: Request, trusted: Networks) -> str:
-    """The nearest address that is not a trusted proxy, read from the right end of X-Forwarded-For."""
-    address = request.client.host if request.client else ""
+    """The nearest address that is not a trusted proxy, read from the right end of X-Forwarded-For.
+
+    Empty when the server does not know who is connected (a Unix socket).
+    """
+    address = _read(request.client.host) if request.client else None
     hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    while hops and _is_in(address, trusted):
-        hop = hops.pop().strip()
-        if not _is_address(hop):
+    while hops and address is not None and any(address in network for network in trusted):
+        hop = _read(hops.pop())
+        if hop is None:  # a proxy that writes anything but addresses hides its clients behind its own
             break
         address = hop
-    return address
+    return "" if address is None else str(address)
 
 
-def _is_in(address: str, networks: Networks) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
-
-
-def _is_address(text: str) -> bool:
+def _read(text: str) -> Address | None:
     try:
-        ip_address(text)
+        address = ip_address(text.strip())
     except ValueError:
-        return False
-    return True
+        return None
+    # A socket that takes both versions shows IPv4 as ::ffff:192.0.2.1.
+    return (address.version == 6 and address.ipv4_mapped) or address

@@ -4,8 +4,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -28,12 +30,17 @@ outbox_commands = typer.Typer(no_args_is_help=True, help="Mails that wait or wer
 keys_commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
 main.add_typer(outbox_commands, name="outbox")
 main.add_typer(keys_commands, name="keys")
-console = Console()
+# For whoever reads the output with another program: one line a row.
+WIDTH_OF_PIPES = 250
 
 
 def stop(reason: str) -> NoReturn:
     print(f"registration-gateway: {reason}", file=sys.stderr)
     raise typer.Exit(2)
+
+
+def show(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else WIDTH_OF_PIPES).print(table)
 
 
 def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -43,8 +50,12 @@ def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Resul
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, KeyFileError, Unavailable) as error:
+        except (SettingsError, KeyFileError) as error:
             stop(str(error))
+        except Unavailable as error:
+            stop(f"GATEWAY_DATABASE_URL: {error}")
+        except OSError as error:
+            stop(f"{error.filename}: {error.strerror}")
 
     return run
 
@@ -56,8 +67,15 @@ def settings_of_process() -> Settings:
     return settings
 
 
-def opened_database(settings: Settings) -> Database:
-    return open_database(settings.database_url)
+def migrated_database(settings: Settings) -> Database:
+    """The database of the settings; stops when this version cannot work on it."""
+    from registration.migrations import is_current, newest  # noqa: PLC0415 - Alembic takes a while to import
+
+    database = open_database(settings.database_url)
+    revision = newest()
+    if not database.read(lambda connection: is_current(connection, revision)):
+        stop("the database is not at this version; run: registration-gateway migrate")
+    return database
 
 
 @main.command()
@@ -72,7 +90,7 @@ def serve(
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
     settings = settings_of_process()
     prepare(settings)
-    if not server.run(settings):
+    if not server.run(settings):  # pragma: no cover - the machine refuses a thread to the relay, say
         raise typer.Exit(1)
 
 
@@ -98,7 +116,7 @@ def create_keys(directory: Path) -> None:
 def run_migrations(settings: Settings) -> None:
     from registration.migrations import migrate as apply  # noqa: PLC0415 - Alembic takes a while to import
 
-    database = opened_database(settings)
+    database = open_database(settings.database_url)
     try:
         apply(database)
     finally:
@@ -121,16 +139,23 @@ def send() -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     settings = settings_of_process()
-    configure_logs(development=settings.development)
     services = open_services(settings)
     relay = open_relay(settings, services)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: relay.stop())
-    relay.run()
+    configure_logs(development=settings.development)
+    # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+    stopping = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    sending = Thread(target=relay.run, name="relay")
+    sending.start()
+    print("Sending mails. Stop with Ctrl-C.", flush=True)
+    signal.sigwait(stopping)
+    relay.stop()
+    sending.join()
     services.close()
 
 
 @main.command()
+@explained
 def schema(
     check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
     since: Annotated[
@@ -176,7 +201,16 @@ def settings() -> None:
     )
     for row in shown(settings_of_process()):
         table.add_row(*row)
-    console.print(table)
+    show(table)
+
+
+class Status(StrEnum):
+    """What can become of a mail: given up, not yet sent, sent, or not needed any more."""
+
+    PARKED = "parked"
+    WAITING = "waiting"
+    SENT = "sent"
+    DROPPED = "dropped"
 
 
 @main.command("erase-proof")
@@ -199,7 +233,7 @@ def erase_proof(
     if not person.addresses:
         stop("give the e-mail address of the customer on standard input")
     secret = load_secret(Path(settings.keys_dir))
-    database = opened_database(settings)
+    database = migrated_database(settings)
     looked = proof.prove(database, secret, reference, person)
     database.close()
     if isinstance(looked, proof.CannotProve):
@@ -215,7 +249,7 @@ def erase_proof(
 @explained
 def show_audit(reference: Annotated[str, typer.Argument(help="of the customer, for example DE--25")]) -> None:
     """Show who did what when from where with a customer's account, the oldest first; erasure forgets from where."""
-    database = opened_database(settings_of_process())
+    database = migrated_database(settings_of_process())
     entries = database.read(lambda connection: audit.trail(connection, reference))
     database.close()
     if entries is None:
@@ -223,22 +257,23 @@ def show_audit(reference: Annotated[str, typer.Argument(help="of the customer, f
     table = Table("when (UTC)", "what", "from")
     for entry in entries:
         table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_address or "")
-    console.print(table)
+    show(table)
 
 
 @outbox_commands.command("list")
 @explained
 def outbox_list(
-    status: Annotated[str, typer.Option(help="parked, waiting, sent or dropped")] = "parked",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    status: Annotated[Status, typer.Option(help="which mails to show")] = Status.PARKED,
+    limit: Annotated[int, typer.Option(min=1, help="how many of them")] = 100,
 ) -> None:
     """Show mails, the newest first."""
-    database = opened_database(settings_of_process())
-    table = Table("id", "kind", "status", "attempts", "created", "due", "reason")
+    database = migrated_database(settings_of_process())
+    columns = (Column(name, overflow="fold") for name in ("kind", "status", "attempts", "created", "due", "reason"))
+    table = Table(Column("id", no_wrap=True), *columns)
     for entry in database.read(lambda connection: outbox.list_mails(connection, status, limit)):
         moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (entry.created_at, entry.due_at))
         table.add_row(str(entry.id), entry.kind, entry.status, str(entry.attempts), *moments, entry.reason or "")
-    console.print(table)
+    show(table)
     database.close()
 
 
@@ -250,7 +285,7 @@ def outbox_retry(
     """Queue parked mails again."""
     from registration.services import utc_now  # noqa: PLC0415
 
-    database = opened_database(settings_of_process())
+    database = migrated_database(settings_of_process())
     number = database.write(lambda connection: outbox.retry_mails(connection, utc_now(), ids or None))
     print(f"{number} queued again.")
     database.close()

@@ -3,20 +3,28 @@
 import logging
 import sys
 from traceback import format_tb
+from types import TracebackType
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict
 
 
+class FramesOnly(logging.Formatter):
+    """For what other libraries log: their exceptions without the text."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
+        kind, _, trace = ei
+        return f"{kind.__qualname__ if kind else None}\n{_frames(trace)}"
+
+
 def configure_logs(*, development: bool) -> None:
     """To standard error: JSON in production, for reading in development. Other libraries speak from WARNING up."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FramesOnly("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _frames_only,
@@ -36,5 +44,9 @@ def _frames_only(_logger: Any, _method: str, event: EventDict) -> EventDict:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         event["fault"] = type(error).__qualname__
-        event["frames"] = "".join(format_tb(error.__traceback__))
+        event["frames"] = _frames(error.__traceback__)
     return event
+
+
+def _frames(trace: TracebackType | None) -> str:
+    return "".join(format_tb(trace))

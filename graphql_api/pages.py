@@ -1,23 +1,26 @@
 """The confirmation page behind the link in the mail: reading it changes nothing, its buttons do; no JavaScript."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import parse_qsl
 
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from graphql_api.body import read_body
+from graphql_api.body import TooLarge, read_body
 from graphql_api.context import Context
 from registration import outcomes
 from registration.confirmation import confirm, disown, pending_sign_up, resend_confirmation
+from registration.database import Unavailable
 from registration.language import moment_in_words
 
 PATH = "/register/confirm"
+UNAVAILABLE_RETRY_AFTER = 5
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -25,32 +28,48 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+log = structlog.get_logger(__name__)
 
 
 def routes(context_for: Callable[[Request], Context]) -> list[Route]:
-    async def show(request: Request) -> Response:
-        context = context_for(request)
-        key = request.query_params.get("token", "")
-        pending = await context.threads.run(pending_sign_up, context.services, key)
-        if pending is None:
-            return _page(context, "refused", 404)
-        return _page(context, "pending", 200, pending=pending, key=key)
+    def answering(
+        handler: Callable[[Request, Context], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            context = context_for(request)
+            try:
+                return await handler(request, context)
+            except Unavailable as error:
+                log.error("page.unavailable", correlation_id=context.correlation_id, reason=str(error))
+                return _page(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
 
-    async def act(request: Request) -> Response:
-        body = await read_body(request)
-        context = context_for(request)
-        form = dict(parse_qsl(body.decode("utf-8", "replace"))) if isinstance(body, bytes) else {}
-        match form.get("action"):
-            case "confirm":
-                return await _confirm(context, form)
-            case "disown":
-                return await _disown(context, form)
-            case "resend":
-                return await _resend(context, form)
-            case _:
-                return _page(context, "refused", 400)
+        return answer
 
-    return [Route(PATH, show, methods=["GET"]), Route(PATH, act, methods=["POST"])]
+    return [Route(PATH, answering(_show), methods=["GET"]), Route(PATH, answering(_act), methods=["POST"])]
+
+
+async def _show(request: Request, context: Context) -> Response:
+    key = request.query_params.get("token", "")
+    pending = await context.threads.run(pending_sign_up, context.services, key)
+    if pending is None:
+        return _page(context, "refused", 404)
+    return _page(context, "pending", 200, pending=pending, key=key)
+
+
+async def _act(request: Request, context: Context) -> Response:
+    body = await read_body(request)
+    if isinstance(body, TooLarge):
+        return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
+    form = dict(parse_qsl(body.decode("utf-8", "replace"))) if isinstance(body, bytes) else {}
+    match form.get("action"):
+        case "confirm":
+            return await _confirm(context, form)
+        case "disown":
+            return await _disown(context, form)
+        case "resend":
+            return await _resend(context, form)
+        case _:
+            return _page(context, "refused", 400)
 
 
 async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
@@ -89,7 +108,13 @@ def _page(context: Context, state: str, status: int, **facts: object) -> Respons
     nonce = secrets.token_urlsafe(16)
     language = context.language
     html = TEMPLATES.get_template(f"confirmation.{language}.html").render(
-        state=state, language=language, nonce=nonce, path=PATH, in_words=moment_in_words, **facts
+        state=state,
+        language=language,
+        nonce=nonce,
+        path=PATH,
+        in_words=moment_in_words,
+        correlation_id=context.correlation_id,
+        **facts,
     )
     headers = {
         "Cache-Control": "no-store",
@@ -100,4 +125,6 @@ def _page(context: Context, state: str, status: int, **facts: object) -> Respons
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
+    if "retry_after" in facts:
+        headers["Retry-After"] = str(facts["retry_after"])
     return HTMLResponse(html, status, headers)

@@ -5,7 +5,7 @@ import time
 
 import structlog
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registration.database import Unavailable
@@ -45,14 +45,20 @@ class RequestLog:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             seconds = round(time.perf_counter() - started, 4)
-            log.info("request", method=scope["method"], route=route, status=status, seconds=seconds, id=correlation_id)
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                seconds=seconds,
+                correlation_id=correlation_id,
+            )
 
 
 def _fault(error: Exception, correlation_id: str) -> Response:
     if isinstance(error, Unavailable):
-        log.error("database unavailable", reason=str(error), id=correlation_id)
-        detail = f"The service is not available right now. Correlation id: {correlation_id}"
-        return JSONResponse({"errors": [{"detail": detail, "status": 503}]}, 503, {"Retry-After": "5"})
-    log.error("fault", exc_info=error, id=correlation_id)
-    detail = f"Internal server error. Correlation id: {correlation_id}"
-    return JSONResponse({"errors": [{"detail": detail, "status": 500}]}, 500)
+        log.error("database unavailable", reason=str(error), correlation_id=correlation_id)
+        text = f"The service is not available right now. Correlation id: {correlation_id}"
+        return PlainTextResponse(text, 503, {"Retry-After": "5"})
+    log.error("fault", exc_info=error, correlation_id=correlation_id)
+    return PlainTextResponse("Internal Server Error", 500)  # the wire contract's text; the header names the request

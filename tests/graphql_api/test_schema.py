@@ -1,0 +1,84 @@
+"""The published schema: as committed, described throughout, of one shape; tests/contract has the shim's documents."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLUnionType,
+)
+
+from graphql_api.schema import HASHING_FIELDS, print_schema, schema
+from graphql_api.user_error import UserErrorCode
+
+PUBLISHED = Path(__file__).parents[2] / "schema.graphql"
+TYPES = {name: type_ for name, type_ in schema._schema.type_map.items() if not name.startswith("__")}
+UNIONS = [type_ for type_ in TYPES.values() if isinstance(type_, GraphQLUnionType)]
+
+
+def described() -> Iterator[tuple[str, str | None]]:
+    """Everything that a reader of the documentation meets, with its description."""
+    for name, type_ in TYPES.items():
+        yield name, type_.description
+        match type_:
+            case GraphQLObjectType() | GraphQLInterfaceType():
+                for field_name, field in type_.fields.items():
+                    yield f"{name}.{field_name}", field.description
+                    for argument_name, argument in field.args.items():
+                        yield f"{name}.{field_name}({argument_name})", argument.description
+            case GraphQLInputObjectType():
+                for field_name, input_field in type_.fields.items():
+                    yield f"{name}.{field_name}", input_field.description
+            case GraphQLEnumType():
+                for value_name, value in type_.values.items():
+                    yield f"{name}.{value_name}", value.description
+
+
+def test_the_committed_contract_is_what_the_code_publishes() -> None:
+    """`registration-gateway schema > schema.graphql` mends it."""
+    assert PUBLISHED.read_text("utf-8") == print_schema()
+
+
+def test_everything_is_described() -> None:
+    """Every type, field, argument, input field and enum value: these are the public documentation."""
+    found = list(described())
+    assert len(found) > 100
+    assert [name for name, description in found if not (description or "").strip()] == []
+
+
+@pytest.mark.parametrize("union", UNIONS, ids=str)
+def test_a_result_is_a_success_or_an_error_of_the_one_interface(union: GraphQLUnionType) -> None:
+    """So that `... on UserError` reads every failure, those of later versions included."""
+    interface = TYPES["UserError"]
+    for member in union.types:
+        assert (interface in member.interfaces) == member.name.endswith("Error"), member
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    """INVALID_INPUT is InvalidInputError, and so on."""
+    errors = {member.name for union in UNIONS for member in union.types if member.name.endswith("Error")}
+    assert {f"{code.name.title().replace('_', '')}Error" for code in UserErrorCode} == errors
+
+
+def test_every_mutation_takes_one_input_and_answers_with_one_union() -> None:
+    """Never null: an expected failure is an answer."""
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    for name, field in mutation.fields.items():
+        assert list(field.args) == ["input"]
+        assert isinstance(field.type, GraphQLNonNull)
+        assert str(field.type.of_type) == f"{name[0].upper()}{name[1:]}Result"
+        assert isinstance(field.type.of_type, GraphQLUnionType)
+
+
+def test_fields_that_hash_are_mutations() -> None:
+    """A name that is no field would leave sign-ups without a limit."""
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    assert set(mutation.fields) >= HASHING_FIELDS
+    assert HASHING_FIELDS
