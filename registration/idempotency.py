@@ -60,8 +60,8 @@ def begin(connection: Connection, ticket: Ticket, now: datetime) -> Record | Non
     return None if insert_new(connection, idempotency, row) else recall(connection, ticket, now)
 
 
-def finish(connection: Connection, ticket: Ticket, customer_id: UUID) -> None:
-    """Write the customer into the record that `begin` reserved."""
+def finish(connection: Connection, ticket: Ticket, customer_id: UUID | None) -> None:
+    """Write the customer, or that there is none, into the record that `begin` reserved."""
     connection.execute(update(idempotency).where(idempotency.c.key == ticket.key).values(customer_id=customer_id))
 
 

@@ -160,8 +160,8 @@ def _register(services: Services, draft: Draft, ticket: Ticket | None, connectio
     ):
         return outcome
     is_new = (_write_evenly if services.conceal else _write)(services, draft, connection)
-    if ticket and is_new:
-        idempotency.finish(connection, ticket, draft.id)
+    if ticket and (is_new or services.conceal):  # concealed, both branches run the same statements
+        idempotency.finish(connection, ticket, draft.id if is_new else None)
     if services.conceal:
         return Accepted()
     return _registered(services, _customer_of(services, draft)) if is_new else EmailTaken()

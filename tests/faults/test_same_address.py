@@ -25,5 +25,12 @@ def test_one_address_makes_one_customer_and_one_mail(
     assert {answer.status for answer in answers if answer} <= {200, 201, 422}
     eventually(lambda: rows(database, mail)[0]["status"] == "sent")
     gateway.stop()
-    assert counts(database) == {"customer": 1, "email_claim": 1, "confirmation_token": 1, "mail": 1, "event": 1}
+    assert counts(database) == {
+        "customer": 1,
+        "email_claim": 1,
+        "confirmation_token": 1,
+        "mail": 1,
+        "event": 1,
+        "audit": 1,
+    }
     assert [message["To"].addresses[0].username.lower() for message in smtp.messages] == ["ada"]

@@ -1,5 +1,6 @@
 """The command `registration-gateway`, except for what serves: that is seen in real processes, in test_processes.py."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from registration.migrations import is_current, newest
 from registration.outbox import claim, due_buckets, post, settle
 from registration.secret import FILE_NAME, create_secret
 from registration.settings import Settings
+from registration.signing_keys import create_signing_key
 from tests.graphql_api.test_contract import commit, git
 
 ROOT = Path(__file__).parents[2]
@@ -162,13 +164,15 @@ class TestMigrate:
 
 
 class TestKeysNew:
-    def test_creates_the_secret_once(self, empty_directory: Path) -> None:
-        """For its owner's eyes only; a second call changes nothing."""
-        assert run("keys", "new", GATEWAY_KEYS_DIR="keys").stdout == "keys: created.\n"
+    def test_creates_the_secret_once_and_a_signing_key_each_time(self, empty_directory: Path) -> None:
+        """For its owner's eyes only; a second call leaves the secret as it is."""
+        made = run("keys", "new", GATEWAY_KEYS_DIR="keys").stdout
+        assert re.fullmatch(r"keys: secret created, signing key 1-[0-9a-f]{16} created\.\n", made)
         path = empty_directory / "keys" / FILE_NAME
         secret = path.read_bytes()
         assert (len(secret), path.stat().st_mode & 0o777) == (32, 0o600)
-        assert run("keys", "new", GATEWAY_KEYS_DIR="keys").stdout == "keys: is there already, nothing changed.\n"
+        again = run("keys", "new", GATEWAY_KEYS_DIR="keys").stdout
+        assert re.fullmatch(r"keys: secret kept, signing key 2-[0-9a-f]{16} created\.\n", again)
         assert path.read_bytes() == secret
 
     def test_says_that_the_directory_cannot_be_made(self) -> None:
@@ -326,4 +330,5 @@ class TestServe:
 def test_relay_needs_a_mail_server(empty_directory: Path) -> None:
     """One line says so."""
     create_secret(empty_directory / "var" / "keys")
+    create_signing_key(empty_directory / "var" / "keys")
     assert complaint(run("relay")).startswith("GATEWAY_MAIL_URL is not set")

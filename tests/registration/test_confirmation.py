@@ -128,7 +128,7 @@ class TestDisown:
     def test_erases_the_account_and_frees_the_address(self, services: Services, key: str) -> None:
         """Nothing of the stranger is left but two events that name nobody; the owner can sign up."""
         assert disown(services, key) == Disowned()
-        assert counts(services.database) == {"event": 2}
+        assert counts(services.database) == {"event": 2, "audit": 2}
         assert happened(services) == ["customer.created", "customer.disowned"]
         assert isinstance(sign_up(services, request(firstName="Zoe")), Registered)
         assert customers(services.database) == [("ada@example.org", "Zoe")]

@@ -40,7 +40,7 @@ from tests.registration.test_rules import ATTRIBUTES, JSON
 from tests.servers.proxy import Proxy
 from tests.waiting import eventually
 
-ONE_PENDING = {"customer": 1, "email_claim": 1, "confirmation_token": 1, "mail": 1, "event": 1}
+ONE_PENDING = {"customer": 1, "email_claim": 1, "confirmation_token": 1, "mail": 1, "event": 1, "audit": 1}
 KEY = "idempotency-key-1"
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -114,7 +114,7 @@ class TestRegistered:
         outcome = sign_up(replace(services, confirmation=None), request())
         assert isinstance(outcome, Registered)
         assert (outcome.confirm_before, outcome.customer.confirmed_at) == (None, clock())
-        assert counts(services.database) == {"customer": 1, "email_claim": 1, "mail": 1, "event": 1}
+        assert counts(services.database) == {"customer": 1, "email_claim": 1, "mail": 1, "event": 1, "audit": 1}
         (job,) = rows(services.database, mail)
         assert (job["kind"], job["token_id"]) == ("welcome", None)
 
@@ -199,7 +199,7 @@ class TestExpired:
         (old_key,) = keys(services.database, services.secret)
         clock.move(timedelta(days=1))
         second = registered(services, firstName="Ada", password="another horse", confirmPassword="another horse")
-        assert counts(services.database) == ONE_PENDING | {"event": 2}
+        assert counts(services.database) == ONE_PENDING | {"event": 2, "audit": 2}
         assert customers(services.database) == [("ada@example.org", "Ada")]
         assert second.id != first.id
         (row,) = rows(services.database, customer)
@@ -216,7 +216,7 @@ class TestExpired:
         with ThreadPoolExecutor(20) as threads:
             outcomes = list(threads.map(lambda name: sign_up(services, request(firstName=str(name))), range(20)))
         assert outcomes.count(EmailTaken()) == 19
-        assert counts(services.database) == ONE_PENDING | {"event": 2}
+        assert counts(services.database) == ONE_PENDING | {"event": 2, "audit": 2}
 
 
 class TestTogether:

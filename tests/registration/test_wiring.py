@@ -17,6 +17,7 @@ from registration.secret import create_secret
 from registration.services import Services
 from registration.settings import Settings, SettingsError
 from registration.sign_up import sign_up
+from registration.signing_keys import create_signing_key
 from registration.tables import customer
 from registration.wiring import open_relay, open_services, password_policy
 from tests.registration.forms import request
@@ -27,6 +28,7 @@ from tests.registration.stored import rows
 def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
     """Settings of an installation whose secret is there, with the cheapest hashes."""
     create_secret(tmp_path / "keys")
+    create_signing_key(tmp_path / "keys")
     return {
         "database_url": database_url,
         "keys_dir": str(tmp_path / "keys"),
@@ -96,6 +98,7 @@ class TestServices:
     def test_are_opened_without_a_server(self, tmp_path: Path) -> None:
         """A database that does not answer yet is no reason not to start."""
         create_secret(tmp_path)
+        create_signing_key(tmp_path)
         open_services(Settings(keys_dir=str(tmp_path), database_url="postgresql://127.0.0.1:1/x")).close()
 
 
@@ -148,6 +151,7 @@ class TestRelay:
 def test_new_installation_needs_no_preparation(tmp_path: Path) -> None:
     """Secret, directory, schema: what the start of an embedded installation makes is enough to sign up."""
     create_secret(tmp_path / "keys")
+    create_signing_key(tmp_path / "keys")
     settings = Settings(database_url=f"sqlite:///{tmp_path}/var/x.db", keys_dir=str(tmp_path / "keys"))
     with closing(open_services(settings)) as services:
         migrate(services.database)
