@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from graphql_api import email_change_page, graphiql, health, jwks, mailbox, pages, password_page
+from graphql_api import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
 from graphql_api.admission import Admission
 from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
@@ -105,7 +105,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
 
     routes = [
         Route("/graphql", endpoint),
-        *pages.routes(context_for),
+        *confirmation_page.routes(context_for),
         *password_page.routes(context_for),
         *email_change_page.routes(context_for),
         *health.routes(services.database, threads),

@@ -1,7 +1,29 @@
+import os
+from collections.abc import Iterator
+
 import pytest
+
+from registration.database import Database
+from tests.graphql_api.installation import Installation, installed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outer_settings() -> Iterator[None]:
+    """A GATEWAY_ variable of this machine must not change what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Tests marked anyio run on the loop that the gateway runs on."""
     return "asyncio"
+
+
+@pytest.fixture
+def installation(database: Database) -> Iterator[Installation]:
+    """The application with its default settings: the test runs once on each engine."""
+    with installed(database) as installation:
+        yield installation
