@@ -48,7 +48,8 @@ def from_environment() -> Starlette:
 
 def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> Starlette:
     """The application; it closes services and relay when it is shut down."""
-    if relay:
+    # Concealing, the relay only looks by itself: if it were woken, the next request would feel what it has to do.
+    if relay and not services.conceal:
         services = replace(services, mail_posted=relay.wake)
     admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
     threads = Threads(hashing=admission.capacity)
