@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup console run check test test-all format schema lock clean
+.PHONY: help setup console run check test test-all bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -57,6 +57,9 @@ define measured
 	tail --lines=1 $(COVERAGE)/pytest.log; \
 	exit $$status
 endef
+
+bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
+	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
 format: $(STAMP) ## let ruff arrange the code
 	$(BIN)/ruff check --fix

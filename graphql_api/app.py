@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from graphql_api import email_change_page, graphiql, health, jwks, mailbox, pages, password_page
+from graphql_api import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
 from graphql_api.admission import Admission
 from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
@@ -50,7 +50,8 @@ def from_environment() -> Starlette:
 
 def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> Starlette:
     """The application; it closes services and relay when it is shut down."""
-    if relay:
+    # Concealing, the relay only looks by itself: if it were woken, the next request would feel what it has to do.
+    if relay and not services.conceal:
         services = replace(services, mail_posted=relay.wake)
     admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
     threads = Threads(hashing=admission.capacity)
@@ -107,7 +108,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
 
     routes = [
         Route("/graphql", endpoint),
-        *pages.routes(context_for),
+        *confirmation_page.routes(context_for),
         *password_page.routes(context_for),
         *email_change_page.routes(context_for),
         *health.routes(services.database, threads),

@@ -1,6 +1,7 @@
 """The legacy door: a request goes through the contract's order of checks, and an answer out; it decides no more."""
 
-from collections.abc import Mapping
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from registration.rules import Stage
+from registration.rules import Stage, Violation
 from rest_compat.body import read_body
 from rest_compat.caller import caller_of
 from rest_compat.errors import ID_MISSING, NOT_FOUND, violation_errors
@@ -34,6 +35,8 @@ class Door:
     resources: Mapping[str, Resource]
     base_url: str
     execute: Execute
+    slow_rules: bool = False
+    """Whether rules take longer than the event loop may stand still: a look into a file, a measure of strength."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -88,12 +91,12 @@ class Door:
             return caller
         known = {name: attributes[name] for name in operation.takes if name in attributes}
         call = Call(request, place.id, known, caller)
-        return _refusal(operation, call) or call
+        violations = await to_thread(operation.rules, call) if self.slow_rules else operation.rules(call)
+        return _refusal(operation, call, violations) or call
 
 
-def _refusal(operation: Operation, call: Call) -> Refused | None:
+def _refusal(operation: Operation, call: Call, violations: Sequence[Violation]) -> Refused | None:
     """Group 8 is about single attributes, group 9 about whose resource it is; all other rules belong to group 10."""
-    violations = operation.rules(call)
     is_group_8 = any(violation.stage is Stage.ATTRIBUTE for violation in violations)
     if operation.foreign and not is_group_8 and not _is_own(call):
         return Refused((operation.foreign,))

@@ -44,7 +44,12 @@ def routes(
         ),
         refresh_tokens(execute),
     ]
-    door = Door({resource.type: resource for resource in resources}, link_base(base_url), execute)
+    door = Door(
+        {resource.type: resource for resource in resources},
+        link_base(base_url),
+        execute,
+        slow_rules=policy.breaches is not None or policy.min_strength > 0,
+    )
     return [
         openapi_route(resources, door.base_url),
         token_route(execute, client_id),

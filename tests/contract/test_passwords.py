@@ -1,6 +1,7 @@
 """Sections 6, 7 and 10 of the contract: forgotten, restored and changed passwords, through the whole application."""
 
 from datetime import timedelta
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +284,27 @@ def test_strict_policies_are_settings(sqlite_url: str, tmp_path: Path, password:
         response = _restore(shop, restorePasswordKey="0" * 32, password=password, confirmPassword=password)
         found = [error for error in errors(response) if "confirmPassword =>" not in error[2]]
         assert found == (told or UNKNOWN_KEY)
+
+
+LEAKED = "This password has been leaked in a data breach, it must not be used. Please use another password."
+WEAK = "This password is too easy to guess."
+
+
+@pytest.mark.parametrize(
+    ("password", "told"),
+    [
+        ("Tr0ub4dor&3", _rules(("password", LEAKED))),
+        ("sunflower", _rules(("password", WEAK))),
+        ("leaked", _rules(("password", SHORT), ("password", LEAKED), ("password", WEAK), ("confirmPassword", SHORT))),
+        ("correct horse battery", UNKNOWN_KEY),
+    ],
+)
+def test_breaches_and_strength_are_settings(sqlite_url: str, tmp_path: Path, password: str, told: list[Told]) -> None:
+    """Looked up in a file of the operator's, and told together with the length (3.4, 10.3)."""
+    hashes = [sha1(known, usedforsecurity=False).hexdigest().upper() for known in (b"Tr0ub4dor&3", b"leaked")]
+    breaches = tmp_path / "breaches"
+    breaches.write_text("".join(f"{digest}:1\n" for digest in sorted(hashes)))
+    careful = Settings(breach_file=str(breaches), password_min_strength=2)
+    with new_shop(open_database(sqlite_url), careful) as shop:
+        response = _restore(shop, restorePasswordKey="0" * 32, password=password, confirmPassword=password)
+    assert errors(response) == told

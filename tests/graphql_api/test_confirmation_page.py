@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from graphql_api.app import create_app
 from graphql_api.body import BODY_LIMIT
-from graphql_api.pages import PATH
+from graphql_api.confirmation_page import PAGE
 from registration.database import Database, open_database
 from registration.settings import Settings
 from registration.tables import confirmation_token, customer, email_claim, event, mail
@@ -22,6 +22,7 @@ from tests.graphql_api.installation import Installation, installed
 from tests.rest_compat.asking import ask
 
 UNKNOWN = "0" * 32
+PATH = PAGE.path
 
 
 class Page(HTMLParser):
