@@ -65,5 +65,13 @@ def finish(connection: Connection, ticket: Ticket, customer_id: UUID) -> None:
     connection.execute(update(idempotency).where(idempotency.c.key == ticket.key).values(customer_id=customer_id))
 
 
+def forget_expired(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete records that nobody is told of any more, at most `limit` of them; how many were deleted."""
+    has_expired = idempotency.c.expires_at <= now
+    keys = connection.scalars(select(idempotency.c.key).where(has_expired).limit(limit)).all()
+    # Asked again, because the key may be in use anew.
+    return connection.execute(delete(idempotency).where(idempotency.c.key.in_(keys), has_expired)).rowcount
+
+
 def _record_of(row: Row[Any], ticket: Ticket) -> Record:
     return Record(row.fingerprint == ticket.fingerprint, row.customer_id)
