@@ -149,6 +149,7 @@ def _post_again(connection: Connection, services: Services, address: str, now: d
         select(customer.c.id, customer.c.confirmed_at)
         .join(email_claim, email_claim.c.customer_id == customer.c.id)
         .where(email_claim.c.address == address)
+        .with_for_update()  # else it could be confirmed, erased or replaced before the token is written
     ).one_or_none()
     if holder is not None and holder.confirmed_at is None:
         token_id = issue_token(connection, services, holder.id, now)

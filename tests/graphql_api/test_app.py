@@ -19,7 +19,7 @@ from registration.passwords import Passwords
 from registration.settings import Settings
 from registration.wiring import open_relay
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
-from tests.graphql_api.test_pages import locked
+from tests.graphql_api.test_confirmation_page import locked
 
 PATIENCE = 20  # seconds
 TOOLS = ("graphiql", "introspection", "field_suggestions", "graphql_get", "mailbox")

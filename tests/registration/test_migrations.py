@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from registration.database import Database, Unavailable, open_database
-from registration.migrations import is_current, migrate, newest
+from registration.migrations import UnknownRevisionError, is_current, migrate, newest
 from registration.tables import counter, metadata
 from tests.registration.stored import WAITING, counts, rows
 from tests.servers.gateway import COMMAND
@@ -90,6 +90,13 @@ def test_another_revision_is_not_current(database: Database) -> None:
     """As that of a newer version of the program, which this one must not serve."""
     database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
     assert not is_ready(database)
+
+
+def test_another_revision_is_left_alone(database: Database) -> None:
+    """An older version of the program does not know the way from there."""
+    database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
+    with pytest.raises(UnknownRevisionError, match="the database is at revision later, which this version does not"):
+        migrate(database)
 
 
 def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
