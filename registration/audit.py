@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select, update
 
 from registration.services import Services
+from registration.shadows import IS_SHADOW
 from registration.tables import audit, customer
 
 
@@ -80,7 +81,7 @@ def forget_address(connection: Connection, address: str) -> None:
 def trail(connection: Connection, reference: str) -> list[Entry] | None:
     """Everything recorded of a customer, erased or not, the oldest first; None if the reference is nobody's."""
     customer_id = connection.execute(
-        select(customer.c.id).where(customer.c.reference == reference)
+        select(customer.c.id).where(customer.c.reference == reference, ~IS_SHADOW)
     ).scalar_one_or_none()
     if customer_id is None:
         return None

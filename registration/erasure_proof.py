@@ -19,6 +19,7 @@ from registration.address_limits import address_mark
 from registration.database import Database
 from registration.lockout import attempt_prefix
 from registration.secret import Secret
+from registration.shadows import IS_SHADOW
 from registration.tables import customer
 
 # Tables that may still have rows of the customer, with the columns that must be empty in those.
@@ -63,9 +64,8 @@ def person_of(lines: Sequence[str]) -> Person:
 
 def prove(database: Database, secret: Secret, reference: str, person: Person) -> list[Looked] | CannotProve:
     """Look everywhere; that nothing is found anywhere is the proof."""
-    erased = database.read(
-        lambda connection: connection.execute(select(customer).where(customer.c.reference == reference)).one_or_none()
-    )
+    is_meant = (customer.c.reference == reference) & ~IS_SHADOW
+    erased = database.read(lambda connection: connection.execute(select(customer).where(is_meant)).one_or_none())
     if erased is None:
         return CannotProve(f"no customer has the reference {reference}")
     if erased.anonymized_at is None:

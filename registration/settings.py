@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
             raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
         if self.disclosure == "conceal" and self.confirmation == "off":
-            raise ValueError("GATEWAY_DISCLOSURE=conceal needs GATEWAY_CONFIRMATION=on, or signing in would tell")
+            raise ValueError("GATEWAY_DISCLOSURE is conceal, so GATEWAY_CONFIRMATION must be on: signing in would tell")
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from registration import audit, tables
 from registration.confirmation import confirm, resend_confirmation
 from registration.email_change import confirm_email_change
+from registration.erasure_proof import CannotProve, Person, prove
 from registration.housekeeping import tidy_up
 from registration.language import Language
 from registration.outcomes import (
@@ -33,7 +35,7 @@ from registration.services import Services
 from registration.shadows import shadow_address
 from registration.sign_in import sign_in
 from registration.sign_up import sign_up
-from registration.tables import audit, confirmation_token, customer, email_change, email_claim, event, idempotency, mail
+from registration.tables import confirmation_token, customer, email_change, email_claim, event, idempotency, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
@@ -189,7 +191,7 @@ class TestSignUp:
         told = {row["kind"] for row in rows(services.database, event) if row["customer_id"] == holder}
         assert told == {"customer.created", "customer.confirmed", "customer.sign_up_repeated"}
         assert {row["customer_id"] for row in rows(services.database, event)} == {holder}
-        trail = [row["kind"] for row in rows(services.database, audit) if row["customer_id"] == holder]
+        trail = [row["kind"] for row in rows(services.database, tables.audit) if row["customer_id"] == holder]
         assert sorted(trail) == ["confirm", "sign-up", "sign-up repeated"]
 
     def test_of_many_at_once_one_is_registered(self, services: Services, arrived: Deliver) -> None:
@@ -241,6 +243,15 @@ class TestShadow:
         [address] = [row["email"] for row in rows(services.database, customer) if row["email"] != ADA]
         assert sign_in(services, address, "another horse", CLIENT) == BadCredentials()
         assert [row["token_id"] for row in rows(services.database, mail)][1:] == [None]
+
+    def test_no_operator_meets_it(self, services: Services, clock: Clock) -> None:
+        """Its reference is nobody's, as that of no sign-up would be."""
+        known(services, clock)
+        sign_up(services, FORM_OF_A_SIGN_UP)
+        [reference] = [row["reference"] for row in rows(services.database, customer) if row["email"] != ADA]
+        assert services.database.read(lambda connection: audit.trail(connection, reference)) is None
+        proof = prove(services.database, services.secret, reference, Person([], []))
+        assert proof == CannotProve(f"no customer has the reference {reference}")
 
     def test_is_soon_gone(self, services: Services, clock: Clock) -> None:
         """Housekeeping deletes shadows and their claims in batches, and nobody else, erased or not."""

@@ -132,6 +132,7 @@ class TestWrongValues:
         [
             ({"PASSWORD_MIN_LENGTH": "20", "PASSWORD_MAX_LENGTH": "19"}, "GATEWAY_PASSWORD_MIN_LENGTH"),
             ({"HASH_MEMORY_KIB": "31", "HASH_PARALLELISM": "4"}, "GATEWAY_HASH_MEMORY_KIB"),
+            ({"DISCLOSURE": "conceal", "CONFIRMATION": "off"}, "GATEWAY_DISCLOSURE"),
             ({"MODE": "development", "HOST": "192.0.2.1"}, "GATEWAY_HOST"),
             ({"MODE": "development", "HOST": "example.org"}, "GATEWAY_HOST"),
         ],
