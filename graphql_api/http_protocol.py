@@ -44,6 +44,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
+    _is_address_refused = False
     _head_is_open = False
     _head_size = 0
     _wants_upgrade = False
@@ -69,8 +70,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
             return
-        # A long address is not kept, but read to its end, so that the client gets to read the answer.
-        if was_open and self._head_is_open and not self._is_address_too_long():
+        if self._is_address_too_long():
+            self._refuse_address()
+        elif was_open and self._head_is_open:
             self._head_size += len(data)
             if self._head_size > self.head_limit:
                 self.transport.write(TOO_LARGE)
@@ -102,11 +104,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _is_address_too_long(self) -> bool:
         return len(self.url) > ADDRESS_LIMIT
 
+    def _refuse_address(self) -> None:
+        """Once, and at once; what follows of it is read but not kept, so that the client gets to read the answer."""
+        if not self._is_address_refused:
+            self._is_address_refused = True
+            self.transport.write(ADDRESS_TOO_LONG)
+
     def send_400_response(self, msg: str) -> None:
         if not self._is_address_too_long():
             super().send_400_response(msg)
             return
-        self.transport.write(ADDRESS_TOO_LONG)
+        self._refuse_address()
         self.transport.close()
 
     def on_headers_complete(self) -> None:

@@ -30,8 +30,8 @@ def tidy_up(connection: Connection, now: datetime, limit: int) -> int:
 def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
     return [
         (mail, mail.c.settled_at < now - KEPT),
-        (attempt, attempt.c.window_ends_at < now),
-        (idempotency, idempotency.c.expires_at < now),
+        (attempt, attempt.c.window_ends_at <= now),
+        (idempotency, idempotency.c.expires_at <= now),
         (confirmation_token, confirmation_token.c.expires_at < now - KEPT),
         (reset_token, reset_token.c.expires_at < now - KEPT),
         (email_change, email_change.c.expires_at < now - KEPT),

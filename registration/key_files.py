@@ -28,6 +28,8 @@ def create_key_file(path: Path, content: bytes) -> bool:
     Whoever reads at the same time sees all of it or nothing. Raises KeyFileError when the directory cannot be written.
     """
     try:
+        if path.exists():  # perhaps where nobody may write, as a mounted secret
+            return False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = _write_draft(path, content)
     except OSError as error:

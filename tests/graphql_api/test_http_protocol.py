@@ -97,10 +97,17 @@ class TestUpgrade:
 
 class TestHead:
     def test_that_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
-        """One header, or many of them, or the path."""
-        for start, part in ((b"GET / HTTP/1.1\r\nA: ", b"a"), (b"GET / HTTP/1.1\r\n", b"A: a\r\n"), (b"GET /", b"a")):
+        """One header, or many of them."""
+        for start, part in ((b"GET / HTTP/1.1\r\nA: ", b"a"), (b"GET / HTTP/1.1\r\n", b"A: a\r\n")):
             answer = talk(patient, start, *[part * (6_000 // len(part))] * 11)
             assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+    def test_whose_address_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
+        """As soon as the address is too long, and once."""
+        until = b"65535 bytes."
+        answer = talk(patient, b"GET /", *[b"a" * 6_000] * 12, until=until)
+        assert answer.startswith(b"HTTP/1.1 414 URI Too Long\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
 
     def test_may_come_in_pieces(self, patient: tuple[str, int]) -> None:
         """The limit counts the bytes of each request anew, and never those of a body."""
