@@ -14,6 +14,7 @@ from registration.attempts import Limit
 from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.events import record_event
+from registration.holders import find_holder
 from registration.mails import MailKind
 from registration.outcomes import (
     Accepted,
@@ -145,15 +146,15 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
 def _post_again(connection: Connection, services: Services, address: str, now: datetime) -> None:
     if services.confirmation is None:
         return
-    holder = connection.execute(
-        select(customer.c.id, customer.c.confirmed_at)
-        .join(email_claim, email_claim.c.customer_id == customer.c.id)
-        .where(email_claim.c.address == address)
-        .with_for_update()  # else it could be confirmed, erased or replaced before the token is written
-    ).one_or_none()
-    if holder is not None and holder.confirmed_at is None:
-        token_id = issue_token(connection, services, holder.id, now)
-        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=holder.id, token_id=token_id, now=now)
+    holder = find_holder(connection, address, now)
+    waiting = holder.id if holder and not holder.is_confirmed else NOBODY
+    # Locked, else it could be confirmed, erased or replaced before the token is written.
+    pending = connection.scalar(
+        select(customer.c.id).where(customer.c.id == waiting, customer.c.confirmed_at.is_(None)).with_for_update()
+    )
+    if pending is not None:
+        token_id = issue_token(connection, services, pending, now)
+        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
     elif services.conceal:
         nobody = services.new_id()
         issue_token(connection, services, nobody, now)

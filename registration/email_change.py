@@ -13,11 +13,12 @@ from registration.address import address_key
 from registration.address_limits import count_for_address
 from registration.attempts import Limit, count_attempt
 from registration.audit import AuditKind
-from registration.claims import claim, taken_by
+from registration.claims import claim
 from registration.customer import customer_of
 from registration.database import replace_row
 from registration.events import record_event
 from registration.forgetting import forget_address
+from registration.holders import find_holder
 from registration.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.services import Services
@@ -52,8 +53,9 @@ def park(
     blocked = _count(connection, services, person.id, address)
     if blocked:
         return blocked
-    holder = taken_by(connection, address, person.id, now)
-    if holder and not services.conceal:
+    holder = find_holder(connection, address, now)
+    taken_by = holder.id if holder and holder.is_firm and holder.id != person.id else None
+    if taken_by and not services.conceal:
         return EmailTaken()
     token_id = services.new_id()
     row = {
@@ -64,8 +66,8 @@ def park(
     }
     replace_row(connection, email_change, row)
     outbox.withdraw(connection, MailKind.EMAIL_CHANGE, person.id, now)
-    if holder:
-        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=holder, token_id=None, now=now)
+    if taken_by:
+        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=taken_by, token_id=None, now=now)
     else:
         outbox.post(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
     # To the address of this moment: the new one may be proven before the notice leaves.

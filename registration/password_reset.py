@@ -12,9 +12,9 @@ from registration.address import address_key
 from registration.address_limits import count_for_address
 from registration.attempts import Limit
 from registration.audit import AuditKind
-from registration.claims import holder_of
 from registration.confirmation import mark_confirmed
 from registration.database import replace_row
+from registration.holders import find_holder
 from registration.mails import MailKind
 from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
 from registration.services import Services
@@ -38,10 +38,11 @@ def request_reset(services: Services, email: object, client_address: str) -> Res
         if blocked:
             return blocked
         now = services.clock()
-        customer_id = holder_of(connection, address)
-        if customer_id or services.conceal:
-            # The mail to nobody is not sent.
-            _post_key(connection, services, customer_id or services.new_id(), now)
+        holder = find_holder(connection, address, now)
+        # Concealing, a key for nobody is written, whose mail the relay does not send.
+        customer_id = holder.id if holder else services.new_id() if services.conceal else None
+        if customer_id:
+            _post_key(connection, services, customer_id, now)
         # An address that nobody has is not kept: it would name a stranger, for ever.
         audit.record(connection, services, AuditKind.RESET_REQUEST, customer_id, now, client_address=client_address)
         return Accepted()

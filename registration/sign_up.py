@@ -184,7 +184,8 @@ def _write_evenly(services: Services, draft: Draft, connection: Connection) -> b
     holder = claim_evenly(connection, _address_of(draft), draft.id, draft.now)
     is_new = holder == draft.id
     row = _row_of(_customer_of(services, draft), draft) | {"anonymized_at": None}
-    if insert_new(connection, customer, row if is_new else shadow_of(row, draft.id)):
+    shadow = shadow_of(row, draft.id)
+    if insert_new(connection, customer, row if is_new else shadow):
         issued = issue_token(connection, services, draft.id, draft.now)
         traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
         _leave(connection, services, draft, traces, customer_id=holder, token_id=token_id)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection
@@ -210,6 +211,27 @@ class TestSignUp:
         [name] = [row["first_name"] for row in rows(services.database, customer) if row["first_name"]]
         assert name != "Ada"
         assert len(rows(services.database, customer)) == len(rows(services.database, email_claim)) == 20
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_an_address_that_is_taken_at_this_moment_is_known(self, services: Services) -> None:
+        """Somebody else's claim is written when nobody's has been found: its commit is waited for."""
+        other = services.new_id()
+
+        def take(connection: Connection) -> None:
+            connection.execute(email_claim.insert().values(address=ADA, customer_id=other))
+            is_taken.set()
+            while not connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                pass
+
+        is_taken = Event()
+        with ThreadPoolExecutor(2) as threads:
+            taking = threads.submit(services.database.write, take)
+            is_taken.wait()
+            assert threads.submit(sign_up, services, request()).result() == Accepted()
+            taking.result()
+        claims = {row["address"]: row["customer_id"] for row in rows(services.database, email_claim)}
+        assert claims.pop(ADA) == other
+        assert len(claims) == 1
 
     @pytest.mark.parametrize("state", [unknown, known])
     def test_a_second_run_writes_nothing(self, services: Services, clock: Clock, state: State) -> None:
