@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from argon2 import PasswordHasher, Type
+from registration.argon2id import Argon2id
 
 
 class PasswordListError(Exception):
@@ -25,14 +25,13 @@ class Passwords:
     """Hashes passwords; a hash that wanders over many threads costs 2-3 ms more, so these threads do nothing else."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
-        self._hasher = PasswordHasher(
-            memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism, hash_len=32, salt_len=16, type=Type.ID
-        )
+        self._argon2id = Argon2id(memory_kib=memory_kib, time_cost=time_cost, parallelism=parallelism)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash")
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
-        return self._threads.submit(self._hasher.hash, password.encode("utf-8", "surrogatepass")).result()
+        return self._threads.submit(self._argon2id.hash, password.encode("utf-8", "surrogatepass")).result()
 
     def close(self) -> None:
         self._threads.shutdown()
+        self._argon2id.close()
