@@ -5,13 +5,16 @@ whose page faults then cost up to half of the time. libargon2 lets the caller br
 """
 
 import mmap
+import re
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from hmac import compare_digest
+from pathlib import Path
 from secrets import token_bytes
 from threading import local
 from typing import Any
 
+from _argon2_cffi_bindings import _ffi  # type: ignore[import-untyped] # it has no stubs
 from argon2 import Parameters, Type, extract_parameters
 from argon2.exceptions import HashingError
 from argon2.low_level import ARGON2_VERSION, core, error_to_str, ffi
@@ -19,6 +22,15 @@ from argon2.low_level import ARGON2_VERSION, core, error_to_str, ffi
 SALT_BYTES = 16
 HASH_BYTES = 32
 HUGE_PAGE = 2 * 1024 * 1024
+
+
+def built_for(module: Path | None = None) -> str | None:
+    """The processors libargon2 was compiled for, as -march names them; None for the portable wheel.
+
+    The compiler wrote its flags into the module, when it was built by native/build.py or as docs/speed.md says.
+    """
+    found = re.search(rb"-march=([\w.+-]+)", (module or Path(_ffi.__file__)).read_bytes())
+    return found[1].decode() if found else None
 
 
 class Block:

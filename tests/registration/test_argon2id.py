@@ -1,6 +1,7 @@
 """Argon2id with memory that is kept, against argon2-cffi, which knows nothing of it."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import HashingError, InvalidHashError
 from argon2.low_level import hash_secret
 
-from registration.argon2id import Argon2id
+from native.build import flags
+from registration.argon2id import Argon2id, built_for
 
 PASSWORDS = [b"", b"correct horse", b"a\x00b", "\U0001f642".encode() * 128, b"x" * 4096]
 
@@ -35,6 +37,7 @@ HARDENED = """
 import ctypes, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
     sys.exit("the kernel is older than 6.3")
+from native.build import flags
 from registration.argon2id import Argon2id
 argon2id = Argon2id(memory_kib=64, time_cost=1, parallelism=1)
 print(argon2id.verify(argon2id.hash(b"a"), b"a"), argon2id.keeps_memory)
@@ -89,6 +92,27 @@ class TestVerify:
         """A text that is no Argon2 hash is a bug of the caller."""
         with pytest.raises(InvalidHashError):
             cheap.verify(encoded, b"")
+
+
+class TestBuiltFor:
+    def test_is_none_without_flags(self, tmp_path: Path) -> None:
+        """The wheels for everybody record none."""
+        module = tmp_path / "module.so"
+        module.write_bytes(b"\x7fELF -O3 -fPIC")
+        assert built_for(module) is None
+
+    @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no compiler here")
+    def test_is_what_the_compiler_wrote(self, tmp_path: Path) -> None:
+        """As it does with the flags of native/build.py."""
+        source, module = tmp_path / "module.c", tmp_path / "module.so"
+        source.write_text("int one(void) { return 1; }")
+        command: list[str | Path] = ["gcc", "-shared", "-fPIC", *flags("x86-64-v3").split(), source, "-o", module]
+        subprocess.run(command, check=True)
+        assert built_for(module) == "x86-64-v3"
+
+    def test_knows_the_module_in_use(self) -> None:
+        """Its name is one of -march, or there is none; either way hashing works."""
+        assert re.fullmatch(r"[a-z][\w.+-]+", built_for() or "portable")
 
 
 class TestMemory:
