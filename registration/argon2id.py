@@ -40,7 +40,8 @@ class Block:
         self.allocate = ffi.callback("int(uint8_t **, size_t)", self._hand_out)
         self.free = ffi.callback("void(uint8_t *, size_t)", _keep)
         pages = -(-size // HUGE_PAGE) * HUGE_PAGE if size >= HUGE_PAGE else size
-        self._memory = mmap.mmap(-1, pages)
+        # Private, because the kernel gives shared memory no huge pages unless it is told to for the whole machine.
+        self._memory = mmap.mmap(-1, pages, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with suppress(AttributeError, OSError):  # not Linux, or a kernel without huge pages
             self._memory.madvise(mmap.MADV_HUGEPAGE)
         self._start = ffi.from_buffer("uint8_t[]", self._memory)
