@@ -27,6 +27,7 @@ from registration.services import Services
 from registration.tables import confirmation_token, customer, email_claim, idempotency, mail
 from registration.tokens import confirmation_key, digest
 
+INSERT = insert(confirmation_token)
 # Per address, known or not.
 RESEND_LIMITS = (Limit(1, 60), Limit(5, 86_400))
 
@@ -45,13 +46,12 @@ def issue_token(connection: Connection, services: Services, customer_id: UUID, n
     """Write a token inside the caller's transaction; only the secret turns the id that comes back into the key."""
     assert services.confirmation is not None
     token_id = services.new_id()
-    connection.execute(
-        insert(confirmation_token).values(
-            digest=digest(confirmation_key(services.secret, token_id)),
-            customer_id=customer_id,
-            expires_at=now + services.confirmation,
-        )
-    )
+    row = {
+        "digest": digest(confirmation_key(services.secret, token_id)),
+        "customer_id": customer_id,
+        "expires_at": now + services.confirmation,
+    }
+    connection.execute(INSERT, row)
     return token_id
 
 

@@ -18,6 +18,9 @@ REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
 
+# Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+INSERT = insert(mail)
+
 Settled = Literal["sent", "dropped", "parked"]
 
 
@@ -49,19 +52,18 @@ class Entry:
 def post(connection: Connection, *, kind: str, customer_id: UUID, token_id: UUID | None, now: datetime) -> None:
     """Promise a mail inside the caller's transaction."""
     mail_id = uuid4()
-    connection.execute(
-        insert(mail).values(
-            id=mail_id,
-            bucket=mail_id.int % BUCKETS,
-            kind=kind,
-            customer_id=customer_id,
-            token_id=token_id,
-            status="waiting",
-            attempts=0,
-            due_at=now,
-            created_at=now,
-        )
-    )
+    row = {
+        "id": mail_id,
+        "bucket": mail_id.int % BUCKETS,
+        "kind": kind,
+        "customer_id": customer_id,
+        "token_id": token_id,
+        "status": "waiting",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+    }
+    connection.execute(INSERT, row)
 
 
 def due_buckets(connection: Connection, now: datetime) -> list[int]:
