@@ -46,6 +46,7 @@ check: $(STAMP) ## everything that needs no running program
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.lockfiles
 	$(BIN)/registration-gateway schema --check
+	$(BIN)/registration-gateway schema --since last-tag
 
 test: console ## the tests, on SQLite and PostgreSQL, and the coverage
 	@$(call measured,)

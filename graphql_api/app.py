@@ -25,6 +25,7 @@ from graphql_api.executor import Executor, Kind, OperationRequest
 from graphql_api.logs import configure_logs
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
+from graphql_api.server import use_phrases_of_rfc_9110
 from graphql_api.threads import Threads
 from registration.language import negotiate
 from registration.relay import Relay
@@ -39,6 +40,7 @@ def from_environment() -> Starlette:
     """What each worker of the server runs."""
     settings = read_settings()
     configure_logs(development=settings.development)
+    use_phrases_of_rfc_9110()
     services = open_services(settings)
     relay = open_relay(settings, services) if settings.relay == "on" else None
     return create_app(settings, services, relay)

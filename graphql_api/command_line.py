@@ -28,12 +28,17 @@ outbox_commands = typer.Typer(no_args_is_help=True, help="Mails that wait or wer
 keys_commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
 main.add_typer(outbox_commands, name="outbox")
 main.add_typer(keys_commands, name="keys")
-console = Console()
+# For whoever reads the output with another program: one line a row.
+WIDTH_OF_PIPES = 250
 
 
 def stop(reason: str) -> NoReturn:
     print(f"registration-gateway: {reason}", file=sys.stderr)
     raise typer.Exit(2)
+
+
+def show(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else WIDTH_OF_PIPES).print(table)
 
 
 def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -83,7 +88,7 @@ def serve(
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
     settings = settings_of_process()
     prepare(settings)
-    if not server.run(settings):
+    if not server.run(settings):  # pragma: no cover - the machine refuses a thread to the relay, say
         raise typer.Exit(1)
 
 
@@ -126,14 +131,15 @@ def send() -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     settings = settings_of_process()
-    configure_logs(development=settings.development)
     services = open_services(settings)
     relay = open_relay(settings, services)
+    configure_logs(development=settings.development)
     # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
     stopping = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     sending = Thread(target=relay.run, name="relay")
     sending.start()
+    print("Sending mails. Stop with Ctrl-C.", flush=True)
     signal.sigwait(stopping)
     relay.stop()
     sending.join()
@@ -187,7 +193,7 @@ def settings() -> None:
     )
     for row in shown(settings_of_process()):
         table.add_row(*row)
-    console.print(table)
+    show(table)
 
 
 class Status(StrEnum):
@@ -221,11 +227,12 @@ def outbox_list(
 ) -> None:
     """Show mails, the newest first."""
     database = migrated_database()
-    table = Table("id", "kind", "status", "attempts", "created", "due", "reason")
+    columns = (Column(name, overflow="fold") for name in ("kind", "status", "attempts", "created", "due", "reason"))
+    table = Table(Column("id", no_wrap=True), *columns)
     for entry in database.read(lambda connection: outbox.list_mails(connection, status, limit)):
         moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (entry.created_at, entry.due_at))
         table.add_row(str(entry.id), entry.kind, entry.status, str(entry.attempts), *moments, entry.reason or "")
-    console.print(table)
+    show(table)
     database.close()
 
 

@@ -5,7 +5,7 @@ import time
 
 import structlog
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registration.database import Unavailable
@@ -58,8 +58,7 @@ class RequestLog:
 def _fault(error: Exception, correlation_id: str) -> Response:
     if isinstance(error, Unavailable):
         log.error("database unavailable", reason=str(error), correlation_id=correlation_id)
-        detail = f"The service is not available right now. Correlation id: {correlation_id}"
-        return JSONResponse({"errors": [{"detail": detail, "status": 503}]}, 503, {"Retry-After": "5"})
+        text = f"The service is not available right now. Correlation id: {correlation_id}"
+        return PlainTextResponse(text, 503, {"Retry-After": "5"})
     log.error("fault", exc_info=error, correlation_id=correlation_id)
-    detail = f"Internal server error. Correlation id: {correlation_id}"
-    return JSONResponse({"errors": [{"detail": detail, "status": 500}]}, 500)
+    return PlainTextResponse("Internal Server Error", 500)  # the wire contract's text; the header names the request

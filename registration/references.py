@@ -1,6 +1,6 @@
 """Customer references such as DE--25, drawn in blocks; it never promises that no number is left out."""
 
-from threading import Lock
+from collections import deque
 
 from sqlalchemy import Connection, update
 
@@ -12,21 +12,21 @@ NAME = "customer"
 
 
 class References:
-    """Hands out references; a process draws a block at a time, so that no sign-up waits for a hot row."""
+    """Hands out references to any thread; a process draws a block at a time, so that no sign-up waits for a hot row."""
 
     def __init__(self, database: Database, prefix: str) -> None:
         self._database = database
         self._prefix = prefix
-        self._lock = Lock()
-        self._free = range(0)
+        self._free: deque[int] = deque()
 
     def draw(self) -> str:
         """The next reference; its number is never given out again."""
-        with self._lock:
-            if not self._free:
-                start = self._database.write(_draw_block)
-                self._free = range(start, start + BLOCK)
-            number, self._free = self._free[0], self._free[1:]
+        try:
+            number = self._free.popleft()
+        except IndexError:
+            # Threads that meet here draw a block each: none has to wait until another's attempt has failed.
+            number = self._database.write(_draw_block)
+            self._free.extend(range(number + 1, number + BLOCK))
         return f"{self._prefix}--{number}"
 
 

@@ -54,6 +54,6 @@ def installation(database: Database, settings: Settings, **changed: Any) -> Iter
         sign_ups_per_hour=settings.sign_up_limit,
         clock=clock,
     )
-    app = create_app(settings, replace(services, **changed))
-    with TestClient(app, follow_redirects=False) as client:
+    services = replace(services, **changed)
+    with TestClient(create_app(settings, services), follow_redirects=False) as client:
         yield Installation(client, services, clock)

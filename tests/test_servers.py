@@ -92,6 +92,13 @@ class TestGateway:
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(f"{gateway.base_url}/healthz")
 
+    def test_stops_all_its_workers(self, serve: Serve, sqlite_url: str) -> None:
+        """With several workers the end is as clean as with one, and nobody listens any more."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_WORKERS="2")
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
+
     def test_starts_again_after_a_crash(self, serve: Serve, sqlite_url: str) -> None:
         """The port, the files and the log stay the same."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)

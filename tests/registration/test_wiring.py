@@ -1,0 +1,153 @@
+"""From settings to parts: every setting arrives where it counts, and what is wrong is told in one line."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registration.migrations import migrate
+from registration.outcomes import Invalid, Registered
+from registration.relay import Relay
+from registration.rules import PasswordPolicy, ViolationCode
+from registration.secret import KeyFileError, create_secret
+from registration.services import Services
+from registration.settings import Settings, SettingsError
+from registration.sign_up import sign_up
+from registration.tables import customer
+from registration.wiring import open_relay, open_services, password_policy
+from tests.registration.forms import request
+from tests.registration.stored import rows
+
+
+@pytest.fixture
+def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
+    """Settings of an installation whose secret is there, with the cheapest hashes."""
+    create_secret(tmp_path / "keys")
+    return {
+        "database_url": database_url,
+        "keys_dir": str(tmp_path / "keys"),
+        "mail_url": f"file://{tmp_path}/mail",
+        "hash_memory_kib": 8,
+        "hash_time_cost": 1,
+    }
+
+
+@pytest.fixture
+def wired(values: dict[str, Any]) -> Iterator[Services]:
+    with closing(open_services(Settings(**values))) as services:
+        yield services
+
+
+class TestServices:
+    def test_sign_somebody_up(self, wired: Services, tmp_path: Path, values: dict[str, Any]) -> None:
+        """From settings to a mail in a directory, with nothing in between that a test made."""
+        outcome = sign_up(wired, request())
+        assert isinstance(outcome, Registered)
+        assert outcome.customer.reference == "DE--1"
+        assert outcome.confirm_before == outcome.customer.created_at + timedelta(days=1)
+        assert rows(wired.database, customer)[0]["password_hash"].startswith("$argon2id$v=19$m=8,t=1,p=1$")
+        relay = open_relay(Settings(**values), wired)
+        assert isinstance(relay, Relay)
+        assert relay.run_once() == 1
+        assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+    def test_have_the_time_of_day(self, wired: Services) -> None:
+        """In UTC; ids are random; nobody listens to mails until a relay does."""
+        assert abs(wired.clock() - datetime.now(UTC)) < timedelta(hours=1)
+        assert wired.new_id() != wired.new_id()
+        wired.mail_posted()
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_follow_the_settings(self, values: dict[str, Any]) -> None:
+        """Prefix, confirmation, limit, rules and costs."""
+        changes = {
+            "reference_prefix": "AT",
+            "confirmation": "off",
+            "sign_up_limit": 3,
+            "password_min_length": 20,
+            "hash_memory_kib": 32,
+            "hash_parallelism": 2,
+            "hash_time_cost": 3,
+        }
+        with closing(open_services(Settings(**(values | changes)))) as services:
+            assert services.sign_ups_per_hour == 3
+            assert isinstance(sign_up(services, request()), Invalid)
+            long = "a very long correct horse"
+            outcome = sign_up(services, request(password=long, confirmPassword=long))
+            assert isinstance(outcome, Registered)
+            assert (outcome.customer.reference, outcome.confirm_before) == ("AT--1", None)
+            assert rows(services.database, customer)[0]["password_hash"].startswith("$argon2id$v=19$m=32,t=3,p=2$")
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_confirmation_lasts_as_long_as_is_set(self, values: dict[str, Any]) -> None:
+        """In seconds."""
+        with closing(open_services(Settings(**values, confirmation_seconds=60))) as services:
+            assert services.confirmation == timedelta(minutes=1)
+
+    def test_need_a_secret(self, tmp_path: Path) -> None:
+        """It is never made in passing: mails under another one could not be written."""
+        with pytest.raises(KeyFileError, match="keys new"):
+            open_services(Settings(keys_dir=str(tmp_path), database_url=f"sqlite:///{tmp_path}/x.db"))
+
+    def test_are_opened_without_a_server(self, tmp_path: Path) -> None:
+        """A database that does not answer yet is no reason not to start."""
+        create_secret(tmp_path)
+        open_services(Settings(keys_dir=str(tmp_path), database_url="postgresql://127.0.0.1:1/x")).close()
+
+
+class TestPasswordPolicy:
+    def test_is_what_the_settings_say(self, tmp_path: Path) -> None:
+        """Every rule has its setting."""
+        (tmp_path / "list").write_text("Geheim\n")
+        settings = Settings(
+            password_min_length=12,
+            password_max_length=64,
+            password_character_rule="on",
+            password_repeats_rule="on",
+            password_deny_list=str(tmp_path / "list"),
+        )
+        assert password_policy(settings) == PasswordPolicy(12, 64, True, True, frozenset({"geheim"}))
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_knows_the_commonest_passwords(self, wired: Services) -> None:
+        """By default, without any setting."""
+        outcome = sign_up(wired, request(password="password", confirmPassword="password"))
+        assert isinstance(outcome, Invalid)
+        assert [violation.code for violation in outcome.violations] == [ViolationCode.PASSWORD_COMMON]
+
+    def test_explains_a_list_that_cannot_be_read(self, tmp_path: Path) -> None:
+        """In one line that names the variable once."""
+        with pytest.raises(SettingsError, match=rf"^GATEWAY_PASSWORD_DENY_LIST {tmp_path}: cannot be read \(\w+\)$"):
+            password_policy(Settings(password_deny_list=str(tmp_path)))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestRelay:
+    @pytest.mark.parametrize(
+        ("changes", "line"),
+        [
+            ({"mail_url": ""}, r"GATEWAY_MAIL_URL is not set: [^\n]+"),
+            ({"mail_url": "smtp://"}, r"GATEWAY_MAIL_URL [^\n]+"),
+            ({"mail_url": "smtp://u:hunter2@h:x"}, r"GATEWAY_MAIL_URL [^\n]+"),
+            ({"mail_from": "nobody"}, r"GATEWAY_MAIL_FROM [^\n]+"),
+        ],
+    )
+    def test_explains_wrong_settings(
+        self, wired: Services, values: dict[str, Any], changes: dict[str, str], line: str
+    ) -> None:
+        """In one line that names the variable, and no password."""
+        with pytest.raises(SettingsError, match=rf"^{line}$") as raised:
+            open_relay(Settings(**(values | changes)), wired)
+        assert "hunter2" not in str(raised.value)
+
+
+def test_new_installation_needs_no_preparation(tmp_path: Path) -> None:
+    """Secret, directory, schema: what the start of an embedded installation makes is enough to sign up."""
+    create_secret(tmp_path / "keys")
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/var/x.db", keys_dir=str(tmp_path / "keys"))
+    with closing(open_services(settings)) as services:
+        migrate(services.database)
+        assert isinstance(sign_up(services, request()), Registered)
