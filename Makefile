@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup native console run check test test-all format schema lock clean
+.PHONY: help setup native console run check test test-all bench format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,9 @@ define measured
 	tail --lines=1 $(COVERAGE)/pytest.log; \
 	exit $$status
 endef
+
+bench: $(STAMP) ## how fast it is here: fifteen minutes, or QUICK=1 two; needs wrk (apt-get install wrk)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 format: $(STAMP) ## let ruff arrange the code
 	$(BIN)/ruff check --fix
