@@ -1,0 +1,79 @@
+"""The database is locked or gone while a real process serves: clear refusals, nothing half-written, no restart."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import make_url
+
+from registration.database import Database, open_database
+from registration.migrations import migrate
+from tests.conftest import Serve
+from tests.faults.doors import DOORS, Answer, get
+from tests.registration.stored import counts
+from tests.servers.gateway import Gateway
+from tests.servers.postgres import PostgresServer
+
+PAGE = "/register/confirm?token=00000000000000000000000000000000"
+
+
+def ask_both(gateway: Gateway, name: str) -> list[Answer]:
+    """Sign up through both doors at the same time, under addresses of their own."""
+    waiting = [door(gateway, f"{name}-{number}@example.org") for number, door in enumerate(DOORS)]
+    answers = [read() for read in waiting]
+    return [answer for answer in answers if answer]
+
+
+def assert_unavailable(gateway: Gateway, answers: list[Answer]) -> None:
+    """Both doors say 503 with an id that leads to what happened in the log."""
+    assert [(answer.verdict, answer.status) for answer in answers] == [("unavailable", 503)] * len(DOORS)
+    log = gateway.log.read_text()
+    for answer in answers:
+        assert len(answer.correlation_id) == 16
+        assert answer.correlation_id in log
+
+
+def assert_registered(answers: list[Answer]) -> None:
+    assert [answer.verdict for answer in answers] == ["registered"] * len(DOORS)
+
+
+class TestSqlite:
+    @pytest.fixture
+    def database(self, sqlite_url: str) -> Iterator[Database]:
+        database = open_database(sqlite_url)
+        yield database
+        database.close()
+
+    def test_locked_by_another_process(self, serve: Serve, sqlite_url: str, database: Database) -> None:
+        """Sign-ups are refused after a wait while everything else goes on, and succeed when the lock is gone."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
+        assert_registered(ask_both(gateway, "before"))
+        before = counts(database)
+        other = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert_unavailable(gateway, ask_both(gateway, "during"))
+        assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 200, 404]
+        other.execute("ROLLBACK")
+        other.close()
+        assert counts(database) == before
+        assert_registered(ask_both(gateway, "during"))
+
+
+class TestPostgresql:
+    def test_stopped_and_started_again(self, serve: Serve) -> None:
+        """Every page says so at once, only the process itself is well; then all goes on as if nothing had been."""
+        with PostgresServer() as server, closing(open_database(server.url())) as database:
+            migrate(database)
+            gateway = serve(GATEWAY_DATABASE_URL=server.url())
+            assert_registered(ask_both(gateway, "before"))
+            before = counts(database)
+            for stop in (server.stop, server.kill):
+                stop()
+                assert_unavailable(gateway, ask_both(gateway, "during"))
+                assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 503, 503]
+                server.start()
+                assert counts(database) == before
+                assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 200, 404]
+            assert_registered(ask_both(gateway, "during"))
+            gateway.stop()
