@@ -106,11 +106,14 @@ def prepare(settings: Settings) -> None:
 
 
 def run_migrations(settings: Settings) -> None:
-    from registration.migrations import migrate as apply  # noqa: PLC0415 - Alembic takes a while to import
+    from registration.migrations import UnknownRevisionError  # noqa: PLC0415 - Alembic takes a while to import
+    from registration.migrations import migrate as apply  # noqa: PLC0415
 
     database = open_database(settings.database_url)
     try:
         apply(database)
+    except UnknownRevisionError as error:
+        stop(f"GATEWAY_DATABASE_URL: {error}")
     finally:
         database.close()
 

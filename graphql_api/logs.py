@@ -2,9 +2,10 @@
 
 import logging
 import sys
+from contextlib import suppress
 from traceback import format_tb
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
@@ -16,6 +17,21 @@ class FramesOnly(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         kind, _, trace = ei
         return f"{kind.__qualname__ if kind else None}\n{_frames(trace)}"
+
+
+class Forgiving:
+    """A stream that costs a line when it fails (a full disk, a closed pipe), not the request or the relay."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logs(*, development: bool) -> None:
@@ -33,7 +49,7 @@ def configure_logs(*, development: bool) -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Forgiving(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

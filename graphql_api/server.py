@@ -7,6 +7,7 @@ import uvicorn
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
+from graphql_api.http_protocol import BoundedHttpProtocol
 from registration.settings import Settings, SettingsError
 
 # What a request may still take after the signal to stop: the longest wait for a hash slot, and the work itself.
@@ -24,7 +25,7 @@ def run(settings: Settings) -> bool:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         # A proxy's headers are believed by our own setting only, and uvicorn's access log prints paths with tokens.
         proxy_headers=False,
         access_log=False,

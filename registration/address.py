@@ -21,12 +21,13 @@ def address_key(text: str) -> str | None:
 
     Local part: lower case, in NFC. Domain: IDNA 2008 with the UTS 46 mapping, as `xn--` labels, lower case.
     Neither NFKC nor case folding, which would join addresses that mail servers tell apart (sharp s and ss).
-    A local part with a letter that NFC turns into ASCII (the Kelvin sign into K) is refused: it serves only disguise.
+    Refused, because it serves only disguise: a local part with a letter that NFC turns into ASCII (the Kelvin sign
+    into K), or with the start of an encoded word (RFC 2047), which a mail would hold decoded, line feeds and all.
     """
     if len(text) > 320 or not has_shape(text):
         return None
     local = text.rpartition("@")[0]
-    if any(not letter.isascii() and normalize("NFC", letter).isascii() for letter in local):
+    if "=?" in local or any(not letter.isascii() and normalize("NFC", letter).isascii() for letter in local):
         return None
     try:
         # A domain under .test is how people try a program out; names that can never get mail stay refused.

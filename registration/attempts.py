@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Connection, case, delete
+from sqlalchemy import Connection, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.tables import attempt
@@ -44,6 +44,9 @@ def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime)
     return max(1, ceil(left))
 
 
-def forget_old_attempts(connection: Connection, now: datetime) -> None:
-    """Delete the counts whose window is over."""
-    connection.execute(delete(attempt).where(attempt.c.window_ends_at <= now))
+def forget_old_attempts(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete counts whose window is over, at most `limit` of them; how many were deleted."""
+    is_over = attempt.c.window_ends_at <= now
+    keys = connection.scalars(select(attempt.c.key).where(is_over).limit(limit)).all()
+    # Asked again, because somebody may have begun a new window meanwhile.
+    return connection.execute(delete(attempt).where(attempt.c.key.in_(keys), is_over)).rowcount

@@ -69,7 +69,10 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
         pool_timeout=wait,
         connect_args={
             "connect_timeout": max(2, round(wait)),
+            # A node that dies without a word is noticed also by who waits for its answer, not after hours.
             "tcp_user_timeout": round(wait * 2000),
+            "keepalives_idle": max(1, round(wait)),
+            "keepalives_interval": max(1, round(wait)),
             "application_name": "registration-gateway",
             "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}",
         },

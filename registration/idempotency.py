@@ -51,15 +51,26 @@ def recall(connection: Connection, ticket: Ticket, now: datetime) -> Record | No
 
 
 def begin(connection: Connection, ticket: Ticket, now: datetime) -> Record | None:
-    """Reserve the ticket inside the caller's transaction; a record when somebody was first, whose commit is awaited."""
+    """Reserve the ticket inside the caller's transaction; a record when somebody was first, whose commit is awaited.
+
+    The outcome of a reserved ticket is that no customer came of it, unless `finish` names one.
+    """
     connection.execute(delete(idempotency).where(idempotency.c.key == ticket.key, idempotency.c.expires_at <= now))
     row = {"key": ticket.key, "fingerprint": ticket.fingerprint, "expires_at": now + LIFETIME}
     return None if insert_new(connection, idempotency, row) else recall(connection, ticket, now)
 
 
-def finish(connection: Connection, ticket: Ticket, customer_id: UUID | None) -> None:
-    """Write the outcome, a customer or none, into the record that `begin` reserved."""
+def finish(connection: Connection, ticket: Ticket, customer_id: UUID) -> None:
+    """Write the customer into the record that `begin` reserved."""
     connection.execute(update(idempotency).where(idempotency.c.key == ticket.key).values(customer_id=customer_id))
+
+
+def forget_expired(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete records that nobody is told of any more, at most `limit` of them; how many were deleted."""
+    has_expired = idempotency.c.expires_at <= now
+    keys = connection.scalars(select(idempotency.c.key).where(has_expired).limit(limit)).all()
+    # Asked again, because the key may be in use anew.
+    return connection.execute(delete(idempotency).where(idempotency.c.key.in_(keys), has_expired)).rowcount
 
 
 def _record_of(row: Row[Any], ticket: Ticket) -> Record:

@@ -12,9 +12,11 @@ import structlog
 from sqlalchemy import Connection
 
 from registration import outbox
+from registration.attempts import forget_old_attempts
 from registration.composition import Composer, Dropped, look_up
 from registration.database import Database, Unavailable
 from registration.delivery import Deferred, Outcome, Refused, Sender, Sent, Session, Unreachable
+from registration.idempotency import forget_expired
 from registration.outbox import Job, Settled
 
 BATCH = 20
@@ -167,8 +169,9 @@ class Relay:
         if now < self._tidy_up_at:
             return
         self._tidy_up_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
-        while self._database.write(lambda connection: outbox.forget_settled(connection, now, TIDY_UP_BATCH)):
-            pass
+        for forget in (outbox.forget_settled, forget_old_attempts, forget_expired):
+            while self._database.write(partial(forget, now=now, limit=TIDY_UP_BATCH)):
+                pass
 
 
 def _trace(error: BaseException) -> str:

@@ -134,8 +134,6 @@ def _register(services: Services, draft: Draft, ticket: Ticket | None, connectio
     ):
         return outcome
     if not _claim(connection, draft):
-        if ticket:
-            idempotency.finish(connection, ticket, None)
         return EmailTaken()
     outcome = _write(services, draft, connection)
     if ticket:

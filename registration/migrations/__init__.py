@@ -11,11 +11,19 @@ from sqlalchemy import Connection
 from registration.database import Database
 
 
+class UnknownRevisionError(Exception):
+    """The database is of another, probably newer version of the program; the text is one line for the operator."""
+
+
 def migrate(database: Database) -> None:
-    """Apply what is missing, all in one transaction."""
+    """Apply what is missing, all in one transaction. Raises UnknownRevisionError, having changed nothing."""
     config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
     def upgrade(connection: Connection) -> None:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in known:
+            raise UnknownRevisionError(f"the database is at revision {current}, which this version does not know")
         if connection.dialect.name == "postgresql":
             # The engine's limits are for requests.
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

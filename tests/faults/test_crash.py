@@ -9,9 +9,9 @@ from registration.database import Database
 from registration.tables import confirmation_token, customer, email_claim, event, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, REAL_HASHES
-from tests.faults.waiting import eventually
 from tests.registration.stored import rows
 from tests.servers.smtp import SmtpServer
+from tests.waiting import eventually
 
 PEOPLE = 200
 ANSWERS_BEFORE_THE_CRASH = 30

@@ -6,9 +6,9 @@ from registration.database import Database
 from registration.tables import mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS
-from tests.faults.waiting import eventually
 from tests.registration.stored import counts, rows
 from tests.servers.smtp import SmtpServer
+from tests.waiting import eventually
 
 PEOPLE = 200
 

@@ -9,11 +9,11 @@ from registration.database import Database
 from registration.tables import customer, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, PATIENCE, Answer, get, post_form
-from tests.faults.waiting import eventually
 from tests.registration.stored import rows
 from tests.servers.gateway import Gateway
 from tests.servers.ports import HOST
 from tests.servers.smtp import SmtpServer
+from tests.waiting import eventually
 
 PEOPLE = 60
 ESTABLISHED = "01"  # in /proc/net/tcp

@@ -160,6 +160,17 @@ class TestMigrate:
         assert reason.startswith("GATEWAY_DATABASE_URL")
         assert "correct-horse" not in reason
 
+    @pytest.mark.parametrize("command", ["migrate", "serve"])
+    def test_says_that_the_database_is_of_a_newer_version(self, command: str) -> None:
+        """As after a step back to an older program."""
+        url = "sqlite:///made/registration.db"
+        run("migrate", GATEWAY_DATABASE_URL=url)
+        database = open_database(url)
+        database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'new'"))
+        database.close()
+        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off"))
+        assert reason == "GATEWAY_DATABASE_URL: the database is at revision new, which this version does not know"
+
 
 class TestKeysNew:
     def test_creates_the_secret_once(self, empty_directory: Path) -> None:

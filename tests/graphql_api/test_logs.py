@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,14 @@ def test_development_writes_lines_to_read() -> None:
     log = run(development=True)
     assert "request" in log
     assert "\x1b[" not in log
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_a_log_that_cannot_be_written_ends_nothing(development: bool) -> None:
+    """With a full disk behind it, the program does the rest of its work."""
+    program = PROGRAM.format(development=development, secret=SECRET) + "print('the rest')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "the rest\n"

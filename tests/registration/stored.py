@@ -9,6 +9,12 @@ from registration.secret import Secret
 from registration.tables import customer, email_claim, mail, metadata
 from registration.tokens import confirmation_key
 
+# Whether a session of the same PostgreSQL database waits for somebody; pg_stat_activity stands still in a transaction.
+WAITING = (
+    "SELECT FROM pg_locks WHERE NOT granted AND pid IN"
+    " (SELECT pid FROM pg_locks JOIN pg_database ON oid = database WHERE datname = current_database())"
+)
+
 
 def rows(database: Database, table: Table) -> list[dict[str, Any]]:
     def look(connection: Connection) -> list[dict[str, Any]]:

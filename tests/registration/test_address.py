@@ -96,6 +96,18 @@ class TestNoAddress:
         assert normalize("NFC", letter).isascii()
         assert address_key(f"{letter}im@example.org") is None
 
+    @pytest.mark.parametrize(
+        "local", ["=?utf-8?q?=0ABcc=3Aeve?=", "=?us-ascii?b?YWRh?=", "ü=?utf-8?q?x?=", "a.=?utf-8?q?x?="]
+    )
+    def test_encoded_words_are_refused(self, local: str) -> None:
+        """The header To would hold them decoded: another address, or a header of the sender's own."""
+        assert address_key(f"{local}@example.org") is None
+
+    @pytest.mark.parametrize("local", ["a=b", "a?b", "a?=b", "bounce+ada=example.org"])
+    def test_their_signs_are_not(self, local: str) -> None:
+        """An equals sign and a question mark are allowed, only not as the start of such a word."""
+        assert address_key(f"{local}@example.org") == f"{local}@example.org"
+
     def test_domains_for_tests_are_accepted(self) -> None:
         """People try a program out with them."""
         assert address_key("ada@shop.test") == "ada@shop.test"

@@ -47,10 +47,12 @@ def test_attempts_at_the_same_moment_are_all_counted(database: Database, clock: 
 
 
 def test_old_counts_are_forgotten(database: Database, clock: Clock) -> None:
-    """Those whose window is over, and no others."""
-    count(database, clock, "old")
+    """Those whose window is over, and no others; a few at a time."""
+    for key in ("old", "older", "oldest"):
+        count(database, clock, key)
     clock.move(timedelta(seconds=30))
     count(database, clock, "new")
     clock.move(timedelta(seconds=30))
-    database.write(lambda connection: forget_old_attempts(connection, clock()))
+    forgotten = [database.write(lambda connection: forget_old_attempts(connection, clock(), 2)) for _ in range(3)]
+    assert forgotten == [2, 1, 0]
     assert [row["key"] for row in rows(database, attempt)] == ["new"]

@@ -1,11 +1,14 @@
 """Transactions on real engines: whole or not at all, tried again when the engine asks, unavailable when it is gone."""
 
+import os
+import socket
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -361,6 +364,17 @@ class TestPostgresql:
             assert proxy.lost == 1
             database.close()
         assert counts(postgresql) == {"email_claim": 1}
+
+    def test_notices_a_server_that_dies_without_a_word(self, postgresql: Database) -> None:
+        """The kernel asks after five seconds of silence and gives up after ten, whoever is waiting."""
+
+        def work(connection: Connection) -> list[int]:
+            driver: Any = connection.connection.dbapi_connection
+            with socket.socket(fileno=os.dup(driver.fileno())) as copy:
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_USER_TIMEOUT)
+                return [copy.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+
+        assert postgresql.read(work) == [5, 5, 10_000]
 
     def test_waits_for_locks_and_statements_in_bounds(self, postgresql: Database) -> None:
         """The server itself ends what takes too long, whatever becomes of us."""

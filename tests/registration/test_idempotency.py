@@ -3,13 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection
 
 from registration.database import Database
-from registration.idempotency import LIFETIME, Record, Ticket, begin, finish, recall, ticket_of
+from registration.idempotency import LIFETIME, Record, Ticket, begin, finish, forget_expired, recall, ticket_of
 from registration.secret import Secret
 from registration.tables import idempotency
 from tests.clock import Clock
@@ -58,13 +58,13 @@ class TestTicket:
         assert {elsewhere.key, elsewhere.fingerprint}.isdisjoint({ticket().key, ticket().fingerprint})
 
 
-def use(database: Database, clock: Clock, used: Ticket, outcome: object = CUSTOMER) -> Record | None:
-    """Begin, and finish when nobody was first."""
+def use(database: Database, clock: Clock, used: Ticket, customer_id: UUID | None = CUSTOMER) -> Record | None:
+    """Begin, and finish when nobody was first and a customer came of it."""
 
     def work(connection: Connection) -> Record | None:
         record = begin(connection, used, clock())
-        if record is None:
-            finish(connection, used, outcome)  # type: ignore[arg-type]
+        if record is None and customer_id:
+            finish(connection, used, customer_id)
         return record
 
     return database.write(work)
@@ -97,6 +97,17 @@ class TestRecord:
         assert database.read(lambda connection: recall(connection, ticket(), clock())) is None
         assert use(database, clock, ticket(), None) is None
         assert use(database, clock, ticket()) == Record(True, None)
+
+    def test_is_forgotten_when_it_has_expired(self, database: Database, clock: Clock) -> None:
+        """And no other is; a few at a time."""
+        for number in range(3):
+            use(database, clock, Ticket(f"old {number}", "fingerprint"))
+        clock.move(LIFETIME / 2)
+        use(database, clock, ticket())
+        clock.move(LIFETIME / 2)
+        forgotten = [database.write(lambda connection: forget_expired(connection, clock(), 2)) for _ in range(3)]
+        assert forgotten == [2, 1, 0]
+        assert [row["key"] for row in rows(database, idempotency)] == [ticket().key]
 
     def test_is_taken_back_with_its_transaction(self, database: Database, clock: Clock) -> None:
         """A use that failed never happened."""

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from registration.database import Database, Unavailable, open_database
-from registration.migrations import is_current, migrate, newest
+from registration.migrations import UnknownRevisionError, is_current, migrate, newest
 from registration.tables import counter, metadata
-from tests.registration.stored import counts, rows
+from tests.registration.stored import WAITING, counts, rows
 from tests.servers.gateway import COMMAND
 from tests.servers.postgres import create_database, drop_database
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -91,6 +92,13 @@ def test_another_revision_is_not_current(database: Database) -> None:
     assert not is_ready(database)
 
 
+def test_another_revision_is_left_alone(database: Database) -> None:
+    """An older version of the program does not know the way from there."""
+    database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
+    with pytest.raises(UnknownRevisionError, match="the database is at revision later, which this version does not"):
+        migrate(database)
+
+
 def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
     """Whoever comes second finds the work done, or fails and leaves nothing of its own."""
 
@@ -107,11 +115,10 @@ def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
 def test_migrations_may_take_their_time(empty: str) -> None:
     """The limits of a session are for requests: a migration waits ten times as long for a lock."""
     impatient = open_database(empty, wait=0.05)
-    with psycopg.connect(empty) as other, ThreadPoolExecutor(1) as threads:
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(empty) as other:
         other.execute("CREATE TABLE mail (id integer)")
         migrating = threads.submit(migrate, impatient)
-        while not other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-            pass
+        eventually(lambda: other.execute(WAITING).fetchall())
         other.execute("SELECT pg_sleep(0.5)")
         other.rollback()
         assert migrating.result() is None

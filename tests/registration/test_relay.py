@@ -12,16 +12,20 @@ from threading import Event, Thread
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
-from registration import outbox
+from registration import idempotency, outbox, tables
+from registration.attempts import Limit, count_attempt
 from registration.composition import Composer
 from registration.database import Database, open_database
 from registration.delivery import Deferred, Outcome, Refused, Sender, Sent, Unreachable
+from registration.idempotency import Ticket
 from registration.outbox import LEASE, Entry
 from registration.relay import BATCH_TIME, GIVE_UP, Relay
 from registration.senders import open_sender
 from tests.registration.people import NOW, SECRET, signed_up
+from tests.registration.stored import rows
 from tests.servers.smtp import SmtpServer
 
 COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
@@ -389,6 +393,20 @@ def test_old_mails_are_forgotten(database: Database) -> None:
     clock.pass_(timedelta(days=31))
     with running(relay):
         until(lambda: not listed(database, "sent"))
+
+
+def test_what_has_expired_is_forgotten(database: Database) -> None:
+    """Anybody can ask for a mail to any address: the counts of that must not pile up, nor must replays."""
+    clock = Clock()
+
+    def work(connection: Connection) -> None:
+        count_attempt(connection, "key", Limit(1, 60), NOW)
+        idempotency.begin(connection, Ticket("key", "fingerprint"), NOW)
+
+    database.write(work)
+    clock.pass_(idempotency.LIFETIME)
+    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=Hasty())):
+        until(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, make_url, update
+from sqlalchemy import Connection, delete, make_url, select, update
 from sqlalchemy.exc import IntegrityError
 
 from registration.confirmation import confirm, disown, erase_pending
@@ -35,9 +35,10 @@ from registration.tables import confirmation_token, counter, customer, email_cla
 from registration.tokens import digest
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, form, request
-from tests.registration.stored import counts, customers, keys, rows
+from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.registration.test_rules import ATTRIBUTES, JSON
 from tests.servers.proxy import Proxy
+from tests.waiting import eventually
 
 ONE_PENDING = {"customer": 1, "email_claim": 1, "confirmation_token": 1, "mail": 1, "event": 1}
 KEY = "idempotency-key-1"
@@ -242,19 +243,19 @@ class TestTogether:
 
     @ON_POSTGRESQL
     def test_address_that_is_given_up_at_this_moment_is_free(self, services: Services) -> None:
-        """Its holder is being erased while another waits for it."""
+        """Its holder is being erased while another looks who holds it."""
         first = registered(services)
+        is_held = Event()
 
         def erase(connection: Connection) -> None:
+            connection.execute(select(email_claim).with_for_update()).close()
+            is_held.set()
+            eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
             erase_pending(connection, first.id)
-            is_erased.set()
-            while not connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-                pass
 
-        is_erased = Event()
         with ThreadPoolExecutor(2) as threads:
             erasing = threads.submit(services.database.write, erase)
-            is_erased.wait()
+            is_held.wait()
             second = threads.submit(registered, services, firstName="Zoe")
             assert erasing.result() is None
             assert second.result().first_name == "Zoe"

@@ -1,0 +1,96 @@
+"""HTTP/1.1 on one connection: uvicorn's protocol with the bounds it lacks; it never looks at what a request means."""
+
+import asyncio
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\nconnection: close\r\n\r\n"
+    b"The head of the request has too many bytes.\n"
+)
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Ends requests whose head does not end or that do not arrive, and ignores Upgrade, as RFC 9110 (7.8) allows.
+
+    uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, and takes
+    the body of a request with Upgrade (Java's client and `curl --http2` send it) for another protocol.
+    """
+
+    head_limit = 64 * 1024
+    """Bytes of request line and headers that may wait for the rest; whatever came in one read is taken as well."""
+
+    request_seconds = 30.0
+    """From the connection, or from the first byte of a later request, to the last byte of the body."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _head_is_open = False
+    _head_size = 0
+    _wants_upgrade = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._start_deadline()
+        was_open = self._head_is_open
+        try:
+            self._feed(data)
+        except HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        if was_open and self._head_is_open:
+            self._head_size += len(data)
+            if self._head_size > self.head_limit:
+                self.transport.write(TOO_LARGE)
+                self.transport.close()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as stop:
+            # The parser has given up at the end of the head: another one reads the request as if it asked for nothing.
+            (end_of_head,) = stop.args
+            head = self._head_without_upgrade()
+            self.parser = HttpRequestParser(self)
+            self._feed(head + data[end_of_head:])
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = (name + b": " + value for name, value in self.headers if name != b"upgrade")
+        return b"\r\n".join([method + b" " + self.url + b" HTTP/" + version, *kept, b"", b""])
+
+    def on_message_begin(self) -> None:
+        self._head_is_open, self._head_size, self._wants_upgrade = True, 0, False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_open, self._head_size = False, 0
+        self._wants_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._wants_upgrade:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if self._wants_upgrade:
+            return
+        if not self.cycle.response_complete:  # else nothing else would ever end the connection
+            self._end_deadline()
+        super().on_message_complete()
+
+    def _start_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.request_seconds, self.transport.close)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

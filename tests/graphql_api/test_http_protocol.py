@@ -1,0 +1,143 @@
+"""HTTP as hostile and as old clients speak it, on a real socket."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from graphql_api.http_protocol import BoundedHttpProtocol
+from tests.servers.ports import HOST
+
+PATIENCE = 60  # seconds
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+
+
+class Hasty(BoundedHttpProtocol):
+    request_seconds = 0.2
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body; a path /early is answered before the body has come."""
+    body = b"" if scope["path"] == "/early" else await Request(scope, receive).body()
+    await PlainTextResponse(body)(scope, receive, send)
+
+
+@contextmanager
+def serving(protocol: type[BoundedHttpProtocol]) -> Iterator[tuple[str, int]]:
+    config = uvicorn.Config(echo, http=protocol, loop="uvloop", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server((HOST, 0)) as listener:
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[tuple[str, int]]:
+    with serving(BoundedHttpProtocol) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[tuple[str, int]]:
+    with serving(Hasty) as address:
+        yield address
+
+
+def talk(address: tuple[str, int], *parts: bytes, until: bytes = b"") -> bytes:
+    """Send the parts apart from each other; everything that comes back until the words or the end of the connection."""
+    answer = b""
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.05)
+        while not (until and answer.endswith(until)) and (read := connection.recv(65536)):
+            answer += read
+    return answer
+
+
+class TestUpgrade:
+    """Java's client and `curl --http2` ask for HTTP/2 in this way, and take an answer in HTTP/1.1."""
+
+    UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n\r\n"
+
+    @pytest.mark.parametrize("parts", [(HEAD + UPGRADE + b"hello",), (HEAD + UPGRADE, b"hello")])
+    def test_does_not_lose_the_body(self, patient: tuple[str, int], parts: tuple[bytes, ...]) -> None:
+        """Whether it comes with the head or after it."""
+        answer = talk(patient, *parts, until=b"hello")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    def test_does_not_make_a_request_of_a_body(self, patient: tuple[str, int]) -> None:
+        """Or a client behind a proxy could smuggle one in."""
+        inner = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        head = HEAD.replace(b"Length: 5", b"Length: %d" % len(inner))
+        answer = talk(patient, head + self.UPGRADE, inner, until=inner)
+        assert answer.count(b"HTTP/1.1 200 OK") == 1
+
+    def test_leaves_the_connection_for_more(self, patient: tuple[str, int]) -> None:
+        """The next request is read as any other."""
+        answer = talk(patient, HEAD + self.UPGRADE + b"hello", HEAD + b"\r\nagain", until=b"again")
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+    def test_does_not_connect_to_others(self, patient: tuple[str, int]) -> None:
+        """We are no proxy."""
+        assert talk(patient, b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+class TestHead:
+    def test_that_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
+        """One header, or many of them, or the path."""
+        for start, part in ((b"GET / HTTP/1.1\r\nA: ", b"a"), (b"GET / HTTP/1.1\r\n", b"A: a\r\n"), (b"GET /", b"a")):
+            half = part * (40_000 // len(part))
+            answer = talk(patient, start, half, half)
+            assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+    def test_may_come_in_pieces(self, patient: tuple[str, int]) -> None:
+        """The limit counts the bytes of each request anew, and never those of a body."""
+        request = (
+            HEAD.replace(b": 5", b": 50000"),
+            b"A: " + b"a" * 40_000 + b"\r\n",
+            b"\r\n",
+            b"b" * 49_995 + b"hello",
+        )
+        answer = talk(patient, *request, *request, until=b"hello")
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+    def test_that_is_none_is_refused(self, patient: tuple[str, int]) -> None:
+        """As uvicorn refuses it."""
+        assert talk(patient, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+class TestSlowClient:
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            pytest.param((), id="nothing"),
+            pytest.param((HEAD,), id="half a head"),
+            pytest.param((HEAD + b"\r\nhel",), id="half a body"),
+            pytest.param((HEAD + b"\r\nhello", b"\r\n"), id="an empty line after the answer"),
+            pytest.param((HEAD.replace(b"/ ", b"/early ") + b"\r\n", b"hello"), id="a body after the answer"),
+        ],
+    )
+    def test_does_not_keep_its_connection(self, hasty: tuple[str, int], parts: tuple[bytes, ...]) -> None:
+        """However far it came; the server closes, or this would wait for a minute."""
+        talk(hasty, *parts)
+
+    def test_may_take_its_time_between_requests(self, hasty: tuple[str, int]) -> None:
+        """A connection is kept alive for longer than a request may take."""
+        with socket.create_connection(hasty, timeout=PATIENCE) as connection:
+            for _ in range(2):
+                connection.sendall(HEAD + b"\r\nhello")
+                assert connection.recv(65536).endswith(b"hello")
+                time.sleep(0.5)
