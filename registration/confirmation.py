@@ -11,6 +11,7 @@ from registration.address import address_key
 from registration.attempts import Limit, count_attempt
 from registration.customer import customer_of
 from registration.events import record_event
+from registration.inserts import Inserting
 from registration.outcomes import (
     Accepted,
     ConfirmationOutcome,
@@ -42,7 +43,7 @@ class PendingSignUp:
     created_at: datetime
 
 
-def issue_token(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> UUID:
+def issue_token(connection: Inserting, services: Services, customer_id: UUID, now: datetime) -> UUID:
     """Write a token inside the caller's transaction; only the secret turns the id that comes back into the key."""
     assert services.confirmation is not None
     token_id = services.new_id()

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, delete, insert, literal_column, select, update
 
+from registration.inserts import Inserting
 from registration.tables import mail
 
 BUCKETS = 16
@@ -49,7 +50,7 @@ class Entry:
     reason: str | None
 
 
-def post(connection: Connection, *, kind: str, customer_id: UUID, token_id: UUID | None, now: datetime) -> None:
+def post(connection: Inserting, *, kind: str, customer_id: UUID, token_id: UUID | None, now: datetime) -> None:
     """Promise a mail inside the caller's transaction."""
     mail_id = uuid4()
     row = {

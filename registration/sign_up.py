@@ -16,6 +16,7 @@ from registration.customer import Customer, Gender, Salutation, customer_of, row
 from registration.database import insert_new
 from registration.events import record_event
 from registration.idempotency import Record, Ticket
+from registration.inserts import gathered
 from registration.language import Language
 from registration.outcomes import (
     EmailTaken,
@@ -162,10 +163,11 @@ def _write(services: Services, draft: Draft, connection: Connection) -> Register
     new = _customer_of(draft, services)
     row = row_of(new) | {"password_hash": draft.password_hash, "terms_accepted_at": draft.now}
     if insert_new(connection, customer, row):
-        token_id = issue_token(connection, services, new.id, draft.now) if new.confirmed_at is None else None
-        kind = "confirmation" if token_id else "welcome"
-        outbox.post(connection, kind=kind, customer_id=new.id, token_id=token_id, now=draft.now)
-        record_event(connection, services, "customer.created", new.id, draft.now)
+        with gathered(connection) as inserts:
+            token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
+            kind = "confirmation" if token_id else "welcome"
+            outbox.post(inserts, kind=kind, customer_id=new.id, token_id=token_id, now=draft.now)
+            record_event(inserts, services, "customer.created", new.id, draft.now)
     return _registered(services, new)
 
 
