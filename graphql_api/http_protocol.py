@@ -15,8 +15,9 @@ TOO_LARGE = (
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Ends requests whose head does not end or that do not arrive, and ignores Upgrade, as RFC 9110 (7.8) allows.
 
-    uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, and takes
-    the body of a request with Upgrade (Java's client and `curl --http2` send it) for another protocol.
+    uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, queues
+    requests without end for a client that does not read the answers, and takes the body of a request with Upgrade
+    (Java's client and `curl --http2` send it) for another protocol.
     """
 
     head_limit = 64 * 1024
@@ -24,6 +25,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     request_seconds = 30.0
     """From the connection, or from the first byte of a later request, to the last byte of the body."""
+
+    pipeline_limit = 32
+    """Requests that one connection may have waiting for answers to earlier ones."""
 
     _deadline: asyncio.TimerHandle | None = None
     _head_is_open = False
@@ -45,6 +49,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except HttpParserError:
+            if len(self.pipeline) > self.pipeline_limit:
+                self.transport.abort()
+                return
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
             return
@@ -76,8 +83,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_is_open, self._head_size = False, 0
         self._wants_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-        if not self._wants_upgrade:
-            super().on_headers_complete()
+        if self._wants_upgrade:
+            return
+        super().on_headers_complete()
+        if len(self.pipeline) > self.pipeline_limit:
+            raise InterruptedError  # the parser's way to stop in the middle of what was read
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:

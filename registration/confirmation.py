@@ -132,6 +132,7 @@ def _post_again(connection: Connection, services: Services, address: str, now: d
         select(customer.c.id)
         .join(email_claim, email_claim.c.customer_id == customer.c.id)
         .where(email_claim.c.address == address, customer.c.confirmed_at.is_(None))
+        .with_for_update()  # else it could be confirmed, erased or replaced before the token is written
     ).scalar_one_or_none()
     if customer_id is not None and services.confirmation is not None:
         token_id = issue_token(connection, services, customer_id, now)

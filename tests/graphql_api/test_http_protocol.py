@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import pytest
@@ -99,8 +99,7 @@ class TestHead:
     def test_that_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
         """One header, or many of them, or the path."""
         for start, part in ((b"GET / HTTP/1.1\r\nA: ", b"a"), (b"GET / HTTP/1.1\r\n", b"A: a\r\n"), (b"GET /", b"a")):
-            half = part * (40_000 // len(part))
-            answer = talk(patient, start, half, half)
+            answer = talk(patient, start, *[part * (6_000 // len(part))] * 11)
             assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
 
     def test_may_come_in_pieces(self, patient: tuple[str, int]) -> None:
@@ -117,6 +116,20 @@ class TestHead:
     def test_that_is_none_is_refused(self, patient: tuple[str, int]) -> None:
         """As uvicorn refuses it."""
         assert talk(patient, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+class TestPipeline:
+    REQUEST = HEAD + b"\r\nhello"
+
+    def test_is_answered_in_order(self, patient: tuple[str, int]) -> None:
+        """Requests may be sent before the answers to earlier ones have come."""
+        answer = talk(patient, *(self.REQUEST * 33, HEAD + b"\r\nlast!"), until=b"last!")
+        assert answer.count(b"HTTP/1.1 200 OK") == 34
+
+    def test_has_an_end(self, patient: tuple[str, int]) -> None:
+        """A client that sends a thousand at once loses its connection, before they fill the memory."""
+        with suppress(ConnectionResetError):
+            assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
 
 
 class TestSlowClient:

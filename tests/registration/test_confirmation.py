@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
-from threading import Barrier
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Event
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, delete, select, update
 
 from registration.confirmation import (
     PendingSignUp,
     confirm,
     disown,
+    erase_pending,
     is_pending,
     pending_sign_up,
     resend_confirmation,
@@ -33,7 +34,8 @@ from registration.sign_up import sign_up
 from registration.tables import confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
-from tests.registration.stored import counts, customers, keys, rows
+from tests.registration.stored import WAITING, counts, customers, keys, rows
+from tests.waiting import eventually
 
 KEY = "idempotency-key-1"
 DAY = timedelta(days=1)
@@ -52,6 +54,15 @@ def key(services: Services) -> str:
 
 def newest_key(services: Services) -> str:
     return keys(services.database, services.secret)[-1]
+
+
+def erase(connection: Connection) -> None:
+    erase_pending(connection, connection.execute(select(customer.c.id)).scalar_one())
+
+
+def mark_as_confirmed(connection: Connection) -> None:
+    connection.execute(update(customer).values(confirmed_at=datetime.now(UTC)))
+    connection.execute(delete(confirmation_token))
 
 
 def happened(services: Services) -> list[str]:
@@ -244,6 +255,29 @@ class TestResend:
             outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org"), range(10)))
         assert outcomes.count(Accepted()) == 1
         assert len(set(keys(services.database, services.secret)) - {key}) == 1
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    @pytest.mark.parametrize("change", [erase, mark_as_confirmed])
+    def test_writes_nothing_for_who_is_pending_no_more(
+        self, services: Services, key: str, change: Callable[[Connection], object]
+    ) -> None:
+        """The account is erased or confirmed while another mail is asked for: no key is left behind."""
+        is_held = Event()
+
+        def work(connection: Connection) -> None:
+            connection.execute(select(customer).with_for_update()).close()
+            is_held.set()
+            eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
+            change(connection)
+
+        with ThreadPoolExecutor(2) as threads:
+            changing = threads.submit(services.database.write, work)
+            is_held.wait()
+            resending = threads.submit(resend_confirmation, services, "ada@example.org")
+            assert changing.result() is None
+            assert resending.result() == Accepted()
+        assert set(keys(services.database, services.secret)) <= {key}
+        assert rows(services.database, confirmation_token) == []
 
     @pytest.mark.parametrize(
         ("email", "code"),
