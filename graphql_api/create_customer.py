@@ -7,6 +7,7 @@ import strawberry
 
 from graphql_api.context import Info
 from graphql_api.customer import Customer, customer_type
+from graphql_api.flat_input import build_at_once
 from graphql_api.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.messages import ACCEPTED, USER_ERRORS
 from graphql_api.too_many_attempts import TooManyAttemptsError, too_many_attempts_error
@@ -33,6 +34,9 @@ class CreateCustomerInput:
         "outcome within 24 hours, however often it is sent.",
         default=strawberry.UNSET,
     )
+
+
+build_at_once(CreateCustomerInput)
 
 
 @strawberry.type(description="What has to happen before the customer can sign in.")
