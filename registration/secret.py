@@ -53,6 +53,8 @@ def create_secret(directory: Path) -> bool:
     Raises KeyFileError when the directory cannot be written.
     """
     try:
+        if (directory / FILE_NAME).exists():  # perhaps where nobody may write, as a mounted secret
+            return False
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = _write_draft(directory)
     except OSError as error:

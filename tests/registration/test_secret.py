@@ -1,5 +1,6 @@
 """The secret of an installation: what is derived from it, and the file it lives in."""
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +52,21 @@ class TestFile:
         assert not create_secret(tmp_path)
         assert load_secret(tmp_path).derive("purpose") == before
         assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
+
+    def test_that_is_there_needs_no_place_to_write(self, tmp_path: Path) -> None:
+        """As on a read-only mount, where orchestrators put secrets: the directory is left untouched."""
+        create_secret(tmp_path)
+        os.utime(tmp_path, (0, 0))
+        assert not create_secret(tmp_path)
+        assert tmp_path.stat().st_mtime == 0
+
+    def test_that_leads_elsewhere_is_not_replaced(self, tmp_path: Path) -> None:
+        """A link whose target is not mounted yet is the operator's, and no reason to invent another secret."""
+        (tmp_path / FILE_NAME).symlink_to("not-mounted")
+        assert not create_secret(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+        with pytest.raises(KeyFileError, match="No such file"):
+            load_secret(tmp_path)
 
     def test_is_random(self, tmp_path: Path) -> None:
         """No two installations share one."""
