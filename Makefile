@@ -2,12 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup console run check test test-all bench-disclosure format schema lock clean
+.PHONY: help setup native console run check test test-all bench bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.stamp
 WORKERS ?= 2
+# The processors that Argon2 is built for, as the compiler's -march: x86-64-v3 for an image that moves, empty for the wheel.
+MARCH ?= native
 # Coverage of the workers of pytest-xdist and of the gateways that tests start ends up here.
 COVERAGE := var/coverage
 
@@ -17,11 +19,15 @@ help: ## this list
 setup: $(STAMP) ## install what the lock names into .venv
 
 # The stamp comes last: an interrupted set-up starts again, and a half-made .venv is not built upon.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock native.lock pyproject.toml
 	test -e $@ || $(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m native.build --march="$(MARCH)" --if-possible
 	touch $@
+
+native: $(STAMP) ## build Argon2 for this host, or fail (make setup falls back to the wheel); MARCH=x86-64-v3
+	$(BIN)/python -m native.build --march="$(MARCH)"
 
 console: $(STAMP) ## build the offline GraphiQL; nothing happens when it is up to date
 	@$(BIN)/python console/build.py
@@ -61,6 +67,9 @@ endef
 bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
+bench: $(STAMP) ## how fast it is here: fifteen minutes, or QUICK=1 two; needs wrk (apt-get install wrk)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
 format: $(STAMP) ## let ruff arrange the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -75,8 +84,9 @@ lock: ## lock all dependencies anew
 	$(PYTHON) -m venv "$$directory"; \
 	"$$directory/bin/pip" install --quiet --disable-pip-version-check uv; \
 	unset $${!UV_@} $${!PIP_@}; \
-	"$$directory/bin/uv" pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-config \
-	  --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml
+	compile="$$directory/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-config"; \
+	$$compile --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
+	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made, but keep var/
 	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

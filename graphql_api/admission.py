@@ -78,13 +78,17 @@ class Admission:
         """Wait for work whose callers may have gone; for the shutdown, when nobody comes any more."""
         await asyncio.gather(*self._working, return_exceptions=True)
 
+    def refusal(self) -> Overloaded | None:
+        """What somebody who came now would be told at once; None for a turn or a place in the queue."""
+        return self._overloaded() if self.expected_wait() > self._deadline else None
+
     def _overloaded(self) -> Overloaded:
         return Overloaded(max(1, math.ceil(self.expected_wait())))
 
     async def _wait(self, departure: Departure | None) -> Refusal | None:
         """None when the turn has come, which is then the caller's to give back."""
-        if self.expected_wait() > self._deadline:
-            return self._overloaded()
+        if refusal := self.refusal():
+            return refusal
         loop = asyncio.get_running_loop()
         turn: _Turn = loop.create_future()
         # The estimate can be wrong (cheap refusals, then a burst of hashes): the deadline itself also ends the wait.

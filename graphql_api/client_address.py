@@ -1,6 +1,7 @@
 """Whose request it is, behind proxies that we trust; it never believes a header of anybody else."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
@@ -19,7 +20,7 @@ def client_address(request: Request, trusted: Networks) -> str:
 
     Empty when the server does not know who is connected (a Unix socket).
     """
-    address = _read(request.client.host) if request.client else None
+    address = _read_peer(request.client.host) if request.client else None
     hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     while hops and address is not None and any(address in network for network in trusted):
         hop = _read(hops.pop())
@@ -36,3 +37,6 @@ def _read(text: str) -> Address | None:
         return None
     # A socket that takes both versions shows IPv4 as ::ffff:192.0.2.1.
     return (address.version == 6 and address.ipv4_mapped) or address
+
+
+_read_peer = lru_cache(maxsize=1024)(_read)

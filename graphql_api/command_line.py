@@ -263,6 +263,20 @@ def show_audit(reference: Annotated[str, typer.Argument(help="of the customer, f
     show(table)
 
 
+@main.command()
+@explained
+def calibrate(
+    milliseconds: Annotated[int, typer.Option(help="how long one hash may take", min=1)] = 250,
+    memory_mib: Annotated[int, typer.Option(help="memory of one hash in the proposal", min=1, max=4096)] = 64,
+    seconds: Annotated[float, typer.Option(help="how long to measure each time", min=0)] = 2.0,
+) -> None:
+    """Measure how fast this machine hashes, and propose GATEWAY_HASH_ settings."""
+    from graphql_api.calibration import report  # noqa: PLC0415
+
+    for line in report(settings_of_process(), milliseconds / 1000, memory_mib * 1024, seconds):
+        print(line, flush=True)
+
+
 @outbox_commands.command("list")
 @explained
 def outbox_list(

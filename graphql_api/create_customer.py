@@ -8,6 +8,7 @@ import strawberry
 from graphql_api.context import Info
 from graphql_api.customer import Customer, customer_type
 from graphql_api.email_taken import EmailTakenError, email_taken_error
+from graphql_api.flat_input import build_at_once
 from graphql_api.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.messages import ACCEPTED, USER_ERRORS
 from graphql_api.pending_confirmation import PendingConfirmation, pending_confirmation
@@ -35,6 +36,9 @@ class CreateCustomerInput:
         "outcome within 24 hours, however often it is sent.",
         default=strawberry.UNSET,
     )
+
+
+build_at_once(CreateCustomerInput)
 
 
 @strawberry.type(description="The customer is registered.")

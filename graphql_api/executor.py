@@ -89,14 +89,21 @@ class Executor:
         operation = _choose(operations, request.operation_name)
         if isinstance(operation, dict):
             return Answer(Kind.REFUSED, errors=[operation])
-        if operation.is_mutation and not mutation_allowed:
-            return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
+        if refused := self._refused(operation, mutation_allowed=mutation_allowed):
+            return refused
         execution = self._coerce(operation, request.variables or {}, context)
         if isinstance(execution, list):
             return Answer(Kind.REFUSED, errors=[bad_input(execution)])
         if not operation.hashes:
             return await _run(execution, context)
         return await self._run_in_turn(execution, context, departure)
+
+    def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
+        """Refused before its variables are looked at: under a flood that is most of the work there is."""
+        if operation.is_mutation and not mutation_allowed:
+            return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
+        refusal = self._admission.refusal() if operation.hashes else None
+        return _too_much(refusal) if refusal else None
 
     def _coerce(
         self, operation: Operation, variables: Mapping[str, Any], context: Context
@@ -120,11 +127,16 @@ class Executor:
         match outcome:
             case Admitted(answer):
                 return answer
-            case Overloaded(seconds):
-                return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
+            case Overloaded():
+                return _too_much(outcome)
             case Departed():
-                return Answer(Kind.OVERLOADED, errors=[overloaded(1)], retry_after=1)
+                return _too_much(Overloaded(retry_after=1))
         assert_never(outcome)
+
+
+def _too_much(refusal: Overloaded) -> Answer:
+    seconds = refusal.retry_after
+    return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
 
 
 _MUTATION_NOT_ALLOWED = public_error(ErrorCode.MUTATION_NOT_ALLOWED, "A mutation is not allowed here.")

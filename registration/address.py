@@ -1,6 +1,7 @@
 """E-mail addresses: which ones are valid, and when two are the same; it never asks the network."""
 
 import re
+from functools import lru_cache
 from unicodedata import normalize
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +17,7 @@ def has_shape(text: str) -> bool:
     return match is not None and "." in match[1][1:-1]
 
 
+@lru_cache(maxsize=64)  # a sign-up asks more than once: its rules at each door, and its claim
 def address_key(text: str) -> str | None:
     """The form under which addresses are compared, or None when the text is no address.
 

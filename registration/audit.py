@@ -7,9 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
+from registration.inserts import Inserting
 from registration.services import Services
 from registration.shadows import IS_SHADOW
 from registration.tables import audit, customer
+
+INSERT = insert(audit)
 
 
 class AuditKind(StrEnum):
@@ -41,7 +44,7 @@ class Entry:
 
 
 def record(
-    connection: Connection,
+    connection: Inserting,
     services: Services,
     kind: AuditKind,
     customer_id: UUID | None,
@@ -51,17 +54,16 @@ def record(
     address: str | None = None,
 ) -> None:
     """Write a row inside the caller's transaction; `address` is what was typed where no customer is known by it."""
-    connection.execute(
-        insert(audit).values(
-            id=services.new_id(),
-            kind=kind,
-            customer_id=customer_id,
-            # An IPv6 address can be followed by the name of a zone, as long as its sender likes.
-            client_address=client_address[:64] if client_address else None,
-            address=address and address[:320],
-            created_at=now,
-        )
-    )
+    row = {
+        "id": services.new_id(),
+        "kind": kind,
+        "customer_id": customer_id,
+        # An IPv6 address can be followed by the name of a zone, as long as its sender likes.
+        "client_address": client_address[:64] if client_address else None,
+        "address": address and address[:320],
+        "created_at": now,
+    }
+    connection.execute(INSERT, row)
 
 
 def forget_person(connection: Connection, customer_id: UUID, address: str) -> None:

@@ -15,6 +15,7 @@ from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.events import record_event
 from registration.holders import find_holder
+from registration.inserts import Inserting
 from registration.mails import MailKind
 from registration.outcomes import (
     Accepted,
@@ -31,6 +32,7 @@ from registration.services import Services
 from registration.tables import confirmation_token, customer, email_claim, idempotency, mail, reset_token
 from registration.tokens import confirmation_key, digest
 
+INSERT = insert(confirmation_token)
 # Per address, known or not.
 RESEND_LIMITS = (Limit(1, 60), Limit(5, 86_400))
 # The nil UUID is no random one, so no account has it.
@@ -47,17 +49,16 @@ class PendingSignUp:
     created_at: datetime
 
 
-def issue_token(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> UUID:
+def issue_token(connection: Inserting, services: Services, customer_id: UUID, now: datetime) -> UUID:
     """Write a token inside the caller's transaction; only the secret turns the id that comes back into the key."""
     assert services.confirmation is not None
     token_id = services.new_id()
-    connection.execute(
-        insert(confirmation_token).values(
-            digest=digest(confirmation_key(services.secret, token_id)),
-            customer_id=customer_id,
-            expires_at=now + services.confirmation,
-        )
-    )
+    row = {
+        "digest": digest(confirmation_key(services.secret, token_id)),
+        "customer_id": customer_id,
+        "expires_at": now + services.confirmation,
+    }
+    connection.execute(INSERT, row)
     return token_id
 
 

@@ -5,10 +5,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -98,10 +99,15 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
 
     The database decides uniqueness; unlike an integrity error this does not end the transaction.
     """
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(row).on_conflict_do_nothing(table.primary_key)
+    return connection.execute(_insert_new(table, connection.dialect.name), dict(row)).rowcount == 1
+
+
+@cache
+def _insert_new(table: Table, dialect: str) -> Executable:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = insert(table).on_conflict_do_nothing(table.primary_key)
     # SQLAlchemy forgets the count of an INSERT when it closes the cursor, unless it is asked not to.
-    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+    return statement.execution_options(preserve_rowcount=True)
 
 
 def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:

@@ -3,12 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import insert
 
+from registration.inserts import Inserting
 from registration.services import Services
 from registration.tables import event
 
+INSERT = insert(event)
 
-def record_event(connection: Connection, services: Services, kind: str, customer_id: UUID, now: datetime) -> None:
+
+def record_event(connection: Inserting, services: Services, kind: str, customer_id: UUID, now: datetime) -> None:
     """Write an event inside the caller's transaction."""
-    connection.execute(insert(event).values(id=services.new_id(), kind=kind, customer_id=customer_id, created_at=now))
+    row = {"id": services.new_id(), "kind": kind, "customer_id": customer_id, "created_at": now}
+    connection.execute(INSERT, row)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Language(StrEnum):
@@ -38,7 +39,12 @@ def moment_in_words(instant: datetime, language: Language) -> str:
 
 def negotiate(accept_language: str) -> Language:
     """Choose by the Accept-Language header (RFC 9110, 12.5.4); what cannot be read counts as absent."""
-    wishes = sorted(filter(None, map(_wish, accept_language[:1000].split(","))), key=lambda wish: -wish[0])
+    return _negotiate(accept_language[:1000])
+
+
+@lru_cache(maxsize=256)  # clients are many, their headers few
+def _negotiate(accept_language: str) -> Language:
+    wishes = sorted(filter(None, map(_wish, accept_language.split(","))), key=lambda wish: -wish[0])
     return next((language for quality, language in wishes if quality > 0), Language.EN)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, literal_column, select, update
 
+from registration.inserts import Inserting
 from registration.tables import mail
 
 BUCKETS = 16
@@ -16,6 +17,9 @@ LEASE = timedelta(minutes=5)
 REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
+
+# Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+INSERT = insert(mail)
 
 Settled = Literal["sent", "dropped", "parked"]
 
@@ -50,7 +54,7 @@ class Entry:
 
 
 def post(
-    connection: Connection,
+    connection: Inserting,
     *,
     kind: str,
     customer_id: UUID,
@@ -60,20 +64,19 @@ def post(
 ) -> None:
     """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address."""
     mail_id = uuid4()
-    connection.execute(
-        insert(mail).values(
-            id=mail_id,
-            bucket=mail_id.int % BUCKETS,
-            kind=kind,
-            customer_id=customer_id,
-            token_id=token_id,
-            status="waiting",
-            attempts=0,
-            due_at=now,
-            created_at=now,
-            recipient=recipient,
-        )
-    )
+    row = {
+        "id": mail_id,
+        "bucket": mail_id.int % BUCKETS,
+        "kind": kind,
+        "customer_id": customer_id,
+        "token_id": token_id,
+        "status": "waiting",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+        "recipient": recipient,
+    }
+    connection.execute(INSERT, row)
 
 
 def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:

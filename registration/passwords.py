@@ -6,9 +6,10 @@ from enum import Enum
 from pathlib import Path
 from secrets import token_bytes
 
-from argon2 import Parameters, PasswordHasher, Type
+from argon2 import Parameters, Type
 from argon2.low_level import ARGON2_VERSION
 
+from registration.argon2id import Argon2id
 from registration.foreign_hashes import argon2_parameters, is_affordable, verify_argon2, verify_bcrypt
 
 MAX_BYTES = 4096  # of a password
@@ -41,16 +42,14 @@ class Passwords:
     """Hashes passwords; a hash that wanders over many threads costs 2-3 ms more, so these threads do nothing else."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
-        self._hasher = PasswordHasher(
-            memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism, hash_len=32, salt_len=16, type=Type.ID
-        )
+        self._argon2id = Argon2id(memory_kib=memory_kib, time_cost=time_cost, parallelism=parallelism)
         self._parameters = Parameters(Type.ID, ARGON2_VERSION, 16, 32, time_cost, memory_kib, parallelism)
         self._nobodys_hash = _nobodys_hash(self._parameters)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash")
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
-        return self._threads.submit(self._hasher.hash, password.encode("utf-8", "surrogatepass")).result()
+        return self._threads.submit(self._argon2id.hash, password.encode("utf-8", "surrogatepass")).result()
 
     def verify(self, encoded: str | None, password: str) -> Verdict:
         """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
@@ -65,6 +64,7 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown()
+        self._argon2id.close()
 
     def _verify(self, encoded: str, given: bytes) -> Verdict:
         parameters = argon2_parameters(encoded)
@@ -73,12 +73,13 @@ class Passwords:
             return self._refuse(given) if right is None else _verdict(right, Verdict.OUTDATED)
         if parameters != self._parameters and not is_affordable(parameters):
             return self._refuse(given)
-        right = verify_argon2(encoded, given, parameters.type)
-        return _verdict(right, Verdict.RIGHT if parameters == self._parameters else Verdict.OUTDATED)
+        if parameters == self._parameters:
+            return _verdict(self._argon2id.verify(encoded, given), Verdict.RIGHT)
+        return _verdict(verify_argon2(encoded, given, parameters.type), Verdict.OUTDATED)
 
     def _refuse(self, given: bytes) -> Verdict:
         """Say no after the work of a hash, so that the time does not tell why."""
-        verify_argon2(self._nobodys_hash, given, Type.ID)
+        self._argon2id.verify(self._nobodys_hash, given)
         return Verdict.WRONG
 
 

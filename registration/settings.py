@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from registration.machine import cores
+
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
 ByMode = Literal["on", "off", "mode"]
@@ -194,7 +196,7 @@ class Settings(BaseSettings):
 
     @property
     def slots(self) -> int:
-        return self.hash_slots or max(1, (os.cpu_count() or 1) // self.workers)
+        return self.hash_slots or max(1, cores() // self.workers)
 
 
 def _is_loopback(host: str) -> bool:

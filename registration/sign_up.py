@@ -19,6 +19,7 @@ from registration.customer import Customer, Gender, Salutation, row_of
 from registration.database import insert_new
 from registration.events import record_event
 from registration.idempotency import Record, Ticket
+from registration.inserts import Inserting, gathered
 from registration.language import Language
 from registration.mails import MailKind
 from registration.outcomes import (
@@ -173,9 +174,10 @@ def _write(services: Services, draft: Draft, connection: Connection) -> bool:
         return False
     new = _customer_of(services, draft)
     if insert_new(connection, customer, _row_of(new, draft)):
-        token_id = issue_token(connection, services, new.id, draft.now) if new.confirmed_at is None else None
-        traces = NEW if token_id else READY
-        _leave(connection, services, draft, traces, customer_id=new.id, token_id=token_id)
+        with gathered(connection) as inserts:
+            token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
+            traces = NEW if token_id else READY
+            _leave(inserts, services, draft, traces, customer_id=new.id, token_id=token_id)
     return True
 
 
@@ -186,9 +188,10 @@ def _write_evenly(services: Services, draft: Draft, connection: Connection) -> b
     row = _row_of(_customer_of(services, draft), draft) | {"anonymized_at": None}
     shadow = shadow_of(row, draft.id)
     if insert_new(connection, customer, row if is_new else shadow):
-        issued = issue_token(connection, services, draft.id, draft.now)
-        traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
-        _leave(connection, services, draft, traces, customer_id=holder, token_id=token_id)
+        with gathered(connection) as inserts:
+            issued = issue_token(inserts, services, draft.id, draft.now)
+            traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
+            _leave(inserts, services, draft, traces, customer_id=holder, token_id=token_id)
     return is_new
 
 
@@ -201,7 +204,7 @@ def _row_of(new: Customer, draft: Draft) -> dict[str, object]:
 
 
 def _leave(
-    connection: Connection,
+    connection: Inserting,
     services: Services,
     draft: Draft,
     traces: Traces,

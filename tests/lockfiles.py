@@ -15,13 +15,15 @@ HOSTS = ("://", "--index-url", "--extra-index-url", "--find-links", "--trusted-h
 
 
 def problems() -> list[str]:
-    lock = (REPOSITORY / "requirements.lock").read_text()
     manifest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    wanted = {"requirements.lock": asked(manifest), "native.lock": names(manifest["dependency-groups"]["native"])}
+    locks = {file: (REPOSITORY / file).read_text() for file in wanted}
     return [
-        *(f"requirements.lock names a host: {line}" for line in lines_with_hosts(lock)),
+        *(f"{file} names a host: {line}" for file, lock in locks.items() for line in lines_with_hosts(lock)),
         *(
-            f"requirements.lock has no hash of {name}; run: make lock"
-            for name in sorted(asked(manifest) - locked(lock))
+            f"{file} has no hash of {name}; run: make lock"
+            for file, lock in locks.items()
+            for name in sorted(wanted[file] - locked(lock))
         ),
         *(f"{path} names a host: {line}" for path in package_locks() for line in resolved(path.read_text())),
     ]
@@ -33,11 +35,16 @@ def lines_with_hosts(lock: str) -> list[str]:
 
 def asked(manifest: dict[str, dict[str, list[str]]]) -> set[str]:
     """The names of the project's own requirements, for running, building and testing."""
-    wanted = [
-        *manifest["project"]["dependencies"],
-        *manifest["dependency-groups"]["dev"],
-        *manifest["build-system"]["requires"],
-    ]
+    return names(
+        [
+            *manifest["project"]["dependencies"],
+            *manifest["dependency-groups"]["dev"],
+            *manifest["build-system"]["requires"],
+        ]
+    )
+
+
+def names(wanted: list[str]) -> set[str]:
     return {normalised(re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0]) for requirement in wanted}
 
 

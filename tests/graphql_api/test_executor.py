@@ -246,6 +246,8 @@ class TestHashes:
             refused = await executor.execute(create, context, mutation_allowed=True)
             assert refused.kind is Kind.OVERLOADED
             assert (refused.data, refused.retry_after, codes(refused)) == (None, 1, ["OVERLOADED"])
+            unread = await executor.execute(OperationRequest(CREATE, {"input": 1}), context, mutation_allowed=True)
+            assert unread == refused  # whose variables nobody looked at
             for other in ("{ hello }", "mutation { touch }"):
                 answer = await executor.execute(OperationRequest(other), context, mutation_allowed=True)
                 assert answer.kind is Kind.EXECUTED
@@ -279,10 +281,10 @@ class TestHashes:
         asyncio.run(scenario())
 
     def test_wrong_input_does_not_wait(self) -> None:
-        """What cannot run is refused before the queue."""
+        """What cannot run is refused before the queue, as long as there is a place in it."""
 
         async def scenario() -> None:
-            executor = make_executor(slots=1, deadline=0.01)
+            executor = make_executor(slots=1)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
             under_way = [

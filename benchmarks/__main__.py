@@ -1,0 +1,141 @@
+"""`python -m benchmarks`: measure everything, print it with the verdicts, and keep it in benchmarks/results/."""
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import besides, growth, limits, pressure, reads, registrations, start
+from benchmarks.bars import Measured, bars
+from benchmarks.load import LoadError, require_wrk
+from benchmarks.picture import draw
+from benchmarks.report import report
+from benchmarks.servers import CHEAPEST, ENGINES, Engine, drain, gateway, store
+from registration.argon2id import built_for
+from registration.machine import cores, memory_bytes
+
+RESULTS = Path(__file__).with_name("results")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured; `seconds` for one load."""
+
+    seconds: float
+    workers: tuple[int, ...]
+    concurrencies: tuple[int, ...]
+    sizes: tuple[int, ...]
+    starts: int
+
+
+FULL = Plan(seconds=10, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
+QUICK = Plan(seconds=4, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="two minutes instead of fifteen, and less exact")
+    plan = QUICK if arguments.parse_args().quick else FULL
+    # On the disk where a database would be, not in /tmp, which can be memory.
+    place = Path("var")
+    place.mkdir(exist_ok=True)
+    try:
+        require_wrk()
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=place) as directory:
+            machine = describe_machine()
+            measured = measure(Path(directory).resolve(), plan)
+    except LoadError as error:
+        print(f"make bench: {error}", file=sys.stderr)
+        return 1
+    keep(machine, measured, "quick" if plan is QUICK else "full")
+    return 0
+
+
+def measure(directory: Path, plan: Plan) -> Measured:
+    with timed("hash engines"):
+        engines = limits.measure(directory, plan.seconds / 8)
+    rows: list[registrations.Registrations] = []
+    grown: list[growth.Growth] = []
+    mail_ms: dict[Engine, float] = {}
+    alone: dict[Engine, tuple[float, float]] = {}
+    breakdown: dict[Engine, besides.Breakdown] = {}
+    for engine in ENGINES:
+        for workers in plan.workers:
+            with timed(f"registrations, {engine}, {workers} workers"), store(engine, directory) as empty:
+                loads = registrations.measure(
+                    directory,
+                    empty,
+                    engine=engine,
+                    workers=workers,
+                    concurrencies=plan.concurrencies,
+                    seconds=plan.seconds,
+                )
+                rows += list(loads)
+                mail_ms[engine] = drain(directory, empty)
+        with timed(f"everything but the hash, {engine}"), store(engine, directory) as empty:
+            breakdown[engine] = besides.measure(empty)
+            with gateway(directory, empty, CHEAPEST) as running:
+                registrations.one_load(running, empty, "graphql", 8, 1.0)
+                seen = registrations.one_load(running, empty, "graphql", 32, plan.seconds)
+            alone[engine] = (seen.server_ms, seen.load.rate)
+        with timed(f"growth, {engine}"), store(engine, directory) as empty:
+            grown += list(growth.measure(directory, empty, engine, plan.sizes, plan.seconds))
+    with store("sqlite", directory) as empty:
+        with timed("reads"):
+            reading = list(reads.measure(directory, empty, plan.seconds))
+        with timed("starts"):
+            started = start.measure(directory, empty, plan.starts)
+        with timed("ten times the load"):
+            pressed = pressure.measure(directory, empty, plan.seconds)
+    return Measured(engines, rows, mail_ms, alone, breakdown, reading, grown, started, pressed)
+
+
+def keep(machine: str, measured: Measured, kind: str) -> None:
+    """Print everything; write it as text, as a picture and as JSON."""
+    verdicts = list(bars(measured))
+    text = report(machine, measured, verdicts)
+    directory = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine.partition(",")[0].lower()).strip("-") / kind
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "report.md").write_text(text)
+    (directory / "results.json").write_text(json.dumps({"machine": machine, **asdict(measured)}, indent=1) + "\n")
+    draw(directory / "registrations.png", machine, measured.registrations)
+    print(text)
+    missed = sum(not verdict.is_met for verdict in verdicts)
+    print(f"{len(verdicts) - missed} bars met, {missed} not met. Kept in {directory}.")
+
+
+def describe_machine() -> str:
+    """One line that says where the numbers come from."""
+    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    memory = (memory_bytes() or 0) / 2**30
+    build = f"Argon2 built with -march={built_for()}" if built_for() else "Argon2 from the portable wheel"
+    parts = [
+        f"{names[0] if names else platform.machine()} with {cores()} cores",
+        f"{memory:.0f} GiB",
+        f"Linux {platform.release()}",
+        f"Python {platform.python_version()}",
+        build,
+        f"load {os.getloadavg()[0]:.1f} before the run",
+        time.strftime("%Y-%m-%d"),
+    ]
+    return ", ".join(parts)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    print(f"{what} ...", end=" ", flush=True)
+    yield
+    print(f"{time.monotonic() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The load generator: wrk with load.lua, which gives every request a person of its own; it starts no server."""
+
+import json
+import resource
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("load.lua")
+
+
+class LoadError(Exception):
+    """wrk is missing, or the server answered something that is no success; one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw: answers by their kind, times in milliseconds, its own CPU in seconds."""
+
+    good: int
+    overloaded: int
+    seconds: float
+    p50: float
+    p95: float
+    p99: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return self.good / self.seconds
+
+
+class Generator:
+    """A running wrk."""
+
+    def __init__(self, process: subprocess.Popen[str], *, overload: bool) -> None:
+        self._process = process
+        self._overload = overload
+
+    def result(self) -> Load:
+        """Wait for its end. Raises LoadError unless every answer was a success, or overload where that is expected."""
+        before = _children_cpu()
+        output, errors = self._process.communicate()
+        if self._process.returncode != 0:
+            raise LoadError(f"wrk ended with {self._process.returncode}: {errors.strip() or output.strip()}")
+        return judged(output, _children_cpu() - before, overload=self._overload)
+
+
+def judged(output: str, cpu: float, *, overload: bool) -> Load:
+    """Read what load.lua printed last. Raises LoadError unless all is well: a failing server has no numbers."""
+    seen = json.loads(output.strip().splitlines()[-1])
+    sample, bad, lost = seen.pop("sample"), seen.pop("bad"), seen.pop("lost")
+    if bad:
+        raise LoadError(f"{bad} answers were no success, for example: {sample}")
+    if lost:
+        raise LoadError(f"{lost} requests failed or were not answered")
+    if seen["overloaded"] and not overload:
+        raise LoadError(f"{seen['overloaded']} requests were refused as overload")
+    if not seen["good"]:
+        raise LoadError("nothing was answered")
+    return Load(cpu=cpu, **seen)
+
+
+def start(
+    base_url: str,
+    kind: str,
+    *,
+    connections: int,
+    seconds: float,
+    tag: str = "",
+    pause: int = 0,
+    overload: bool = False,
+    core: int | None = None,
+) -> Generator:
+    """Start wrk. `kind` is graphql, rest, or a path and, after a space, the body to post; `tag` makes addresses new.
+
+    `pause` in ms before each request of a connection. `core` pins it. Raises LoadError when wrk is not installed.
+    """
+    require_wrk()
+    pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
+    options = ["--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
+    command = [*pinned, "wrk", *options, "--timeout", "60s", "--script", str(SCRIPT), base_url]
+    arguments = [kind, tag, str(pause)]
+    process = subprocess.Popen([*command, "--", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Generator(process, overload=overload)
+
+
+def require_wrk() -> None:
+    """Raises LoadError when it is not installed."""
+    if shutil.which("wrk") is None:
+        raise LoadError("wrk, the load generator, is not installed: apt-get install wrk")
+
+
+def run(base_url: str, kind: str, *, connections: int, seconds: float, tag: str = "", core: int | None = None) -> Load:
+    """Load the server for some seconds. Raises LoadError."""
+    return start(base_url, kind, connections=connections, seconds=seconds, tag=tag, core=core).result()
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,57 @@
+"""Reads through GraphQL beside a bare Starlette route, each on one core with wrk on another; it registers nobody."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import load
+from benchmarks.servers import CHEAPEST, Store, bare_route, gateway
+
+CONNECTIONS = 32
+SERVER_CORE, GENERATOR_CORE = 0, 1
+BARE = "bare Starlette route"
+READS = {
+    "{ __typename }": '/graphql {"query":"{ __typename }"}',
+    "registrationPolicy": '/graphql {"query":"{ registrationPolicy { password { minLength maxLength'
+    ' specialCharacters } salutations genders nameMaxLength emailMaxLength confirmationRequired disclosure } }"}',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """`rate` requests a second on one core; `ratio` to the bare route beside it."""
+
+    name: str
+    rate: float
+    bare: float
+    p99: float
+
+    @property
+    def ratio(self) -> float:
+        return self.rate / self.bare
+
+
+def measure(directory: Path, store: Store, seconds: float) -> Iterator[Read]:
+    """A load of the bare route before and after each load of the gateway."""
+    with gateway(directory, store, CHEAPEST) as running, bare_route(SERVER_CORE) as bare_url:
+        _pin(running.process.pid)
+        bare = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
+        for name, kind in READS.items():
+            seen = _load(running.base_url, kind, seconds)
+            after = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
+            yield Read(name, seen.rate, (bare + after) / 2, seen.p99)
+            bare = after
+
+
+def _pin(pid: int) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {SERVER_CORE})
+
+
+def _rate(url: str, kind: str, seconds: float) -> float:
+    return _load(url, kind, seconds).rate
+
+
+def _load(url: str, kind: str, seconds: float) -> load.Load:
+    return load.run(url, kind, connections=CONNECTIONS, seconds=seconds, core=GENERATOR_CORE)

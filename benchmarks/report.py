@@ -1,0 +1,158 @@
+"""What a run found, as text for people; it measures and judges nothing."""
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.bars import Bar, Measured
+from benchmarks.registrations import Registrations
+
+ISSUE = """Others are not installed here. From the speed issue, measured there on two cores with the same Argon2
+parameters, where the bare limit of a build for the host was 240/s: better-auth 99-110 registrations/s on PostgreSQL
+and 77-88 on SQLite, Vendure 73-85, fastapi-users 37-67; reads on one core: Vendure 1,550/s, Strawberry 1,100/s."""
+WIDTH = 50
+
+
+def report(machine: str, measured: Measured, verdicts: Sequence[Bar]) -> str:
+    """All of it, in Markdown."""
+    return "\n".join([*_heading(machine), *_body(measured), "## Bars", "", *_bars(verdicts), ""])
+
+
+def plot(rows: Sequence[Registrations]) -> str:
+    """Bars of text: registrations a second in full blocks, the bare limit beside them in light ones."""
+    most = max(max(each.rate, each.limit) for each in rows)
+    return "\n".join(_bar(each, most) for each in rows)
+
+
+def label(row: Registrations) -> str:
+    return f"{row.engine:<10} {row.door:<7} {row.workers} worker{'s' if row.workers > 1 else ' '} c{row.concurrency:<3}"
+
+
+def _heading(machine: str) -> Iterator[str]:
+    yield "# How fast it is here"
+    yield ""
+    yield machine
+    yield ""
+    yield "Load generator (wrk, one thread), gateway and PostgreSQL share the cores; the CPU of each is told apart."
+    yield ""
+    yield ISSUE
+    yield ""
+
+
+def _body(measured: Measured) -> Iterator[str]:
+    yield from _section(
+        "Hashes a second on one core (CPU time)",
+        (
+            "memory KiB",
+            "passes",
+            "wheel, default",
+            "wheel, kept",
+            "here, default",
+            "here, kept",
+            "kept / wheel default",
+        ),
+        [
+            (
+                each.costs.memory_kib,
+                each.costs.time_cost,
+                each.wheel,
+                each.wheel_kept,
+                each.default,
+                each.kept,
+                each.gain,
+            )
+            for each in measured.engines
+        ],
+    )
+    yield from _section(
+        "Registrations beside the limit",
+        (
+            *("engine", "door", "workers", "conc.", "rate/s", "limit/s", "ratio", "hash ms", "server ms", "share"),
+            *("besides ms", "database ms", "wrk ms", "p50", "p95", "p99", "errors", "RSS MiB"),
+        ),
+        [
+            (
+                *(
+                    each.engine,
+                    each.door,
+                    each.workers,
+                    each.concurrency,
+                    each.rate,
+                    each.limit,
+                    each.ratio,
+                    each.hash_ms,
+                ),
+                *(each.server_ms, each.share, each.besides_ms, each.database_ms, each.generator_ms),
+                *(each.p50, each.p95, each.p99, 0, each.memory),
+            )
+            for each in measured.registrations
+        ],
+    )
+    yield from ("```text", plot(measured.registrations), "```", "")
+    yield from _section(
+        "Everything but the hash, through HTTP (cheapest profile)",
+        ("engine", "server CPU ms", "rate/s", "CPU ms of a mail (relay)"),
+        [(engine, *alone, measured.mail_ms[engine]) for engine, alone in measured.alone.items()],
+    )
+    yield from _section(
+        "Where it goes, in one process without HTTP (CPU ms)",
+        ("engine", "GraphQL and JSON", "rules", "hash of 8 KiB", "transaction", "outbox", "in all"),
+        [
+            (engine, each.gateway, each.rules, each.hash, each.transaction, each.outbox, each.total)
+            for engine, each in measured.breakdown.items()
+        ],
+    )
+    yield from _section(
+        "Reads on one core",
+        ("query", "rate/s", "bare route/s", "ratio", "p99 ms"),
+        [(each.name, each.rate, each.bare, each.ratio, each.p99) for each in measured.reads],
+    )
+    yield from _section(
+        "Growth (CPU ms of server and database for a registration)",
+        ("engine", "customers", "registration", "without the hash"),
+        [(each.engine, each.customers, each.registration_ms, each.without_hash_ms) for each in measured.growth],
+    )
+    start, pressure = measured.start, measured.pressure
+    yield from _section("Start", ("seconds to the first answer", "RSS MiB at rest"), [(start.seconds, start.memory)])
+    yield from _section(
+        "Ten times the load (rates a second, times in ms)",
+        ("peak", "offered", "registered", "kept", "refused (503)", "read p99 idle", "read p99 under load"),
+        [
+            (
+                *(pressure.peak, pressure.offered, pressure.registered, pressure.kept, pressure.refused),
+                *(pressure.idle_p99, pressure.busy_p99),
+            )
+        ],
+    )
+
+
+def _bars(verdicts: Sequence[Bar]) -> Iterator[str]:
+    rows = [(bar.name, bar.wanted, bar.value, "met" if bar.is_met else "NOT MET") for bar in verdicts]
+    yield from _table(("bar", "wanted", "measured", "verdict"), rows)
+
+
+def _section(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield from (f"## {title}", "", *_table(names, rows), "")
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    cells = [list(names), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
+    yield from (lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:])
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+        case _:
+            return str(value)
+
+
+def _bar(row: Registrations, most: float) -> str:
+    full, limit = round(WIDTH * row.rate / most), round(WIDTH * row.limit / most)
+    drawn = "█" * full + "░" * max(0, limit - full)
+    return f"{label(row)} {drawn:<{WIDTH}} {row.rate:4.0f} of {row.limit:.0f}/s"

@@ -1,0 +1,35 @@
+"""How long a start takes and what a worker weighs before anybody asks anything."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import httpx2
+
+from benchmarks.limit import PRODUCTION
+from benchmarks.processes import memory_mib
+from benchmarks.servers import Store, gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds from the command to its first answer to GraphQL; resident MiB of the worker then."""
+
+    seconds: float
+    memory: float
+
+
+def measure(directory: Path, store: Store, times: int) -> Start:
+    """The median of some starts with an installation that is there already."""
+    seen = [_start(directory, store) for _ in range(times)]
+    return Start(median(each.seconds for each in seen), median(each.memory for each in seen))
+
+
+def _start(directory: Path, store: Store) -> Start:
+    started = time.monotonic()
+    with gateway(directory, store, PRODUCTION) as running:
+        answer = httpx2.post(f"{running.base_url}/graphql", json={"query": "{ __typename }"})
+        seconds = time.monotonic() - started
+        answer.raise_for_status()
+        return Start(seconds, memory_mib(running.process.pid)[0])

@@ -1,0 +1,53 @@
+"""A run with numbers that are easy to judge; nothing was measured."""
+
+from dataclasses import replace
+
+from benchmarks.bars import Measured
+from benchmarks.besides import Breakdown
+from benchmarks.growth import Growth
+from benchmarks.limits import Engines
+from benchmarks.pressure import Pressure
+from benchmarks.reads import Read
+from benchmarks.registrations import Registrations
+from benchmarks.start import Start
+from registration.calibration import Costs
+
+ROW = Registrations(
+    engine="sqlite",
+    door="graphql",
+    workers=1,
+    concurrency=32,
+    rate=90.0,
+    limit=100.0,
+    hash_ms=9.0,
+    server_ms=10.0,
+    database_ms=0.0,
+    generator_ms=0.1,
+    p50=1.0,
+    p95=2.0,
+    p99=3.0,
+    memory=100.0,
+)
+PERFECT = Measured(
+    engines=[
+        Engines(Costs(19_456, 2), 50.0, 55.0, 100.0, 150.0, "znver3"),
+        Engines(Costs(47_104, 1), 20.0, 40.0, 30.0, 100.0, "znver3"),
+    ],
+    registrations=[
+        replace(ROW, engine=engine, door=door, concurrency=concurrency)
+        for engine in ("sqlite", "postgresql")
+        for concurrency in (8, 32)
+        for door in ("graphql", "rest")
+    ],
+    mail_ms={"sqlite": 1.0, "postgresql": 1.0},
+    alone={"sqlite": (0.9, 1000.0), "postgresql": (0.9, 1000.0)},
+    breakdown={"sqlite": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05), "postgresql": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05)},
+    reads=[Read("{ __typename }", 5000.0, 10_000.0, 1.0), Read("registrationPolicy", 3000.0, 10_000.0, 1.0)],
+    growth=[
+        Growth(engine, size, 10.0 + size / 1e6, 1.0)
+        for engine in ("sqlite", "postgresql")
+        for size in (1_000, 100_000, 1_000_000)
+    ],
+    start=Start(1.2, 90.0),
+    pressure=Pressure(100.0, 1000.0, 98.0, 902.0, 1.0, 4.0),
+)

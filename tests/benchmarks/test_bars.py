@@ -1,0 +1,65 @@
+"""The bars of the speed issue, judged over numbers that are known."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.bars import Bar, Measured, bars
+from benchmarks.limits import Engines
+from benchmarks.pressure import Pressure
+from benchmarks.start import Start
+from registration.calibration import Costs
+from tests.benchmarks.runs import PERFECT, ROW
+
+
+def missed(measured: Measured) -> list[str]:
+    return [bar.name for bar in bars(measured) if not bar.is_met]
+
+
+def test_a_perfect_run_meets_every_bar() -> None:
+    """And there are bars for everything."""
+    assert missed(PERFECT) == []
+    assert len(list(bars(PERFECT))) == 21
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"start": Start(1.6, 121.0)}, ["seconds from start to first answer", "resident MiB at rest, one worker"]),
+        (
+            {"pressure": Pressure(100.0, 1000.0, 94.0, 906.0, 1.0, 5.1)},
+            ["registrations kept under ten times the load", "p99 of a read under full sign-up load against idle"],
+        ),
+        ({"alone": {"sqlite": (1.01, 1.0)}}, ["CPU ms of everything but the hash, sqlite, cheapest profile"]),
+    ],
+)
+def test_what_is_missed_is_named(changes: dict[str, object], names: list[str]) -> None:
+    """Each bar looks at its own number."""
+    assert missed(replace(PERFECT, **changes)) == names  # type: ignore[arg-type]
+
+
+def test_hash_share_depends_on_the_build() -> None:
+    """0.90 is enough for a build for this host and too little for the portable wheel, whose hash is slower."""
+    portable = [replace(each, built_for=None) for each in PERFECT.engines]
+    assert len(missed(replace(PERFECT, engines=portable))) == 4
+    assert all("hash share" in name for name in missed(replace(PERFECT, engines=portable)))
+
+
+def test_rest_is_compared_with_graphql() -> None:
+    """Of the same engine, at the concurrency that the bars are about."""
+    rows = [ROW, replace(ROW, door="rest", server_ms=10.4), replace(ROW, door="rest", concurrency=8, server_ms=20.0)]
+    assert missed(replace(PERFECT, registrations=rows)) == ["CPU of REST against GraphQL, sqlite"]
+
+
+def test_without_the_wheel_there_is_no_comparison() -> None:
+    """Where no registry answers."""
+    alone = Engines(Costs(19_456, 2), None, None, 100.0, 150.0, "znver3")
+    assert not any("kept memory" in bar.name for bar in bars(replace(PERFECT, engines=[alone, alone])))
+
+
+def test_at_the_bar_is_met() -> None:
+    """The issue says at least and at most."""
+    assert Bar("a", ">= 0.86", 0.86).is_met
+    assert Bar("a", "<= 1.0", 1.0).is_met
+    assert not Bar("a", ">= 0.86", 0.859).is_met
+    assert not Bar("a", "<= 1.0", 1.01).is_met

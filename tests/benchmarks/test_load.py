@@ -1,0 +1,125 @@
+"""The load generator: numbers of a server that fails are no numbers."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from benchmarks import load
+from benchmarks.load import Load, LoadError, judged
+from tests.conftest import Serve
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed; only make bench needs it")
+GOOD = {"good": 10, "overloaded": 0, "bad": 0, "lost": 0, "seconds": 2.0, "p50": 1, "p95": 2, "p99": 3, "sample": ""}
+
+
+def output(**changes: object) -> str:
+    """What wrk prints: a summary of its own, then the script's line."""
+    return f"Running 2s test\n  Latency 1 2 3\n\n{json.dumps(GOOD | changes)}\n"
+
+
+class TestJudged:
+    def test_reads_a_flawless_run(self) -> None:
+        """Successes a second; refusals do not count as such."""
+        seen = judged(output(), 0.5, overload=False)
+        assert seen == Load(good=10, overloaded=0, seconds=2.0, p50=1, p95=2, p99=3, cpu=0.5)
+        assert seen.rate == 5.0
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"bad": 1, "sample": "500 oops"}, "1 answers were no success, for example: 500 oops"),
+            ({"lost": 2}, "2 requests failed or were not answered"),
+            ({"overloaded": 3}, "3 requests were refused as overload"),
+            ({"good": 0}, "nothing was answered"),
+        ],
+    )
+    def test_refuses_every_other_run(self, changes: dict[str, object], words: str) -> None:
+        """One error among thousands of answers is enough."""
+        with pytest.raises(LoadError, match=f"^{words}$"):
+            judged(output(**changes), 0.0, overload=False)
+
+    def test_takes_refusals_where_overload_is_meant(self) -> None:
+        """As when ten times too much is sent on purpose; other errors stay errors."""
+        assert judged(output(overloaded=3), 0.0, overload=True).overloaded == 3
+        with pytest.raises(LoadError):
+            judged(output(overloaded=3, bad=1), 0.0, overload=True)
+
+
+def test_says_when_wrk_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And how to get it."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(LoadError, match="apt-get install wrk"):
+        load.run("http://127.0.0.1:1", "graphql", connections=1, seconds=1)
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers every POST alike."""
+
+    protocol_version = "HTTP/1.1"
+    answer: tuple[int, dict[str, str], bytes]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, headers, body = self.answer
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+TAKEN = b'{"data":{"createCustomer":{"__typename":"EmailTakenError"}}}'
+
+
+@needs_wrk
+class TestWrk:
+    @pytest.mark.parametrize(
+        ("kind", "answer", "words"),
+        [
+            ("graphql", (500, {}, b"oops"), "500 oops"),
+            ("graphql", (200, {}, TAKEN), "EmailTakenError"),
+            ("graphql", (503, {}, b"no promise when"), "503 no promise"),
+            ("graphql", (503, {"Retry-After": "1"}, b""), "refused as overload"),
+            ("rest", (422, {}, b"{}"), "422"),
+            ("rest", (200, {}, TAKEN), "200"),
+            ('/graphql {"query":"{ a }"}', (200, {}, b'{"errors":[]}'), "200"),
+        ],
+    )
+    def test_fails_when_the_server_answers_errors(
+        self, server: ThreadingHTTPServer, kind: str, answer: tuple[int, dict[str, str], bytes], words: str
+    ) -> None:
+        """A taken address, too: then nothing was hashed and written."""
+        Answering.answer = answer
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(LoadError, match=words):
+            load.run(url, kind, connections=2, seconds=1, tag="a")
+
+    def test_fails_when_nobody_listens(self) -> None:
+        """Instead of a rate of zero."""
+        with pytest.raises(LoadError):
+            load.run("http://127.0.0.1:1", "rest", connections=1, seconds=1)
+
+    @pytest.mark.parametrize("kind", ["graphql", "rest"])
+    def test_registers_new_people_with_every_request(self, serve: Serve, sqlite_url: str, kind: str) -> None:
+        """At both doors of the real gateway, and again with another tag."""
+        url = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_RELAY="off").base_url
+        for tag in ("a", "b"):
+            seen = load.run(url, kind, connections=4, seconds=1, tag=f"{kind}-{tag}")
+            assert seen.good > 0
+            assert seen.p50 <= seen.p95 <= seen.p99
