@@ -55,6 +55,8 @@ def main() -> int:
     except LoadError as error:
         print(f"make bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     keep(machine, measured, "quick" if plan is QUICK else "full")
     return 0
 
