@@ -4,10 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from registration.confirmation import NOBODY, erase_pending, is_pending
+from registration.confirmation import erase_pending, is_pending
 from registration.database import insert_new
-from registration.holders import find_holder
+from registration.holders import NOBODY, find_holder, keep
 from registration.shadows import shadow_address
 from registration.tables import email_claim
 
@@ -36,9 +37,22 @@ def claim_evenly(connection: Connection, address: str, customer_id: UUID, now: d
     holder = find_holder(connection, address, now)
     if holder and holder.id == customer_id:  # the database runs the transaction again
         return customer_id
-    if erase_pending(connection, holder.id if holder and not holder.is_firm else NOBODY, evenly=True):
-        holder = None
+    erase_pending(connection, holder.id if holder and not holder.is_firm else NOBODY, evenly=True)
+    holder = keep(connection, holder)
     own = shadow_address(customer_id) if holder else address
-    if not insert_new(connection, email_claim, {"address": own, "customer_id": customer_id}) and not holder:
-        return claim_evenly(connection, address, customer_id, now)  # somebody was faster
+    first = _hold(connection, own, customer_id)
+    if first != customer_id:  # somebody was faster
+        _hold(connection, shadow_address(customer_id), customer_id)
+        return first
     return holder.id if holder else customer_id
+
+
+def _hold(connection: Connection, address: str, customer_id: UUID) -> UUID:
+    """Take an address unless somebody holds it; who holds it then. Waits for the transaction that takes it."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(email_claim).values(address=address, customer_id=customer_id)
+    # An update that changes nothing, because only a row that was written is returned.
+    same = {"address": statement.excluded.address}
+    upsert = statement.on_conflict_do_update(index_elements=email_claim.primary_key, set_=same)
+    holder: UUID = connection.execute(upsert.returning(email_claim.c.customer_id)).scalar_one()
+    return holder

@@ -18,7 +18,7 @@ from registration.customer import customer_of
 from registration.database import replace_row
 from registration.events import record_event
 from registration.forgetting import forget_address
-from registration.holders import find_holder
+from registration.holders import find_holder, keep
 from registration.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.services import Services
@@ -53,7 +53,7 @@ def park(
     blocked = _count(connection, services, person.id, address)
     if blocked:
         return blocked
-    holder = find_holder(connection, address, now)
+    holder = keep(connection, find_holder(connection, address, now))
     taken_by = holder.id if holder and holder.is_firm and holder.id != person.id else None
     if taken_by and not services.conceal:
         return EmailTaken()

@@ -1,4 +1,4 @@
-"""Who holds an address, found in the same time whether or not anybody does; it never changes who."""
+"""Who holds an address, found and kept in the same time whether or not anybody does; it never changes who."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection, exists, select
 
 from registration.tables import confirmation_token, customer, email_claim
+
+# The nil UUID is no random one, so no account has it.
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,13 @@ def find_holder(connection: Connection, address: str, now: datetime) -> Holder |
         return None
     is_confirmed = nearest.confirmed_at is not None
     return Holder(nearest.customer_id, is_confirmed, is_confirmed or nearest.key_is_good)
+
+
+def keep(connection: Connection, holder: Holder | None) -> Holder | None:
+    """Make who would erase the account wait until the caller's transaction has ended; None if it is erased already.
+
+    Otherwise something could be written for an account that is gone.
+    """
+    is_there = (customer.c.id == (holder.id if holder else NOBODY)) & customer.c.anonymized_at.is_(None)
+    lock = select(customer.c.id).where(is_there).with_for_update(read=True, key_share=True)
+    return holder if connection.execute(lock).one_or_none() else None

@@ -14,7 +14,7 @@ from registration.attempts import Limit
 from registration.audit import AuditKind
 from registration.confirmation import mark_confirmed
 from registration.database import replace_row
-from registration.holders import find_holder
+from registration.holders import find_holder, keep
 from registration.mails import MailKind
 from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
 from registration.services import Services
@@ -38,7 +38,7 @@ def request_reset(services: Services, email: object, client_address: str) -> Res
         if blocked:
             return blocked
         now = services.clock()
-        holder = find_holder(connection, address, now)
+        holder = keep(connection, find_holder(connection, address, now))
         # Concealing, a key for nobody is written, whose mail the relay does not send.
         customer_id = holder.id if holder else services.new_id() if services.conceal else None
         if customer_id:

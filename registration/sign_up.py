@@ -1,27 +1,18 @@
 """Sign-up: from raw attributes to a customer with an unproven address; it never sends a mail itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 
-from registration import audit, idempotency, outbox
-from registration.address import address_key
+from registration import idempotency
 from registration.attempts import Limit, count_attempt
-from registration.audit import AuditKind
-from registration.claims import claim, claim_evenly
-from registration.confirmation import issue_token
-from registration.customer import Customer, Gender, Salutation, row_of
-from registration.database import insert_new
-from registration.events import record_event
+from registration.customer import Gender, Salutation
 from registration.idempotency import Record, Ticket
-from registration.inserts import Inserting, gathered
 from registration.language import Language
-from registration.mails import MailKind
+from registration.new_account import Applicant, Draft, new_customer, write_account, write_account_evenly
 from registration.outcomes import (
     Accepted,
     EmailTaken,
@@ -33,7 +24,6 @@ from registration.outcomes import (
 )
 from registration.rules import as_date, sign_up_violations
 from registration.services import Services
-from registration.shadows import shadow_of
 from registration.tables import customer
 
 
@@ -44,47 +34,6 @@ class SignUp:
     attributes: Mapping[str, object] = field(repr=False)
     language: Language
     client_address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """Attributes that keep the rules."""
-
-    email: str
-    salutation: Salutation
-    first_name: str
-    last_name: str
-    gender: Gender
-    date_of_birth: date | None
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """All that the transaction writes, made before it opens, so that running it again makes nothing new."""
-
-    id: UUID
-    reference: str
-    applicant: Applicant = field(repr=False)
-    password_hash: str = field(repr=False)
-    language: Language
-    client_address: str
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """What a sign-up leaves besides an account: a mail, an event and an entry in the audit trail, by their kinds."""
-
-    mail: MailKind
-    event: str
-    audit: AuditKind
-
-
-NEW = Traces(MailKind.CONFIRMATION, "customer.created", AuditKind.SIGN_UP)
-READY = replace(NEW, mail=MailKind.WELCOME)
-# These are about the account that has the address.
-REPEATED = Traces(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated", AuditKind.SIGN_UP_REPEATED)
 
 
 def sign_up(services: Services, request: SignUp) -> SignUpOutcome:
@@ -160,84 +109,17 @@ def _register(services: Services, draft: Draft, ticket: Ticket | None, connectio
         and (outcome := _replay(services, connection, record, draft.applicant))
     ):
         return outcome
-    is_new = (_write_evenly if services.conceal else _write)(services, draft, connection)
-    if ticket and (is_new or services.conceal):  # concealed, both branches run the same statements
+    is_new = (write_account_evenly if services.conceal else write_account)(services, draft, connection)
+    if ticket and (is_new or services.conceal):
         idempotency.finish(connection, ticket, draft.id if is_new else None)
     if services.conceal:
         return Accepted()
-    return _registered(services, _customer_of(services, draft)) if is_new else EmailTaken()
+    return _registered(services, draft) if is_new else EmailTaken()
 
 
-def _write(services: Services, draft: Draft, connection: Connection) -> bool:
-    """Write the account and its traces; false when somebody has the address."""
-    if not claim(connection, _address_of(draft), draft.id, draft.now):
-        return False
-    new = _customer_of(services, draft)
-    if insert_new(connection, customer, _row_of(new, draft)):
-        with gathered(connection) as inserts:
-            token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
-            traces = NEW if token_id else READY
-            _leave(inserts, services, draft, traces, customer_id=new.id, token_id=token_id)
-    return True
-
-
-def _write_evenly(services: Services, draft: Draft, connection: Connection) -> bool:
-    """As `_write`, with as many statements and rows when somebody has the address: the account is a shadow then."""
-    holder = claim_evenly(connection, _address_of(draft), draft.id, draft.now)
-    is_new = holder == draft.id
-    row = _row_of(_customer_of(services, draft), draft) | {"anonymized_at": None}
-    shadow = shadow_of(row, draft.id)
-    if insert_new(connection, customer, row if is_new else shadow):
-        with gathered(connection) as inserts:
-            issued = issue_token(inserts, services, draft.id, draft.now)
-            traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
-            _leave(inserts, services, draft, traces, customer_id=holder, token_id=token_id)
-    return is_new
-
-
-def _address_of(draft: Draft) -> str:
-    return str(address_key(draft.applicant.email))
-
-
-def _row_of(new: Customer, draft: Draft) -> dict[str, object]:
-    return row_of(new) | {"password_hash": draft.password_hash, "terms_accepted_at": draft.now}
-
-
-def _leave(
-    connection: Inserting,
-    services: Services,
-    draft: Draft,
-    traces: Traces,
-    *,
-    customer_id: UUID,
-    token_id: UUID | None,
-) -> None:
-    outbox.post(connection, kind=traces.mail, customer_id=customer_id, token_id=token_id, now=draft.now)
-    record_event(connection, services, traces.event, customer_id, draft.now)
-    where = draft.client_address
-    audit.record(connection, services, traces.audit, customer_id, draft.now, client_address=where)
-
-
-def _customer_of(services: Services, draft: Draft) -> Customer:
-    applicant = draft.applicant
-    return Customer(
-        id=draft.id,
-        reference=draft.reference,
-        email=applicant.email,
-        salutation=applicant.salutation,
-        first_name=applicant.first_name,
-        last_name=applicant.last_name,
-        gender=applicant.gender,
-        date_of_birth=applicant.date_of_birth,
-        language=draft.language,
-        created_at=draft.now,
-        updated_at=draft.now,
-        confirmed_at=None if services.confirmation else draft.now,
-    )
-
-
-def _registered(services: Services, new: Customer) -> Registered:
-    return Registered(new, new.created_at + services.confirmation if services.confirmation else None)
+def _registered(services: Services, draft: Draft) -> Registered:
+    confirm_before = draft.now + services.confirmation if services.confirmation else None
+    return Registered(new_customer(services, draft), confirm_before)
 
 
 def _replay(services: Services, connection: Connection, record: Record, applicant: Applicant) -> SignUpOutcome | None:
@@ -254,7 +136,7 @@ def _replay(services: Services, connection: Connection, record: Record, applican
     row = connection.execute(
         select(customer).where(customer.c.id == record.customer_id, customer.c.anonymized_at.is_(None))
     ).one_or_none()
-    return None if row is None else _registered(services, _customer_of(services, _draft_behind(row, applicant)))
+    return None if row is None else _registered(services, _draft_behind(row, applicant))
 
 
 def _draft_behind(row: Row[Any], applicant: Applicant) -> Draft:

@@ -1,14 +1,22 @@
 """Who holds an address, on both engines."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
-from registration.holders import Holder, find_holder
+import pytest
+from sqlalchemy import Connection, select
+
+from registration import outbox
+from registration.erasure import anonymize
+from registration.holders import Holder, find_holder, keep
 from registration.services import Services
 from registration.sign_up import sign_up
-from registration.tables import customer, email_claim
+from registration.tables import customer, email_claim, mail
 from tests.clock import Clock
+from tests.registration.callers import caller_of
 from tests.registration.forms import request
-from tests.registration.members import confirmed
+from tests.registration.members import confirmed, member
 from tests.registration.statements import statements_of
 from tests.registration.stored import rows
 
@@ -58,3 +66,50 @@ def test_an_address_is_found_in_one_statement(services: Services) -> None:
     for address in (ADA, "aaa@example.org"):
         _, said = statements_of(lambda: found(services, address))  # noqa: B023 - called at once
         assert len([statement for statement in said if statement != "BEGIN"]) == 1
+
+
+def wait_for_a_waiter(connection: Connection) -> None:
+    while not connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+        pass
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+class TestKeep:
+    """Where transactions run side by side."""
+
+    def test_who_erases_waits(self, services: Services) -> None:
+        """And forgets what was written meanwhile, too."""
+        ada = caller_of(services, member(services, email=ADA).tokens)
+        is_kept = Event()
+
+        def post(connection: Connection) -> None:
+            now = services.clock()
+            assert keep(connection, find_holder(connection, ADA, now))
+            is_kept.set()
+            wait_for_a_waiter(connection)
+            outbox.post(connection, kind="reset", customer_id=ada.customer.id, token_id=None, now=now)
+
+        with ThreadPoolExecutor(1) as threads:
+            posting = threads.submit(services.database.write, post)
+            is_kept.wait()
+            anonymize(services, ada, None)
+            posting.result()
+        assert rows(services.database, mail) == []
+
+    def test_who_is_erased_at_this_moment_is_nobody(self, services: Services) -> None:
+        """The erasure that was first is waited for."""
+        confirmed(services, email=ADA)
+        holder = found(services)
+        is_erased = Event()
+
+        def erase(connection: Connection) -> None:
+            connection.execute(select(customer).with_for_update())
+            connection.execute(customer.update().values(anonymized_at=services.clock()))
+            is_erased.set()
+            wait_for_a_waiter(connection)
+
+        with ThreadPoolExecutor(1) as threads:
+            erasing = threads.submit(services.database.write, erase)
+            is_erased.wait()
+            assert services.database.write(lambda connection: keep(connection, holder)) is None
+            erasing.result()
