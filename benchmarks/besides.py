@@ -28,6 +28,7 @@ from registration.secret import create_secret
 from registration.services import Services, utc_now
 from registration.settings import Settings
 from registration.sign_up import SignUp, sign_up
+from registration.signing_keys import create_signing_key
 from registration.wiring import open_services
 
 NUMBERS = count(1)
@@ -79,6 +80,7 @@ def break_down(url: str) -> Breakdown:
 @contextmanager
 def _opened(keys: Path, url: str) -> Iterator[tuple[Settings, Services]]:
     create_secret(keys)
+    create_signing_key(keys)
     settings = Settings(
         database_url=url,
         keys_dir=str(keys),

@@ -14,7 +14,7 @@ from registration.attempts import Limit
 from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.events import record_event
-from registration.holders import NOBODY, find_holder, keep
+from registration.holders import NOBODY, find_holder
 from registration.inserts import Inserting
 from registration.mails import MailKind
 from registration.outcomes import (
@@ -145,10 +145,15 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
 def _post_again(connection: Connection, services: Services, address: str, now: datetime) -> None:
     if services.confirmation is None:
         return
-    holder = keep(connection, find_holder(connection, address, now))
-    if holder and not holder.is_confirmed:
-        token_id = issue_token(connection, services, holder.id, now)
-        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=holder.id, token_id=token_id, now=now)
+    holder = find_holder(connection, address, now)
+    waiting = holder.id if holder and not holder.is_confirmed else NOBODY
+    # Locked, else it could be confirmed, erased or replaced before the token is written.
+    pending = connection.scalar(
+        select(customer.c.id).where(customer.c.id == waiting, customer.c.confirmed_at.is_(None)).with_for_update()
+    )
+    if pending is not None:
+        token_id = issue_token(connection, services, pending, now)
+        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
     elif services.conceal:
         nobody = services.new_id()
         issue_token(connection, services, nobody, now)
