@@ -79,8 +79,9 @@ class Page:
         headers = {
             "Cache-Control": "no-store",
             "Content-Language": context.language,
-            "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'",
+            # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
+            "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             # The address of this page holds the key.
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",

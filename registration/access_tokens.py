@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from registration import tables
 from registration.customer import Customer, customer_of
@@ -22,6 +23,17 @@ SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 # What the clocks of two nodes may differ by.
 CLOCK_SKEW = timedelta(seconds=1)
 SCOPES = ("customer",)
+# The customer of a session that has not ended; made once, because that takes as long as to ask it.
+HOLDER = (
+    select(tables.customer)
+    .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
+    .where(
+        tables.session.c.id == bindparam("session_id"),
+        tables.session.c.ended_at.is_(None),
+        tables.customer.c.id == bindparam("customer_id"),
+        tables.customer.c.anonymized_at.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +81,22 @@ def _claims_of(services: Services, token: str) -> Claims | None:
     try:
         # Time is compared below, with the clock of the services.
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-        key = services.signing_keys.find(jwt.get_unverified_header(token).get("kid", ""))
+        key = services.signing_keys.find(_kid_of(token))
         if key is None:
             return None
         read = jwt.decode(token, key.public, [ALGORITHM], options, audience=services.sessions.audience)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, LookupError, TypeError, ValueError, RecursionError):
         return None
     return _checked(read, services.clock())
+
+
+def _kid_of(token: str) -> str:
+    """The name of the key in the header, which is read as a whole when the signature is looked at.
+
+    Raises LookupError, TypeError, ValueError or RecursionError when there is none.
+    """
+    header = token.partition(".")[0]
+    return str(json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
 
 
 def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
@@ -83,22 +104,14 @@ def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
     try:
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
         claims = Claims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+    # A moment that no calendar has is an OverflowError or an OSError, by the size of its number.
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError):
         return None
     return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
 
 
 def _caller(connection: Connection, claims: Claims) -> Caller | None:
-    row = connection.execute(
-        select(tables.customer)
-        .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
-        .where(
-            tables.session.c.id == claims.session_id,
-            tables.session.c.ended_at.is_(None),
-            tables.customer.c.id == claims.customer_id,
-            tables.customer.c.anonymized_at.is_(None),
-        )
-    ).one_or_none()
+    row = connection.execute(HOLDER, {"session_id": claims.session_id, "customer_id": claims.customer_id}).one_or_none()
     if row is None or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
         return None
     return Caller(customer_of(row), claims.session_id)

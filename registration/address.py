@@ -9,6 +9,9 @@ from email_validator import EmailNotValidError, validate_email
 MAX_LENGTH = 100  # of the legacy wire contract, in characters
 # What a form can see at a glance; the full grammar (RFC 5321, 5322, 6531) is the library's.
 SHAPE = re.compile(r"[^\s@]+@([^\s@]+)")
+# Parts that say nothing about each other's validity; in xn-- labels other letters are hidden.
+PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+PLAIN_DOMAIN = re.compile(r"(?!.*--)[A-Za-z0-9.-]+")
 
 
 def has_shape(text: str) -> bool:
@@ -28,6 +31,21 @@ def address_key(text: str) -> str | None:
     """
     if len(text) > 320 or not has_shape(text):
         return None
+    local, _, domain = text.rpartition("@")
+    if len(text) <= MAX_LENGTH and PLAIN_LOCAL.fullmatch(local) and PLAIN_DOMAIN.fullmatch(domain):
+        key = _key_at_plain_domain(domain)
+        return None if key is None else f"{local.lower()}{key}"
+    return _key_by_library(text)
+
+
+@lru_cache(maxsize=1024)
+def _key_at_plain_domain(domain: str) -> str | None:
+    """The end of a key, from the @ on. People are many and their domains few, and the library looks at one for long."""
+    key = _key_by_library(f"a@{domain}")
+    return None if key is None else key[1:]
+
+
+def _key_by_library(text: str) -> str | None:
     local = text.rpartition("@")[0]
     if "=?" in local or any(not letter.isascii() and normalize("NFC", letter).isascii() for letter in local):
         return None

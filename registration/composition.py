@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Table, exists, func, or_, select
 
 from registration.customer import customer_of
 from registration.delivery import Refused
+from registration.language import Language
 from registration.mails import Link, MailKind, render
 from registration.outbox import IS_WAITING, Job
 from registration.secret import Secret
@@ -74,20 +75,23 @@ class Composer:
             return Dropped("the key was used or taken back")
         if kind is MailKind.ALREADY_REGISTERED and not _is_time_to_tell(facts, now):
             return Dropped("the customer was told within the hour")
-        link = self._link(LINKS[kind], job, facts.tokens, now) if kind in LINKS else None
+        addressee = replace(customer_of(person), email=job.recipient or facts.new_email or person.email)
+        link = self._link(LINKS[kind], job, facts.tokens, now, addressee.language) if kind in LINKS else None
         if isinstance(link, Refused):
             return link
         return render(
             job.id,
             kind,
-            replace(customer_of(person), email=job.recipient or facts.new_email or person.email),
+            addressee,
             link=link,
             site=self.site,
             sender=self.sender,
             date=job.created_at,
         )
 
-    def _link(self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime) -> Link | Refused:
+    def _link(
+        self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime, language: Language
+    ) -> Link | Refused:
         assert job.token_id is not None
         key = kind.key(self.secret, job.token_id)
         valid_until = tokens.get(digest(key))
@@ -95,7 +99,8 @@ class Composer:
             return Refused("the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under")
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
-        return Link(f"{self.site}/{kind.path}?token={key}", valid_until)
+        # The storefront's language, as the legacy contract has it (11); its _store names a shop, and we know of none.
+        return Link(f"{self.site}/{kind.path}?token={key}&_locale={language.locale}", valid_until)
 
 
 def look_up(connection: Connection, job: Job) -> Facts:

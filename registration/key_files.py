@@ -15,8 +15,10 @@ def read_key_file(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         content = path.read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
+    except OSError as error:  # it may be there, so another one is not what is missing
+        raise KeyFileError(f"{path}: {error.strerror}") from None
     if stat.S_IMODE(mode) & 0o077:
         raise KeyFileError(f"{path} is open to other users; run: chmod 600 {path}")
     return content

@@ -7,6 +7,7 @@ other, and a right one is given back. Success resets nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Network, ip_address
 from math import ceil
 from typing import Protocol
 
@@ -73,7 +74,16 @@ def attempt_prefix(secret: Secret, address: str) -> str:
 
 
 def attempt_key(secret: Secret, address: str, client_address: str) -> str:
-    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, client_address)[:32]
+    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_address))[:32]
+
+
+def _client(client_address: str) -> str:
+    """Whoever has an IPv6 address has the 2^64 of its network, and could send each attempt from another one."""
+    try:
+        address = ip_address(client_address)
+    except ValueError:  # not known
+        return client_address
+    return client_address if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
 
 
 class DatabaseLockout:

@@ -4,17 +4,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from registration import audit
 from registration.address import address_key
 from registration.audit import AuditKind
+from registration.holders import stays
 from registration.lockout import Blocked, attempt_key
 from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
 from registration.passwords import Verdict
 from registration.services import Services
 from registration.sessions import Grant, new_token, open_session, tokens
 from registration.tables import customer, email_claim
+
+# Made once, because that takes as long as to ask them.
+HOLDER = (
+    select(customer)
+    .join(email_claim, email_claim.c.customer_id == customer.c.id)
+    .where(email_claim.c.address == bindparam("held"))
+)
+LOCKED = select(customer).where(customer.c.id == bindparam("locked")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,7 @@ def seconds_blocked(services: Services, email: str, client_address: str) -> int 
 
 
 def _holder(connection: Connection, address: str) -> Row[Any] | None:
-    return connection.execute(
-        select(customer)
-        .join(email_claim, email_claim.c.customer_id == customer.c.id)
-        .where(email_claim.c.address == address)
-    ).one_or_none()
+    return connection.execute(HOLDER, {"held": address}).one_or_none()
 
 
 def _checked(services: Services, attempt: Attempt, password: str) -> Tokens | None:
@@ -85,7 +90,7 @@ def _is_unchanged(connection: Connection, holder: Row[Any]) -> bool:
 
     Locks the customer, so that a change under way is waited for, and one that comes later ends the new session.
     """
-    current = connection.execute(select(customer).where(customer.c.id == holder.id).with_for_update()).one_or_none()
+    current = connection.execute(LOCKED, {"locked": holder.id}).one_or_none()
     return (
         current is not None
         and current.anonymized_at is None
@@ -103,12 +108,15 @@ def _replace_hash(connection: Connection, holder: Row[Any], new_hash: str) -> No
 
 
 def _record_failure(services: Services, attempt: Attempt, connection: Connection, *, is_last: bool) -> None:
+    holder_id = attempt.holder.id if attempt.holder else None
+    # Whoever was erased since is nobody: the trail of an erased customer names no client.
+    customer_id = holder_id if stays(connection, holder_id) else None
     for kind in (AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT)[: 1 + is_last]:
         audit.record(
             connection,
             services,
             kind,
-            attempt.holder.id if attempt.holder else None,
+            customer_id,
             services.clock(),
             client_address=attempt.client_address,
             address=None if attempt.holder else attempt.address,

@@ -215,7 +215,7 @@ class TestEveryPage:
         for answer in answers:
             (nonce,) = Page(answer).values("style", "nonce")
             assert answer.headers["content-security-policy"] == (
-                f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; "
+                f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; "
                 "base-uri 'none'; frame-ancestors 'none'"
             )
             assert answer.headers["cache-control"] == "no-store"

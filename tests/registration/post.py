@@ -39,6 +39,8 @@ def text_of(message: EmailMessage) -> str:
 
 def key_in(message: EmailMessage, path: str) -> str:
     """The key in the link of a mail, which leads to this page."""
-    found = re.search(rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})$", text_of(message), re.MULTILINE)
+    found = re.search(
+        rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})&_locale=(?:en_US|de_DE)$", text_of(message), re.MULTILINE
+    )
     assert found, text_of(message)
     return found[1]

@@ -275,6 +275,8 @@ class TestForeignClaims:
             {"jti": ""},
             {"exp": 1e300},
             {"exp": -1e300},
+            {"exp": 1e18},
+            {"nbf": -1e18},
             {"exp": "tomorrow"},
             {"exp": True},
             {"iat": None},

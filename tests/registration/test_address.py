@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registration.address import address_key, has_shape
+from registration.address import _key_by_library, address_key, has_shape
 
 LETTERS = st.characters(exclude_characters="@", exclude_categories=["Cs"])
 LABELS = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd", "Mn"]) | st.just("-"), min_size=1, max_size=12)
@@ -15,6 +15,7 @@ ADDRESSES = st.builds(
     st.text(LETTERS, min_size=1, max_size=20),
     st.lists(LABELS, min_size=2, max_size=3) | st.just(["example", "org"]),
 )
+PLAIN = st.from_regex(r"\A[aB0_+.-]{1,70}@[cD1.-]{1,40}(org|test|localhost)\Z")
 
 
 class TestSameAddress:
@@ -149,6 +150,16 @@ class TestAnyText:
         """Whoever writes the normalised form means the same address."""
         key = address_key(text)
         assert key is None or address_key(key) == key
+
+    @given(PLAIN | ADDRESSES)
+    @example(f"{'a' * 64}@example.org")
+    @example(f"{'a' * 65}@example.org")
+    @example(f"{'a' * 60}.{'b' * 10}@example.org")
+    @example("a@xn--a.org")
+    @example("a@ab--c.org")
+    def test_the_way_for_plain_ones_leads_to_the_same(self, text: str) -> None:
+        """It asks the library about the domain only, once for all who have it."""
+        assert address_key(text) == (_key_by_library(text) if has_shape(text) else None)
 
     @given(ADDRESSES)
     def test_case_makes_no_difference(self, text: str) -> None:

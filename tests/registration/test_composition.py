@@ -1,9 +1,11 @@
 """Whether a mail is still needed, and what goes into it."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
+from html import unescape
 from uuid import UUID
 
 import pytest
@@ -12,6 +14,7 @@ from sqlalchemy import Connection, delete, update
 from registration.composition import Composer, Dropped, look_up
 from registration.database import Database
 from registration.delivery import Refused
+from registration.language import Language
 from registration.mails import MailKind
 from registration.outbox import BUCKETS, Job, claim
 from registration.secret import Secret
@@ -44,10 +47,20 @@ def test_a_confirmation_goes_to_the_stored_address_with_the_key(database: Databa
     assert message["Message-ID"] == f"<{job.id}@shop.example>"
     assert message["Date"].datetime == NOW
     assert job.token_id is not None
-    link = f"https://shop.example/register/confirm?token={confirmation_key(SECRET, job.token_id)}"
+    link = f"https://shop.example/register/confirm?token={confirmation_key(SECRET, job.token_id)}&_locale=en_US"
     for part in message.iter_parts():
         assert isinstance(part, EmailMessage)
-        assert link in part.get_content()
+        assert link in unescape(part.get_content())
+
+
+def test_links_name_the_language_of_the_mail(database: Database) -> None:
+    """So that a storefront need not guess it (contract 11)."""
+    signed_up(database, language=Language.DE)
+    message = compose(database, claim_the_one(database))
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    assert re.search(r"\?token=[0-9a-f]{32}&_locale=de_DE$", body.get_content(), re.MULTILINE)
 
 
 def test_a_welcome_needs_no_token(database: Database) -> None:

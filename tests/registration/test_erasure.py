@@ -1,12 +1,16 @@
 """Erasure on real databases; that nothing is left, anywhere, is shown in test_erasure_proof.py."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 
 import pytest
+from sqlalchemy import Connection, select
 
 from registration.access_tokens import Caller, authenticate
+from registration.audit import AuditKind, record
 from registration.database import Unavailable
 from registration.erasure import anonymize
 from registration.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
@@ -15,12 +19,12 @@ from registration.password_reset import request_reset
 from registration.services import Services
 from registration.sign_in import sign_in
 from registration.sign_up import sign_up
-from registration.tables import attempt, audit, customer, email_change, event, metadata
+from registration.tables import attempt, audit, customer, email_change, event, metadata, session
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
-from tests.registration.members import CLIENT, member
-from tests.registration.stored import counts, rows
+from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.stored import WAITING, counts, rows
 
 
 @pytest.fixture
@@ -96,18 +100,32 @@ def test_the_address_is_free(services: Services, ada: Caller) -> None:
     assert again.customer.reference != ada.customer.reference
 
 
-def test_who_asked_for_the_address_asks_again(services: Services, ada: Caller) -> None:
-    """It waits in nobody's account any more."""
-    other = caller_of(services, member(services, email="bob@example.org").tokens)
-    row = {
-        "customer_id": other.customer.id,
-        "digest": "",
-        "email": EMAIL.upper(),
-        "expires_at": services.clock() + timedelta(hours=1),
-    }
-    services.database.write(lambda connection: connection.execute(email_change.insert().values(row)))
-    anonymize(services, ada, None)
-    assert rows(services.database, email_change) == []
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ("ada%_@example.org", "ADA%_@example.org"),
+        ("ada@xn--bcher-kva.example", "Ada@BÜCHER.example"),
+        ("ada@bücher.example", "ada@XN--BCHER-KVA.example"),
+        ("müller@example.org", "Mu\u0308LLER@example.org"),
+        ("ödön@example.org", "ÖDÖN@Example.org"),
+        ("i\u0307pek@example.org", "İpek@example.org"),
+    ],
+)
+def test_who_asked_for_the_address_asks_again(services: Services, held: str, asked: str) -> None:
+    """It waits in nobody's account any more, however it was typed there; another address does."""
+    holder = caller_of(services, member(services, email=held).tokens)
+    waiting = [
+        {
+            "customer_id": confirmed(services, email=f"{name}@example.org").id,
+            "digest": name,
+            "email": email,
+            "expires_at": services.clock() + timedelta(hours=1),
+        }
+        for name, email in (("bob", asked), ("eve", f"x{asked}"))
+    ]
+    services.database.write(lambda connection: connection.execute(email_change.insert(), waiting))
+    anonymize(services, holder, None)
+    assert [row["digest"] for row in rows(services.database, email_change)] == ["eve"]
 
 
 def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> None:
@@ -138,6 +156,28 @@ def test_counts_elsewhere_are_forgotten_too(services: Services, clock: Clock, ad
     elsewhere.forgotten = []
     anonymize(replace(services, lockout=elsewhere), ada, None)
     assert elsewhere.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_reuse_that_is_recorded_at_this_moment_is_forgotten_too(services: Services, ada: Caller) -> None:
+    """Where transactions run side by side: the erasure waits for the session, and looks at the trail after that."""
+    is_locked = Event()
+
+    def reuse(connection: Connection) -> None:
+        connection.execute(select(session).where(session.c.id == ada.session_id).with_for_update())
+        is_locked.set()
+        while not connection.exec_driver_sql(WAITING).fetchall():
+            pass
+        now = services.clock()
+        record(connection, services, AuditKind.TOKEN_REUSE, ada.customer.id, now, client_address=CLIENT)
+
+    with ThreadPoolExecutor(1) as threads:
+        reusing = threads.submit(services.database.write, reuse)
+        is_locked.wait()
+        anonymize(services, ada, None)
+        reusing.result()
+    trail = {row["kind"]: row["client_address"] for row in rows(services.database, audit)}
+    assert trail["token reuse"] is None
 
 
 class Elsewhere(DatabaseLockout):

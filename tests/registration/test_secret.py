@@ -117,3 +117,9 @@ class TestFile:
             create_secret(tmp_path / place)
         with pytest.raises(KeyFileError, match=rf"^{tmp_path / place}/{FILE_NAME}: Not a directory"):
             load_secret(tmp_path / place)
+
+    def test_unreadable_is_not_called_missing(self, tmp_path: Path) -> None:
+        """Whoever may not read it is not told to create it: `keys new` would leave it as it is."""
+        (tmp_path / FILE_NAME).mkdir()
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: Is a directory$"):
+            load_secret(tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from registration.access_tokens import authenticate
+from registration.erasure import anonymize
 from registration.lockout import DatabaseLockout, LockoutTerms
 from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
 from registration.passwords import Passwords, Verdict
@@ -20,8 +21,9 @@ from registration.sign_in import seconds_blocked, sign_in
 from registration.sign_up import sign_up
 from registration.tables import attempt, audit, customer, refresh_token, session
 from tests.clock import Clock
+from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
-from tests.registration.members import CLIENT, confirmed
+from tests.registration.members import CLIENT, confirmed, signed_in
 from tests.registration.stored import rows
 
 ADA = "ada@example.org"
@@ -210,6 +212,13 @@ class TestLockOut:
         assert isinstance(enter(services, client="198.51.100.7"), Tokens)
         assert isinstance(enter(services, "ben@example.org"), Tokens)
 
+    def test_is_for_the_whole_network_of_an_ipv6_client(self, services: Services) -> None:
+        """Who has one address of it has all; the next network is somebody else's."""
+        for client in ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::2%eth0"):
+            self.fail(services, 1, client=client)
+        assert enter(services, client="2001:db8:0:1::3") == TooManyAttempts(360)
+        assert isinstance(enter(services, client="2001:db8:0:2::1"), Tokens)
+
     def test_is_not_reset_by_success(self, services: Services) -> None:
         """Nor are successes counted."""
         self.fail(services, 2)
@@ -283,6 +292,15 @@ class TestMeanwhile:
 
         assert enter(replace(services, new_id=Meanwhile(happens))) == BadCredentials()
         assert rows(services.database, session) == []
+
+    def test_the_trail_of_who_was_erased_names_no_client(self, services: Services) -> None:
+        """The failure is nobody's, and the address is not written down once more."""
+        ada = confirmed(services)
+        caller = caller_of(services, signed_in(services))
+        assert enter(replace(services, new_id=Meanwhile(lambda: anonymize(services, caller, None)))) == BadCredentials()
+        assert trail(services)[-1] == ("sign-in failure", None, CLIENT, None)
+        of_ada = [row for row in rows(services.database, audit) if row["customer_id"] == ada.id]
+        assert {(row["client_address"], row["address"]) for row in of_ada} == {(None, None)}
 
     def test_another_sign_in_replaced_the_hash(self, services: Services) -> None:
         """Both get in, and the hash of the first stays."""
