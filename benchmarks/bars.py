@@ -56,9 +56,9 @@ def bars(measured: Measured) -> Iterator[Bar]:
     yield from _growth_bars(measured.growth)
     yield Bar("seconds from start to first answer", "<= 1.5", measured.start.seconds)
     yield Bar("resident MiB at rest, one worker", "<= 120", measured.start.memory)
-    yield Bar("registrations kept under ten times the load", ">= 0.95", measured.pressure.kept)
-    busy = measured.pressure.busy_p99 / measured.pressure.idle_p99
-    yield Bar("p99 of a read under full sign-up load against idle", "<= 5", busy)
+    pressure = measured.pressure
+    yield Bar("registrations kept under ten times the load, if wrk ran elsewhere", ">= 0.95", pressure.kept)
+    yield Bar("p99 of me under full load against idle", "<= 5", pressure.peak.read_p99 / pressure.idle_p99)
 
 
 def _registration_bars(measured: Measured) -> Iterator[Bar]:
@@ -78,5 +78,6 @@ def _registration_bars(measured: Measured) -> Iterator[Bar]:
 def _growth_bars(growth: list[Growth]) -> Iterator[Bar]:
     for engine in dict.fromkeys(each.engine for each in growth):
         first, *_, last = [each for each in growth if each.engine == engine]
-        name = f"growth from {first.customers:,} to {last.customers:,} customers, {engine}"
-        yield Bar(name, "<= 1.1", last.registration_ms / first.registration_ms)
+        name = f"from {first.customers:,} to {last.customers:,} customers, {engine}"
+        yield Bar(f"growth of a registration {name}", "<= 1.1", last.registration_ms / first.registration_ms)
+        yield Bar(f"growth of a sign-in {name}", "<= 1.1", last.sign_in_ms / first.sign_in_ms)

@@ -89,7 +89,6 @@ def _opened(keys: Path, url: str) -> Iterator[tuple[Settings, Services]]:
         hash_time_cost=CHEAPEST.time_cost,
     )
     services = open_services(settings)
-    configure_logs(development=False)
     yield settings, services
     services.close()
 
@@ -171,4 +170,5 @@ def _form() -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    configure_logs(development=False)
     print(json.dumps(asdict(break_down(sys.argv[1]))))

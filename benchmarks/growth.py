@@ -1,39 +1,48 @@
-"""What a registration costs when there are many customers already; those are written directly, not registered."""
+"""What a registration and a sign-in cost when there are many customers already; those are written, not registered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, text
 
-from benchmarks import limit
+from benchmarks import limit, load
+from benchmarks.population import populate
+from benchmarks.processes import cpu_seconds
 from benchmarks.registrations import one_load
-from benchmarks.servers import CHEAPEST, Engine, Store, gateway
+from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of
 from registration import tables
-from registration.calibration import Costs
+from registration.argon2id import Argon2id
+from tests.servers.gateway import Gateway
 
 BATCH = 5_000
+SIGNING_IN = 50
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PLACEHOLDER_HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """CPU milliseconds of server and database for one registration, beside so many customers."""
+    """CPU milliseconds of server and database for one registration or sign-in, beside so many customers."""
 
     engine: Engine
     customers: int
     registration_ms: float
+    sign_in_ms: float
     without_hash_ms: float
 
 
 def measure(directory: Path, store: Store, engine: Engine, sizes: tuple[int, ...], seconds: float) -> Iterator[Growth]:
     for size in sizes:
         fill(store, size)
-        costs = [_cost(directory, store, kind, seconds) for kind in (limit.PRODUCTION, CHEAPEST)]
-        yield Growth(engine, size, *costs)
+        with gateway(directory, store, limit.PRODUCTION) as running:
+            registration, sign_in = _registration(running, store, seconds), _sign_in(running, store, seconds)
+        with gateway(directory, store, CHEAPEST) as running:
+            without_hash = _registration(running, store, seconds)
+        yield Growth(engine, size, registration, sign_in, without_hash)
 
 
 def fill(store: Store, size: int) -> None:
@@ -47,14 +56,38 @@ def fill(store: Store, size: int) -> None:
 
 
 def _write(connection: Connection, numbers: range) -> None:
-    ids = [uuid4() for _ in numbers]
-    people = list(zip(ids, numbers, strict=True))
-    connection.execute(insert(tables.customer), [_customer(each, number) for each, number in people])
-    claims = [{"address": f"grown-{number}@example.org", "customer_id": each} for each, number in people]
-    connection.execute(insert(tables.email_claim), claims)
-    connection.execute(insert(tables.mail), [_mail(each, number) for each, number in people])
-    events = [{"id": uuid4(), "kind": "customer.created", "customer_id": each, "created_at": LONG_AGO} for each in ids]
-    connection.execute(insert(tables.event), events)
+    """Each has signed up, confirmed and signed in, so that every table a sign-in writes has grown, too."""
+    people = [(uuid4(), number) for number in numbers]
+    for table, row in (
+        (tables.customer, _customer),
+        (tables.email_claim, _claim),
+        (tables.mail, _mail),
+        (tables.event, _event),
+        (tables.audit, _entry),
+        (tables.session, _session),
+        (tables.refresh_token, _refresh_token),
+    ):
+        connection.execute(insert(table), [row(each, number) for each, number in people])
+
+
+def _claim(each: UUID, number: int) -> dict[str, object]:
+    return {"address": f"grown-{number}@example.org", "customer_id": each}
+
+
+def _event(each: UUID, _number: int) -> dict[str, object]:
+    return {"id": uuid4(), "kind": "customer.created", "customer_id": each, "created_at": LONG_AGO}
+
+
+def _entry(each: UUID, _number: int) -> dict[str, object]:
+    return {"id": uuid4(), "kind": "sign-in", "customer_id": each, "created_at": LONG_AGO}
+
+
+def _session(each: UUID, _number: int) -> dict[str, object]:
+    return {"id": each, "customer_id": each, "created_at": LONG_AGO}
+
+
+def _refresh_token(each: UUID, _number: int) -> dict[str, object]:
+    return {"digest": token_hex(32), "session_id": each, "customer_id": each, "expires_at": LONG_AGO}
 
 
 def _customer(each: UUID, number: int) -> dict[str, object]:
@@ -92,8 +125,19 @@ def _mail(each: UUID, number: int) -> dict[str, object]:
     }
 
 
-def _cost(directory: Path, store: Store, costs: Costs, seconds: float) -> float:
-    with gateway(directory, store, costs) as running:
-        one_load(running, store, "graphql", 8, 1.0)
-        seen = one_load(running, store, "graphql", 8, seconds)
+def _registration(running: Gateway, store: Store, seconds: float) -> float:
+    one_load(running, store, "graphql", 8, 1.0)
+    seen = one_load(running, store, "graphql", 8, seconds)
     return seen.server_ms + seen.database_ms
+
+
+def _sign_in(running: Gateway, store: Store, seconds: float) -> float:
+    """Of some customers in turn. What is under way when wrk stops is not counted, which is the same for every size."""
+    costs = limit.PRODUCTION
+    hashed = Argon2id(memory_kib=costs.memory_kib, time_cost=costs.time_cost, parallelism=1).hash(b"correct horse")
+    with services_of(running, store) as services:
+        addresses = ",".join(populate(services, SIGNING_IN, password_hash=hashed))
+    load.run(running.base_url, "sign-in", connections=8, seconds=1, tag=addresses)
+    before = cpu_seconds(running.process.pid) + store.cpu_seconds
+    seen = load.run(running.base_url, "sign-in", connections=8, seconds=seconds, tag=addresses)
+    return (cpu_seconds(running.process.pid) + store.cpu_seconds - before) * 1000 / seen.good

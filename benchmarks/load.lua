@@ -1,5 +1,6 @@
--- What wrk sends and how it judges answers: every request a person of its own. Arguments: kind, tag, pause in ms.
--- kind: graphql | rest | read. The last line of the output is the result as JSON.
+-- What wrk sends and how it judges answers: every registration a person of its own. Arguments: kind, tag, pause in ms,
+-- access token. kind: graphql | rest | sign-in (whose tag holds the addresses) | a path and, after a space, what to post
+-- there. The last line of the output is the result as JSON.
 local person = '"firstName":"Ada","lastName":"Beispiel","email":"%s","password":"correct horse",' ..
   '"confirmPassword":"correct horse","acceptedTerms":true'
 local mutation = 'mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ' ..
@@ -18,6 +19,14 @@ local kinds = {
     body = '{"data":{"type":"customers","attributes":{"salutation":"Ms","gender":"Female",' .. person .. '}}}',
     good = function(status) return status == 201 end,
   },
+  ["sign-in"] = {
+    path = "/graphql",
+    type = "application/json",
+    body = '{"query":"mutation SignIn($input: CreateAccessTokenInput!) { createAccessToken(input: $input) { __typename ' ..
+      '... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }",' ..
+      '"variables":{"input":{"email":"%s","password":"correct horse"}}}',
+    good = function(status, body) return status == 200 and body:find("CreateAccessTokenSuccess", 1, true) end,
+  },
 }
 
 local threads = {}
@@ -30,21 +39,29 @@ end
 function init(arguments)
   good, overloaded, bad, sample = 0, 0, 0, ""
   sent = 0
+  math.randomseed(1)
   kind, tag, pause = kinds[arguments[1]], arguments[2], tonumber(arguments[3])
   headers = { ["Content-Type"] = kind and kind.type or "application/json" }
+  if arguments[4] and arguments[4] ~= "" then headers["Authorization"] = "Bearer " .. arguments[4] end
+  if kind == kinds["sign-in"] then
+    addresses = {}
+    for address in tag:gmatch("[^,]+") do table.insert(addresses, address) end
+  end
   if not kind then
-    -- A read: the argument is the path, and after a space the body, without which it is a GET.
+    -- Without a body it is a GET.
     local path, body = arguments[1]:match("^(%S+) ?(.*)$")
     request_text = wrk.format(body == "" and "GET" or "POST", path, headers, body ~= "" and body or nil)
   end
 end
 
-function delay() return pause end
+-- Between nothing and twice the pause, because thousands of people do not ask in step.
+function delay() return pause > 0 and math.random(0, 2 * pause) or 0 end
 
 function request()
   if not kind then return request_text end
   sent = sent + 1
-  local email = string.format("%s-%d-%d@example.org", tag, number, sent)
+  local email = addresses and addresses[sent % #addresses + 1]
+    or string.format("%s-%d-%d@example.org", tag, number, sent)
   return wrk.format("POST", kind.path, headers, string.format(kind.body, email))
 end
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -35,6 +36,7 @@ class Generator:
     """A running wrk."""
 
     def __init__(self, process: subprocess.Popen[str], *, overload: bool) -> None:
+        self.pid = process.pid
         self._process = process
         self._overload = overload
 
@@ -72,16 +74,18 @@ def start(
     pause: int = 0,
     overload: bool = False,
     core: int | None = None,
+    token: str = "",
 ) -> Generator:
-    """Start wrk. `kind` is graphql, rest, or a path and, after a space, the body to post; `tag` makes addresses new.
+    """Start wrk. `kind` is graphql, rest, sign-in, or a path and, after a space, the body to post.
 
-    `pause` in ms before each request of a connection. `core` pins it. Raises LoadError when wrk is not installed.
+    `tag` makes the addresses of registrations new; for sign-ins it holds the addresses, comma-separated. `pause` in ms
+    before each request of a connection. `core` pins it. Raises LoadError when wrk is not installed.
     """
     require_wrk()
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
     options = ["--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
     command = [*pinned, "wrk", *options, "--timeout", "60s", "--script", str(SCRIPT), base_url]
-    arguments = [kind, tag, str(pause)]
+    arguments = [kind, tag, str(pause), token]
     process = subprocess.Popen([*command, "--", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     return Generator(process, overload=overload)
 
@@ -92,9 +96,9 @@ def require_wrk() -> None:
         raise LoadError("wrk, the load generator, is not installed: apt-get install wrk")
 
 
-def run(base_url: str, kind: str, *, connections: int, seconds: float, tag: str = "", core: int | None = None) -> Load:
-    """Load the server for some seconds. Raises LoadError."""
-    return start(base_url, kind, connections=connections, seconds=seconds, tag=tag, core=core).result()
+def run(base_url: str, kind: str, *, connections: int, seconds: float, **options: Any) -> Load:
+    """Load the server for some seconds, with the options of `start`. Raises LoadError."""
+    return start(base_url, kind, connections=connections, seconds=seconds, **options).result()
 
 
 def _children_cpu() -> float:

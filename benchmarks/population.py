@@ -13,6 +13,7 @@ from registration.services import Services
 from registration.tables import confirmation_token, customer, email_claim, session
 
 STATES = ("confirmed", "pending", "expired")
+NOBODYS_HASH = "*" * 97
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,11 @@ def new_address() -> str:
     return f"{token_hex(8)}@example.org"
 
 
-def populate(services: Services, number: int, state: str = "confirmed") -> list[str]:
+def populate(
+    services: Services, number: int, state: str = "confirmed", *, password_hash: str = NOBODYS_HASH
+) -> list[str]:
     """Write customers in one of the states; their addresses."""
-    people = [_person(services, state) for _ in range(number)]
+    people = [_person(services, state) | {"password_hash": password_hash} for _ in range(number)]
     services.database.write(lambda connection: _write(connection, people))
     if state != "confirmed":
         lifetime = timedelta(days=1 if state == "pending" else -1)
@@ -61,7 +64,7 @@ def _person(services: Services, state: str) -> dict[str, object]:
         "gender": "Female",
         "date_of_birth": None,
         "language": "en",
-        "password_hash": "*" * 97,
+        "password_hash": NOBODYS_HASH,
         "terms_accepted_at": now,
         "created_at": now,
         "updated_at": now,

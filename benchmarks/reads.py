@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load
-from benchmarks.servers import CHEAPEST, Store, bare_route, gateway
+from benchmarks.population import populate_signed_in
+from benchmarks.servers import CHEAPEST, Store, bare_route, gateway, services_of
+from tests.servers.gateway import Gateway
 
 CONNECTIONS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
 BARE = "bare Starlette route"
 READS = {
     "{ __typename }": '/graphql {"query":"{ __typename }"}',
+    "me": '/graphql {"query":"{ me { reference email salutation firstName lastName gender confirmedAt } }"}',
     "registrationPolicy": '/graphql {"query":"{ registrationPolicy { password { minLength maxLength'
     ' specialCharacters } salutations genders nameMaxLength emailMaxLength confirmationRequired disclosure } }"}',
 }
@@ -35,13 +38,20 @@ class Read:
 def measure(directory: Path, store: Store, seconds: float) -> Iterator[Read]:
     """A load of the bare route before and after each load of the gateway."""
     with gateway(directory, store, CHEAPEST) as running, bare_route(SERVER_CORE) as bare_url:
+        token = token_of(running, store)
         _pin(running.process.pid)
         bare = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
         for name, kind in READS.items():
-            seen = _load(running.base_url, kind, seconds)
+            seen = _load(running.base_url, kind, seconds, token)
             after = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
             yield Read(name, seen.rate, (bare + after) / 2, seen.p99)
             bare = after
+
+
+def token_of(running: Gateway, store: Store) -> str:
+    """The access token of a customer who is there."""
+    with services_of(running, store) as services:
+        return populate_signed_in(services, 1)[0].token
 
 
 def _pin(pid: int) -> None:
@@ -53,5 +63,5 @@ def _rate(url: str, kind: str, seconds: float) -> float:
     return _load(url, kind, seconds).rate
 
 
-def _load(url: str, kind: str, seconds: float) -> load.Load:
-    return load.run(url, kind, connections=CONNECTIONS, seconds=seconds, core=GENERATOR_CORE)
+def _load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:
+    return load.run(url, kind, connections=CONNECTIONS, seconds=seconds, core=GENERATOR_CORE, token=token)

@@ -16,7 +16,10 @@ from benchmarks.processes import cpu_seconds
 from registration.calibration import Costs
 from registration.database import Database, open_database
 from registration.migrations import migrate
+from registration.services import Services
+from registration.settings import Settings
 from registration.tables import customer, mail
+from registration.wiring import open_services
 from tests.servers.gateway import DIES_WITH_US, Gateway
 from tests.servers.ports import HOST, free_port
 from tests.servers.postgres import PostgresServer
@@ -85,6 +88,16 @@ def gateway(
     }
     with Gateway(Path(tempfile.mkdtemp(dir=directory)), wanted) as running:
         yield running
+
+
+@contextmanager
+def services_of(running: Gateway, store: Store) -> Iterator[Services]:
+    """The parts of a running gateway once more, to write people into its database and to make tokens that it takes."""
+    services = open_services(Settings(database_url=store.url, keys_dir=str(running.keys_directory)))
+    try:
+        yield services
+    finally:
+        services.close()
 
 
 def drain(directory: Path, store: Store) -> float:

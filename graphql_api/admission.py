@@ -11,15 +11,13 @@ Result = TypeVar("Result")
 Departure: TypeAlias = Callable[[], Awaitable[object]]
 """Completes when the caller has gone, so that nobody works for it."""
 
-STAGES = 3
-"""Operations in flight for each slot: one in the hash, one before it (rules, look-ups) and one behind it (commit), so
-that a slot idles only if the other stages together take more than twice as long as the hash. Each extra one costs a
-waiting thread and no hash memory."""
-
 FIRST_GUESS = 0.1
 """Seconds that an operation takes, until some have been measured."""
 
 WEIGHT_OF_LATEST = 0.1
+
+WATCH_AFTER = 0.5
+"""Seconds of waiting before anybody looks whether the caller is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +43,37 @@ _Turn: TypeAlias = "asyncio.Future[Refusal | None]"
 
 
 class Admission:
-    """Belongs to one event loop. `deadline` is the longest wait in seconds; `clock` counts seconds."""
+    """Belongs to one event loop; lets `capacity` operations work at once.
 
-    def __init__(self, *, slots: int, deadline: float, clock: Callable[[], float]) -> None:
-        self.capacity = slots * STAGES
-        """How much work is under way at most: whatever threads it runs on, there must be as many."""
-        self._free = self.capacity
+    `deadline` is the longest wait in seconds; `clock` counts seconds.
+    """
+
+    def __init__(self, *, capacity: int, deadline: float, clock: Callable[[], float]) -> None:
+        self._capacity = capacity
+        self._free = capacity
         self._deadline = deadline
         self._clock = clock
         self._service_time = FIRST_GUESS
         self._queue: OrderedDict[_Turn, None] = OrderedDict()
-        self._working: set[asyncio.Task[object]] = set()
 
     async def run(
         self, work: Callable[[], Awaitable[Result]], departure: Departure | None = None
     ) -> Admitted[Result] | Refusal:
-        """Do the work when its turn comes. A cancelled caller leaves the queue; work that has begun runs to its end."""
+        """Do the work when its turn comes. A cancelled caller leaves the queue."""
         if self._free > 0:
             self._free -= 1
         elif refusal := await self._wait(departure):
             return refusal
-        task = asyncio.ensure_future(self._work(work))
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return Admitted(await asyncio.shield(task))
+        started = self._clock()
+        try:
+            return Admitted(await work())
+        finally:
+            self._service_time += WEIGHT_OF_LATEST * (self._clock() - started - self._service_time)
+            self._leave()
 
     def expected_wait(self) -> float:
         """Seconds until somebody who came now had a turn. By Little's law, capacity / service time leave per second."""
-        return (len(self._queue) + 1) * self._service_time / self.capacity if self._free == 0 else 0.0
-
-    async def drain(self) -> None:
-        """Wait for work whose callers may have gone; for the shutdown, when nobody comes any more."""
-        await asyncio.gather(*self._working, return_exceptions=True)
+        return (len(self._queue) + 1) * self._service_time / self._capacity if self._free == 0 else 0.0
 
     def refusal(self) -> Overloaded | None:
         """What somebody who came now would be told at once; None for a turn or a place in the queue."""
@@ -93,9 +90,7 @@ class Admission:
         turn: _Turn = loop.create_future()
         # The estimate can be wrong (cheap refusals, then a burst of hashes): the deadline itself also ends the wait.
         expiry = loop.call_later(self._deadline, lambda: _settle(turn, self._overloaded()))
-        watch = asyncio.ensure_future(departure()) if departure else None
-        if watch:
-            watch.add_done_callback(lambda _: _settle(turn, Departed()))
+        watch = _Watch(departure, turn) if departure else None
         self._queue[turn] = None
         try:
             return await turn
@@ -107,15 +102,7 @@ class Admission:
             self._queue.pop(turn, None)
             expiry.cancel()
             if watch:
-                watch.cancel()
-
-    async def _work(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        started = self._clock()
-        try:
-            return await work()
-        finally:
-            self._service_time += WEIGHT_OF_LATEST * (self._clock() - started - self._service_time)
-            self._leave()
+                watch.end()
 
     def _leave(self) -> None:
         """Hand the turn on, so that nobody who comes later can overtake the queue."""
@@ -124,6 +111,25 @@ class Admission:
             if _settle(turn, None):
                 return
         self._free += 1
+
+
+class _Watch:
+    """Ends the wait of a caller who goes away. It begins late, because most turns come before that and need none."""
+
+    def __init__(self, departure: Departure, turn: _Turn) -> None:
+        self._departure = departure
+        self._turn = turn
+        self._task: asyncio.Future[object] | None = None
+        self._start = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+
+    def end(self) -> None:
+        self._start.cancel()
+        if self._task:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._departure())
+        self._task.add_done_callback(lambda _: _settle(self._turn, Departed()))
 
 
 def _settle(turn: _Turn, outcome: Refusal | None) -> bool:

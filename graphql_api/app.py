@@ -13,10 +13,8 @@ from threading import Thread
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from graphql_api import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
 from graphql_api.admission import Admission
@@ -24,6 +22,7 @@ from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
 from graphql_api.endpoint import GraphQLEndpoint, departure
 from graphql_api.executor import Executor, Kind, OperationRequest
+from graphql_api.gate import Gate
 from graphql_api.logs import configure_logs
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
@@ -34,12 +33,18 @@ from registration.relay import Relay
 from registration.services import Services
 from registration.settings import Settings, read_settings
 from registration.sign_in import seconds_blocked
+from registration.sign_ups import GROUP, SignUps
 from registration.wiring import open_relay, open_services
+from rest_compat import overload
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
 
+AT_A_SLOT = 8
+"""Operations in a hash slot or next to it, so that none idles while the event loop is busy with a burst of others.
+Besides these, a group of sign-ups is on its way to the database."""
 
-def from_environment() -> Starlette:
+
+def from_environment() -> RequestLog:
     """What each worker of the server runs."""
     settings = read_settings()
     configure_logs(development=settings.development)
@@ -54,19 +59,22 @@ def from_environment() -> Starlette:
     return app
 
 
-def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> Starlette:
+def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> RequestLog:
     """The application; it closes services and relay when it is shut down."""
     # Concealing, the relay only looks by itself: if it were woken, the next request would feel what it has to do.
     if relay and not services.conceal:
         services = replace(services, mail_posted=relay.wake)
-    admission = Admission(slots=settings.slots, deadline=settings.queue_seconds, clock=time.monotonic)
-    threads = Threads(hashing=admission.capacity)
+    under_way = settings.slots * AT_A_SLOT + GROUP
+    admission = Admission(capacity=under_way, deadline=settings.queue_seconds, clock=time.monotonic)
+    threads = Threads(hashing=under_way)
+    sign_ups = SignUps(services)
     trusted = read_networks(settings.trusted_proxies)
 
     def context_for(request: Request) -> Context:
         return Context(
             services=services,
             threads=threads,
+            sign_ups=sign_ups,
             language=negotiate(request.headers.get("accept-language", "")),
             client_address=client_address(request, trusted),
             correlation_id=request.state.correlation_id,
@@ -99,21 +107,31 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         return await threads.run(seconds_blocked, services, email, client_address(request, trusted))
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_router: Router) -> AsyncIterator[None]:
         # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
         sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
         if sending:
             sending.start()
         yield
-        await admission.drain()
         if relay and sending:
             relay.stop()
             sending.join()
         threads.close()
+        sign_ups.close()
         services.close()
 
+    *shim, any_path = rest_compat.routes(
+        execute,
+        policy=services.policy,
+        base_url=settings.base_url,
+        client_id=settings.token_audience,
+        seconds_blocked=blocked,
+        lockout_minutes=ceil(settings.lockout_block_seconds / 60),
+        id_company_user=settings.id_company_user == "on",
+    )
     routes = [
-        Route("/graphql", endpoint),
+        Route("/graphql", endpoint),  # first, because a router tries them in turn
+        *shim,
         *confirmation_page.routes(context_for),
         *password_page.routes(context_for),
         *email_change_page.routes(context_for),
@@ -124,16 +142,10 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         routes += graphiql.routes()
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         routes += mailbox.routes(mail_directory(settings))
-    routes += rest_compat.routes(
-        execute,
-        policy=services.policy,
-        base_url=settings.base_url,
-        client_id=settings.token_audience,
-        seconds_blocked=blocked,
-        lockout_minutes=ceil(settings.lockout_block_seconds / 60),
-        id_company_user=settings.id_company_user == "on",
-    )
-    return Starlette(routes=routes, middleware=[Middleware(RequestLog)], lifespan=lifespan)
+    routes.append(any_path)
+    # A router, not a Starlette application: RequestLog does what the layers of that one are for.
+    gate = Gate(admission, {"/graphql": endpoint.refuse} | dict.fromkeys(overload.SIGN_UP_PATHS, overload.refuse))
+    return RequestLog(Router(routes, lifespan=lifespan), gate)
 
 
 def mail_directory(settings: Settings) -> Path:

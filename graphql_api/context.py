@@ -9,6 +9,7 @@ from graphql_api.threads import Threads
 from registration.access_tokens import Caller, authenticate
 from registration.language import Language
 from registration.services import Services
+from registration.sign_ups import SignUps
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Context:
 
     services: Services
     threads: Threads
+    sign_ups: SignUps
     language: Language
     client_address: str
     correlation_id: str

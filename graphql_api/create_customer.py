@@ -8,16 +8,16 @@ import strawberry
 from graphql_api.context import Info
 from graphql_api.customer import Customer, customer_type
 from graphql_api.email_taken import EmailTakenError, email_taken_error
-from graphql_api.flat_input import build_at_once
 from graphql_api.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.messages import ACCEPTED, USER_ERRORS
 from graphql_api.pending_confirmation import PendingConfirmation, pending_confirmation
+from graphql_api.threads import result_of
 from graphql_api.too_many_attempts import TooManyAttemptsError, too_many_attempts_error
 from graphql_api.user_error import UserError, UserErrorCode
 from registration import outcomes
 from registration.customer import Gender, Salutation
 from registration.language import Language
-from registration.sign_up import SignUp, sign_up
+from registration.sign_up import SignUp
 
 
 @strawberry.input(description="What a person fills in to register.")
@@ -36,9 +36,6 @@ class CreateCustomerInput:
         "outcome within 24 hours, however often it is sent.",
         default=strawberry.UNSET,
     )
-
-
-build_at_once(CreateCustomerInput)
 
 
 @strawberry.type(description="The customer is registered.")
@@ -73,7 +70,7 @@ async def create_customer(
 ) -> CreateCustomerResult:
     context = info.context
     request = SignUp(_attributes(input), context.language, context.client_address)
-    outcome = await context.threads.run_hashing(sign_up, context.services, request)
+    outcome = await result_of(context.sign_ups.submit(request))
     return _result(outcome, context.language)
 
 

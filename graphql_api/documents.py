@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphql import (
@@ -20,6 +20,7 @@ from graphql import (
 from graphql_api.coercion import LiteralsOfCorrectType
 from graphql_api.errors import ErrorCode, PublicError, limit_exceeded, public_error, syntax_error, validation_error
 from graphql_api.limits import Exceeded, Limits, weigh
+from graphql_api.plan import Plan, plan
 
 MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
@@ -32,11 +33,15 @@ RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document. `hashes` says that it holds a field which hashes a password."""
+    """One operation of a valid document. `hashes` says that it holds a field which hashes a password.
+
+    Documents that are kept have a plan, if there is one.
+    """
 
     document: DocumentNode
     node: OperationDefinitionNode
     hashes: bool
+    plan: Plan | None = None
 
     @property
     def name(self) -> str | None:
@@ -69,13 +74,18 @@ class Documents:
         self._limits = limits or Limits()
         self._cache = _Cache()
 
+    def known(self, text: str) -> Operations | None:
+        """The operations of a document that is kept."""
+        return self._cache.get(text)
+
     def operations(self, text: str) -> Operations | list[PublicError]:
         """The operations of a valid document, else what is wrong with it."""
-        operations = self._cache.get(text)
+        operations = self.known(text)
         if operations is not None:
             return operations
         prepared = self._prepare(text)
-        if isinstance(prepared, tuple):
+        if isinstance(prepared, tuple) and _may_be_kept(text):
+            prepared = tuple(replace(each, plan=plan(self._schema, each.document, each.node)) for each in prepared)
             self._cache.put(text, prepared)
         return prepared
 
@@ -96,6 +106,11 @@ class Documents:
         return tuple(Operation(document, node, weight.hashing_fields > 0) for node, weight in weights)
 
 
+def _may_be_kept(text: str) -> bool:
+    """A string literal may be a password: such a document must not outlive its request. Clients send variables."""
+    return len(text) <= LONGEST_CACHED_DOCUMENT and '"' not in text
+
+
 class _Cache:
     """Least recently used documents go first when there are too many entries or characters."""
 
@@ -110,9 +125,6 @@ class _Cache:
         return operations
 
     def put(self, text: str, operations: Operations) -> None:
-        # A string literal may be a password: such a document must not outlive its request. Clients send variables.
-        if len(text) > LONGEST_CACHED_DOCUMENT or '"' in text:
-            return
         self._entries[text] = operations
         self._characters += len(text)
         while len(self._entries) > CACHED_DOCUMENTS or self._characters > CACHED_CHARACTERS:

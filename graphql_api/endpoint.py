@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import UnionType
 from typing import Any, assert_never, cast
 
@@ -13,13 +13,21 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.body import Disconnected, TooLarge, read_body
 from graphql_api.errors import ErrorCode, public_error
-from graphql_api.executor import Answer, Context, Executor, Kind, OperationRequest
+from graphql_api.executor import Answer, Context, Executor, Kind, OperationRequest, too_much
 from graphql_api.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from registration.strict_json import Json, NotJson, read_json
 
 # Whoever accepts anything gets application/json first, as the specification asks for clients that do not say.
 ANSWERS = (JSON, GRAPHQL)
-HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+# As they are sent, made once for each media type.
+HEADERS = {
+    media_type: [
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+    ]
+    for media_type in ANSWERS
+}
 
 _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
     "query": (str, "a string"),
@@ -62,8 +70,19 @@ class GraphQLEndpoint:
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
+    def refuse(self, request: Request, body: bytes, seconds: int) -> Response | None:
+        """The answer to a POST that there is no room for, as far as that is plain at a glance; else None."""
+        media_type = preferred(_accept(request), ANSWERS)
+        if media_type is None or not is_json(request.headers.get("content-type", "")):
+            return None
+        parameters = _read(body)
+        operation = parameters if isinstance(parameters, BadRequest) else _checked(parameters)
+        if isinstance(operation, BadRequest) or not self._executor.is_too_much(operation):
+            return None
+        return _refusal(media_type, seconds)
+
     async def _respond(self, request: Request) -> Response:
-        accept = ",".join(request.headers.getlist("accept"))
+        accept = _accept(request)
         if self._graphiql and request.method == "GET" and preferred(accept, (*ANSWERS, HTML)) == HTML:
             return self._graphiql(request)
         media_type = preferred(accept, ANSWERS)
@@ -89,6 +108,10 @@ class GraphQLEndpoint:
         return parameters if isinstance(parameters, BadRequest) else _checked(parameters)
 
 
+def _accept(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
+
+
 async def _posted(request: Request) -> Json | BadRequest:
     if not is_json(request.headers.get("content-type", "")):
         return BadRequest(415, f"The Content-Type must be {JSON}, in UTF-8.")
@@ -99,9 +122,13 @@ async def _posted(request: Request) -> Json | BadRequest:
         case Disconnected():
             return BadRequest(400, "The body is not complete.")
         case bytes():
-            value = read_json(body)
-            return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
+            return _read(body)
     assert_never(body)
+
+
+def _read(body: bytes) -> Json | BadRequest:
+    value = read_json(body)
+    return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
 
 
 def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
@@ -148,6 +175,12 @@ def _answer(answer: Answer, media_type: str) -> Response:
     assert_never(answer.kind)
 
 
+@lru_cache(maxsize=64)
+def _refusal(media_type: str, seconds: int) -> Response:
+    """Made once for thousands of requests."""
+    return _answer(too_much(seconds), media_type)
+
+
 def _challenge(answer: Answer) -> dict[str, str]:
     """What RFC 9110 allows in an answer that is no 401: a token would have made a difference."""
     codes = {error["extensions"]["code"] for error in answer.errors or ()}
@@ -155,11 +188,21 @@ def _challenge(answer: Answer) -> dict[str, str]:
 
 
 def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        _encode(body).encode(),
-        status_code=status,
-        headers={**HEADERS, "content-type": f"{media_type}; charset=utf-8", **(headers or {})},
-    )
+    response = _Answer(status_code=status)
+    response.body = _encode(body).encode()
+    response.raw_headers = [
+        *HEADERS[media_type],
+        (b"content-length", str(len(response.body)).encode()),
+        *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+    ]
+    return response
+
+
+class _Answer(Response):
+    """A response whose headers are set as they are sent, so that those that are always the same are made once."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Nothing: see `_response`."""
 
 
 async def departure(request: Request) -> None:

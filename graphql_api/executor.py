@@ -1,12 +1,13 @@
 """One GraphQL operation from text to answer: read, coerce, admit, execute; it knows no HTTP."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol, TypeGuard, assert_never, cast
+from typing import Any, Protocol, TypeAlias, TypeGuard, assert_never, cast
 
-from graphql import ExecutionResult, GraphQLSchema
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql.execution import Executor as Execution
 from strawberry.execution import optimized_is_awaitable
 
@@ -14,6 +15,7 @@ from graphql_api.admission import Admission, Admitted, Departed, Departure, Over
 from graphql_api.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.documents import Documents, Operation, Operations
 from graphql_api.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
+from graphql_api.plan import Plan, Root
 
 
 class Context(Protocol):
@@ -49,6 +51,8 @@ class Answer:
     retry_after: int | None = None
     """Seconds; set for OVERLOADED and UNAVAILABLE."""
 
+
+Work: TypeAlias = Callable[[], Awaitable[Answer]]
 
 UNAVAILABLE_RETRY_AFTER = 5
 
@@ -91,51 +95,98 @@ class Executor:
             return Answer(Kind.REFUSED, errors=[operation])
         if refused := self._refused(operation, mutation_allowed=mutation_allowed):
             return refused
-        execution = self._coerce(operation, request.variables or {}, context)
-        if isinstance(execution, list):
-            return Answer(Kind.REFUSED, errors=[bad_input(execution)])
-        if not operation.hashes:
-            return await _run(execution, context)
-        return await self._run_in_turn(execution, context, departure)
+        work = self._planned(operation, request, context) or self._executed(operation, request, context)
+        if isinstance(work, Answer):
+            return work
+        return await self._in_turn(work, departure) if operation.hashes else await work()
+
+    def is_too_much(self, request: OperationRequest) -> bool:
+        """Whether `execute` would find no room for a posted operation; false where a look is not enough to tell."""
+        operations = self._documents.known(request.query)
+        operation = _choose(operations, request.operation_name) if operations else None
+        return isinstance(operation, Operation) and operation.hashes and self._admission.refusal() is not None
 
     def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
         """Refused before its variables are looked at: under a flood that is most of the work there is."""
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
         refusal = self._admission.refusal() if operation.hashes else None
-        return _too_much(refusal) if refusal else None
+        return too_much(refusal.retry_after) if refusal else None
 
-    def _coerce(
-        self, operation: Operation, variables: Mapping[str, Any], context: Context
-    ) -> Execution[Any] | list[InputViolation]:
+    def _planned(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
+        """The short cut, if there is one and the variables fit; whether they do not, and why, is not decided here."""
+        if operation.plan is None:
+            return None
+        try:
+            variables = operation.plan.read(request.variables or {})
+        except Exception:
+            return None
+        return partial(self._follow, operation, operation.plan, variables, request, context)
+
+    async def _follow(
+        self, operation: Operation, plan: Plan, variables: dict[str, Any], request: OperationRequest, context: Context
+    ) -> Answer:
+        root = plan.root
+        if root is None:
+            return Answer(Kind.EXECUTED, dict(plan.data))
+        try:
+            value = root.resolve(variables, context)
+            if _is_awaitable(value):
+                value = await value
+        except Exception as error:
+            value = error
+        else:
+            with suppress(Exception):
+                return Answer(Kind.EXECUTED, plan.show(root, value))
+        return await self._tell(operation, root, request, context, value)
+
+    async def _tell(
+        self, operation: Operation, root: Root, request: OperationRequest, context: Context, value: object
+    ) -> Answer:
+        """What graphql-core makes of a value that the root field has already, or of what its resolver raised."""
+
+        def resolved(resolve: Callable[..., Any], source: object, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
+            return value if info.path == root.info.path else resolve(source, info, **given)
+
+        execution = self._build(operation, request, context, middleware=[resolved])
+        assert isinstance(execution, Execution)
+        return await _run(execution, context)
+
+    def _executed(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
         """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
-        execution = Execution.build(
+        execution = self._build(operation, request, context)
+        if isinstance(execution, Execution):
+            return partial(_run, execution, context)
+        found = variable_violations(self._schema, operation.node, request.variables or {})
+        return Answer(Kind.REFUSED, errors=[bad_input(found or [InputViolation(("variables",), InputCode.WRONG_TYPE)])])
+
+    def _build(
+        self, operation: Operation, request: OperationRequest, context: Context, **options: Any
+    ) -> Execution[Any] | list[GraphQLError]:
+        return Execution.build(
             self._schema,
             operation.document,
             context_value=context,
-            raw_variable_values=cast("dict[str, Any]", variables),
+            raw_variable_values=cast("dict[str, Any]", request.variables or {}),
             operation_name=operation.name,
             is_awaitable=_is_awaitable,
+            **options,
         )
-        if isinstance(execution, list):
-            found = variable_violations(self._schema, operation.node, variables)
-            return found or [InputViolation(("variables",), InputCode.WRONG_TYPE)]
-        return execution
 
-    async def _run_in_turn(self, execution: Execution[Any], context: Context, departure: Departure | None) -> Answer:
-        outcome = await self._admission.run(partial(_run, execution, context), departure)
+    async def _in_turn(self, work: Work, departure: Departure | None) -> Answer:
+        outcome = await self._admission.run(work, departure)
         match outcome:
             case Admitted(answer):
                 return answer
-            case Overloaded():
-                return _too_much(outcome)
+            case Overloaded(seconds):
+                return too_much(seconds)
             case Departed():
-                return _too_much(Overloaded(retry_after=1))
+                return too_much(1)
         assert_never(outcome)
 
 
-def _too_much(refusal: Overloaded) -> Answer:
-    seconds = refusal.retry_after
+def too_much(seconds: int) -> Answer:
+    """What is answered when there is no room, for so many seconds."""
     return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
 
 

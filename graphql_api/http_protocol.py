@@ -1,9 +1,11 @@
 """HTTP/1.1 on one connection: uvicorn's protocol with the bounds it lacks; it never looks at what a request means."""
 
 import asyncio
+from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -21,6 +23,14 @@ ADDRESS_TOO_LONG = (
 )
 
 
+class Gate(Protocol):
+    """What an application may have as its `gate`."""
+
+    def may_refuse(self, scope: Scope) -> bool: ...
+
+    def refuse(self, scope: Scope, body: bytes) -> bytes | None: ...
+
+
 class AddressTooLong(Exception):
     """Ends the parsing of a request."""
 
@@ -31,6 +41,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, queues
     requests without end for a client that does not read the answers, and takes the body of a request with Upgrade
     (Java's client and `curl --http2` send it) for another protocol.
+
+    An application with a gate (gate.py) is spared what that refuses.
     """
 
     head_limit = 64 * 1024
@@ -39,15 +51,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     request_seconds = 30.0
     """From the connection, or from the first byte of a later request, to the last byte of the body."""
 
+    gate_limit = 64 * 1024
+    """Bytes of a body that is kept for the gate; what is longer is for the application to refuse."""
+
     pipeline_limit = 32
     """Requests that one connection may have waiting for answers to earlier ones."""
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
     _is_address_refused = False
+    _is_all_there = False
     _head_is_open = False
     _head_size = 0
     _wants_upgrade = False
+    _at_gate: tuple[ASGI3Application, Gate] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -59,8 +76,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._start_deadline()
-        was_open = self._head_is_open
+        was_open, self._is_all_there = self._head_is_open, False
         try:
             self._feed(data)
         except HttpParserError:
@@ -70,6 +86,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
             return
+        if not self._is_all_there:
+            self._start_deadline()
         if self._is_address_too_long():
             self._refuse_address()
         elif was_open and self._head_is_open:
@@ -95,6 +113,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_is_open, self._head_size, self._wants_upgrade = True, 0, False
+        self._is_all_there = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -132,8 +151,39 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._wants_upgrade:
             return
         if not self.cycle.response_complete:  # else nothing else would ever end the connection
+            self._is_all_there = True
             self._end_deadline()
         super().on_message_complete()
+        if self._at_gate:
+            (app, gate), self._at_gate = self._at_gate, None
+            self._ask_gate(self.cycle, app, gate)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        gate: Gate | None = getattr(app, "gate", None)
+        if gate is None or cycle.waiting_for_100_continue or not gate.may_refuse(cycle.scope):
+            super()._start_asgi_task(cycle, app)
+        elif cycle.more_body:
+            self._at_gate = app, gate
+        else:
+            self._ask_gate(cycle, app, gate)
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self._at_gate and len(self.cycle.body) > self.gate_limit:
+            (app, _), self._at_gate = self._at_gate, None
+            super()._start_asgi_task(self.cycle, app)
+
+    def _ask_gate(self, cycle: RequestResponseCycle, app: ASGI3Application, gate: Gate) -> None:
+        refusal = gate.refuse(cycle.scope, bytes(cycle.body))
+        if refusal is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        status, _, rest = refusal.partition(b"\r\n")
+        self.transport.write(refusal if cycle.keep_alive else b"%b\r\nconnection: close\r\n%b" % (status, rest))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_deadline(self) -> None:
         if self._deadline is None:

@@ -3,6 +3,7 @@
 import logging
 import sys
 from contextlib import suppress
+from json import JSONEncoder
 from traceback import format_tb
 from types import TracebackType
 from typing import Any, TextIO, cast
@@ -46,12 +47,20 @@ def configure_logs(*, development: bool) -> None:
             _frames_only,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
             if development
-            else structlog.processors.JSONRenderer(),
+            else structlog.processors.JSONRenderer(serializer=_as_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Forgiving(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+_encode = JSONEncoder(default=repr).encode
+
+
+def _as_json(event: EventDict, **_options: Any) -> str:
+    """With an encoder made once; json.dumps makes one for each line that needs a default."""
+    return _encode(event)
 
 
 def _frames_only(_logger: Any, _method: str, event: EventDict) -> EventDict:

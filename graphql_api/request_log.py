@@ -4,20 +4,24 @@ import secrets
 import time
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.gate import Gate
 from registration.database import Unavailable
 
 log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    """Logs the route's template only: real paths and queries can hold tokens and addresses."""
+    """Logs the route's template only: real paths and queries can hold tokens and addresses.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The server asks the gate before it starts a request.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate | None = None) -> None:
         self._app = app
+        self.gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -32,7 +36,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Correlation-Id"] = correlation_id
+                message["headers"].append((b"x-correlation-id", correlation_id.encode()))
             await send(message)
 
         try:

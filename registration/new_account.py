@@ -1,10 +1,11 @@
 """New accounts: what a sign-up writes inside the caller's transaction; it never commits."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from registration import audit, outbox
 from registration.address import address_key
@@ -14,12 +15,13 @@ from registration.confirmation import issue_token
 from registration.customer import Customer, Gender, Salutation, row_of
 from registration.database import insert_new
 from registration.events import record_event
-from registration.inserts import Inserting, gathered
+from registration.idempotency import Ticket
+from registration.inserts import Inserting, gathered, insert_new_together
 from registration.language import Language
 from registration.mails import MailKind
 from registration.services import Services
 from registration.shadows import shadow_of
-from registration.tables import customer
+from registration.tables import customer, email_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Draft:
     language: Language
     client_address: str
     now: datetime
+    ticket: Ticket | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        return str(address_key(self.applicant.email))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +64,49 @@ class Traces:
     audit: AuditKind
 
 
+INSERT = insert(customer)
 NEW = Traces(MailKind.CONFIRMATION, "customer.created", AuditKind.SIGN_UP)
 READY = replace(NEW, mail=MailKind.WELCOME)
 # These are about the account that has the address.
 REPEATED = Traces(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated", AuditKind.SIGN_UP_REPEATED)
 
 
+def write_accounts(services: Services, drafts: Sequence[Draft], connection: Connection) -> Collection[UUID]:
+    """Write accounts whose addresses nobody has, and their traces; the ids of those that are new.
+
+    The others are for `write_account`, which also looks whether who has an address may keep it.
+    """
+    claims = [{"address": draft.address, "customer_id": draft.id} for draft in drafts]
+    claimed = insert_new_together(connection, email_claim.c.customer_id, claims)
+    with gathered(connection) as inserts:
+        for draft in drafts:
+            if draft.id in claimed:
+                new = new_customer(services, draft)
+                inserts.execute(INSERT, _row_of(new, draft))
+                _leave_traces_of(inserts, services, draft, new)
+    return claimed
+
+
 def write_account(services: Services, draft: Draft, connection: Connection) -> bool:
     """Write the account and its traces; false when somebody has the address."""
-    if not claim(connection, _address_of(draft), draft.id, draft.now):
+    if not claim(connection, draft.address, draft.id, draft.now):
         return False
     new = new_customer(services, draft)
+    # Else an earlier try has written both, whose commit was not acknowledged.
     if insert_new(connection, customer, _row_of(new, draft)):
         with gathered(connection) as inserts:
-            token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
-            traces = NEW if token_id else READY
-            _leave(inserts, services, draft, traces, customer_id=new.id, token_id=token_id)
+            _leave_traces_of(inserts, services, draft, new)
     return True
+
+
+def _leave_traces_of(inserts: Inserting, services: Services, draft: Draft, new: Customer) -> None:
+    token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
+    _leave(inserts, services, draft, NEW if token_id else READY, customer_id=new.id, token_id=token_id)
 
 
 def write_account_evenly(services: Services, draft: Draft, connection: Connection) -> bool:
     """As `write_account`, but with as many statements and rows when somebody has the address: for a shadow then."""
-    holder = claim_evenly(connection, _address_of(draft), draft.id, draft.now)
+    holder = claim_evenly(connection, draft.address, draft.id, draft.now)
     is_new = holder == draft.id
     row = _row_of(new_customer(services, draft), draft) | {"anonymized_at": None}
     shadow = shadow_of(row, draft.id)
@@ -88,10 +116,6 @@ def write_account_evenly(services: Services, draft: Draft, connection: Connectio
             traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
             _leave(inserts, services, draft, traces, customer_id=holder, token_id=token_id)
     return is_new
-
-
-def _address_of(draft: Draft) -> str:
-    return str(address_key(draft.applicant.email))
 
 
 def _row_of(new: Customer, draft: Draft) -> dict[str, object]:

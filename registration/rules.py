@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, IntEnum, StrEnum
+from functools import lru_cache
 from typing import Final
 from unicodedata import category
 
@@ -93,7 +94,17 @@ def sign_up_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> lis
 
     A value that is not there is absent from the mapping; null is None. Attributes we do not know are ignored.
     """
-    rules: dict[str, Rule] = {
+    rules = _sign_up_rules(policy)
+    found = [broken for name, rule in rules.items() for broken in of_attribute(name, raw.get(name, ABSENT), rule)]
+    found += date_rule("dateOfBirth", raw.get("dateOfBirth"))
+    found += _idempotency_key("idempotencyKey", raw.get("idempotencyKey"))
+    found += agreement(raw, "password")
+    return found
+
+
+@lru_cache(maxsize=4)  # an installation has one policy
+def _sign_up_rules(policy: PasswordPolicy) -> Mapping[str, Rule]:
+    return {
         "email": email_rule,
         "gender": choice_of(Gender),
         "salutation": choice_of(Salutation),
@@ -103,11 +114,6 @@ def sign_up_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> lis
         "confirmPassword": length_rule(policy),
         "acceptedTerms": _accepted,
     }
-    found = [broken for name, rule in rules.items() for broken in of_attribute(name, raw.get(name, ABSENT), rule)]
-    found += date_rule("dateOfBirth", raw.get("dateOfBirth"))
-    found += _idempotency_key("idempotencyKey", raw.get("idempotencyKey"))
-    found += agreement(raw, "password")
-    return found
 
 
 def email_violations(raw: Mapping[str, object], attribute: str = "email") -> list[Violation]:
@@ -176,9 +182,11 @@ def email_rule(name: str, value: object) -> Iterator[Violation]:
 
 
 def choice_of(choices: type[StrEnum]) -> Rule:
+    known = list(choices)
+
     def choice(name: str, value: object) -> Iterator[Violation]:
         yield from _blank(name, value)
-        if value is not None and value not in list(choices):
+        if value is not None and value not in known:
             yield Violation(name, ViolationCode.NOT_A_CHOICE)
 
     return choice

@@ -1,6 +1,6 @@
 """Sign-up: from raw attributes to a customer with an unproven address; it never sends a mail itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,14 @@ from registration.attempts import Limit, count_attempt
 from registration.customer import Gender, Salutation
 from registration.idempotency import Record, Ticket
 from registration.language import Language
-from registration.new_account import Applicant, Draft, new_customer, write_account, write_account_evenly
+from registration.new_account import (
+    Applicant,
+    Draft,
+    new_customer,
+    write_account,
+    write_account_evenly,
+    write_accounts,
+)
 from registration.outcomes import (
     Accepted,
     EmailTaken,
@@ -41,16 +48,26 @@ def sign_up(services: Services, request: SignUp) -> SignUpOutcome:
 
     Concealing, it answers and does the same whether or not somebody has the address; who has it gets a mail.
     """
+    draft = prepare(services, request)
+    return register(services, [draft])[0] if isinstance(draft, Draft) else draft
+
+
+def prepare(services: Services, request: SignUp) -> Draft | SignUpOutcome:
+    """All that comes before the transaction, the hash among it; the outcome if that is known by then."""
     violations = sign_up_violations(request.attributes, services.policy)
     if violations:
         return Invalid(tuple(violations))
     applicant = _applicant_of(request.attributes)
     ticket = _ticket_of(services, request, applicant)
     outcome = _known_outcome(services, ticket, applicant) or _limit_reached(services, request.client_address)
-    if outcome is None:
-        outcome = services.database.write(partial(_register, services, _draft_of(services, request, applicant), ticket))
-        services.mail_posted()
-    return outcome
+    return outcome or _draft_of(services, request, applicant, ticket)
+
+
+def register(services: Services, drafts: Sequence[Draft]) -> list[SignUpOutcome]:
+    """Write drafts in one transaction; what came of each, in their order."""
+    outcomes = services.database.write(partial(_register, services, drafts))
+    services.mail_posted()
+    return outcomes
 
 
 def _applicant_of(attributes: Mapping[str, object]) -> Applicant:
@@ -90,7 +107,7 @@ def _limit_reached(services: Services, client_address: str) -> TooManyAttempts |
     return None if seconds is None else TooManyAttempts(seconds)
 
 
-def _draft_of(services: Services, request: SignUp, applicant: Applicant) -> Draft:
+def _draft_of(services: Services, request: SignUp, applicant: Applicant, ticket: Ticket | None) -> Draft:
     return Draft(
         id=services.new_id(),
         password_hash=services.passwords.hash(applicant.password),
@@ -99,10 +116,24 @@ def _draft_of(services: Services, request: SignUp, applicant: Applicant) -> Draf
         language=request.language,
         client_address=request.client_address,
         now=services.clock(),
+        ticket=ticket,
     )
 
 
-def _register(services: Services, draft: Draft, ticket: Ticket | None, connection: Connection) -> SignUpOutcome:
+def _register(services: Services, drafts: Sequence[Draft], connection: Connection) -> list[SignUpOutcome]:
+    # Two nodes that write the same addresses in the same order never wait for each other in a circle.
+    in_order = sorted(drafts, key=lambda draft: draft.address)
+    plain = [] if services.conceal else [draft for draft in in_order if draft.ticket is None]
+    written = write_accounts(services, plain, connection)
+    outcomes = {
+        draft.id: _registered(services, draft) if draft.id in written else _register_alone(services, draft, connection)
+        for draft in in_order
+    }
+    return [outcomes[draft.id] for draft in drafts]
+
+
+def _register_alone(services: Services, draft: Draft, connection: Connection) -> SignUpOutcome:
+    ticket = draft.ticket
     if (
         ticket
         and (record := idempotency.begin(connection, ticket, draft.now))

@@ -135,8 +135,15 @@ audit = Table(
     Column("kind", String(32), nullable=False),
     Column("customer_id", Uuid, index=True),
     Column("client_address", String(64)),
-    Column("address", String(320), index=True),
+    Column("address", String(320)),
     Column("created_at", Instant, nullable=False),
+)
+# Few rows have one.
+Index(
+    "ix_audit_address",
+    audit.c.address,
+    sqlite_where=text("address IS NOT NULL"),
+    postgresql_where=text("address IS NOT NULL"),
 )
 
 # The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.
@@ -152,10 +159,17 @@ mail = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("settled_at", Instant, index=True),
+    Column("settled_at", Instant),
     Column("reason", String(500)),
     # Only for the one mail that must not follow the customer to a new address; gone when it is sent.
     Column("recipient", String(320)),
+)
+# Mails that wait are in the index below.
+Index(
+    "ix_mail_settled_at",
+    mail.c.settled_at,
+    sqlite_where=text("settled_at IS NOT NULL"),
+    postgresql_where=text("settled_at IS NOT NULL"),
 )
 Index(
     "ix_mail_due",

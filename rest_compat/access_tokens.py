@@ -5,13 +5,13 @@ from functools import partial
 
 from starlette.requests import Request
 
-from registration.language import Language, negotiate
 from registration.rules import Stage, Violation, email_violations, text_violations
 from rest_compat.attributes import ADDRESS, TEXT, TOKENS, Attribute, Schema
 from rest_compat.errors import OUTCOMES, locked_out, sign_in_outcomes
 from rest_compat.execution import Execute, run
 from rest_compat.jsonapi import Item
 from rest_compat.resource import Answer, Call, Listed, Operation, Refused, Resource, Shown
+from rest_compat.response import language_of
 
 CREATE_ACCESS_TOKEN = """
 mutation CreateAccessToken($input: CreateAccessTokenInput!) {
@@ -67,15 +67,11 @@ async def _blocked(
 ) -> Refused | None:
     username = attributes.get("username")
     seconds = await seconds_blocked(request, username) if isinstance(username, str) else None
-    return None if seconds is None else Refused((locked_out(_language(request), lockout_minutes),), seconds)
+    return None if seconds is None else Refused((locked_out(language_of(request), lockout_minutes),), seconds)
 
 
 async def _sign_in(execute: Execute, lockout_minutes: int, more: Mapping[str, None], call: Call) -> Answer:
     given = {"email": call.attributes["username"], "password": call.attributes["password"]}
-    outcomes = sign_in_outcomes(locked_out(_language(call.request), lockout_minutes))
+    outcomes = sign_in_outcomes(locked_out(language_of(call.request), lockout_minutes))
     member = await run(execute, call.request, CREATE_ACCESS_TOKEN, given, outcomes)
     return member if isinstance(member, Refused) else Shown(Item(None, {**member["tokens"], **more}))
-
-
-def _language(request: Request) -> Language:
-    return negotiate(request.headers.get("accept-language", ""))

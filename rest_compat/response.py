@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from registration.language import negotiate
+from registration.language import Language, negotiate
 from rest_compat.errors import INTERNAL_ERROR
 from rest_compat.jsonapi import MEDIA_TYPE, error_document
 from rest_compat.resource import Refused
@@ -20,6 +21,12 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",  # tokens and personal data; the contract names no value
 }
+# As they are sent, made once for each language.
+_HEADERS_OF_ALL = {
+    language: Headers({"Content-Language": language.locale, **SECURITY_HEADERS}).raw for language in Language
+}
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def document_response(document: Mapping[str, object], status: int) -> Response:
@@ -27,8 +34,7 @@ def document_response(document: Mapping[str, object], status: int) -> Response:
 
 
 def json_response(value: Mapping[str, object], status: int, media_type: str) -> Response:
-    content = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Response(content.encode(), status, media_type=media_type)
+    return Response(_encode(value).encode(), status, media_type=media_type)
 
 
 def error_response(refused: Refused) -> Response:
@@ -45,8 +51,12 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
     return (CHALLENGE if is_challenge else {}) | wait
 
 
-def dressed(response: Response, request: Request) -> Response:
+def dressed(response: Response, language: Language) -> Response:
     """With the headers that all answers have (contract 2.3)."""
-    response.headers["Content-Language"] = negotiate(request.headers.get("accept-language", "")).locale
-    response.headers.update(SECURITY_HEADERS)
+    response.raw_headers += _HEADERS_OF_ALL[language]
     return response
+
+
+def language_of(request: Request) -> Language:
+    """The language that the client wants."""
+    return negotiate(request.headers.get("accept-language", ""))

@@ -32,7 +32,7 @@ from rest_compat.jsonapi import Error
 from rest_compat.negotiation import header_refusal, preflight
 from rest_compat.refresh_tokens import REFRESH_ACCESS_TOKEN
 from rest_compat.resource import Refused
-from rest_compat.response import dressed, json_response, refusal_headers
+from rest_compat.response import dressed, json_response, language_of, refusal_headers
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -97,13 +97,13 @@ def token_route(execute: Execute, client_id: str) -> Route:
 def _endpoint(execute: Execute, client_id: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return dressed(header_refusal(request) or preflight(request, ["POST"]), request)
+            return dressed(header_refusal(request) or preflight(request, ["POST"]), language_of(request))
         caller = await caller_of(execute, request)
         if isinstance(caller, Refused):
-            return dressed(_plain(caller), request)
+            return dressed(_plain(caller), language_of(request))
         form = await _read_form(request)
         tokens = await _tokens(execute, request, client_id, form) if isinstance(form, dict) else form
-        return dressed(_response(tokens), request)
+        return dressed(_response(tokens), language_of(request))
 
     return answer
 

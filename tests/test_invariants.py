@@ -1,5 +1,6 @@
 """What must hold for the repository as a whole, whatever its parts do."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,17 @@ def test_importing_does_nothing(environment: dict[str, str]) -> None:
     done = import_everything(environment)
     assert done.returncode == 0, done.stderr
     assert {"registration.settings", "graphql_api.app", "rest_compat.customers"} <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize("package", ["registration", "graphql_api", "rest_compat"])
+def test_every_module_has_its_place_in_the_architecture(package: str) -> None:
+    """The tables of docs/architecture.md name what there is, and nothing else."""
+    page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
+    table = page.partition(f"| {package} | |\n")[2].partition("\n\n")[0]
+    named = re.findall("`([a-z_0-9]+)`", " ".join(row.split("|")[1] for row in table.splitlines()))
+    modules = {path.stem for path in (REPOSITORY / package).glob("*.py")} - {"__init__", "__main__"}
+    packages = {path.parent.name for path in (REPOSITORY / package).glob("*/__init__.py")}
+    assert sorted(named) == sorted(modules | packages)
 
 
 def test_lock_files_are_complete_and_name_no_host() -> None:

@@ -6,7 +6,7 @@ from benchmarks.bars import Measured
 from benchmarks.besides import Breakdown
 from benchmarks.growth import Growth
 from benchmarks.limits import Engines
-from benchmarks.pressure import Pressure
+from benchmarks.pressure import Pressure, Stretch
 from benchmarks.reads import Read
 from benchmarks.registrations import Registrations
 from benchmarks.start import Start
@@ -28,6 +28,18 @@ ROW = Registrations(
     p99=3.0,
     memory=100.0,
 )
+
+
+def pressure(*, kept: float, busy_p99: float) -> Pressure:
+    return Pressure(
+        peak=Stretch(100.0, 1.9, 0.0, busy_p99),
+        flood=Stretch(100.0 * kept, 1.9, 0.0, 99.0),
+        offered=1000.0,
+        refused=900.0,
+        idle_p99=1.0,
+    )
+
+
 PERFECT = Measured(
     engines=[
         Engines(Costs(19_456, 2), 50.0, 55.0, 100.0, 150.0, "znver3"),
@@ -44,10 +56,10 @@ PERFECT = Measured(
     breakdown={"sqlite": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05), "postgresql": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05)},
     reads=[Read("{ __typename }", 5000.0, 10_000.0, 1.0), Read("registrationPolicy", 3000.0, 10_000.0, 1.0)],
     growth=[
-        Growth(engine, size, 10.0 + size / 1e6, 1.0)
+        Growth(engine, size, 10.0 + size / 1e6, 11.0 + size / 1e6, 1.0)
         for engine in ("sqlite", "postgresql")
         for size in (1_000, 100_000, 1_000_000)
     ],
     start=Start(1.2, 90.0),
-    pressure=Pressure(100.0, 1000.0, 98.0, 902.0, 1.0, 4.0),
+    pressure=pressure(kept=0.98, busy_p99=4.0),
 )

@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks import load
 from benchmarks.load import Load, LoadError, judged
+from benchmarks.population import populate, populate_signed_in
+from benchmarks.servers import Store, services_of
 from tests.conftest import Serve
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed; only make bench needs it")
@@ -114,6 +116,20 @@ class TestWrk:
         """Instead of a rate of zero."""
         with pytest.raises(LoadError):
             load.run("http://127.0.0.1:1", "rest", connections=1, seconds=1)
+
+    def test_signs_in_and_reads(self, serve: Serve, sqlite_url: str) -> None:
+        """Those whose addresses it is given, and the one whose token."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_RELAY="off")
+        with services_of(gateway, Store(sqlite_url, None)) as services:
+            addresses = populate(services, 3, password_hash=services.passwords.hash("correct horse"))
+            token = populate_signed_in(services, 1)[0].token
+        me = '/graphql {"query":"{ me { email } }"}'
+        assert load.run(gateway.base_url, "sign-in", connections=2, seconds=1, tag=",".join(addresses)).good > 0
+        assert load.run(gateway.base_url, me, connections=2, seconds=1, token=token, pause=10).good > 0
+        with pytest.raises(LoadError):
+            load.run(gateway.base_url, me, connections=2, seconds=1)
+        with pytest.raises(LoadError, match="BadCredentialsError"):
+            load.run(gateway.base_url, "sign-in", connections=1, seconds=1, tag="nobody@example.org", pause=200)
 
     @pytest.mark.parametrize("kind", ["graphql", "rest"])
     def test_registers_new_people_with_every_request(self, serve: Serve, sqlite_url: str, kind: str) -> None:

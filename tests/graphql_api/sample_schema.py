@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import strawberry
+from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -148,12 +149,18 @@ schema = strawberry.Schema(query=Query, mutation=Mutation)
 
 
 def make_executor(
-    *, slots: int = 2, deadline: float = 5.0, introspection: bool = True, suggestions: bool = True
+    *,
+    slots: int = 2,
+    deadline: float = 5.0,
+    introspection: bool = True,
+    suggestions: bool = True,
+    of: GraphQLSchema = schema._schema,
+    admission: Admission | None = None,
 ) -> Executor:
     return Executor(
-        schema._schema,
+        of,
         hashing_fields=frozenset({"create"}),
-        admission=Admission(slots=slots, deadline=deadline, clock=time.monotonic),
+        admission=admission or Admission(capacity=3 * slots, deadline=deadline, clock=time.monotonic),
         introspection=introspection,
         suggestions=suggestions,
     )
@@ -178,17 +185,20 @@ def codes(answer: Answer) -> list[str]:
     return [error["extensions"]["code"] for error in answer.errors or []]
 
 
-def make_app(
-    *,
+def make_endpoint(
     executor: Executor | None = None,
+    *,
     queries_by_get: bool = True,
     graphiql: Callable[[Request], Response] | None = lambda _: HTMLResponse("<title>GraphiQL</title>"),
     context_for: Callable[[Request], SampleContext] = lambda _: SampleContext(),
-) -> Starlette:
-    endpoint = GraphQLEndpoint(
+) -> GraphQLEndpoint:
+    return GraphQLEndpoint(
         executor=executor or make_executor(),
         context_for=context_for,
         queries_by_get=queries_by_get,
         graphiql=graphiql,
     )
-    return Starlette(routes=[Route("/graphql", endpoint)])
+
+
+def make_app(executor: Executor | None = None, **options: Any) -> Starlette:
+    return Starlette(routes=[Route("/graphql", make_endpoint(executor, **options))])

@@ -3,9 +3,10 @@ from functools import partial
 
 import pytest
 
-from graphql_api.admission import STAGES, Admission, Admitted, Departed, Overloaded
+from graphql_api.admission import WATCH_AFTER, Admission, Admitted, Departed, Overloaded
 
 pytestmark = pytest.mark.anyio
+CAPACITY = 3
 
 
 class Clock:
@@ -18,13 +19,13 @@ class Clock:
 
 
 class House:
-    """An admission with one slot whose turns are all taken by jobs that end when they are told to."""
+    """An admission whose turns are all taken by jobs that end when they are told to."""
 
     def __init__(self, deadline: float = 60.0) -> None:
         self.clock = Clock()
-        self.admission = Admission(slots=1, deadline=deadline, clock=self.clock)
+        self.admission = Admission(capacity=CAPACITY, deadline=deadline, clock=self.clock)
         self.journal: list[str] = []
-        self.ends = [asyncio.Event() for _ in range(self.admission.capacity)]
+        self.ends = [asyncio.Event() for _ in range(CAPACITY)]
         self.callers = [asyncio.create_task(self.admission.run(partial(self.job, end))) for end in self.ends]
 
     async def job(self, end: asyncio.Event) -> str:
@@ -54,12 +55,12 @@ async def settle() -> None:
 
 class TestTurns:
     async def test_work_is_done_at_once_while_there_is_room(self) -> None:
-        """Three operations for each slot are under way: before the hash, in it, and behind it."""
+        """As many operations as its capacity are under way."""
         house = House()
         await settle()
-        assert house.journal == ["began"] * STAGES
+        assert house.journal == ["began"] * CAPACITY
         await house.open()
-        assert [caller.result() for caller in house.callers] == [Admitted("done")] * STAGES
+        assert [caller.result() for caller in house.callers] == [Admitted("done")] * CAPACITY
 
     async def test_the_next_in_line_goes_first(self) -> None:
         """Turns are handed on in the order of arrival."""
@@ -74,12 +75,12 @@ class TestTurns:
 
     async def test_a_failure_gives_the_turn_back(self) -> None:
         """The exception reaches the caller, and the room is free again."""
-        admission = Admission(slots=1, deadline=60, clock=Clock())
+        admission = Admission(capacity=CAPACITY, deadline=60, clock=Clock())
 
         async def fail() -> None:
             raise RuntimeError("the cable is unplugged")
 
-        for _ in range(STAGES + 1):
+        for _ in range(CAPACITY + 1):
             with pytest.raises(RuntimeError, match="unplugged"):
                 await admission.run(fail)
 
@@ -134,10 +135,27 @@ class TestDeparture:
         patient = asyncio.create_task(house.admission.run(lambda: house.named("patient"), asyncio.Event().wait))
         await settle()
         gone.set()
+        await asyncio.sleep(WATCH_AFTER)
         assert await caller == Departed()
         await house.open()
         assert await patient == Admitted("patient")
         assert "gone" not in house.journal
+
+    async def test_nobody_looks_before_a_while(self) -> None:
+        """Most turns come sooner, and to look costs more than to wait."""
+        house = House()
+        looked: list[None] = []
+
+        async def look() -> None:
+            looked.append(None)
+
+        await settle()
+        caller = asyncio.create_task(house.admission.run(lambda: house.named("quick"), look))
+        await settle()
+        await house.open()
+        assert await caller == Admitted("quick")
+        await asyncio.sleep(WATCH_AFTER)
+        assert looked == []
 
     async def test_a_cancelled_caller_leaves_the_queue(self) -> None:
         """Those behind move up."""
@@ -166,20 +184,3 @@ class TestDeparture:
         assert await next_one == Admitted("next")
         await house.open()
         assert "cancelled" not in house.journal
-
-    async def test_work_that_has_begun_runs_to_its_end(self) -> None:
-        """A cancelled caller cancels nothing that runs already, and shutting down waits for it."""
-        house = House()
-        await settle()
-        house.callers[0].cancel()
-        await settle()
-        assert house.callers[0].cancelled()
-        assert "ended" not in house.journal
-        drained = asyncio.create_task(house.admission.drain())
-        await settle()
-        assert not drained.done()
-        for end in house.ends:
-            end.set()
-        await drained
-        assert house.journal.count("ended") == STAGES
-        await asyncio.gather(*house.callers[1:])

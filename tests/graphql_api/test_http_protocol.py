@@ -1,10 +1,12 @@
 """HTTP as hostile and as old clients speak it, on a real socket."""
 
+import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Thread
+from typing import Any
 
 import pytest
 import uvicorn
@@ -17,6 +19,8 @@ from tests.servers.ports import HOST
 
 PATIENCE = 60  # seconds
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+GUARDED = HEAD.replace(b"/ ", b"/guarded ")
+REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 5\r\n\r\nlater"
 
 
 class Hasty(BoundedHttpProtocol):
@@ -29,9 +33,30 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(body)(scope, receive, send)
 
 
+class Guarded:
+    """The same application behind a gate that refuses POST requests whose body says so, when their path says so."""
+
+    def __init__(self) -> None:
+        self.gate = self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await echo(scope, receive, send)
+
+    def may_refuse(self, scope: Mapping[str, Any]) -> bool:
+        return (scope["method"], scope["path"]) == ("POST", "/guarded")
+
+    def refuse(self, _scope: Mapping[str, Any], body: bytes) -> bytes | None:
+        return REFUSAL if body == b"no me" else None
+
+
+class Narrow(BoundedHttpProtocol):
+    gate_limit = 1000
+
+
 @contextmanager
-def serving(protocol: type[BoundedHttpProtocol]) -> Iterator[tuple[str, int]]:
-    config = uvicorn.Config(echo, http=protocol, loop="uvloop", lifespan="off", log_config=None)
+def serving(protocol: type[BoundedHttpProtocol], application: Any = echo) -> Iterator[tuple[str, int]]:
+    options: dict[str, Any] = {"loop": "uvloop", "lifespan": "off", "log_config": None, "proxy_headers": False}
+    config = uvicorn.Config(application, http=protocol, **options)
     server = uvicorn.Server(config)
     with socket.create_server((HOST, 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -44,6 +69,12 @@ def serving(protocol: type[BoundedHttpProtocol]) -> Iterator[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def patient() -> Iterator[tuple[str, int]]:
     with serving(BoundedHttpProtocol) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[tuple[str, int]]:
+    with serving(Narrow, Guarded()) as address:
         yield address
 
 
@@ -137,6 +168,53 @@ class TestPipeline:
         """A client that sends a thousand at once loses its connection, before they fill the memory."""
         with suppress(ConnectionResetError):
             assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
+
+
+class TestGate:
+    @pytest.mark.parametrize(
+        "parts", [(GUARDED + b"\r\nno me",), (GUARDED, b"\r\n", b"no", b" me")], ids=["at once", "in pieces"]
+    )
+    def test_refuses_without_the_application(self, guarded: tuple[str, int], parts: tuple[bytes, ...]) -> None:
+        """When the whole body is there, and not before."""
+        assert talk(guarded, *parts, until=b"later") == REFUSAL
+
+    @pytest.mark.parametrize(
+        ("request_", "answer"),
+        [
+            (GUARDED + b"\r\nlet m", b"let m"),
+            (HEAD + b"\r\nno me", b"no me"),
+            (GUARDED.replace(b": 5", b": 2000") + b"\r\n" + b"x" * 2000, b"x" * 2000),
+            (GUARDED.replace(b"POST", b"PUT") + b"\r\nno me", b"no me"),
+        ],
+        ids=["another body", "another path", "a long body", "another method"],
+    )
+    def test_lets_by(self, guarded: tuple[str, int], request_: bytes, answer: bytes) -> None:
+        """All that it does not refuse reaches the application whole."""
+        assert talk(guarded, request_, until=answer).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def test_keeps_the_connection(self, guarded: tuple[str, int]) -> None:
+        """Requests that were sent at once are answered in their order, refused or not."""
+        refused, taken = GUARDED + b"\r\nno me", GUARDED + b"\r\nlet m"
+        answer = talk(guarded, refused, taken + refused + taken, refused, refused + HEAD + b"\r\nlast!", until=b"last!")
+        statuses = re.findall(rb"HTTP/1.1 (\d+)", answer)
+        assert statuses == [b"503", b"200", b"503", b"200", b"503", b"503", b"200"]
+
+    @pytest.mark.parametrize("head", [GUARDED + b"Connection: close\r\n", GUARDED.replace(b"HTTP/1.1", b"HTTP/1.0")])
+    def test_closes_it_when_the_client_wants(self, guarded: tuple[str, int], head: bytes) -> None:
+        """And says so."""
+        answer = talk(guarded, head + b"\r\nno me")
+        assert answer == REFUSAL.replace(b"content-length", b"connection: close\r\ncontent-length")
+
+    def test_does_not_keep_a_client_waiting_who_waits_for_a_sign(self, guarded: tuple[str, int]) -> None:
+        """Who asks whether to send the body (Expect: 100-continue) is the application's guest."""
+        answer = talk(guarded, GUARDED + b"Expect: 100-continue\r\n\r\n", b"no me", until=b"no me")
+        assert answer.startswith(b"HTTP/1.1 100 Continue\r\n")
+
+    def test_forgets_who_goes_away(self, guarded: tuple[str, int]) -> None:
+        """Half a body and no more; the next one is served."""
+        with socket.create_connection(guarded, timeout=PATIENCE) as connection:
+            connection.sendall(GUARDED + b"\r\nno")
+        assert talk(guarded, GUARDED + b"\r\nno me", until=b"later") == REFUSAL
 
 
 class TestSlowClient:

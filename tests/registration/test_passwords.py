@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
+from threading import current_thread
 from threading import enumerate as all_threads
 
 import pytest
@@ -50,6 +52,23 @@ class TestHash:
         assert sum(thread.name.startswith("hash") for thread in all_threads()) <= SLOTS
         passwords.close()
         assert not any(thread.name.startswith("hash") for thread in all_threads())
+
+
+class TestSlots:
+    def test_work_in_a_slot_hashes_there(self, passwords: Passwords) -> None:
+        """It has its turn: to wait for another would be for ever, when all slots do the same."""
+        seen: SimpleQueue[tuple[str, str]] = SimpleQueue()
+
+        def work() -> None:
+            passwords.verify(passwords.hash("correct horse"), "correct horse")
+            seen.put((passwords.hash("correct horse"), current_thread().name))
+
+        for _ in range(4 * SLOTS):
+            passwords.submit(work)
+        for _ in range(4 * SLOTS):
+            encoded, thread = seen.get(timeout=60)
+            assert PasswordHasher().verify(encoded, "correct horse")
+            assert thread.startswith("hash")
 
 
 class TestDenyList:

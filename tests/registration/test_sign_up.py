@@ -400,7 +400,7 @@ class TestSecrecy:
         """A log line with a request, an applicant or a draft holds no password, no hash and no key."""
         asked = request(idempotencyKey=KEY)
         applicant = _applicant_of(asked.attributes)
-        shown = f"{asked!r} {applicant!r} {_draft_of(services, asked, applicant)!r} {services!r}"
+        shown = f"{asked!r} {applicant!r} {_draft_of(services, asked, applicant, None)!r} {services!r}"
         assert PASSWORD not in shown
         assert "argon2" not in shown
         assert KEY not in shown

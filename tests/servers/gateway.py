@@ -37,13 +37,13 @@ class Gateway:
             **CHEAP_HASHES,
             **settings,
         }
+        self.keys_directory = Path(self._environment["GATEWAY_KEYS_DIR"])
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        keys = Path(self._environment["GATEWAY_KEYS_DIR"])
-        create_secret(keys)
-        if not has_signing_key(keys):
-            create_signing_key(keys)
+        create_secret(self.keys_directory)
+        if not has_signing_key(self.keys_directory):
+            create_signing_key(self.keys_directory)
 
     def __enter__(self) -> Self:
         self.start()
