@@ -42,7 +42,7 @@ QUICK = Plan(seconds=4, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000)
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="two minutes instead of fifteen, and less exact")
+    arguments.add_argument("--quick", action="store_true", help="two minutes instead of twenty, and less exact")
     plan = QUICK if arguments.parse_args().quick else FULL
     # On the disk where a database would be, not in /tmp, which can be memory.
     place = Path("var")
