@@ -1,6 +1,7 @@
-"""Uvicorn as we run it: one or several workers behind one socket; it never knows what they serve."""
+"""Uvicorn as we run it: one or several workers behind one address; it never knows what they serve."""
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
@@ -38,7 +39,7 @@ def run(settings: Settings) -> bool:
     listener = listen(settings)
     announce(settings, listener)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        Multiprocess(config, sockets=[reserve(listener)]).run()
         return True
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its clean stop
@@ -67,6 +68,35 @@ def listen(settings: Settings) -> socket.socket:
         raise SettingsError(
             f"GATEWAY_HOST {settings.host} with GATEWAY_PORT {settings.port}: cannot listen there: {reason}"
         ) from None
+
+
+class Reserved(socket.socket):
+    """An address whose every worker gets a listening socket of its own, among which the kernel shares the clients out.
+
+    Of one socket for all, the worker that wakes first takes every client who has come, and the others stay idle.
+    """
+
+    def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[object, ...]]:
+        """What a worker makes of it, when it is handed over at its start."""
+        return _listen_beside_others, (self.family, self.getsockname())
+
+
+def reserve(listener: socket.socket) -> Reserved:
+    """Exchange a listening socket, which nobody else's could be beside, for its address."""
+    reserved = Reserved(listener.family, listener.type)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if listener.family == socket.AF_INET6:
+        reserved.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    address = listener.getsockname()
+    listener.close()
+    reserved.bind(address)
+    return reserved
+
+
+def _listen_beside_others(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+    is_version_6 = family == socket.AF_INET6
+    return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True, dualstack_ipv6=is_version_6)
 
 
 def announce(settings: Settings, listener: socket.socket) -> None:

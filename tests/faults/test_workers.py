@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -46,23 +47,28 @@ def sign_up(gateway: Gateway, name: str, people: int) -> list[Answer]:
     return [answer for read in waiting if (answer := read())]
 
 
+def wait_for_both(gateway: Gateway) -> None:
+    """Return when each worker has had a client."""
+    clients = []
+
+    def both_serve() -> bool:
+        client = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
+        clients.append(client)
+        client.request("GET", "/readyz")
+        assert client.getresponse().read()
+        return len(found := workers(gateway)) == 2 and all(connections(gateway, pid) for pid in found)
+
+    eventually(both_serve)
+    for client in clients:
+        client.close()
+
+
 def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
     """Both serve, no reference or mail is there twice, and any of them takes a key that another has mailed."""
     gateway = serve(
         GATEWAY_WORKERS="2", GATEWAY_DATABASE_URL=database_url, GATEWAY_MAIL_URL=smtp.url, GATEWAY_QUEUE_SECONDS="60"
     )
-    open_for_long = []
-
-    def both_serve() -> bool:
-        connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
-        open_for_long.append(connection)
-        connection.request("GET", "/readyz")
-        assert connection.getresponse().read()
-        return len(found := workers(gateway)) == 2 and all(connections(gateway, pid) for pid in found)
-
-    eventually(both_serve)
-    for connection in open_for_long:
-        connection.close()
+    wait_for_both(gateway)
 
     answers = sign_up(gateway, "ada", PEOPLE)
     assert [answer.verdict for answer in answers] == ["registered"] * PEOPLE
@@ -88,3 +94,13 @@ def test_a_worker_that_dies_is_replaced(serve: Serve, sqlite_url: str) -> None:
     eventually(lambda: victim not in workers(gateway) and len(workers(gateway)) == 2)
     assert [answer.verdict for answer in sign_up(gateway, "ada", 10)] == ["registered"] * 10
     assert get(gateway, "/readyz") == 200
+
+
+def test_clients_are_shared_out(serve: Serve, sqlite_url: str) -> None:
+    """Of many who come at the same moment each worker gets some; a worker that is idle is half of the machine."""
+    gateway = serve(GATEWAY_WORKERS="2", GATEWAY_DATABASE_URL=sqlite_url)
+    wait_for_both(gateway)
+    clients = [socket.create_connection((HOST, gateway.port), timeout=PATIENCE) for _ in range(40)]
+    eventually(lambda: all(connections(gateway, worker) >= 5 for worker in workers(gateway)))
+    for client in clients:
+        client.close()

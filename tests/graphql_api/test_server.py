@@ -1,10 +1,13 @@
 """Uvicorn as we run it, seen on the wire."""
 
+import pickle
 import socket
 from urllib.parse import urlsplit
 
 import pytest
 
+from graphql_api.server import listen, reserve
+from registration.settings import Settings
 from tests.conftest import Serve
 
 
@@ -31,3 +34,20 @@ def test_413_has_the_reason_phrase_of_rfc_9110(address: tuple[str, int]) -> None
     head = "POST {} HTTP/1.1\r\nContent-Type: application/json"
     for path in ("/customers", "/graphql"):
         assert status_line(address, head.format(path), b" " * 70_000) == b"HTTP/1.1 413 Content Too Large"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
+def test_workers_listen_beside_each_other(host: str) -> None:
+    """Each on a socket of its own, whose clients no other has; the address that all of them got is not a listener."""
+    reserved = reserve(listen(Settings(host=host, port=0)))
+    address = reserved.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address[:2])
+    own: list[socket.socket] = [pickle.loads(pickle.dumps(reserved)) for _ in range(2)]  # noqa: S301 - our own
+    assert [each.getsockname() for each in own] == [address] * 2
+    clients = [socket.create_connection(address[:2]) for _ in range(40)]
+    for each in own:
+        each.settimeout(10)
+        each.accept()[0].close()
+    for each in (reserved, *own, *clients):
+        each.close()
