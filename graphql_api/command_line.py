@@ -18,6 +18,7 @@ from rich.table import Column, Table
 from registration import audit, outbox
 from registration.database import Database, Unavailable, open_database
 from registration.key_files import KeyFileError
+from registration.revision import is_current, newest
 from registration.secret import create_secret
 from registration.settings import Settings, SettingsError, read_settings, shown
 from registration.signing_keys import create_signing_key, has_signing_key
@@ -69,11 +70,8 @@ def settings_of_process() -> Settings:
 
 def migrated_database(settings: Settings) -> Database:
     """The database of the settings; stops when this version cannot work on it."""
-    from registration.migrations import is_current, newest  # noqa: PLC0415 - Alembic takes a while to import
-
     database = open_database(settings.database_url)
-    revision = newest()
-    if not database.read(lambda connection: is_current(connection, revision)):
+    if not is_up_to_date(database):
         stop("the database is not at this version; run: registration-gateway migrate")
     return database
 
@@ -113,17 +111,28 @@ def create_keys(directory: Path) -> None:
         create_signing_key(directory)
 
 
+def is_up_to_date(database: Database) -> bool:
+    revision = newest()
+    return database.read(lambda connection: is_current(connection, revision))
+
+
 def run_migrations(settings: Settings) -> None:
+    database = open_database(settings.database_url)
+    try:
+        if not is_up_to_date(database):
+            upgrade(database)
+    finally:
+        database.close()
+
+
+def upgrade(database: Database) -> None:
     from registration.migrations import UnknownRevisionError  # noqa: PLC0415 - Alembic takes a while to import
     from registration.migrations import migrate as apply  # noqa: PLC0415
 
-    database = open_database(settings.database_url)
     try:
         apply(database)
     except UnknownRevisionError as error:
         stop(f"GATEWAY_DATABASE_URL: {error}")
-    finally:
-        database.close()
 
 
 @main.command()

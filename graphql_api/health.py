@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from graphql_api.threads import Threads
 from registration.database import Database, Unavailable
-from registration.migrations import is_current, newest
+from registration.revision import is_current, newest
 
 NO_STORE = {"Cache-Control": "no-store"}
 

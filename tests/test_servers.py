@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from registration.database import Database
-from registration.migrations import is_current, newest
+from registration.revision import is_current, newest
 from tests.conftest import Serve
 from tests.servers.ports import HOST
 from tests.servers.postgres import PostgresServer, create_database

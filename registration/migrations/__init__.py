@@ -34,16 +34,6 @@ def migrate(database: Database) -> None:
     database.write(upgrade)
 
 
-def is_current(connection: Connection, revision: str | None) -> bool:
-    """Whether the database is at a revision, see `newest`."""
-    return MigrationContext.configure(connection).get_current_revision() == revision
-
-
-def newest() -> str | None:
-    """The revision of this version of the program."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
-
-
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))

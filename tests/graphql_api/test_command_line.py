@@ -15,8 +15,8 @@ from graphql_api import contract
 from graphql_api.command_line import main
 from graphql_api.schema import print_schema
 from registration.database import Database, open_database
-from registration.migrations import is_current, newest
 from registration.outbox import claim, due_buckets, post, settle
+from registration.revision import is_current, newest
 from registration.secret import FILE_NAME, create_secret
 from registration.settings import Settings
 from registration.signing_keys import create_signing_key

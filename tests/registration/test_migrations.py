@@ -11,11 +11,14 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
+from registration import migrations
 from registration.database import Database, Unavailable, open_database
-from registration.migrations import UnknownRevisionError, is_current, migrate, newest
+from registration.migrations import UnknownRevisionError, migrate
+from registration.revision import is_current, newest
 from registration.tables import counter, metadata
 from tests.registration.stored import WAITING, counts, rows
 from tests.servers.gateway import COMMAND
@@ -47,6 +50,12 @@ def tables(database: Database) -> set[str]:
 
 def is_ready(database: Database) -> bool:
     return database.read(lambda connection: is_current(connection, newest()))
+
+
+def test_the_newest_revision_is_alembics() -> None:
+    """Which is told by the names of the files, without asking it."""
+    directory = Path(migrations.__file__).parent
+    assert newest() == ScriptDirectory(directory).get_current_head()
 
 
 def test_empty_database_becomes_current(new: Database) -> None:
