@@ -67,7 +67,7 @@ endef
 bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
-bench: $(STAMP) ## how fast it is here: fifteen minutes, or QUICK=1 two; needs wrk (apt-get install wrk)
+bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 five minutes; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 format: $(STAMP) ## let ruff arrange the code

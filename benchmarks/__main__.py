@@ -11,14 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks import besides, growth, limits, pressure, reads, registrations, start
-from benchmarks.bars import Measured, bars
+from benchmarks.bars import CONCURRENCY, Measured, bars
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
 from benchmarks.report import report
-from benchmarks.servers import CHEAPEST, ENGINES, Engine, drain, gateway, store
+from benchmarks.servers import CHEAPEST, ENGINES, Engine, Store, drain, gateway, store
 from registration.argon2id import built_for
 from registration.machine import cores, memory_bytes
 
@@ -27,22 +29,23 @@ RESULTS = Path(__file__).with_name("results")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured; `seconds` for one load."""
+    """How much is measured; `seconds` for one load, of which there are `rounds` where machines are too unsteady."""
 
     seconds: float
+    rounds: int
     workers: tuple[int, ...]
     concurrencies: tuple[int, ...]
     sizes: tuple[int, ...]
     starts: int
 
 
-FULL = Plan(seconds=10, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
-QUICK = Plan(seconds=4, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1)
+FULL = Plan(3, 5, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
+QUICK = Plan(3, 1, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1)
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="two minutes instead of twenty, and less exact")
+    arguments.add_argument("--quick", action="store_true", help="five minutes instead of thirty, and less exact")
     plan = QUICK if arguments.parse_args().quick else FULL
     # On the disk where a database would be, not in /tmp, which can be memory.
     place = Path("var")
@@ -63,7 +66,9 @@ def main() -> int:
 
 def measure(directory: Path, plan: Plan) -> Measured:
     with timed("hash engines"):
-        engines = limits.measure(directory, plan.seconds / 8)
+        wheel = limits.portable_wheel(directory)
+        engines = limits.measure(wheel, plan.seconds / 6)
+    load = partial(registrations.measure, directory, seconds=plan.seconds, rounds=plan.rounds)
     rows: list[registrations.Registrations] = []
     grown: list[growth.Growth] = []
     mail_ms: dict[Engine, float] = {}
@@ -72,32 +77,32 @@ def measure(directory: Path, plan: Plan) -> Measured:
     for engine in ENGINES:
         for workers in plan.workers:
             with timed(f"registrations, {engine}, {workers} workers"), store(engine, directory) as empty:
-                loads = registrations.measure(
-                    directory,
-                    empty,
-                    engine=engine,
-                    workers=workers,
-                    concurrencies=plan.concurrencies,
-                    seconds=plan.seconds,
-                )
-                rows += list(loads)
+                rows += load(empty, engine=engine, workers=workers, concurrencies=plan.concurrencies)
                 mail_ms[engine] = drain(directory, empty)
+        if wheel:
+            with timed(f"registrations, {engine}, portable build"), store(engine, directory) as empty:
+                rows += load(empty, engine=engine, workers=1, concurrencies=(CONCURRENCY,), wheel=wheel)
         with timed(f"everything but the hash, {engine}"), store(engine, directory) as empty:
             breakdown[engine] = besides.measure(empty)
-            with gateway(directory, empty, CHEAPEST) as running:
-                registrations.one_load(running, empty, "graphql", 8, 1.0)
-                seen = registrations.one_load(running, empty, "graphql", 32, plan.seconds)
-            alone[engine] = (seen.server_ms, seen.load.rate)
-        with timed(f"growth, {engine}"), store(engine, directory) as empty:
-            grown += list(growth.measure(directory, empty, engine, plan.sizes, plan.seconds))
+            alone[engine] = without_hash(directory, empty, plan)
+        with timed(f"growth, {engine}"):
+            grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
     with store("sqlite", directory) as empty:
         with timed("reads"):
-            reading = list(reads.measure(directory, empty, plan.seconds))
+            reading = list(reads.measure(directory, empty, plan.seconds, plan.rounds))
         with timed("starts"):
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
-            pressed = pressure.measure(directory, empty, plan.seconds)
+            pressed = pressure.measure(directory, empty, 2 * plan.seconds, plan.rounds)
     return Measured(engines, rows, mail_ms, alone, breakdown, reading, grown, started, pressed)
+
+
+def without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, float]:
+    """Milliseconds of the server for a registration with the cheapest hash, and the rate; medians."""
+    with gateway(directory, empty, CHEAPEST) as running:
+        registrations.one_load(running, empty, "graphql", 8, 1.0)
+        seen = [registrations.one_load(running, empty, "graphql", 32, plan.seconds) for _ in range(plan.rounds)]
+    return median(each.server_ms for each in seen), median(each.load.rate for each in seen)
 
 
 def keep(machine: str, measured: Measured, kind: str) -> None:

@@ -1,26 +1,35 @@
 """What a registration and a sign-in cost when there are many customers already; those are written, not registered."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, text
 
-from benchmarks import limit, load
+from benchmarks import load
+from benchmarks.limit import PRODUCTION
 from benchmarks.population import populate
 from benchmarks.processes import cpu_seconds
 from benchmarks.registrations import one_load
-from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of
+from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of, store
 from registration import tables
 from registration.argon2id import Argon2id
+from registration.calibration import Costs
 from tests.servers.gateway import Gateway
 
 BATCH = 100_000
 SIGNING_IN = 50
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PLACEHOLDER_HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
+
+
+Kind: TypeAlias = Callable[[Gateway, Store, float], float]
+"""Loads a gateway for some seconds; CPU milliseconds of server and database for each that was served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +43,32 @@ class Growth:
     without_hash_ms: float
 
 
-def measure(directory: Path, store: Store, engine: Engine, sizes: tuple[int, ...], seconds: float) -> Iterator[Growth]:
+def measure(directory: Path, engine: Engine, sizes: tuple[int, ...], seconds: float, rounds: int) -> Iterator[Growth]:
+    """A database of each size, and loads in turns: medians, of the same minutes, are compared."""
+    with ExitStack() as stores:
+        grown = {size: stores.enter_context(store(engine, directory)) for size in sizes}
+        for size, its_store in grown.items():
+            fill(its_store, size)
+        registration, sign_in = (
+            _medians(directory, grown, PRODUCTION, kind, seconds=seconds, rounds=rounds)
+            for kind in (_registration, _sign_in)
+        )
+        without_hash = _medians(directory, grown, CHEAPEST, _registration, seconds=seconds, rounds=rounds)
     for size in sizes:
-        fill(store, size)
-        with gateway(directory, store, limit.PRODUCTION) as running:
-            registration, sign_in = _registration(running, store, seconds), _sign_in(running, store, seconds)
-        with gateway(directory, store, CHEAPEST) as running:
-            without_hash = _registration(running, store, seconds)
-        yield Growth(engine, size, registration, sign_in, without_hash)
+        yield Growth(engine, size, registration[size], sign_in[size], without_hash[size])
+
+
+def _medians(
+    directory: Path, grown: Mapping[int, Store], costs: Costs, kind: Kind, *, seconds: float, rounds: int
+) -> dict[int, float]:
+    with ExitStack() as gateways:
+        running = {
+            size: gateways.enter_context(gateway(directory, its_store, costs)) for size, its_store in grown.items()
+        }
+        for size, its_store in grown.items():
+            kind(running[size], its_store, 1.0)  # fills caches and pools
+        seen = [(size, kind(running[size], grown[size], seconds)) for _ in range(rounds) for size in grown]
+    return {size: median(cost for each, cost in seen if each == size) for size in grown}
 
 
 def fill(store: Store, size: int) -> None:
@@ -126,18 +153,15 @@ def _mail(each: UUID, number: int) -> dict[str, object]:
 
 
 def _registration(running: Gateway, store: Store, seconds: float) -> float:
-    one_load(running, store, "graphql", 8, 1.0)
     seen = one_load(running, store, "graphql", 8, seconds)
     return seen.server_ms + seen.database_ms
 
 
 def _sign_in(running: Gateway, store: Store, seconds: float) -> float:
     """Of some customers in turn. What is under way when wrk stops is not counted, which is the same for every size."""
-    costs = limit.PRODUCTION
-    hashed = Argon2id(memory_kib=costs.memory_kib, time_cost=costs.time_cost, parallelism=1).hash(b"correct horse")
+    hashed = Argon2id(memory_kib=PRODUCTION.memory_kib, time_cost=PRODUCTION.time_cost, parallelism=1)
     with services_of(running, store) as services:
-        addresses = ",".join(populate(services, SIGNING_IN, password_hash=hashed))
-    load.run(running.base_url, "sign-in", connections=8, seconds=1, tag=addresses)
+        addresses = ",".join(populate(services, SIGNING_IN, password_hash=hashed.hash(b"correct horse")))
     before = cpu_seconds(running.process.pid) + store.cpu_seconds
     seen = load.run(running.base_url, "sign-in", connections=8, seconds=seconds, tag=addresses)
     return (cpu_seconds(running.process.pid) + store.cpu_seconds - before) * 1000 / seen.good

@@ -29,9 +29,8 @@ class Engines:
         return self.kept / self.wheel if self.wheel else None
 
 
-def measure(directory: Path, seconds: float) -> list[Engines]:
-    """In turns, so that a busy moment of the machine meets all of them."""
-    wheel = portable_wheel(directory)
+def measure(wheel: Path | None, seconds: float) -> list[Engines]:
+    """In turns, so that a busy moment of the machine meets all of them; `wheel` as `portable_wheel` gives it."""
     return [_measure(costs, wheel, seconds) for costs in COSTS]
 
 

@@ -58,15 +58,20 @@ class Pressure:
         return self.flood.rate / self.peak.rate
 
 
-def measure(directory: Path, store: Store, seconds: float) -> Pressure:
-    """The deadline is shortened to one second, so that the queue is full soon."""
+def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Pressure:
+    """The middle of some rounds by what is kept. The deadline is one second only, so that the queue is full soon."""
     with gateway(directory, store, PRODUCTION, GATEWAY_QUEUE_SECONDS="1") as running:
         token = reads.token_of(running, store)
-        idle = _reading(running, token, seconds).result()
         load.run(running.base_url, "graphql", connections=8, seconds=1, tag="warm")
-        peak, _ = _stretch(running, store, token, seconds, connections=32, tag="peak")
-        connections = round(peak.rate * 10)
-        flood, seen = _stretch(running, store, token, 2 * seconds, connections=connections, tag="flood", pause=PAUSE)
+        seen = [_round(running, store, token, seconds, str(number)) for number in range(rounds)]
+    return sorted(seen, key=lambda each: each.kept)[rounds // 2]
+
+
+def _round(running: Gateway, store: Store, token: str, seconds: float, tag: str) -> Pressure:
+    idle = _reading(running, token, seconds).result()
+    peak, _ = _stretch(running, store, token, seconds, connections=32, tag=f"peak{tag}")
+    connections = round(peak.rate * 10)
+    flood, seen = _stretch(running, store, token, seconds, connections=connections, tag=f"flood{tag}", pause=PAUSE)
     return Pressure(
         peak=peak,
         flood=flood,

@@ -35,17 +35,19 @@ class Read:
         return self.rate / self.bare
 
 
-def measure(directory: Path, store: Store, seconds: float) -> Iterator[Read]:
-    """A load of the bare route before and after each load of the gateway."""
+def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Iterator[Read]:
+    """A load of the bare route before and after each load of the gateway; the middle of some rounds by its ratio."""
     with gateway(directory, store, CHEAPEST) as running, bare_route(SERVER_CORE) as bare_url:
         token = token_of(running, store)
         _pin(running.process.pid)
-        bare = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
+        bare = [_bare_rate(bare_url, seconds)]
         for name, kind in READS.items():
-            seen = _load(running.base_url, kind, seconds, token)
-            after = _rate(bare_url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds)
-            yield Read(name, seen.rate, (bare + after) / 2, seen.p99)
-            bare = after
+            seen = []
+            for _ in range(rounds):
+                load_ = _load(running.base_url, kind, seconds, token)
+                bare.append(_bare_rate(bare_url, seconds))
+                seen.append(Read(name, load_.rate, sum(bare[-2:]) / 2, load_.p99))
+            yield sorted(seen, key=lambda each: each.ratio)[rounds // 2]
 
 
 def token_of(running: Gateway, store: Store) -> str:
@@ -59,8 +61,8 @@ def _pin(pid: int) -> None:
         os.sched_setaffinity(int(task.name), {SERVER_CORE})
 
 
-def _rate(url: str, kind: str, seconds: float) -> float:
-    return _load(url, kind, seconds).rate
+def _bare_rate(url: str, seconds: float) -> float:
+    return _load(url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds).rate
 
 
 def _load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:

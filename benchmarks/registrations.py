@@ -1,7 +1,7 @@
 """Registrations a second beside the bare limit of the same minutes, through both doors; it judges nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from registration.machine import cores
 from tests.servers.gateway import Gateway
 
 Door = Literal["graphql", "rest"]
+Build = Literal["host", "portable"]
 DOORS: tuple[Door, ...] = ("graphql", "rest")
 TAGS = count(1)
 SETTLE = 0.5
@@ -23,16 +24,24 @@ SETTLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """What is loaded how; `build` is of Argon2: for this host, or the portable wheel."""
+
+    engine: Engine
+    door: Door
+    build: Build
+    workers: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class Registrations:
-    """One kind of load. Rates a second, CPU and answer times in milliseconds, memory of the largest worker in MiB.
+    """What came of one kind of load. Rates a second, CPU and answer times in ms, memory of the largest worker in MiB.
 
     `hash_ms` is the CPU of a bare hash with all slots at work, `limit` how many of them a second there were.
     """
 
-    engine: Engine
-    door: Door
-    workers: int
-    concurrency: int
+    kind: Kind
     rate: float
     limit: float
     hash_ms: float
@@ -76,33 +85,51 @@ def measure(
     workers: int,
     concurrencies: tuple[int, ...],
     seconds: float,
+    rounds: int,
     costs: Costs = limit.PRODUCTION,
+    wheel: Path | None = None,
 ) -> Iterator[Registrations]:
-    """Loads of this many seconds, each between two measurements of the limit."""
-    with gateway(directory, store, costs, workers=workers) as running:
+    """Of each kind of load as many rounds of this many seconds, each beside the limit; the middle one by its share.
+
+    In turns, because what else happens on the machine comes and goes within minutes. `wheel` is a directory with the
+    portable build, which is measured then.
+    """
+    modules = {"PYTHONPATH": str(wheel)} if wheel else {}
+    build: Build = "portable" if wheel else "host"
+
+    def bare_hashes() -> limit.Limit:
+        return limit.measure(costs, cores(), seconds / 3, modules=wheel)
+
+    with gateway(directory, store, costs, workers=workers, **modules) as running:
         for door in DOORS:
             one_load(running, store, door, 8, 1.0)  # fills caches and pools
         for concurrency in concurrencies:
-            limits = [_limit(costs, seconds)]
-            for door in DOORS:
+            seen: dict[Door, list[Registrations]] = {door: [] for door in DOORS}
+            limits = [bare_hashes()]
+            for door in DOORS * rounds:
                 slice_ = one_load(running, store, door, concurrency, seconds)
-                limits.append(_limit(costs, seconds))
-                yield Registrations(
-                    engine=engine,
-                    door=door,
-                    workers=workers,
-                    concurrency=concurrency,
-                    rate=slice_.load.rate,
-                    limit=mean(each.rate for each in limits[-2:]),
-                    hash_ms=mean(each.cpu_ms for each in limits[-2:]),
-                    server_ms=slice_.server_ms,
-                    database_ms=slice_.database_ms,
-                    generator_ms=slice_.generator_ms,
-                    p50=slice_.load.p50,
-                    p95=slice_.load.p95,
-                    p99=slice_.load.p99,
-                    memory=memory_mib(running.process.pid)[0],
-                )
+                limits.append(bare_hashes())
+                memory = memory_mib(running.process.pid)[0]
+                kind = Kind(engine, door, build, workers, concurrency)
+                seen[door].append(_beside(kind, slice_, limits[-2:], memory))
+            for door in DOORS:
+                yield sorted(seen[door], key=lambda each: each.share)[rounds // 2]
+
+
+def _beside(kind: Kind, slice_: Slice, limits: Sequence[limit.Limit], memory: float) -> Registrations:
+    return Registrations(
+        kind=kind,
+        rate=slice_.load.rate,
+        limit=mean(each.rate for each in limits),
+        hash_ms=mean(each.cpu_ms for each in limits),
+        server_ms=slice_.server_ms,
+        database_ms=slice_.database_ms,
+        generator_ms=slice_.generator_ms,
+        p50=slice_.load.p50,
+        p95=slice_.load.p95,
+        p99=slice_.load.p99,
+        memory=memory,
+    )
 
 
 def one_load(running: Gateway, store: Store, door: Door, concurrency: int, seconds: float) -> Slice:
@@ -114,7 +141,3 @@ def one_load(running: Gateway, store: Store, door: Door, concurrency: int, secon
     server, database = cpu_seconds(running.process.pid) - server, store.cpu_seconds - database
     number = store.customers() - customers
     return Slice(seen, server * 1000 / number, database * 1000 / number, seen.cpu * 1000 / number)
-
-
-def _limit(costs: Costs, seconds: float) -> limit.Limit:
-    return limit.measure(costs, cores(), seconds / 3)

@@ -24,7 +24,9 @@ def plot(rows: Sequence[Registrations]) -> str:
 
 
 def label(row: Registrations) -> str:
-    return f"{row.engine:<10} {row.door:<7} {row.workers} worker{'s' if row.workers > 1 else ' '} c{row.concurrency:<3}"
+    kind = row.kind
+    workers = f"{kind.workers} worker{'s' if kind.workers > 1 else ' '}"
+    return f"{kind.engine:<10} {kind.door:<7} {kind.build:<8} {workers} c{kind.concurrency:<3}"
 
 
 def _heading(machine: str) -> Iterator[str]:
@@ -66,25 +68,17 @@ def _body(measured: Measured) -> Iterator[str]:
     yield from _section(
         "Registrations beside the limit",
         (
-            *("engine", "door", "workers", "conc.", "rate/s", "limit/s", "ratio", "hash ms", "server ms", "share"),
-            *("besides ms", "database ms", "wrk ms", "p50", "p95", "p99", "errors", "RSS MiB"),
+            *("engine", "door", "build", "workers", "conc.", "rate/s", "limit/s", "ratio", "hash ms", "server ms"),
+            *("share", "besides ms", "database ms", "wrk ms", "p50", "p95", "p99", "errors", "RSS MiB"),
         ),
         [
             (
-                *(
-                    each.engine,
-                    each.door,
-                    each.workers,
-                    each.concurrency,
-                    each.rate,
-                    each.limit,
-                    each.ratio,
-                    each.hash_ms,
-                ),
-                *(each.server_ms, each.share, each.besides_ms, each.database_ms, each.generator_ms),
-                *(each.p50, each.p95, each.p99, 0, each.memory),
+                *(row.kind.engine, row.kind.door, row.kind.build, row.kind.workers, row.kind.concurrency),
+                *(row.rate, row.limit, row.ratio, row.hash_ms, row.server_ms),
+                *(row.share, row.besides_ms, row.database_ms, row.generator_ms),
+                *(row.p50, row.p95, row.p99, 0, row.memory),
             )
-            for each in measured.registrations
+            for row in measured.registrations
         ],
     )
     yield from ("```text", plot(measured.registrations), "```", "")
@@ -94,7 +88,7 @@ def _body(measured: Measured) -> Iterator[str]:
         [(engine, *alone, measured.mail_ms[engine]) for engine, alone in measured.alone.items()],
     )
     yield from _section(
-        "Where it goes, in one process without HTTP (CPU ms)",
+        "Where it goes, in one process without HTTP, in company (CPU ms)",
         ("engine", "GraphQL and JSON", "rules", "hash of 8 KiB", "transaction", "outbox", "in all"),
         [
             (engine, each.gateway, each.rules, each.hash, each.transaction, each.outbox, each.total)

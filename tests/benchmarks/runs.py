@@ -8,15 +8,13 @@ from benchmarks.growth import Growth
 from benchmarks.limits import Engines
 from benchmarks.pressure import Pressure, Stretch
 from benchmarks.reads import Read
-from benchmarks.registrations import Registrations
+from benchmarks.registrations import DOORS, Kind, Registrations
+from benchmarks.servers import ENGINES
 from benchmarks.start import Start
 from registration.calibration import Costs
 
 ROW = Registrations(
-    engine="sqlite",
-    door="graphql",
-    workers=1,
-    concurrency=32,
+    kind=Kind(engine="sqlite", door="graphql", build="host", workers=1, concurrency=32),
     rate=90.0,
     limit=100.0,
     hash_ms=9.0,
@@ -46,10 +44,10 @@ PERFECT = Measured(
         Engines(Costs(47_104, 1), 20.0, 40.0, 30.0, 100.0, "znver3"),
     ],
     registrations=[
-        replace(ROW, engine=engine, door=door, concurrency=concurrency)
-        for engine in ("sqlite", "postgresql")
+        replace(ROW, kind=Kind(engine, door, "host", 1, concurrency))
+        for engine in ENGINES
         for concurrency in (8, 32)
-        for door in ("graphql", "rest")
+        for door in DOORS
     ],
     mail_ms={"sqlite": 1.0, "postgresql": 1.0},
     alone={"sqlite": (0.9, 1000.0), "postgresql": (0.9, 1000.0)},

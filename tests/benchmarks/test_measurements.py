@@ -8,6 +8,7 @@ from benchmarks import besides, growth, limit, servers, start
 from benchmarks.servers import Store, drain
 from registration.calibration import Costs
 from registration.database import Database
+from registration.sign_ups import GROUP
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
 
@@ -36,7 +37,7 @@ def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest
     """Every registration of it is written, and no part is free."""
     monkeypatch.setattr(besides, "ROUNDS", 20)
     parts = besides.break_down(database_url)
-    assert Store(database_url, None).customers() == 2 * 50 + 2 * 20
+    assert Store(database_url, None).customers() == 2 * GROUP * (besides.WARM_UP + 20)
     assert parts.total == pytest.approx(parts.gateway + parts.rules + parts.hash + parts.transaction + parts.outbox)
 
 
