@@ -1,5 +1,6 @@
 """The audit trail: who did what, when, from where; append-only, and it never holds a secret."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,10 +25,12 @@ class AuditKind(StrEnum):
     DISOWN = "disown"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILURE = "sign-in failure"
+    SIGN_OUT = "sign-out"
     LOCK_OUT = "lock-out"
     RESET_REQUEST = "reset request"
     RESET = "reset"
     PASSWORD_CHANGE = "password change"
+    PROFILE_CHANGE = "profile change"
     EMAIL_CHANGE_REQUEST = "email change request"
     EMAIL_CHANGE = "email change"
     TOKEN_REUSE = "token reuse"
@@ -53,7 +56,10 @@ def record(
     client_address: str | None = None,
     address: str | None = None,
 ) -> None:
-    """Write a row inside the caller's transaction; `address` is what was typed where no customer is known by it."""
+    """Write a row inside the caller's transaction.
+
+    `address` is what was typed where no customer is known by it, and after a change of address the former one.
+    """
     row = {
         "id": services.new_id(),
         "kind": kind,
@@ -77,7 +83,23 @@ def forget_person(connection: Connection, customer_id: UUID, address: str) -> No
 
 def forget_address(connection: Connection, address: str) -> None:
     """Null an address where nobody was known by it."""
-    connection.execute(update(audit).where(audit.c.address == address).values(address=None))
+    is_strangers = (audit.c.address == address) & audit.c.customer_id.is_(None)
+    connection.execute(update(audit).where(is_strangers).values(address=None))
+
+
+def forget_strangers(connection: Connection, before: datetime, limit: int) -> int:
+    """Null what names people who are no customers, in at most `limit` rows older than that; in how many."""
+    is_over = audit.c.customer_id.is_(None) & audit.c.address.is_not(None) & (audit.c.created_at < before)
+    over = select(audit.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
+    ids = connection.scalars(over).all()
+    nulled = update(audit).where(audit.c.id.in_(ids)).values(client_address=None, address=None)
+    return connection.execute(nulled).rowcount if ids else 0
+
+
+def former_addresses(connection: Connection, customer_id: UUID) -> Sequence[str]:
+    """Those that a customer has had before, as they are compared."""
+    is_former = (audit.c.customer_id == customer_id) & audit.c.address.is_not(None)
+    return connection.scalars(select(audit.c.address).where(is_former).distinct()).all()
 
 
 def trail(connection: Connection, reference: str) -> list[Entry] | None:

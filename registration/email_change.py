@@ -121,27 +121,25 @@ def confirm_email_change(services: Services, key: str, client_address: str) -> E
             return TokenRefused()
         if not claim(connection, str(address_key(proven.email)), proven.customer_id, now):
             return EmailTaken()
-        row = _move(connection, services, proven.customer_id, proven.email)
+        former, row = _move(connection, services, proven.customer_id, proven.email)
         record_event(connection, services, "customer.email_changed", row.id, now)
-        audit.record(connection, services, AuditKind.EMAIL_CHANGE, row.id, now, client_address=client_address)
+        # The former address is kept there for the erasure, which could not find what is typed at sign-ins from now on.
+        kind = AuditKind.EMAIL_CHANGE
+        audit.record(connection, services, kind, row.id, now, client_address=client_address, address=former)
         return Confirmed(customer_of(row))
 
     return services.database.write(work)
 
 
-def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> Row[Any]:
-    given_up = connection.scalars(
+def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> tuple[str, Row[Any]]:
+    """The address that is given up, as it is compared, and the customer's row."""
+    former: str = connection.scalars(
         delete(email_claim)
         .where(email_claim.c.customer_id == customer_id, email_claim.c.address != address_key(email))
         .returning(email_claim.c.address)
-    ).all()
-    for address in given_up:
-        forget_address(connection, services, address)
+    ).one()
+    forget_address(connection, services, former)
     # A key in the old mailbox must not open the account any more.
     connection.execute(delete(reset_token).where(reset_token.c.customer_id == customer_id))
-    return connection.execute(
-        update(customer)
-        .where(customer.c.id == customer_id)
-        .values(email=email, updated_at=services.clock())
-        .returning(customer)
-    ).one()
+    moved = update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=services.clock())
+    return former, connection.execute(moved.returning(customer)).one()

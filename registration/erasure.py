@@ -85,6 +85,8 @@ def _nobody(services: Services, now: datetime) -> dict[str, object]:
 
 
 def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
-    """The person's address, and the one that waits for its proof."""
+    """The person's address, the one that waits for its proof, and former ones unless somebody else has them now."""
     waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
-    return [str(address_key(email)) for email in (person.email, *waiting)]
+    former = audit.former_addresses(connection, person.id)
+    others = connection.scalars(select(email_claim.c.address).where(email_claim.c.address.in_(former))).all()
+    return [str(address_key(email)) for email in (person.email, *waiting)] + [*set(former).difference(others)]

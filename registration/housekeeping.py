@@ -1,9 +1,10 @@
-"""Deletes what nobody can use any more; it never touches a customer, for a shadow is none."""
+"""Forgets what nobody can use any more; it never touches a customer, for a shadow is none."""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
+from registration import audit
 from registration.shadows import IS_SHADOW
 from registration.tables import (
     attempt,
@@ -23,8 +24,9 @@ KEPT = timedelta(days=30)
 
 
 def tidy_up(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete at most `limit` rows of each table; how many were deleted, so that the caller can go on."""
-    return sum(_forget(connection, table, over, limit) for table, over in _over(now))
+    """Delete or empty at most `limit` rows of each table; how many it were, so that the caller can go on."""
+    deleted = sum(_forget(connection, table, over, limit) for table, over in _over(now))
+    return deleted + audit.forget_strangers(connection, now - KEPT, limit)
 
 
 def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:

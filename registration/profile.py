@@ -7,9 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, update
 
+from registration import audit
 from registration.access_tokens import Caller
 from registration.account_rules import update_violations
 from registration.address import address_key
+from registration.audit import AuditKind
 from registration.customer import customer_of
 from registration.email_change import park, pending_change
 from registration.events import record_event
@@ -50,7 +52,7 @@ def _update(
         refused = park(connection, services, person, str(values.pop("email")), client_address)
         if refused:
             return refused
-    return _updated(connection, services, _write(connection, services, person, values))
+    return _updated(connection, services, _write(connection, services, person, values, client_address))
 
 
 def _values(raw: Mapping[str, object]) -> dict[str, object]:
@@ -60,12 +62,15 @@ def _values(raw: Mapping[str, object]) -> dict[str, object]:
     return values
 
 
-def _write(connection: Connection, services: Services, person: Row[Any], values: Mapping[str, object]) -> Row[Any]:
+def _write(
+    connection: Connection, services: Services, person: Row[Any], values: Mapping[str, object], client_address: str
+) -> Row[Any]:
     changed = {column: value for column, value in values.items() if value != person._mapping[column]}
     if not changed:
         return person
     now = services.clock()
     record_event(connection, services, "customer.updated", person.id, now)
+    audit.record(connection, services, AuditKind.PROFILE_CHANGE, person.id, now, client_address=client_address)
     statement = update(customer).where(customer.c.id == person.id).values(**changed, updated_at=now)
     return connection.execute(statement.returning(customer)).one()
 

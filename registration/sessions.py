@@ -66,7 +66,7 @@ def refresh(services: Services, token: str, client_address: str) -> RefreshOutco
     return RefreshRefused() if grant is None else tokens(services, grant, successor)
 
 
-def revoke(services: Services, caller: Caller, token: str) -> Done:
+def revoke(services: Services, caller: Caller, token: str, client_address: str) -> Done:
     """Sign the caller out where this refresh token came from; one that is not the caller's is left alone.
 
     Access tokens stay good until they expire: legacy clients use theirs after this.
@@ -74,12 +74,12 @@ def revoke(services: Services, caller: Caller, token: str) -> Done:
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, session.c.id == family.scalar_subquery())
+    return _revoke(services, caller, client_address, session.c.id == family.scalar_subquery())
 
 
-def revoke_all(services: Services, caller: Caller) -> Done:
+def revoke_all(services: Services, caller: Caller, client_address: str) -> Done:
     """Sign the caller out everywhere; see `revoke`."""
-    return _revoke(services, session.c.customer_id == caller.customer.id)
+    return _revoke(services, caller, client_address, session.c.customer_id == caller.customer.id)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -140,11 +140,15 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
-def _revoke(services: Services, which: ColumnElement[bool]) -> Done:
+def _revoke(services: Services, caller: Caller, client_address: str, which: ColumnElement[bool]) -> Done:
     def work(connection: Connection) -> Done:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
-        for session_id in connection.scalars(locked.with_for_update()).all():
-            _revoke_tokens(connection, session_id, services.clock())
+        now, customer_id = services.clock(), caller.customer.id
+        ids = connection.scalars(locked.with_for_update()).all()
+        for session_id in ids:
+            _revoke_tokens(connection, session_id, now)
+        if ids:
+            audit.record(connection, services, AuditKind.SIGN_OUT, customer_id, now, client_address=client_address)
         return Done()
 
     return services.database.write(work)

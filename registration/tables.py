@@ -127,7 +127,7 @@ email_change = Table(
     Column("expires_at", Instant, nullable=False),
 )
 
-# Append-only; erasure nulls the two personal columns, the one update there is.
+# Append-only; nothing is updated but the two personal columns, which erasure and housekeeping null.
 audit = Table(
     "audit",
     metadata,

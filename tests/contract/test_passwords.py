@@ -77,10 +77,7 @@ class TestForgotten:
             ({"email": ["a@b.de"]}, _rules(("email", "This value should be of type string."))),
             (
                 {"email": f"s@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.com"},
-                _rules(
-                    ("email", "This value is not a valid email address."),
-                    ("email", "This value is too long. It should have 255 characters or less."),
-                ),
+                _rules(("email", "This value is too long. It should have 255 characters or less.")),
             ),
         ],
     )

@@ -246,8 +246,8 @@ class TestProving:
         """The request and the proof, each from where it came."""
         confirm_email_change(services, parked(), "192.0.2.9")
         assert "customer.email_changed" in [row["kind"] for row in rows(services.database, event)]
-        trail = {(row["kind"], row["customer_id"], row["client_address"]) for row in rows(services.database, audit)}
-        assert trail >= {
-            ("email change request", caller.customer.id, CLIENT),
-            ("email change", caller.customer.id, "192.0.2.9"),
+        trail = rows(services.database, audit)
+        assert {(row["kind"], row["customer_id"], row["client_address"], row["address"]) for row in trail} >= {
+            ("email change request", caller.customer.id, CLIENT, None),
+            ("email change", caller.customer.id, "192.0.2.9", OLD),
         }

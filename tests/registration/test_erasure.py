@@ -1,6 +1,7 @@
 """Erasure on real databases; that nothing is left, anywhere, is shown in test_erasure_proof.py."""
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -10,21 +11,28 @@ import pytest
 from sqlalchemy import Connection, select
 
 from registration.access_tokens import Caller, authenticate
+from registration.address_limits import address_mark
 from registration.audit import AuditKind, record
 from registration.database import Unavailable
+from registration.email_change import confirm_email_change
 from registration.erasure import anonymize
 from registration.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
-from registration.outcomes import BadCredentials, Done, Registered, Tokens
+from registration.mails import MailKind
+from registration.outcomes import BadCredentials, Confirmed, Done, Registered, Tokens
 from registration.password_reset import request_reset
+from registration.secret import Secret
 from registration.services import Services
 from registration.sign_in import sign_in
 from registration.sign_up import sign_up
-from registration.tables import attempt, audit, customer, email_change, event, metadata, session
+from registration.tables import attempt, audit, customer, email_change, event, mail, metadata, session
+from registration.tokens import email_change_key
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.stored import WAITING, counts, rows
+
+FORMER = "ada@example.org"  # as EMAIL is compared
 
 
 @pytest.fixture
@@ -189,3 +197,41 @@ class Elsewhere(DatabaseLockout):
         if self.forgotten is None:
             raise Unavailable("elsewhere")
         self.forgotten.append(prefix)
+
+
+def moved(services: Services, caller: Caller) -> Caller:
+    """The caller under the address that has waited for its proof."""
+    (token_id,) = (row["token_id"] for row in rows(services.database, mail) if row["kind"] == MailKind.EMAIL_CHANGE)
+    outcome = confirm_email_change(services, email_change_key(services.secret, token_id), CLIENT)
+    assert isinstance(outcome, Confirmed)
+    return replace(caller, customer=outcome.customer)
+
+
+def counts_of(services: Services, mark: Callable[[Secret, str], str]) -> int:
+    """How many counts are kept for the former address."""
+    kept = [row["key"] for row in rows(services.database, attempt)]
+    return sum(key.startswith(mark(services.secret, FORMER)) for key in kept)
+
+
+def test_a_former_address_goes_too(services: Services, ada: Caller) -> None:
+    """Whatever was typed under it after the change."""
+    caller = moved(services, ada)
+    sign_in(services, FORMER, "wrong", CLIENT)
+    request_reset(services, FORMER, CLIENT)
+    assert counts_of(services, address_mark)
+    assert counts_of(services, attempt_prefix)
+    anonymize(services, caller, None)
+    assert not counts_of(services, address_mark)
+    assert not counts_of(services, attempt_prefix)
+    assert {row["address"] for row in rows(services.database, audit)} == {None}
+
+
+def test_a_former_address_that_somebody_else_has_is_theirs(services: Services, clock: Clock, ada: Caller) -> None:
+    """Wrong passwords for their account still count."""
+    caller = moved(services, ada)
+    clock.move(timedelta(days=1))
+    confirmed(services, email=FORMER, firstName="Eve")
+    sign_in(services, FORMER, "wrong", CLIENT)
+    anonymize(services, caller, None)
+    assert counts_of(services, attempt_prefix) == 1
+    assert {row["address"] for row in rows(services.database, audit)} == {None}

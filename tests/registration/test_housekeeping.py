@@ -1,7 +1,7 @@
 """Housekeeping forgets what nobody can use any more, and only that."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Table, insert
 
@@ -9,6 +9,7 @@ from registration.database import Database
 from registration.housekeeping import tidy_up
 from registration.tables import (
     attempt,
+    audit,
     confirmation_token,
     email_change,
     idempotency,
@@ -79,6 +80,24 @@ def test_a_waiting_mail_stays_however_old(database: Database) -> None:
     store(database, {mail: mail_row(None, "waiting")})
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
     assert len(rows(database, mail)) == 1
+
+
+def test_strangers_are_forgotten(database: Database) -> None:
+    """A typed address that nobody had is kept for a month; customers' own rows keep theirs until the erasure."""
+
+    def entry(created_at: datetime, customer_id: UUID | None) -> dict[str, object]:
+        facts = {"id": uuid4(), "kind": "sign-in failure", "client_address": "192.0.2.1", "address": "ada@example.org"}
+        return facts | {"customer_id": customer_id, "created_at": created_at}
+
+    for row in [entry(LONG_AGO, None)] * 3:
+        store(database, {audit: row | {"id": uuid4()}})
+    store(database, {audit: entry(NOW, None)})
+    store(database, {audit: entry(LONG_AGO, uuid4())})
+    assert [database.write(lambda connection: tidy_up(connection, NOW, 2)) for _ in range(3)] == [2, 1, 0]
+    left = [(row["created_at"], row["client_address"], row["address"]) for row in rows(database, audit)]
+    assert sorted(left, key=repr) == sorted(
+        [(LONG_AGO, None, None)] * 3 + [(each, "192.0.2.1", "ada@example.org") for each in (NOW, LONG_AGO)], key=repr
+    )
 
 
 def test_it_goes_in_batches(database: Database) -> None:

@@ -10,7 +10,7 @@ from registration.outcomes import EmailTaken, Gone, Invalid, Updated, UpdateOutc
 from registration.profile import update_profile
 from registration.rules import ViolationCode
 from registration.services import Services
-from registration.tables import customer, email_change, event
+from registration.tables import audit, customer, email_change, event
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.members import CLIENT, confirmed, member
@@ -41,6 +41,8 @@ def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Cloc
     assert [getattr(person, name) for name in kept] == [getattr(caller.customer, name) for name in kept]
     assert [row["first_name"] for row in rows(services.database, customer)] == ["Zoë"]
     assert [row["kind"] for row in rows(services.database, event)].count("customer.updated") == 1
+    changes = [row["client_address"] for row in rows(services.database, audit) if row["kind"] == "profile change"]
+    assert changes == [CLIENT]
 
 
 def test_every_attribute_can_change(services: Services, caller: Caller) -> None:

@@ -184,7 +184,7 @@ class TestSigningOut:
         """Its whole family is void, the copy in another tab too; the access token works until it expires."""
         other = signed_in(services)
         tabs = [pair(services, ada.tokens.refresh_token), pair(services, ada.tokens.refresh_token)]
-        assert revoke(services, caller(services, ada.tokens), tabs[0].refresh_token) == Done()
+        assert revoke(services, caller(services, ada.tokens), tabs[0].refresh_token, CLIENT) == Done()
         for tokens in (ada.tokens, *tabs):
             assert is_refused(services, tokens.refresh_token)
             assert caller(services, tokens).customer == ada.customer
@@ -194,19 +194,19 @@ class TestSigningOut:
     def test_by_a_token_that_was_used(self, services: Services, ada: Member) -> None:
         """A client that missed the answer of its last refresh is signed out as well."""
         newest = pair(services, ada.tokens.refresh_token)
-        revoke(services, caller(services, ada.tokens), ada.tokens.refresh_token)
+        revoke(services, caller(services, ada.tokens), ada.tokens.refresh_token, CLIENT)
         assert is_refused(services, newest.refresh_token)
 
     @pytest.mark.parametrize("token", ["", "garbage", "\ud800", "\x00", "a" * 100_000, "def502" + "0" * 64])
     def test_by_garbage(self, services: Services, ada: Member, token: str) -> None:
         """The same answer, and nothing happens."""
-        assert revoke(services, caller(services, ada.tokens), token) == Done()
+        assert revoke(services, caller(services, ada.tokens), token, CLIENT) == Done()
         pair(services, ada.tokens.refresh_token)
 
     def test_of_another_customer(self, services: Services, ada: Member) -> None:
         """The same answer, and the token is left alone."""
         ben = member(services, email="ben@example.org")
-        assert revoke(services, caller(services, ben.tokens), ada.tokens.refresh_token) == Done()
+        assert revoke(services, caller(services, ben.tokens), ada.tokens.refresh_token, CLIENT) == Done()
         pair(services, ada.tokens.refresh_token)
 
     def test_everywhere(self, services: Services, ada: Member) -> None:
@@ -214,11 +214,18 @@ class TestSigningOut:
         ben = member(services, email="ben@example.org")
         other = signed_in(services)
         for _ in range(2):
-            assert revoke_all(services, caller(services, ada.tokens)) == Done()
+            assert revoke_all(services, caller(services, ada.tokens), CLIENT) == Done()
         assert is_refused(services, ada.tokens.refresh_token)
         assert is_refused(services, other.refresh_token)
         pair(services, ben.tokens.refresh_token)
         signed_in(services)
+
+    def test_is_audited(self, services: Services, ada: Member) -> None:
+        """Once for what ends sessions, and not at all where there was none to end."""
+        for token in ("garbage", ada.tokens.refresh_token):
+            revoke(services, caller(services, ada.tokens), token, "192.0.2.9")
+        found = [row for row in rows(services.database, audit) if row["kind"] == "sign-out"]
+        assert [(row["customer_id"], row["client_address"]) for row in found] == [(ada.customer.id, "192.0.2.9")]
 
 
 class TestEnding:
@@ -266,7 +273,7 @@ class TestAtOnce:
         for _ in range(5):
             token = signed_in(services).refresh_token
             *refreshed, _done = at_once(
-                [partial(refresh, services, token, CLIENT)] * 3 + [partial(revoke_all, services, who)]
+                [partial(refresh, services, token, CLIENT)] * 3 + [partial(revoke_all, services, who, CLIENT)]
             )
             assert is_refused(services, token)
             assert all(is_refused(services, each.refresh_token) for each in refreshed if isinstance(each, Tokens))
