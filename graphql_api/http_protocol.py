@@ -62,6 +62,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _is_address_refused = False
     _is_all_there = False
     _head_is_open = False
+    _head_began = False
     _head_size = 0
     _wants_upgrade = False
     _at_gate: tuple[ASGI3Application, Gate] | None = None
@@ -76,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        was_open, self._is_all_there = self._head_is_open, False
+        was_open, self._is_all_there, self._head_began = self._head_is_open, False, False
         try:
             self._feed(data)
         except HttpParserError:
@@ -90,7 +91,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._start_deadline()
         if self._is_address_too_long():
             self._refuse_address()
-        elif was_open and self._head_is_open:
+        elif was_open and self._head_is_open and not self._head_began:
             self._head_size += len(data)
             if self._head_size > self.head_limit:
                 self.transport.write(TOO_LARGE)
@@ -101,6 +102,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except HttpParserUpgrade as stop:
             # The parser has given up at the end of the head: another one reads the request as if it asked for nothing.
+            if self.parser.get_method() == b"CONNECT":  # whatever follows is no HTTP, and we are no proxy
+                self.send_400_response("CONNECT is not for this server.")
+                return
             (end_of_head,) = stop.args
             head = self._head_without_upgrade()
             self.parser = HttpRequestParser(self)
@@ -112,8 +116,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return b"\r\n".join([method + b" " + self.url + b" HTTP/" + version, *kept, b"", b""])
 
     def on_message_begin(self) -> None:
-        self._head_is_open, self._head_size, self._wants_upgrade = True, 0, False
-        self._is_all_there = False
+        self._head_is_open, self._head_began, self._head_size = True, True, 0
+        self._wants_upgrade = self._is_all_there = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -140,9 +144,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_address_too_long():
             raise AddressTooLong
         self._head_is_open, self._head_size = False, 0
-        self._wants_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        self._wants_upgrade = self.parser.should_upgrade()
         if self._wants_upgrade:
             return
+        self._unset_keepalive_if_required()  # an earlier request of the same read may have been answered by the gate
         super().on_headers_complete()
         if len(self.pipeline) > self.pipeline_limit:
             raise InterruptedError  # the parser's way to stop in the middle of what was read

@@ -14,15 +14,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from registration.bounded_connection import BoundedConnection
+
 Result = TypeVar("Result")
 TRIES = 4
 LOG_WAIT = 0.25  # seconds
 # What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Unavailable(Exception):
     """The database did not answer, or is locked; nothing was written. Worth another try later."""
+
+
+class Locked(Unavailable):
+    """Another transaction holds what was to be written, and did not let go in time."""
 
 
 class Database:
@@ -87,11 +94,35 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
             "keepalives_idle": max(1, round(wait)),
             "keepalives_interval": max(1, round(wait)),
             "application_name": "registration-gateway",
-            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}",
+            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}"
+            # A process of ours that stands still in a transaction must not keep its locks.
+            f" -c idle_in_transaction_session_timeout={round(wait * 2000)}",
         },
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **options)
+        connection.bound = wait * 3
+        return connection
+
     return Database(engine, engine)
+
+
+def wait_for_ever(connection: Connection) -> None:
+    """For the rest of the transaction: the engine's limits are for requests."""
+    if connection.dialect.name == "postgresql":
+        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+        driver: Any = connection.connection.dbapi_connection
+        driver.bound = None
+
+
+def wait_briefly(connection: Connection, seconds: float) -> None:
+    """For the rest of the transaction, wait for locks no longer than this. SQLite has one, held from the start."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(seconds * 1000)}")
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
@@ -167,6 +198,8 @@ def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
             elif isinstance(error, IntegrityError | DataError | ProgrammingError):
                 raise  # ours: a constraint or a statement is wrong
+            elif _state(error) == LOCK_NOT_AVAILABLE:
+                raise Locked("another transaction holds a lock") from error
             else:
                 raise Unavailable(f"database error {_state(error)}") from error
     raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises

@@ -5,15 +5,19 @@ caches, which the password hashes between two transactions have emptied.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
-from registration.database import Unavailable
+from registration.database import Locked, Unavailable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+PATIENT = 8
+"""Items that wait at the same moment for locks which others hold for long; each takes a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,23 @@ class GroupCommit(Generic[Item, Outcome]):
 
     `expect` says that an item is being made. While more than `spare` are being made, a group waits for them, but not
     longer than `patience` seconds. With fewer, a maker could idle because what it waits for is waiting here.
+
+    `write` must give up soon, with Locked, where somebody else holds a lock: everybody waits behind it. Whose lock it
+    was is then found out one by one, and that item alone is written by `write_patiently`, aside.
     """
 
     def __init__(
-        self, write: Callable[[Sequence[Item]], Sequence[Outcome]], *, most: int, spare: int, patience: float
+        self,
+        write: Callable[[Sequence[Item]], Sequence[Outcome]],
+        write_patiently: Callable[[Item], Outcome],
+        *,
+        most: int,
+        spare: int,
+        patience: float,
     ) -> None:
         self._write = write
+        self._write_patiently = write_patiently
+        self._aside = ThreadPoolExecutor(PATIENT, thread_name_prefix="patient")
         self._most = most
         self._spare = spare
         self._patience = patience
@@ -70,6 +85,7 @@ class GroupCommit(Generic[Item, Outcome]):
             self._is_open = False
             self._changed.notify()
         self._thread.join()
+        self._aside.shutdown()
 
     def _wake(self) -> None:
         """For the first of a group, which starts the clock, and when the group is complete; else for nothing."""
@@ -95,12 +111,25 @@ class GroupCommit(Generic[Item, Outcome]):
         try:
             outcomes = self._write([entry.item for entry in group])
         except Exception as error:
-            if len(group) == 1 or isinstance(error, Unavailable):
-                for entry in group:
-                    entry.outcome.set_exception(error)
-                return
-            for entry in group:  # one of them is at fault, for which the others must not pay
-                self._write_group([entry])
+            is_outage = isinstance(error, Unavailable) and not isinstance(error, Locked)
+            if len(group) > 1 and not is_outage:
+                for entry in group:  # one of them is at fault, for which the others must not pay
+                    self._write_group([entry])
+            elif isinstance(error, Locked):
+                self._aside.submit(self._write_aside, *group)
+            else:
+                _fail(group, error)
         else:
             for entry, outcome in zip(group, outcomes, strict=True):
                 entry.outcome.set_result(outcome)
+
+    def _write_aside(self, entry: Entry[Item, Outcome]) -> None:
+        try:
+            entry.outcome.set_result(self._write_patiently(entry.item))
+        except Exception as error:
+            _fail([entry], error)
+
+
+def _fail(group: Sequence[Entry[Item, Outcome]], error: Exception) -> None:
+    for entry in group:
+        entry.outcome.set_exception(copy(error))  # whoever raises an exception again adds to its traceback

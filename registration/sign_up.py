@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 
 from registration import idempotency
 from registration.attempts import Limit, count_attempt
 from registration.customer import Gender, Salutation
+from registration.database import wait_briefly
 from registration.idempotency import Record, Ticket
 from registration.language import Language
 from registration.new_account import (
@@ -63,11 +65,18 @@ def prepare(services: Services, request: SignUp) -> Draft | SignUpOutcome:
     return outcome or _draft_of(services, request, applicant, ticket)
 
 
-def register(services: Services, drafts: Sequence[Draft]) -> list[SignUpOutcome]:
-    """Write drafts in one transaction; what came of each, in their order."""
-    outcomes = services.database.write(partial(_register, services, drafts))
+def register(services: Services, drafts: Sequence[Draft], lock_wait: float | None = None) -> list[SignUpOutcome]:
+    """Write drafts; what came of each, in their order. Raises Locked after `lock_wait` seconds behind another writer.
+
+    One transaction for all but those with an idempotency key: who holds keys and addresses both, and waits for more,
+    could wait in a circle with another node.
+    """
+    company = [draft for draft in drafts if draft.ticket is None]
+    outcomes: dict[UUID, SignUpOutcome] = {}
+    for group in ([company] if company else []) + [[draft] for draft in drafts if draft.ticket]:
+        outcomes |= services.database.write(partial(_register, services, group, lock_wait))
     services.mail_posted()
-    return outcomes
+    return [outcomes[draft.id] for draft in drafts]
 
 
 def _applicant_of(attributes: Mapping[str, object]) -> Applicant:
@@ -120,16 +129,19 @@ def _draft_of(services: Services, request: SignUp, applicant: Applicant, ticket:
     )
 
 
-def _register(services: Services, drafts: Sequence[Draft], connection: Connection) -> list[SignUpOutcome]:
+def _register(
+    services: Services, drafts: Sequence[Draft], lock_wait: float | None, connection: Connection
+) -> dict[UUID, SignUpOutcome]:
+    if lock_wait is not None:
+        wait_briefly(connection, lock_wait)
     # Two nodes that write the same addresses in the same order never wait for each other in a circle.
     in_order = sorted(drafts, key=lambda draft: draft.address)
     plain = [] if services.conceal else [draft for draft in in_order if draft.ticket is None]
     written = write_accounts(services, plain, connection)
-    outcomes = {
+    return {
         draft.id: _registered(services, draft) if draft.id in written else _register_alone(services, draft, connection)
         for draft in in_order
     }
-    return [outcomes[draft.id] for draft in drafts]
 
 
 def _register_alone(services: Services, draft: Draft, connection: Connection) -> SignUpOutcome:

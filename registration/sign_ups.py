@@ -15,6 +15,9 @@ GROUP = 8
 PATIENCE = 0.05
 """Seconds that a sign-up waits for company, if slots are so slow."""
 
+LOCK_WAIT = 0.05
+"""Seconds that a transaction waits for an address that another node is writing, before its company is let go."""
+
 
 class SignUps:
     """Takes sign-ups from any thread; costs no thread of its own for each that waits."""
@@ -22,7 +25,11 @@ class SignUps:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._commits: GroupCommit[Draft, SignUpOutcome] = GroupCommit(
-            partial(register, services), most=GROUP, spare=services.passwords.slots, patience=PATIENCE
+            partial(register, services, lock_wait=LOCK_WAIT),
+            lambda draft: register(services, [draft])[0],
+            most=GROUP,
+            spare=services.passwords.slots,
+            patience=PATIENCE,
         )
 
     def submit(self, request: SignUp) -> "Future[SignUpOutcome]":

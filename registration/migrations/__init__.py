@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from registration.database import Database
+from registration.database import Database, wait_for_ever
 
 
 class UnknownRevisionError(Exception):
@@ -24,10 +24,7 @@ def migrate(database: Database) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in known:
             raise UnknownRevisionError(f"the database is at revision {current}, which this version does not know")
-        if connection.dialect.name == "postgresql":
-            # The engine's limits are for requests.
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        wait_for_ever(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

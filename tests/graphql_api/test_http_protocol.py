@@ -1,5 +1,6 @@
 """HTTP as hostile and as old clients speak it, on a real socket."""
 
+import asyncio
 import re
 import socket
 import time
@@ -28,7 +29,9 @@ class Hasty(BoundedHttpProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body; a path /early is answered before the body has come."""
+    """Answers with the body; /early before the body has come, and /late after more than a connection is kept alive."""
+    if scope["path"] == "/late":
+        await asyncio.sleep(1.5)
     body = b"" if scope["path"] == "/early" else await Request(scope, receive).body()
     await PlainTextResponse(body)(scope, receive, send)
 
@@ -56,7 +59,7 @@ class Narrow(BoundedHttpProtocol):
 @contextmanager
 def serving(protocol: type[BoundedHttpProtocol], application: Any = echo) -> Iterator[tuple[str, int]]:
     options: dict[str, Any] = {"loop": "uvloop", "lifespan": "off", "log_config": None, "proxy_headers": False}
-    config = uvicorn.Config(application, http=protocol, **options)
+    config = uvicorn.Config(application, http=protocol, timeout_keep_alive=1, **options)
     server = uvicorn.Server(config)
     with socket.create_server((HOST, 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -121,9 +124,12 @@ class TestUpgrade:
         answer = talk(patient, HEAD + self.UPGRADE + b"hello", HEAD + b"\r\nagain", until=b"again")
         assert answer.count(b"HTTP/1.1 200 OK") == 2
 
-    def test_does_not_connect_to_others(self, patient: tuple[str, int]) -> None:
-        """We are no proxy."""
-        assert talk(patient, b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    @pytest.mark.parametrize("target", [b"x:80", b"/graphql"])
+    def test_does_not_connect_to_others(self, patient: tuple[str, int], target: bytes) -> None:
+        """We are no proxy; and what follows is not looked at."""
+        answer = talk(patient, b"CONNECT " + target + b" HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
 
 
 class TestHead:
@@ -149,6 +155,12 @@ class TestHead:
             b"b" * 49_995 + b"hello",
         )
         answer = talk(patient, *request, *request, until=b"hello")
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+    def test_may_begin_in_the_read_that_ended_another(self, patient: tuple[str, int]) -> None:
+        """However long the body between them: it belongs to neither head."""
+        first, last = HEAD.replace(b": 5", b": 65400") + b"\r\n" + b"b" * 65_400, HEAD + b"\r\nlast!"
+        answer = talk(patient, first[:20], first[20:] + last[:30], last[30:], until=b"last!")
         assert answer.count(b"HTTP/1.1 200 OK") == 2
 
     def test_that_is_none_is_refused(self, patient: tuple[str, int]) -> None:
@@ -198,6 +210,11 @@ class TestGate:
         answer = talk(guarded, refused, taken + refused + taken, refused, refused + HEAD + b"\r\nlast!", until=b"last!")
         statuses = re.findall(rb"HTTP/1.1 (\d+)", answer)
         assert statuses == [b"503", b"200", b"503", b"200", b"503", b"503", b"200"]
+
+    def test_does_not_cut_off_who_comes_behind(self, guarded: tuple[str, int]) -> None:
+        """In the same read, and answered later than a connection waits for another request."""
+        late = HEAD.replace(b"/ ", b"/late ") + b"\r\nhello"
+        assert talk(guarded, GUARDED + b"\r\nno me" + late, until=b"hello").endswith(b"hello")
 
     @pytest.mark.parametrize("head", [GUARDED + b"Connection: close\r\n", GUARDED.replace(b"HTTP/1.1", b"HTTP/1.0")])
     def test_closes_it_when_the_client_wants(self, guarded: tuple[str, int], head: bytes) -> None:

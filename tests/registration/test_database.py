@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from registration.database import TRIES, Database, Unavailable, insert_new, open_database
+from registration.database import TRIES, Database, Locked, Unavailable, insert_new, open_database
 from registration.migrations import migrate
 from registration.tables import counter, email_claim
 from tests.registration.stored import counts, rows
@@ -161,7 +161,7 @@ class TestUnavailable:
 
         def lock(connection: Connection) -> None:
             add_one(connection)
-            with pytest.raises(Unavailable, match=r"SQLITE_BUSY|55P03"):
+            with pytest.raises(Unavailable, match=r"SQLITE_BUSY|holds a lock"):
                 impatient.write(write_both)
 
         database.write(lock)
@@ -365,6 +365,28 @@ class TestPostgresql:
             database.close()
         assert counts(postgresql) == {"email_claim": 1}
 
+    def test_gives_up_on_a_server_that_stands_still(self) -> None:
+        """Which is neither gone nor answers; who gets the connection next gets no answer to another's question."""
+        with PostgresServer() as server:
+            database = open_database(server.url(), wait=0.2)
+            one = text("SELECT 1")
+            database.read(lambda connection: connection.execute(one))
+            with server.frozen(), pytest.raises(Unavailable, match=r"^database error \w+Timeout$"):
+                database.read(lambda connection: connection.execute(one))
+            assert database.read(lambda connection: connection.execute(text("SELECT 2")).scalar_one()) == 2
+            database.close()
+
+    def test_keeps_a_connection_whose_statement_was_refused(self, postgresql: Database) -> None:
+        """The server has answered: it took too long for a lock, say."""
+
+        def process(connection: Connection) -> object:
+            return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+        before = postgresql.read(process)
+        with pytest.raises(Locked, match=r"^another transaction holds a lock$"):
+            postgresql.read(lambda connection: raise_state(connection, "55P03"))
+        assert postgresql.read(process) == before
+
     def test_notices_a_server_that_dies_without_a_word(self, postgresql: Database) -> None:
         """The kernel asks after five seconds of silence and gives up after ten, whoever is waiting."""
 
@@ -380,9 +402,14 @@ class TestPostgresql:
         """The server itself ends what takes too long, whatever becomes of us."""
         settings = [
             postgresql.read(lambda connection: connection.exec_driver_sql(f"SHOW {name}").scalar_one())  # noqa: B023
-            for name in ("lock_timeout", "statement_timeout", "application_name")
+            for name in (
+                "lock_timeout",
+                "statement_timeout",
+                "idle_in_transaction_session_timeout",
+                "application_name",
+            )
         ]
-        assert settings == ["5s", "10s", "registration-gateway"]
+        assert settings == ["5s", "10s", "10s", "registration-gateway"]
 
 
 def raise_state(connection: Connection, state: str) -> None:

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from registration.database import Unavailable
+from registration.database import Locked, Unavailable
 from registration.group_commit import GroupCommit
 
 FOR_EVER = 3600.0
@@ -23,16 +23,26 @@ class Ledger:
         self.unlocked.set()
         self.began = Event()
         self.is_away = False
+        self.held: set[int] = set()
+        """Numbers whose lines somebody else is writing, until `released`."""
+        self.released = Event()
 
     def write(self, numbers: Sequence[int]) -> list[str]:
         self.began.set()
         self.unlocked.wait()
         if self.is_away:
             raise Unavailable("closed for today")
+        if self.held.intersection(numbers):
+            raise Locked("somebody writes there")
         if min(numbers) < 0:
             raise ValueError("a debt")
         self.pages.append(list(numbers))
         return [f"wrote {number}" for number in numbers]
+
+    def write_patiently(self, number: int) -> str:
+        self.released.wait()
+        self.held.clear()
+        return self.write([number])[0]
 
 
 @pytest.fixture
@@ -42,9 +52,10 @@ def ledger() -> Ledger:
 
 @contextmanager
 def opened(ledger: Ledger, *, spare: int = 0, patience: float = FOR_EVER) -> Iterator[GroupCommit[int, str]]:
-    commits = GroupCommit(ledger.write, most=MOST, spare=spare, patience=patience)
+    commits = GroupCommit(ledger.write, ledger.write_patiently, most=MOST, spare=spare, patience=patience)
     yield commits
     ledger.unlocked.set()
+    ledger.released.set()
     commits.close()
 
 
@@ -166,6 +177,41 @@ class TestFailures:
             for outcome in add(commits, 1, 2):
                 with pytest.raises(Unavailable):
                     outcome.result()
+
+    def test_each_has_a_failure_of_its_own(self, ledger: Ledger) -> None:
+        """Who raises an exception adds to its traceback, which the next one would log."""
+        ledger.is_away = True
+        with opened(ledger) as commits:
+            expect(commits, 2)
+            first, second = (outcome.exception() for outcome in add(commits, 1, 2))
+        assert first is not second
+        assert str(first) == str(second) == "closed for today"
+
+    def test_who_must_wait_for_a_lock_waits_aside(self, ledger: Ledger) -> None:
+        """Neither its company nor whoever comes later waits with it; closing does."""
+        ledger.held = {2}
+        with ThreadPoolExecutor() as threads, opened(ledger) as commits:
+            expect(commits, 3)
+            first, held, third = add(commits, 1, 2, 3)
+            assert (first.result(), third.result()) == ("wrote 1", "wrote 3")
+            expect(commits, 1)
+            assert add(commits, 4)[0].result() == "wrote 4"
+            closing = threads.submit(commits.close)
+            assert not held.done()
+            ledger.released.set()
+            assert held.result() == "wrote 2"
+            closing.result()
+
+    def test_who_waited_in_vain_is_told(self, ledger: Ledger) -> None:
+        """And is the only one."""
+        ledger.held = {-2}
+        ledger.released.set()
+        with opened(ledger) as commits:
+            expect(commits, 2)
+            first, held = add(commits, 1, -2)
+            assert first.result() == "wrote 1"
+            with pytest.raises(ValueError, match="a debt"):
+                held.result()
 
     def test_goes_on_after_a_failure(self, ledger: Ledger) -> None:
         """A failure is its caller's, not the end of the thread."""

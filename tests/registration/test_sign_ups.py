@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
 from registration.confirmation import confirm
 from registration.customer import Customer
+from registration.database import open_database
 from registration.new_account import Draft
 from registration.outcomes import Accepted, EmailTaken, IdempotencyConflict, Invalid, Registered, SignUpOutcome
 from registration.references import References
@@ -164,3 +167,36 @@ class TestPipeline:
             broken.submit(request()).result()
         broken.close()
         assert counts(services.database) == {}
+
+
+@pytest.fixture
+def on_postgresql(postgresql_url: str, services: Services) -> Iterator[Services]:
+    """SQLite has one lock for all, so nobody can hold one address only."""
+    database = open_database(postgresql_url)
+    yield replace(services, database=database, references=References(database, "DE"))
+    database.close()
+
+
+class TestLocks:
+    def test_address_that_another_holds_stops_nobody_else(self, on_postgresql: Services, postgresql_url: str) -> None:
+        """A node that stands still in its transaction, say; who wants that address waits for it."""
+        sign_ups = SignUps(on_postgresql)
+        with psycopg.connect(postgresql_url) as other:
+            other.execute("INSERT INTO email_claim VALUES ('ada@example.org', %s)", [uuid4()])
+            held = [sign_ups.submit(request()) for _ in range(3)]
+            others = [sign_ups.submit(request(email=f"{number}@example.org")) for number in range(20)]
+            assert len(customers_of([outcome.result() for outcome in others])) == 20
+            assert not any(outcome.done() for outcome in held)
+            other.rollback()
+        outcomes = [outcome.result() for outcome in held]
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["EmailTaken", "EmailTaken", "Registered"]
+        sign_ups.close()
+
+    def test_keys_and_addresses_are_never_held_together(self, on_postgresql: Services) -> None:
+        """By a group: else two nodes could wait in a circle, each for what the other holds."""
+        requests = [request(), request(email="bob@example.org", idempotencyKey=KEY)]
+        drafts = [prepare(on_postgresql, each) for each in requests]
+        commits: list[object] = []
+        event.listen(on_postgresql.database.engine, "commit", commits.append)
+        register(on_postgresql, [draft for draft in drafts if isinstance(draft, Draft)])
+        assert len(commits) == 2

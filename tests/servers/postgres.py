@@ -9,7 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -85,12 +86,19 @@ class PostgresServer:
 
     def kill(self) -> None:
         """As a crash: every process of the server is gone at once."""
-        for pid in self._pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal_all(signal.SIGKILL)
         self._end(signal.SIGKILL)
         while self._pids():
             time.sleep(0.02)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """As with a disk that hangs: nothing is answered, and nobody is told."""
+        self._signal_all(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal_all(signal.SIGCONT)
 
     def restart(self) -> None:
         self.stop()
@@ -136,6 +144,11 @@ class PostgresServer:
         except psycopg.OperationalError:
             return False
         return True
+
+    def _signal_all(self, what: signal.Signals) -> None:
+        for pid in self._pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, what)
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process
