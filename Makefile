@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup native console run check test test-all bench bench-disclosure format schema lock clean
+.PHONY: help setup native console run check test test-all bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -70,6 +70,9 @@ bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is
 bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 five minutes; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
+bench-peers: $(STAMP) ## the same beside better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once
+	@$(BIN)/python -m benchmarks.peers $(if $(QUICK),--quick) $(ARGUMENTS)
+
 format: $(STAMP) ## let ruff arrange the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -89,4 +92,4 @@ lock: ## lock all dependencies anew
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made, but keep var/
-	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules benchmarks/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,14 +2,8 @@
 
 import argparse
 import json
-import os
-import platform
-import re
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +11,11 @@ from statistics import median
 
 from benchmarks import besides, growth, limits, pressure, reads, registrations, start
 from benchmarks.bars import CONCURRENCY, Measured, bars
+from benchmarks.frame import describe_machine, results_directory, timed
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
 from benchmarks.report import report
 from benchmarks.servers import CHEAPEST, ENGINES, Engine, Store, drain, gateway, store
-from registration.argon2id import built_for
-from registration.machine import cores, memory_bytes
-
-RESULTS = Path(__file__).with_name("results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,39 +100,13 @@ def keep(machine: str, measured: Measured, kind: str) -> None:
     """Print everything; write it as text, as a picture and as JSON."""
     verdicts = list(bars(measured))
     text = report(machine, measured, verdicts)
-    directory = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine.partition(",")[0].lower()).strip("-") / kind
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = results_directory(machine, kind)
     (directory / "report.md").write_text(text)
     (directory / "results.json").write_text(json.dumps({"machine": machine, **asdict(measured)}, indent=1) + "\n")
     draw(directory / "registrations.png", machine, measured.registrations)
     print(text)
     missed = sum(not verdict.is_met for verdict in verdicts)
     print(f"{len(verdicts) - missed} bars met, {missed} not met. Kept in {directory}.")
-
-
-def describe_machine() -> str:
-    """One line that says where the numbers come from."""
-    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    memory = (memory_bytes() or 0) / 2**30
-    build = f"Argon2 built with -march={built_for()}" if built_for() else "Argon2 from the portable wheel"
-    parts = [
-        f"{names[0] if names else platform.machine()} with {cores()} cores",
-        f"{memory:.0f} GiB",
-        f"Linux {platform.release()}",
-        f"Python {platform.python_version()}",
-        build,
-        f"load {os.getloadavg()[0]:.1f} before the run",
-        time.strftime("%Y-%m-%d"),
-    ]
-    return ", ".join(parts)
-
-
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    started = time.monotonic()
-    print(f"{what} ...", end=" ", flush=True)
-    yield
-    print(f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

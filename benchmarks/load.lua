@@ -1,6 +1,6 @@
 -- What wrk sends and how it judges answers: every registration a person of its own. Arguments: kind, tag, pause in ms,
--- access token. kind: graphql | rest | sign-in (whose tag holds the addresses) | a path and, after a space, what to post
--- there. The last line of the output is the result as JSON.
+-- access token. kind: graphql | rest | sign-in (whose tag holds the addresses) | better-auth | vendure | a path and, after
+-- a space, what to post there. The last line of the output is the result as JSON.
 local person = '"firstName":"Ada","lastName":"Beispiel","email":"%s","password":"correct horse",' ..
   '"confirmPassword":"correct horse","acceptedTerms":true'
 local mutation = 'mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ' ..
@@ -26,6 +26,20 @@ local kinds = {
       '... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }",' ..
       '"variables":{"input":{"email":"%s","password":"correct horse"}}}',
     good = function(status, body) return status == 200 and body:find("CreateAccessTokenSuccess", 1, true) end,
+  },
+  ["better-auth"] = {
+    path = "/api/auth/sign-up/email",
+    type = "application/json",
+    body = '{"name":"Ada Beispiel","email":"%s","password":"correct horse"}',
+    good = function(status, body) return status == 200 and body:find('"user":{', 1, true) end,
+  },
+  vendure = {
+    path = "/shop-api",
+    type = "application/json",
+    body = '{"query":"mutation Register($input: RegisterCustomerInput!) { registerCustomerAccount(input: $input) { ' ..
+      '__typename ... on Success { success } ... on ErrorResult { errorCode message } } }","variables":{"input":' ..
+      '{"firstName":"Ada","lastName":"Beispiel","emailAddress":"%s","password":"correct horse"}}}',
+    good = function(status, body) return status == 200 and body:find('"__typename":"Success"', 1, true) end,
   },
 }
 

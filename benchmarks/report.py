@@ -6,15 +6,16 @@ from benchmarks.bars import Bar, Measured
 from benchmarks.pressure import Stretch
 from benchmarks.registrations import Registrations
 
-ISSUE = """Others are not installed here. From the speed issue, measured there on two cores with the same Argon2
-parameters, where the bare limit of a build for the host was 240/s: better-auth 99-110 registrations/s on PostgreSQL
-and 77-88 on SQLite, Vendure 73-85, fastapi-users 37-67; reads on one core: Vendure 1,550/s, Strawberry 1,100/s."""
+ISSUE = """Others are not part of this run: `make bench-peers` measures better-auth and Vendure beside the gateway. From
+the speed issue, measured there on two cores with the same Argon2 parameters, where the bare limit of a build for the
+host was 240/s: better-auth 99-110 registrations/s on PostgreSQL and 77-88 on SQLite, Vendure 73-85, fastapi-users
+37-67; reads on one core: Vendure 1,550/s, Strawberry 1,100/s."""
 WIDTH = 50
 
 
 def report(machine: str, measured: Measured, verdicts: Sequence[Bar]) -> str:
     """All of it, in Markdown."""
-    return "\n".join([*_heading(machine), *_body(measured), "## Bars", "", *_bars(verdicts), ""])
+    return "\n".join([*_heading(machine), *_body(measured), "## Bars", "", *bar_table(verdicts), ""])
 
 
 def plot(rows: Sequence[Registrations]) -> str:
@@ -41,7 +42,7 @@ def _heading(machine: str) -> Iterator[str]:
 
 
 def _body(measured: Measured) -> Iterator[str]:
-    yield from _section(
+    yield from section(
         "Hashes a second on one core (CPU time)",
         (
             "memory KiB",
@@ -65,7 +66,7 @@ def _body(measured: Measured) -> Iterator[str]:
             for each in measured.engines
         ],
     )
-    yield from _section(
+    yield from section(
         "Registrations beside the limit",
         (
             *("engine", "door", "build", "workers", "conc.", "rate/s", "limit/s", "ratio", "hash ms", "server ms"),
@@ -82,12 +83,12 @@ def _body(measured: Measured) -> Iterator[str]:
         ],
     )
     yield from ("```text", plot(measured.registrations), "```", "")
-    yield from _section(
+    yield from section(
         "Everything but the hash, through HTTP (cheapest profile)",
         ("engine", "server CPU ms", "rate/s", "CPU ms of a mail (relay)"),
         [(engine, *alone, measured.mail_ms[engine]) for engine, alone in measured.alone.items()],
     )
-    yield from _section(
+    yield from section(
         "Where it goes, in one process without HTTP, in company (CPU ms)",
         ("engine", "GraphQL and JSON", "rules", "hash of 8 KiB", "transaction", "outbox", "in all"),
         [
@@ -95,12 +96,12 @@ def _body(measured: Measured) -> Iterator[str]:
             for engine, each in measured.breakdown.items()
         ],
     )
-    yield from _section(
+    yield from section(
         "Reads on one core",
         ("query", "rate/s", "bare route/s", "ratio", "p99 ms"),
         [(each.name, each.rate, each.bare, each.ratio, each.p99) for each in measured.reads],
     )
-    yield from _section(
+    yield from section(
         "Growth (CPU ms of server and database)",
         ("engine", "customers", "registration", "sign-in", "registration without the hash"),
         [
@@ -109,8 +110,8 @@ def _body(measured: Measured) -> Iterator[str]:
         ],
     )
     start, pressure = measured.start, measured.pressure
-    yield from _section("Start", ("seconds to the first answer", "RSS MiB at rest"), [(start.seconds, start.memory)])
-    yield from _section(
+    yield from section("Start", ("seconds to the first answer", "RSS MiB at rest"), [(start.seconds, start.memory)])
+    yield from section(
         "Ten times the load (rates a second, times in ms)",
         (
             *("", "registered", "processors of the server", "of wrk", "registered if wrk ran elsewhere"),
@@ -129,12 +130,12 @@ def _stretch(stretch: Stretch) -> tuple[float, float, float, float]:
     return stretch.rate, stretch.server, stretch.generators, stretch.rate_alone
 
 
-def _bars(verdicts: Sequence[Bar]) -> Iterator[str]:
+def bar_table(verdicts: Sequence[Bar]) -> Iterator[str]:
     rows = [(bar.name, bar.wanted, bar.value, "met" if bar.is_met else "NOT MET") for bar in verdicts]
     yield from _table(("bar", "wanted", "measured", "verdict"), rows)
 
 
-def _section(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+def section(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
     yield from (f"## {title}", "", *_table(names, rows), "")
 
 

@@ -87,6 +87,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 TAKEN = b'{"data":{"createCustomer":{"__typename":"EmailTakenError"}}}'
+MISSING = b'{"data":{"registerCustomerAccount":{"__typename":"MissingPasswordError"}}}'
 
 
 @needs_wrk
@@ -100,6 +101,10 @@ class TestWrk:
             ("graphql", (503, {"Retry-After": "1"}, b""), "refused as overload"),
             ("rest", (422, {}, b"{}"), "422"),
             ("rest", (200, {}, TAKEN), "200"),
+            ("better-auth", (422, {}, b'{"code":"USER_ALREADY_EXISTS"}'), "422"),
+            ("better-auth", (200, {}, b'{"token":null}'), "200"),
+            ("vendure", (200, {}, b'{"errors":[{"message":"locked"}],"data":null}'), "locked"),
+            ("vendure", (200, {}, MISSING), "MissingPasswordError"),
             ('/graphql {"query":"{ a }"}', (200, {}, b'{"errors":[]}'), "200"),
         ],
     )

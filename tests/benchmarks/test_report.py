@@ -18,7 +18,7 @@ def test_names_the_machine_and_the_verdicts() -> None:
     """Numbers without a machine mean nothing; those of others are named as such."""
     text = report("A machine with 2 cores", PERFECT, list(bars(PERFECT)))
     assert "A machine with 2 cores" in text
-    assert "not installed here" in text
+    assert "not part of this run" in text
     assert text.count("| met ") == len(list(bars(PERFECT)))
     assert "NOT MET" not in text
 

