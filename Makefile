@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# Without the byte code of the last time every gateway that a test starts would compile all of ours again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup native console run check test test-all bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
