@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 
 from starlette.requests import Request
@@ -64,10 +65,13 @@ class Refusal:
 
 
 def openapi_route(resources: Iterable[Resource], base_url: str) -> Route:
-    content = json.dumps(openapi(resources, base_url), separators=(",", ":")).encode()
+    @cache
+    def content() -> bytes:
+        """Made for the first who asks: most gateways are never asked, and none has to wait for it at its start."""
+        return json.dumps(openapi(resources, base_url), separators=(",", ":")).encode()
 
     async def show(_request: Request) -> Response:
-        return Response(content, media_type=JSON)
+        return Response(content(), media_type=JSON)
 
     return Route("/openapi.json", show)
 
