@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 
 from registration.database import Database, open_database
@@ -16,18 +17,26 @@ from registration.migrations import migrate
 from registration.secret import create_secret
 from registration.signing_keys import SigningKeys, create_signing_key
 from tests.servers.gateway import Gateway
-from tests.servers.postgres import PostgresServer, create_database, drop_database
+from tests.servers.postgres import PostgresServer, create_database
+from tests.servers.reused_database import ReusedDatabase
 from tests.servers.smtp import SmtpServer
 
 Serve: TypeAlias = Callable[..., Gateway]
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-DATABASE_NUMBERS = count(1)
 SHARED_POSTGRES = pytest.StashKey[PostgresServer]()
 
 hypothesis_settings.register_profile("default", max_examples=30, deadline=None)
 hypothesis_settings.register_profile("ci", max_examples=200, deadline=None)
 hypothesis_settings.load_profile("ci" if "CI" in os.environ else "default")
+
+# The default draws each frame of a fault with all its variables, which can take a second.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,12 +94,17 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.fixture(scope="session")
+def reused_postgresql(postgres_url: str, postgres_template: str) -> Iterator[ReusedDatabase]:
+    with ReusedDatabase(postgres_url, f"reused_{WORKER}", postgres_template) as database:
+        yield database
+
+
 @pytest.fixture
-def postgresql_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    """A fresh migrated PostgreSQL database."""
-    name = f"{WORKER}_{next(DATABASE_NUMBERS)}"
-    yield create_database(postgres_url, name, postgres_template)
-    drop_database(postgres_url, name)
+def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
+    """A migrated PostgreSQL database with nothing in it."""
+    yield reused_postgresql.url
+    reused_postgresql.renew()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -118,8 +132,9 @@ def keys_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def signing_keys(keys_directory: Path) -> SigningKeys:
+    """Read once: to check an RSA key and to sign with it for the first time takes a while, too."""
     return SigningKeys(keys_directory)
 
 
