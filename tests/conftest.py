@@ -152,6 +152,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No coverage of the gateways that this test starts, which takes a third of their processor.
+
+    For tests of faults and of several nodes: other tests run the same lines.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.fixture
 def gateway_url(serve: Serve, sqlite_url: str) -> str:
     """The base URL of a gateway in development mode, as `make run` starts it."""
     return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url

@@ -6,17 +6,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import LiteralString
+from uuid import uuid4
 
 import httpx2
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from registration.database import Database
 from registration.revision import is_current, newest
 from tests.conftest import Serve
 from tests.servers.ports import HOST
 from tests.servers.postgres import PostgresServer, create_database
+from tests.servers.reused_database import ReusedDatabase
 from tests.servers.smtp import SmtpServer
 
 MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
@@ -73,6 +78,58 @@ class TestPostgres:
         eventually(lambda: not answers(url))
         with PostgresServer():
             assert not directory.exists()
+
+
+class TestReusedDatabase:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "INSERT INTO email_claim SELECT 'ada@example.org', gen_random_uuid()",
+            "UPDATE counter SET next = 9",
+            "DELETE FROM alembic_version",
+            "DROP TABLE attempt",
+            "CREATE TABLE other ()",
+            "ALTER TABLE customer ADD CHECK (email = '')",
+            "ALTER TABLE customer ALTER email DROP NOT NULL",
+            "ALTER TABLE customer RENAME email TO address",
+            "DROP INDEX ix_customer_shadow",
+            "ANALYZE counter",
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone TO GMT', current_database()); END $$",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        ],
+    )
+    def test_nothing_is_left_of_a_test(self, postgres_url: str, postgres_template: str, change: LiteralString) -> None:
+        """Neither rows nor anything else; whoever still holds a lock is gone."""
+        with ReusedDatabase(postgres_url, f"reused_{uuid4().hex}", postgres_template) as reused:
+            before = everything(reused.url)
+            with psycopg.connect(reused.url) as connection:
+                connection.execute(change)
+            with closing(psycopg.connect(reused.url)) as forgotten:
+                forgotten.execute("LOCK TABLE email_claim")
+                reused.renew()
+            assert everything(reused.url) == before
+
+
+def everything(url: str) -> list[object]:
+    """What is in a database, and what it is made of."""
+    with psycopg.connect(url) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public' ORDER BY 1, 2"
+        ).fetchall()
+        others = [
+            connection.execute(query).fetchall()
+            for query in (
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+                "SELECT conname FROM pg_constraint ORDER BY 1",
+                "SELECT count(*) FROM pg_statistic",
+                "SHOW timezone",
+            )
+        ]
+        tables = sorted({name for name, *_ in columns})
+        rows = [connection.execute(SQL("SELECT * FROM {}").format(Identifier(name))).fetchall() for name in tables]
+    return [columns, *others, *rows]
 
 
 def answers(url: str) -> bool:

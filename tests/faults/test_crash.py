@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import update
 
 from registration.database import Database
@@ -12,6 +13,8 @@ from tests.faults.doors import DOORS, REAL_HASHES
 from tests.registration.stored import rows
 from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PEOPLE = 200
 ANSWERS_BEFORE_THE_CRASH = 30

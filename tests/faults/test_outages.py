@@ -15,6 +15,8 @@ from tests.registration.stored import counts
 from tests.servers.gateway import Gateway
 from tests.servers.postgres import PostgresServer
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PAGE = "/register/confirm?token=00000000000000000000000000000000"
 
 

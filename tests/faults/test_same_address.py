@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from registration.database import Database
 from registration.tables import mail
 from tests.conftest import Serve
@@ -9,6 +11,8 @@ from tests.faults.doors import DOORS
 from tests.registration.stored import counts, rows
 from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PEOPLE = 200
 

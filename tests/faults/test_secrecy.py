@@ -22,6 +22,8 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PASSWORD = "hunter2-Zweiundvierzig"
 PERSON = "mallory.wagner"
 TOKEN = "0123456789abcdef0123456789abcdef"

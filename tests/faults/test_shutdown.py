@@ -1,10 +1,14 @@
 """Ctrl-C while people sign up: whoever is in gets an answer, and what was answered is written."""
 
+import pytest
+
 from registration.database import Database
 from registration.tables import customer, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, REAL_HASHES, get
 from tests.registration.stored import rows
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PEOPLE = 40
 

@@ -6,6 +6,8 @@ import socket
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
+
 from registration.database import Database
 from registration.tables import customer, mail
 from tests.conftest import Serve
@@ -15,6 +17,8 @@ from tests.servers.gateway import Gateway
 from tests.servers.ports import HOST
 from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PEOPLE = 60
 ESTABLISHED = "01"  # in /proc/net/tcp

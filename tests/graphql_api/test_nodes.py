@@ -23,6 +23,8 @@ from tests.servers.gateway import COMMAND, Gateway
 from tests.servers.ports import HOST, free_port
 from tests.servers.valkey import Valkey
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SIGN_IN = """mutation ($input: CreateAccessTokenInput!) { result: createAccessToken(input: $input) { __typename
   ... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }"""
 REFRESH = """mutation ($input: RefreshAccessTokenInput!) { result: refreshAccessToken(input: $input) { __typename

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
+from registration.key_files import create_key_file
 from registration.secret import create_secret
 from registration.signing_keys import create_signing_key, has_signing_key
 from tests.servers.ports import HOST, free_port
@@ -44,7 +47,8 @@ class Gateway:
         directory.mkdir(parents=True, exist_ok=True)
         create_secret(self.keys_directory)
         if not has_signing_key(self.keys_directory):
-            create_signing_key(self.keys_directory)
+            name, key = _signing_key()
+            create_key_file(self.keys_directory / name, key)
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,6 +109,15 @@ class Gateway:
                 return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
+
+
+@cache
+def _signing_key() -> tuple[str, bytes]:
+    """The name and the content of a key file; made once, because an RSA key takes a while."""
+    with TemporaryDirectory() as directory:
+        create_signing_key(Path(directory))
+        (path,) = Path(directory).iterdir()
+        return path.name, path.read_bytes()
 
 
 def _outer_environment() -> dict[str, str]:

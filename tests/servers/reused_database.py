@@ -19,8 +19,9 @@ CATALOGS = """
     SELECT
         (SELECT sum(oid::bigint) FROM pg_class), (SELECT sum(oid::bigint) FROM pg_constraint),
         (SELECT sum(oid::bigint) FROM pg_proc), (SELECT sum(oid::bigint) FROM pg_trigger),
-        (SELECT sum(oid::bigint) FROM pg_namespace), (SELECT count(*) FROM pg_attribute WHERE NOT attisdropped),
-        (SELECT count(*) FROM pg_attribute), (SELECT count(*) FROM pg_statistic),
+        (SELECT sum(oid::bigint) FROM pg_namespace), (SELECT count(*) FROM pg_statistic),
+        (SELECT sum(hashtext(relname)::bigint) FROM pg_class),
+        (SELECT sum(hashtext(concat_ws(' ', attname, atttypid, attnotnull, atthasdef))::bigint) FROM pg_attribute),
         (SELECT count(*) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
          WHERE datname = current_database())
 """

@@ -173,6 +173,7 @@ def test_a_key_has_rules_of_its_own(installed: Installation, visitor: Visitor, k
     assert installed.rows(customer) == []
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("conceal", [False, True], ids=["reveal", "conceal"])
 def test_twins_at_the_same_moment_are_one(
     serve: Serve, database_url: str, database: Database, *, conceal: bool
