@@ -1,5 +1,6 @@
 """What tests stand on: real databases, a real gateway process, a real mail server; nothing here pretends."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -47,6 +48,11 @@ def pytest_configure_node(node: Any) -> None:
         stash[SHARED_POSTGRES] = PostgresServer()
         stash[SHARED_POSTGRES].start()
     node.workerinput["postgres_url"] = stash[SHARED_POSTGRES].url()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -155,13 +161,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """No coverage of the gateways that this test starts, which takes a third of their processor.
 
-    For tests of faults and of several nodes: other tests run the same lines.
+    For tests of faults, of several nodes, of browsers and of benchmarks: other tests run the same lines.
     """
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
-def gateway_url(serve: Serve, sqlite_url: str) -> str:
+def gateway_url(unmeasured: None, serve: Serve, sqlite_url: str) -> str:
     """The base URL of a gateway in development mode, as `make run` starts it."""
     return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url
 

@@ -14,6 +14,8 @@ from benchmarks.population import populate, populate_signed_in
 from benchmarks.servers import Store, services_of
 from tests.conftest import Serve
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed; only make bench needs it")
 GOOD = {"good": 10, "overloaded": 0, "bad": 0, "lost": 0, "seconds": 2.0, "p50": 1, "p95": 2, "p99": 3, "sample": ""}
 

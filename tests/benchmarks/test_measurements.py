@@ -12,6 +12,8 @@ from registration.sign_ups import GROUP
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.mark.parametrize("default", [True, False])
 def test_limit_counts_hashes_of_a_process_of_its_own(default: bool) -> None:
