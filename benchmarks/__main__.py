@@ -30,7 +30,7 @@ class Plan:
     starts: int
 
 
-FULL = Plan(3, 5, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
+FULL = Plan(3, 3, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
 QUICK = Plan(3, 1, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1)
 
 
