@@ -9,7 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.stamp
-WORKERS ?= 2
+# One more than the cores there usually are: many a test waits for a process to start.
+WORKERS ?= 3
 # The processors that Argon2 is built for, as the compiler's -march: x86-64-v3 for an image that moves, empty for the wheel.
 MARCH ?= native
 # Coverage of the workers of pytest-xdist and of the gateways that tests start ends up here.
@@ -69,7 +70,7 @@ endef
 bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
-bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 five minutes; needs wrk (apt-get install wrk)
+bench: $(STAMP) ## how fast it is here: 25 minutes, or QUICK=1 five; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 bench-peers: $(STAMP) ## the same beside better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once

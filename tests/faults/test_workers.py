@@ -67,6 +67,7 @@ def wait_for_both(gateway: Gateway) -> None:
         client.close()
 
 
+@pytest.mark.long  # a short one is in test_processes.py
 def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
     """Both serve, no reference or mail is there twice, and any of them takes a key that another has mailed."""
     gateway = serve(
