@@ -111,7 +111,7 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
 
 
 def wait_for_ever(connection: Connection) -> None:
-    """For the rest of the transaction: the engine's limits are for requests."""
+    """For the rest of the transaction: the limits are for requests. Our own is off for good on this connection."""
     if connection.dialect.name == "postgresql":
         for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {limit} = 0")

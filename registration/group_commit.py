@@ -131,5 +131,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
 
 def _fail(group: Sequence[Entry[Item, Outcome]], error: Exception) -> None:
-    for entry in group:
-        entry.outcome.set_exception(copy(error))  # whoever raises an exception again adds to its traceback
+    # Whoever raises an exception again adds to its traceback. Only outages, which can be copied, fail several at once.
+    errors = [copy(error) for _ in group[1:]] + [error]
+    for entry, own in zip(group, errors, strict=True):
+        entry.outcome.set_exception(own)
