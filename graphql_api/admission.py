@@ -16,6 +16,12 @@ FIRST_GUESS = 0.1
 
 WEIGHT_OF_LATEST = 0.1
 
+PRUDENCE = 0.8
+"""Of the deadline: who is expected to wait longer is refused at once, because hashes may become slower meanwhile.
+
+A machine has neighbours, and a flood takes some of it, too; and who is refused after a wait has waited for nothing.
+"""
+
 WATCH_AFTER = 0.5
 """Seconds of waiting before anybody looks whether the caller is still there."""
 
@@ -27,7 +33,7 @@ class Admitted(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Overloaded:
-    """The wait would pass the deadline; nothing was done. `retry_after` is in whole seconds, at least 1."""
+    """The wait would, or did, pass the deadline; nothing was done. `retry_after` is in whole seconds, at least 1."""
 
     retry_after: int
 
@@ -53,7 +59,8 @@ class Admission:
         self._free = capacity
         self._deadline = deadline
         self._clock = clock
-        self._service_time = FIRST_GUESS
+        self.service_time = FIRST_GUESS
+        """Seconds that an operation took lately, from when its turn came."""
         self._queue: OrderedDict[_Turn, None] = OrderedDict()
 
     async def run(
@@ -68,19 +75,21 @@ class Admission:
         try:
             return Admitted(await work())
         finally:
-            self._service_time += WEIGHT_OF_LATEST * (self._clock() - started - self._service_time)
+            self.service_time += WEIGHT_OF_LATEST * (self._clock() - started - self.service_time)
             self._leave()
 
-    def expected_wait(self) -> float:
-        """Seconds until somebody who came now had a turn. By Little's law, capacity / service time leave per second."""
-        return (len(self._queue) + 1) * self._service_time / self._capacity if self._free == 0 else 0.0
+    def expected_wait(self, ahead: int = 0) -> float:
+        """Seconds until somebody who came now had a turn, behind the queue and `ahead` more who are on their way to it.
 
-    def refusal(self) -> Overloaded | None:
+        By Little's law, capacity / service time leave per second.
+        """
+        waiting = len(self._queue) + ahead + 1 - self._free
+        return max(0, waiting) * self.service_time / self._capacity
+
+    def refusal(self, ahead: int = 0) -> Overloaded | None:
         """What somebody who came now would be told at once; None for a turn or a place in the queue."""
-        return self._overloaded() if self.expected_wait() > self._deadline else None
-
-    def _overloaded(self) -> Overloaded:
-        return Overloaded(max(1, math.ceil(self.expected_wait())))
+        wait = self.expected_wait(ahead)
+        return _overloaded(wait) if wait > PRUDENCE * self._deadline else None
 
     async def _wait(self, departure: Departure | None) -> Refusal | None:
         """None when the turn has come, which is then the caller's to give back."""
@@ -89,7 +98,7 @@ class Admission:
         loop = asyncio.get_running_loop()
         turn: _Turn = loop.create_future()
         # The estimate can be wrong (cheap refusals, then a burst of hashes): the deadline itself also ends the wait.
-        expiry = loop.call_later(self._deadline, lambda: _settle(turn, self._overloaded()))
+        expiry = loop.call_later(self._deadline, lambda: _settle(turn, _overloaded(self.expected_wait())))
         watch = _Watch(departure, turn) if departure else None
         self._queue[turn] = None
         try:
@@ -130,6 +139,10 @@ class _Watch:
     def _begin(self) -> None:
         self._task = asyncio.ensure_future(self._departure())
         self._task.add_done_callback(lambda _: _settle(self._turn, Departed()))
+
+
+def _overloaded(wait: float) -> Overloaded:
+    return Overloaded(max(1, math.ceil(wait)))
 
 
 def _settle(turn: _Turn, outcome: Refusal | None) -> bool:

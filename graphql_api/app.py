@@ -24,6 +24,7 @@ from graphql_api.endpoint import GraphQLEndpoint, departure
 from graphql_api.executor import Executor, Kind, OperationRequest
 from graphql_api.gate import Gate
 from graphql_api.logs import configure_logs
+from graphql_api.pause import Pause
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
 from graphql_api.server import use_phrases_of_rfc_9110
@@ -66,7 +67,8 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         services = replace(services, mail_posted=relay.wake)
     under_way = settings.slots * AT_A_SLOT + GROUP
     admission = Admission(capacity=under_way, deadline=settings.queue_seconds, clock=time.monotonic)
-    threads = Threads(hashing=under_way)
+    pause = Pause()
+    threads = Threads(hashing=under_way, news=pause.end)
     sign_ups = SignUps(services)
     trusted = read_networks(settings.trusted_proxies)
 
@@ -112,7 +114,8 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
         if sending:
             sending.start()
-        yield
+        with pause:
+            yield
         if relay and sending:
             relay.stop()
             sending.join()
@@ -144,7 +147,9 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         routes += mailbox.routes(mail_directory(settings))
     routes.append(any_path)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    gate = Gate(admission, {"/graphql": endpoint.refuse} | dict.fromkeys(overload.SIGN_UP_PATHS, overload.refuse))
+    gate = Gate(
+        admission, {"/graphql": endpoint.refuse} | dict.fromkeys(overload.SIGN_UP_PATHS, overload.refuse), pause
+    )
     return RequestLog(Router(routes, lifespan=lifespan), gate)
 
 

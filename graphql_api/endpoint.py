@@ -29,6 +29,9 @@ HEADERS = {
     for media_type in ANSWERS
 }
 
+KNOWN_OPENINGS = 256
+"""Of bodies that ask for a hash: what stands before the variables, when it is a request by itself."""
+
 _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
     "query": (str, "a string"),
     "variables": (dict | None, "an object"),
@@ -65,21 +68,36 @@ class GraphQLEndpoint:
         self._context_for = context_for
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
         self._graphiql = graphiql
+        self._openings: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
-    def refuse(self, request: Request, body: bytes, seconds: int) -> Response | None:
-        """The answer to a POST that there is no room for, as far as that is plain at a glance; else None."""
+    def refuse(self, request: Request) -> Callable[[bytes, int], Response | None] | None:
+        """How a POST that there is no room for is answered, by its head; None where something is wrong with that."""
         media_type = preferred(_accept(request), ANSWERS)
         if media_type is None or not is_json(request.headers.get("content-type", "")):
             return None
+        return lambda body, seconds: _refusal(media_type, seconds) if self._hashes(body) else None
+
+    def _hashes(self, body: bytes) -> bool:
+        """As far as that is plain at a glance: whatever stands behind the same opening only says for whom."""
+        opening = body.partition(b'"variables"')[0]
+        if opening in self._openings:
+            return True
+        if not self._is_known_to_hash(body):
+            return False
+        if self._is_known_to_hash(opening.rstrip(b", \t\r\n") + b"}"):
+            if len(self._openings) == KNOWN_OPENINGS:
+                self._openings.clear()
+            self._openings.add(opening)
+        return True
+
+    def _is_known_to_hash(self, body: bytes) -> bool:
         parameters = _read(body)
         operation = parameters if isinstance(parameters, BadRequest) else _checked(parameters)
-        if isinstance(operation, BadRequest) or not self._executor.is_too_much(operation):
-            return None
-        return _refusal(media_type, seconds)
+        return isinstance(operation, OperationRequest) and self._executor.is_known_to_hash(operation)
 
     async def _respond(self, request: Request) -> Response:
         accept = _accept(request)

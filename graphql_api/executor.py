@@ -100,11 +100,11 @@ class Executor:
             return work
         return await self._in_turn(work, departure) if operation.hashes else await work()
 
-    def is_too_much(self, request: OperationRequest) -> bool:
-        """Whether `execute` would find no room for a posted operation; false where a look is not enough to tell."""
+    def is_known_to_hash(self, request: OperationRequest) -> bool:
+        """Whether an operation hashes; false where a look is not enough to tell."""
         operations = self._documents.known(request.query)
         operation = _choose(operations, request.operation_name) if operations else None
-        return isinstance(operation, Operation) and operation.hashes and self._admission.refusal() is not None
+        return isinstance(operation, Operation) and operation.hashes
 
     def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
         """Refused before its variables are looked at: under a flood that is most of the work there is."""

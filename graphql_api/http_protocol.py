@@ -24,11 +24,15 @@ ADDRESS_TOO_LONG = (
 
 
 class Gate(Protocol):
-    """What an application may have as its `gate`."""
+    """What an application may have as its `gate`; a client is the file descriptor of its connection."""
 
-    def may_refuse(self, scope: Scope) -> bool: ...
+    def may_refuse(self, scope: Scope, client: int) -> bool: ...
 
-    def refuse(self, scope: Scope, body: bytes) -> bytes | None: ...
+    def refuse(self, scope: Scope, body: bytes, read: bytes, client: int) -> bytes | None: ...
+
+    def refuse_known(self, read: bytes, client: int) -> bytes | None: ...
+
+    def leave(self, client: int) -> None: ...
 
 
 class AddressTooLong(Exception):
@@ -65,18 +69,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_began = False
     _head_size = 0
     _wants_upgrade = False
-    _at_gate: tuple[ASGI3Application, Gate] | None = None
+    _is_between_messages = True
+    _read = b""
+    _client = -1
+    _gate: Gate | None = None
+    _at_gate: ASGI3Application | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._client = transport.get_extra_info("socket").fileno()
+        self._gate = getattr(self.app, "gate", None)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._gate:
+            self._gate.leave(self._client)
         self._end_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        if self._gate and self._is_between_messages:
+            if self._is_refused_as_known(self._gate, data):
+                return
+            self._read = data
+        self._receive(data)
+        self._read = b""
+
+    def _receive(self, data: bytes) -> None:
         was_open, self._is_all_there, self._head_began = self._head_is_open, False, False
         try:
             self._feed(data)
@@ -96,6 +116,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self._head_size > self.head_limit:
                 self.transport.write(TOO_LARGE)
                 self.transport.close()
+
+    def _is_refused_as_known(self, gate: Gate, data: bytes) -> bool:
+        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        refusal = gate.refuse_known(data, self._client)
+        if refusal is None:
+            return False
+        self._end_deadline()
+        self.transport.write(refusal)
+        self.on_response_complete()
+        return True
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -117,7 +148,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_is_open, self._head_began, self._head_size = True, True, 0
-        self._wants_upgrade = self._is_all_there = False
+        self._wants_upgrade = self._is_all_there = self._is_between_messages = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -153,6 +184,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise InterruptedError  # the parser's way to stop in the middle of what was read
 
     def on_message_complete(self) -> None:
+        self._is_between_messages = True
         if self._wants_upgrade:
             return
         if not self.cycle.response_complete:  # else nothing else would ever end the connection
@@ -160,27 +192,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._end_deadline()
         super().on_message_complete()
         if self._at_gate:
-            (app, gate), self._at_gate = self._at_gate, None
-            self._ask_gate(self.cycle, app, gate)
+            app, self._at_gate = self._at_gate, None
+            self._ask_gate(self.cycle, app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        gate: Gate | None = getattr(app, "gate", None)
-        if gate is None or cycle.waiting_for_100_continue or not gate.may_refuse(cycle.scope):
+        # Only the application asks for a body, and waits until the client has read earlier answers.
+        gate = None if cycle.waiting_for_100_continue or self.flow.write_paused else self._gate
+        if gate is None or not gate.may_refuse(cycle.scope, self._client):
             super()._start_asgi_task(cycle, app)
         elif cycle.more_body:
-            self._at_gate = app, gate
+            self._at_gate = app
         else:
-            self._ask_gate(cycle, app, gate)
+            self._ask_gate(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         if self._at_gate and len(self.cycle.body) > self.gate_limit:
-            (app, _), self._at_gate = self._at_gate, None
+            app, self._at_gate = self._at_gate, None
             super()._start_asgi_task(self.cycle, app)
 
-    def _ask_gate(self, cycle: RequestResponseCycle, app: ASGI3Application, gate: Gate) -> None:
-        refusal = gate.refuse(cycle.scope, bytes(cycle.body))
-        if refusal is None:
+    def _ask_gate(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        read = self._read if cycle.keep_alive else b""  # else the answer says something else about the connection
+        refusal = self._gate and self._gate.refuse(cycle.scope, bytes(cycle.body), read, self._client)
+        if not refusal:
             super()._start_asgi_task(cycle, app)
             return
         status, _, rest = refusal.partition(b"\r\n")

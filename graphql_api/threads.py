@@ -10,9 +10,13 @@ Result = TypeVar("Result")
 
 
 class Threads:
-    """Two pools, so that sign-ups never block the threads of everything else."""
+    """Two pools, so that sign-ups never block the threads of everything else.
 
-    def __init__(self, *, hashing: int, other: int = 8) -> None:
+    `news` is called, from any thread, when the event loop has been given the result of a use case that does not hash.
+    """
+
+    def __init__(self, *, hashing: int, other: int = 8, news: Callable[[], None]) -> None:
+        self._news = news
         self._hashing = ThreadPoolExecutor(hashing, thread_name_prefix="sign-up")
         self._other = ThreadPoolExecutor(other, thread_name_prefix="work")
 
@@ -24,14 +28,14 @@ class Threads:
 
     async def run(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Run any other use case."""
-        return await result_of(self._other.submit(work, *args, **kwargs))
+        return await result_of(self._other.submit(work, *args, **kwargs), self._news)
 
     def close(self) -> None:
         self._hashing.shutdown()
         self._other.shutdown()
 
 
-async def result_of(future: "Future[Result]") -> Result:
+async def result_of(future: "Future[Result]", news: Callable[[], None] = lambda: None) -> Result:
     """What other threads make of a future that nobody cancels; a third of the price of asyncio.wrap_future."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
@@ -43,6 +47,7 @@ async def result_of(future: "Future[Result]") -> Result:
     def tell(_future: "Future[Result]") -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(wake)
+            news()
 
     future.add_done_callback(tell)
     await done

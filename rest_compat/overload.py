@@ -1,5 +1,6 @@
 """What a sign-up is answered when there is no room for it, before it is looked at; it never decides when that is."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.requests import Request
@@ -14,11 +15,12 @@ from rest_compat.response import dressed, error_response, language_of
 SIGN_UP_PATHS = ("/customers", "/customers/")
 
 
-def refuse(request: Request, _body: bytes, seconds: int) -> Response | None:
-    """The answer to a POST to one of these paths: come again in so many seconds. None where headers are wrong, too."""
+def refuse(request: Request) -> Callable[[bytes, int], Response] | None:
+    """How a POST to one of these paths is refused, by its head, whatever its body; None where the head is wrong."""
     if header_refusal(request) or is_versioned(request.headers):
         return None
-    return _refusal(language_of(request), seconds)
+    language = language_of(request)
+    return lambda _body, seconds: _refusal(language, seconds)
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from graphql_api.admission import WATCH_AFTER, Admission, Admitted, Departed, Overloaded
+from graphql_api.admission import PRUDENCE, WATCH_AFTER, Admission, Admitted, Departed, Overloaded
 
 pytestmark = pytest.mark.anyio
 CAPACITY = 3
@@ -87,8 +87,8 @@ class TestTurns:
 
 class TestOverload:
     async def test_refuses_at_once_when_the_wait_would_pass_the_deadline(self) -> None:
-        """With a first guess of 0.1 s an operation and three at a time, a deadline of 0.1 s lets three wait."""
-        house = House(deadline=0.1)
+        """With a first guess of 0.1 s an operation and three at a time, waits of up to 0.1 s let three wait."""
+        house = House(deadline=0.101 / PRUDENCE)
         await settle()
         queued = [house.enqueue(name) for name in ("first", "second", "third")]
         await settle()

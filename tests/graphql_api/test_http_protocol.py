@@ -37,19 +37,41 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Guarded:
-    """The same application behind a gate that refuses POST requests whose body says so, when their path says so."""
+    """The same application behind a gate that refuses POST requests whose body says so, when their path says so.
+
+    It knows those again that came at once, and writes down who came in this way and who left.
+    """
 
     def __init__(self) -> None:
         self.gate = self
+        self.known: list[bytes] = []
+        self.known_again = 0
+        self.clients: set[int] = set()
+        self.left: set[int] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await echo(scope, receive, send)
 
-    def may_refuse(self, scope: Mapping[str, Any]) -> bool:
+    def may_refuse(self, scope: Mapping[str, Any], client: int) -> bool:
+        self.clients.add(client)
         return (scope["method"], scope["path"]) == ("POST", "/guarded")
 
-    def refuse(self, _scope: Mapping[str, Any], body: bytes) -> bytes | None:
-        return REFUSAL if body == b"no me" else None
+    def refuse(self, _scope: Mapping[str, Any], body: bytes, read: bytes, client: int) -> bytes | None:
+        assert client in self.clients
+        if body != b"no me":
+            return None
+        if read.endswith(b"\r\n\r\nno me"):
+            self.known.append(read)
+        return REFUSAL
+
+    def refuse_known(self, read: bytes, _client: int) -> bytes | None:
+        if read not in self.known:
+            return None
+        self.known_again += 1
+        return REFUSAL
+
+    def leave(self, client: int) -> None:
+        self.left.add(client)
 
 
 class Narrow(BoundedHttpProtocol):
@@ -76,8 +98,13 @@ def patient() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[tuple[str, int]]:
-    with serving(Narrow, Guarded()) as address:
+def guard() -> Guarded:
+    return Guarded()
+
+
+@pytest.fixture(scope="module")
+def guarded(guard: Guarded) -> Iterator[tuple[str, int]]:
+    with serving(Narrow, guard) as address:
         yield address
 
 
@@ -226,6 +253,63 @@ class TestGate:
         """Who asks whether to send the body (Expect: 100-continue) is the application's guest."""
         answer = talk(guarded, GUARDED + b"Expect: 100-continue\r\n\r\n", b"no me", until=b"no me")
         assert answer.startswith(b"HTTP/1.1 100 Continue\r\n")
+
+    def test_knows_again_who_came_at_once(self, guarded: tuple[str, int], guard: Guarded) -> None:
+        """On the same connection and on another one; those between are served in their turn."""
+        head = GUARDED.replace(b"Host: x", b"Host: again")
+        refused, taken = head + b"\r\nno me", head + b"\r\nlet m"
+        before = guard.known_again
+        answer = talk(guarded, refused, refused, taken, refused, HEAD + b"\r\nlast!", until=b"last!")
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"503", b"503", b"200", b"503", b"200"]
+        assert talk(guarded, refused, until=b"later") == REFUSAL
+        assert guard.known_again == before + 3
+
+    def test_knows_nobody_again_in_the_middle_of_another_request(
+        self, guarded: tuple[str, int], guard: Guarded
+    ) -> None:
+        """What looks like a refused request may be a body, or wait behind one that has no answer yet."""
+        refused = GUARDED.replace(b"Host: x", b"Host: middle") + b"\r\nno me"
+        assert talk(guarded, refused, until=b"later") == REFUSAL
+        before = guard.known_again
+        around = HEAD.replace(b": 5", b": %d" % len(refused)) + b"\r\n"
+        assert talk(guarded, around, refused, until=refused).endswith(refused)
+        early = around.replace(b"/ ", b"/early ")
+        assert talk(guarded, early, refused, HEAD + b"\r\nlast!", until=b"last!").count(b"HTTP/1.1 200 OK") == 2
+        late = HEAD.replace(b"/ ", b"/late ") + b"\r\nhello"
+        answer = talk(guarded, late, refused, until=b"later")
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"503"]
+        assert guard.known_again == before
+
+    @pytest.mark.parametrize("head", [GUARDED + b"Connection: close\r\n", GUARDED.replace(b"HTTP/1.1", b"HTTP/1.0")])
+    def test_knows_nobody_again_who_ends_the_connection(
+        self, guarded: tuple[str, int], guard: Guarded, head: bytes
+    ) -> None:
+        """The answer must say so."""
+        before = guard.known_again
+        for _ in range(2):
+            assert b"connection: close" in talk(guarded, head + b"\r\nno me")
+        assert guard.known_again == before
+
+    def test_closes_the_idle_connection_of_who_was_known(self, guarded: tuple[str, int]) -> None:
+        """Some time after the last answer, like any other; or this would wait for a minute."""
+        refused = GUARDED + b"\r\nno me"
+        assert talk(guarded, refused, refused) == REFUSAL * 2
+
+    def test_does_not_fill_the_memory_for_who_does_not_read(self, guarded: tuple[str, int], guard: Guarded) -> None:
+        """When answers pile up nothing more is read; a client that goes on sending is cut off."""
+        refused = GUARDED + b"\r\nno me"
+        assert talk(guarded, refused, until=b"later") == REFUSAL
+        with (
+            socket.create_connection(guarded, timeout=1) as connection,
+            pytest.raises(OSError, match=r"timed out|reset|Broken pipe"),
+        ):
+            connection.sendall(refused * 1_500_000)
+
+    def test_is_told_who_leaves(self, guarded: tuple[str, int], guard: Guarded) -> None:
+        """Whatever became of the request."""
+        talk(guarded, GUARDED.replace(b": 5", b": 5\r\nConnection: close") + b"\r\nlet m")
+        assert guard.left
+        assert guard.left <= guard.clients
 
     def test_forgets_who_goes_away(self, guarded: tuple[str, int]) -> None:
         """Half a body and no more; the next one is served."""
