@@ -28,10 +28,11 @@ class Plan:
     concurrencies: tuple[int, ...]
     sizes: tuple[int, ...]
     starts: int
+    floods: int
 
 
-FULL = Plan(3, 3, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5)
-QUICK = Plan(3, 1, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1)
+FULL = Plan(3, 3, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5, floods=15)
+QUICK = Plan(3, 1, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1, floods=5)
 
 
 def main() -> int:
@@ -84,7 +85,7 @@ def measure(directory: Path, plan: Plan) -> Measured:
         with timed("starts"):
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
-            pressed = pressure.measure(directory, empty, 2 * plan.seconds, plan.rounds)
+            pressed = pressure.measure(directory, empty, plan.floods)
     return Measured(engines, rows, mail_ms, alone, breakdown, reading, grown, started, pressed)
 
 

@@ -1,21 +1,29 @@
 """Ten times more registrations than the machine can hash: what is still registered, refused, and read meanwhile."""
 
+import os
+import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from statistics import median
 
-from benchmarks import load, reads
-from benchmarks.limit import PRODUCTION
+from benchmarks import limit, load, reads
 from benchmarks.load import Generator
 from benchmarks.processes import cpu_seconds
 from benchmarks.servers import Store, gateway
 from registration.machine import cores
 from tests.servers.gateway import Gateway
 
+TIMES = 10
 PAUSE = 1000
 """Milliseconds before each request of a connection: so many connections offer about as many requests a second."""
-WARM_UP = 2.5
-"""Seconds until every connection has asked, and the queue is full."""
+QUEUE_SECONDS = 5
+"""The deadline of the queue, as it comes. So long the gateway has work after the last of a flood."""
+SECONDS = 2.0
+"""Of a stretch. Connections that ask nothing for five seconds are closed, and pauses are two at the most."""
+RAMP = 1.5
+"""Seconds until a flood that was held has found its pace again, and the queue is full."""
 READ = reads.READS["me"]
 READ_PAUSE = 10
 """Milliseconds: about 90 reads a second, because reads are to be measured here and not to be a load."""
@@ -23,15 +31,11 @@ READ_PAUSE = 10
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some seconds of a load: registrations a second, and how many processors server and generators kept busy.
-
-    `read_p99` is that of `me` meanwhile, in milliseconds.
-    """
+    """Some seconds of a load: registrations a second, and how many processors server and generators kept busy."""
 
     rate: float
     server: float
     generators: float
-    read_p99: float
 
     @property
     def rate_alone(self) -> float:
@@ -40,69 +44,109 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Pressure:
-    """As many registrations as there can be, and ten times as many; rates a second, p99 of `me` in milliseconds."""
+class Round:
+    """All hash slots at work: while ten times as many ask as can be hashed, and right after that, while nobody asks."""
 
-    peak: Stretch
     flood: Stretch
-    offered: float
-    refused: float
-    idle_p99: float
+    calm: Stretch
 
     @property
     def kept(self) -> float:
-        return self.flood.rate_alone / self.peak.rate_alone
+        return self.flood.rate_alone / self.calm.rate_alone
 
     @property
     def kept_beside_generators(self) -> float:
-        return self.flood.rate / self.peak.rate
+        return self.flood.rate / self.calm.rate
 
 
-def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Pressure:
-    """The middle of some rounds by what is kept. The deadline is one second only, so that the queue is full soon."""
-    with gateway(directory, store, PRODUCTION, GATEWAY_QUEUE_SECONDS="1") as running:
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What was registered in some rounds, and asked a second in the flood; p99 of `me` in milliseconds.
+
+    Idle, with as many sign-ups as there can be, and in the flood.
+    """
+
+    rounds: list[Round]
+    offered: float
+    refused: float
+    idle_p99: float
+    full_p99: float
+    flood_p99: float
+
+    @property
+    def flood(self) -> Stretch:
+        return _middle([each.flood for each in self.rounds])
+
+    @property
+    def calm(self) -> Stretch:
+        return _middle([each.calm for each in self.rounds])
+
+    @property
+    def kept(self) -> float:
+        return median(each.kept for each in self.rounds)
+
+    @property
+    def kept_beside_generators(self) -> float:
+        return median(each.kept_beside_generators for each in self.rounds)
+
+
+def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS) -> Pressure:
+    """A flood that is held every few seconds, because the machine is not as fast in one minute as in the next."""
+    with gateway(directory, store, limit.PRODUCTION, GATEWAY_QUEUE_SECONDS=str(QUEUE_SECONDS)) as running:
         token = reads.token_of(running, store)
-        load.run(running.base_url, "graphql", connections=8, seconds=1, tag="warm")
-        seen = [_round(running, store, token, seconds, str(number)) for number in range(rounds)]
-    return sorted(seen, key=lambda each: each.kept)[rounds // 2]
-
-
-def _round(running: Gateway, store: Store, token: str, seconds: float, tag: str) -> Pressure:
-    idle = _reading(running, token, seconds).result()
-    peak, _ = _stretch(running, store, token, seconds, connections=32, tag=f"peak{tag}")
-    connections = round(peak.rate * 10)
-    flood, seen = _stretch(running, store, token, seconds, connections=connections, tag=f"flood{tag}", pause=PAUSE)
+        load.run(running.base_url, "graphql", connections=32, seconds=2, tag="warm")
+        idle = _reading(running, token, 3 * seconds).result()
+        peak = load.start(running.base_url, "graphql", connections=32, seconds=3 * seconds, tag="peak")
+        full, capacity = _reading(running, token, 3 * seconds).result(), peak.result().rate
+        held = rounds * seconds
+        flood = _flooding(running, capacity, RAMP + 3 * seconds + rounds * (RAMP + seconds) + held + 2)
+        time.sleep(RAMP)
+        flooded = _reading(running, token, 3 * seconds).result()
+        reading = _reading(running, token, rounds * (RAMP + seconds) + held + 1)
+        seen = [_round(running, store, flood, reading, seconds) for _ in range(rounds)]
+        reading.result()
+        asked = flood.result()
     return Pressure(
-        peak=peak,
-        flood=flood,
-        offered=(seen.good + seen.overloaded) / seen.seconds,
-        refused=seen.overloaded / seen.seconds,
+        rounds=seen,
+        offered=(asked.good + asked.overloaded) / asked.seconds,  # who would have asked while it was held asked later
+        refused=asked.overloaded / asked.seconds,
         idle_p99=idle.p99,
+        full_p99=full.p99,
+        flood_p99=flooded.p99,
     )
+
+
+def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
+    """Those who wait in the queue ask for nothing else."""
+    connections = round(capacity * (TIMES + QUEUE_SECONDS))
+    return load.start(
+        running.base_url, "graphql", connections=connections, seconds=seconds, tag="flood", pause=PAUSE, overload=True
+    )
+
+
+def _round(running: Gateway, store: Store, flood: Generator, reading: Generator, seconds: float) -> Round:
+    time.sleep(RAMP)
+    flooded = _stretch(running, store, (flood, reading), seconds)
+    os.kill(flood.pid, signal.SIGSTOP)
+    try:
+        return Round(flooded, _stretch(running, store, (flood, reading), seconds))
+    finally:
+        os.kill(flood.pid, signal.SIGCONT)
+
+
+def _stretch(running: Gateway, store: Store, generators: Sequence[Generator], seconds: float) -> Stretch:
+    pids = (running.process.pid, *(each.pid for each in generators))
+    started, customers, used = time.monotonic(), store.customers(), [cpu_seconds(pid) for pid in pids]
+    time.sleep(seconds)
+    passed, registered = time.monotonic() - started, store.customers() - customers
+    server, *others = ((cpu_seconds(pid) - before) / passed for pid, before in zip(pids, used, strict=True))
+    return Stretch(registered / passed, server, sum(others))
 
 
 def _reading(running: Gateway, token: str, seconds: float) -> Generator:
     return load.start(running.base_url, READ, connections=1, seconds=seconds, pause=READ_PAUSE, token=token)
 
 
-def _stretch(
-    running: Gateway, store: Store, token: str, seconds: float, *, connections: int, tag: str, pause: int = 0
-) -> tuple[Stretch, load.Load]:
-    """What happens from the end of the warm-up on, and what wrk saw of all of it."""
-    registering = load.start(
-        running.base_url,
-        "graphql",
-        connections=connections,
-        seconds=WARM_UP + seconds + 1,
-        tag=tag,
-        pause=pause,
-        overload=True,
-    )
-    reading = _reading(running, token, WARM_UP + seconds + 1)
-    time.sleep(WARM_UP)
-    pids = (running.process.pid, registering.pid, reading.pid)
-    started, customers, used = time.monotonic(), store.customers(), [cpu_seconds(pid) for pid in pids]
-    time.sleep(seconds)
-    passed, registered = time.monotonic() - started, store.customers() - customers
-    server, *generators = ((cpu_seconds(pid) - before) / passed for pid, before in zip(pids, used, strict=True))
-    return Stretch(registered / passed, server, sum(generators), reading.result().p99), registering.result()
+def _middle(stretches: Sequence[Stretch]) -> Stretch:
+    """Of each number by itself."""
+    return Stretch(*map(median, zip(*map(astuple, stretches), strict=True)))

@@ -119,15 +119,15 @@ def _body(measured: Measured) -> Iterator[str]:
         ),
         [
             ("idle", None, None, None, None, None, None, pressure.idle_p99),
-            ("full load", *_stretch(pressure.peak), None, None, pressure.peak.read_p99),
-            ("ten times that", *_stretch(pressure.flood), pressure.offered, pressure.refused, pressure.flood.read_p99),
+            ("full load", *_stretch(pressure.calm), None, None, pressure.full_p99),
+            ("ten times that", *_stretch(pressure.flood), pressure.offered, pressure.refused, pressure.flood_p99),
             ("kept", pressure.kept_beside_generators, None, None, pressure.kept, None, None, None),
         ],
     )
 
 
-def _stretch(stretch: Stretch) -> tuple[float, float, float, float]:
-    return stretch.rate, stretch.server, stretch.generators, stretch.rate_alone
+def _stretch(seen: Stretch) -> tuple[float, float, float, float]:
+    return seen.rate, seen.server, seen.generators, seen.rate_alone
 
 
 def bar_table(verdicts: Sequence[Bar]) -> Iterator[str]:
