@@ -1,7 +1,6 @@
 """The load generator: numbers of a server that fails are no numbers."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -12,11 +11,11 @@ from benchmarks import load
 from benchmarks.load import Load, LoadError, judged
 from benchmarks.population import populate, populate_signed_in
 from benchmarks.servers import Store, services_of
+from tests.benchmarks.wrk import needs_wrk
 from tests.conftest import Serve
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed; only make bench needs it")
 GOOD = {"good": 10, "overloaded": 0, "bad": 0, "lost": 0, "seconds": 2.0, "p50": 1, "p95": 2, "p99": 3, "sample": ""}
 
 
@@ -93,6 +92,7 @@ MISSING = b'{"data":{"registerCustomerAccount":{"__typename":"MissingPasswordErr
 
 
 @needs_wrk
+@pytest.mark.long
 class TestWrk:
     @pytest.mark.parametrize(
         ("kind", "answer", "words"),
