@@ -116,10 +116,10 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
             sending.start()
         with pause:
             yield
-        if relay and sending:
-            relay.stop()
-            sending.join()
-        threads.close()
+            if relay and sending:
+                relay.stop()
+                sending.join()
+            threads.close()
         sign_ups.close()
         services.close()
 

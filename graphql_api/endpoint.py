@@ -30,6 +30,7 @@ HEADERS = {
 }
 
 KNOWN_OPENINGS = 256
+LONGEST_KNOWN_OPENING = 8 * 1024
 """Of bodies that ask for a hash: what stands before the variables, when it is a request by itself."""
 
 _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
@@ -88,7 +89,7 @@ class GraphQLEndpoint:
             return True
         if not self._is_known_to_hash(body):
             return False
-        if self._is_known_to_hash(opening.rstrip(b", \t\r\n") + b"}"):
+        if len(opening) <= LONGEST_KNOWN_OPENING and self._is_known_to_hash(opening.rstrip(b", \t\r\n") + b"}"):
             if len(self._openings) == KNOWN_OPENINGS:
                 self._openings.clear()
             self._openings.add(opening)

@@ -40,9 +40,10 @@ Beside hashes, which empty the processor's caches, a refusal costs 20 to 40 µs,
 Whoever was served is heeded meanwhile, and while nobody is refused nothing pauses.
 """
 
+END_OF_HEAD = b"\r\n\r\n"
 KNOWN_HEADS = 1024
 LONGEST_KNOWN_HEAD = 2048
-PERSONAL = {b"authorization", b"cookie"}
+PERSONAL = {b"authorization", b"proxy-authorization", b"cookie", b"idempotency-key"}
 """Headers of heads that are not kept: these are secrets, and nobody else sends the same."""
 
 log = structlog.get_logger(__name__)
@@ -102,8 +103,8 @@ class Gate:
         overloaded = self._admission.refusal(self._let_by) if self._known else None
         if overloaded is None:
             return None
-        head, _, body = read.partition(b"\r\n\r\n")
-        refuse = self._known.get((head, len(body)))
+        head, end, body = read.partition(END_OF_HEAD)
+        refuse = self._known.get((head, len(body))) if end else None
         response = refuse(body, overloaded.retry_after) if refuse else None
         if response is None:
             return None
@@ -123,8 +124,8 @@ class Gate:
         self._pause.heed(client)
 
     def _remember(self, scope: Scope, body: bytes, read: bytes, refuse: Refuse) -> None:
-        head, _, rest = read.partition(b"\r\n\r\n")
-        if rest != body:  # it came in pieces, in chunks, or behind another one
+        head, end, rest = read.partition(END_OF_HEAD)
+        if not end or rest != body:  # it came in pieces, in chunks, or behind another one
             return
         if len(head) <= LONGEST_KNOWN_HEAD and PERSONAL.isdisjoint(name for name, _ in scope["headers"]):
             if len(self._known) == KNOWN_HEADS:

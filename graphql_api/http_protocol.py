@@ -43,8 +43,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Ends requests whose head does not end or that do not arrive, and ignores Upgrade, as RFC 9110 (7.8) allows.
 
     uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, queues
-    requests without end for a client that does not read the answers, and takes the body of a request with Upgrade
-    (Java's client and `curl --http2` send it) for another protocol.
+    requests without end for a client that does not read the answers, tells only the last of them that the client has
+    gone, and takes the body of a request with Upgrade (Java's client and `curl --http2` send it) for another protocol.
 
     An application with a gate (gate.py) is spared what that refuses.
     """
@@ -74,6 +74,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _client = -1
     _gate: Gate | None = None
     _at_gate: ASGI3Application | None = None
+    _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -85,6 +86,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._gate:
             self._gate.leave(self._client)
         self._end_deadline()
+        if self._running and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -196,6 +200,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._ask_gate(self.cycle, app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle  # uvicorn only remembers the last one that came
         # Only the application asks for a body, and waits until the client has read earlier answers.
         gate = None if cycle.waiting_for_100_continue or self.flow.write_paused else self._gate
         if gate is None or not gate.may_refuse(cycle.scope, self._client):

@@ -7,7 +7,10 @@ from typing import Self
 
 
 class Pause:
-    """Belongs to one event loop, as all its methods but `end` do; to be entered before it is taken."""
+    """Belongs to one event loop, as all its methods but `end` do; while it is not entered they do nothing.
+
+    No thread may have news any more when it is left.
+    """
 
     def __init__(self) -> None:
         self._has_news = False
@@ -23,7 +26,6 @@ class Pause:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Connections may still end afterwards, and threads may still have news."""
         bell, self._bell = self._bell, None
         assert bell
         bell.close()
@@ -33,6 +35,8 @@ class Pause:
 
     def take(self, seconds: float) -> None:
         """Hold up the event loop, unless there were news since the last time: it may not have seen them yet."""
+        if not self._bell:
+            return
         if not self._has_news:
             self._selector.select(seconds)
         self._has_news = False
@@ -47,9 +51,9 @@ class Pause:
 
     def heed(self, client: int) -> None:
         """Let no pause go on while this file descriptor has something to read."""
-        if client not in self._heeded:
-            self._heeded.add(client)
+        if self._bell and client not in self._heeded:
             self._selector.register(client, selectors.EVENT_READ)
+            self._heeded.add(client)
 
     def ignore(self, client: int) -> None:
         """No longer heed it; also to be told when its connection ends, because another one may get its number."""

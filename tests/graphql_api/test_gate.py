@@ -10,6 +10,7 @@ from starlette.types import Scope
 from structlog.testing import capture_logs
 
 from graphql_api.admission import PRUDENCE, Admission
+from graphql_api.endpoint import LONGEST_KNOWN_OPENING
 from graphql_api.gate import AWAKE_SECONDS, KNOWN_HEADS, LOG_SECONDS, LONGEST_KNOWN_HEAD, MARGIN, Gate
 from graphql_api.pause import Pause
 from rest_compat import overload
@@ -250,8 +251,34 @@ class TestKnows:
         other = whole(variant(first[1], query="{ hello }"))
         assert self.refused(first, other[2], first[2]) == [False, True]
 
+    @pytest.mark.parametrize("members", [{}, {"extensions": {"a": "b" * LONGEST_KNOWN_OPENING}}], ids=["short", "long"])
+    def test_bodies_however_they_open(self, members: dict[str, object]) -> None:
+        """A long opening is not kept, but read each time."""
+        first = whole(json.dumps({"query": CREATE, **members, "variables": {"input": VALID_INPUT}}).encode())
+        assert self.refused(first, first[2]) == [True]
+
+    def test_no_end_of_a_head_that_was_not_read_at_once(self) -> None:
+        """Empty lines alone, or a head whose last line has not come, are no request, even where a body is empty."""
+        seen = []
+
+        async def ask(gate: Gate) -> None:
+            empty = scope("/customers", {})
+            for read in (b"", b"POST /customers HTTP/1.1\r\n\r\n", b"POST /customers HTTP/1.1\r\nA: b"):
+                assert gate.refuse(empty, b"", read, CLIENT)
+            reads = (b"\r\n\r\n", b"", b"POST /customers HTTP/1.1", b"POST /customers HTTP/1.1\r\nA: b")
+            seen.extend(gate.refuse_known(read, CLIENT) for read in reads)
+
+        asyncio.run(gate_with(ask))
+        assert seen == [None] * 4
+
     @pytest.mark.parametrize(
-        "headers", [{"authorization": "Bearer x"}, {"cookie": "a=b"}, {"a": "b" * LONGEST_KNOWN_HEAD}]
+        "headers",
+        [
+            {"authorization": "Bearer x"},
+            {"cookie": "a=b"},
+            {"idempotency-key": "0123456789abcdef"},
+            {"a": "b" * LONGEST_KNOWN_HEAD},
+        ],
     )
     def test_no_head_of_one_person_and_no_long_one(self, headers: dict[str, str]) -> None:
         """Secrets are not kept, nor what would fill the memory."""

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.http_protocol import BoundedHttpProtocol
 from tests.servers.ports import HOST
+from tests.waiting import eventually
 
 PATIENCE = 60  # seconds
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
@@ -81,7 +82,7 @@ class Narrow(BoundedHttpProtocol):
 @contextmanager
 def serving(protocol: type[BoundedHttpProtocol], application: Any = echo) -> Iterator[tuple[str, int]]:
     options: dict[str, Any] = {"loop": "uvloop", "lifespan": "off", "log_config": None, "proxy_headers": False}
-    config = uvicorn.Config(application, http=protocol, timeout_keep_alive=1, **options)
+    config = uvicorn.Config(application, http=protocol, timeout_keep_alive=1, timeout_graceful_shutdown=5, **options)
     server = uvicorn.Server(config)
     with socket.create_server((HOST, 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -207,6 +208,30 @@ class TestPipeline:
         """A client that sends a thousand at once loses its connection, before they fill the memory."""
         with suppress(ConnectionResetError):
             assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
+
+
+async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers when the client has gone, and writes down for whom."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    await PlainTextResponse("too late")(scope, receive, send)
+    scope["app_state"].append(scope["path"])
+
+
+class TestDeparture:
+    def test_is_told_to_the_request_that_is_under_way(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Not to the last one that came, which has not begun: the other would work for nobody, and fail to answer."""
+        told: list[str] = []
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await farewell({**scope, "app_state": told}, receive, send)
+
+        first, second = HEAD.replace(b"/ ", b"/first "), HEAD.replace(b"/ ", b"/second ")
+        with serving(BoundedHttpProtocol, application) as address:
+            with socket.create_connection(address, timeout=PATIENCE) as connection:
+                connection.sendall(first + b"\r\nhello" + second + b"\r\nhello")
+            eventually(lambda: told == ["/first"])
+        assert caplog.messages == []
 
 
 class TestGate:

@@ -89,10 +89,14 @@ def test_forgets_who_is_gone(pause: Pause) -> None:
         pause.ignore(number)
 
 
-def test_may_be_over_before_the_connections() -> None:
-    """When the server stops; and threads may still have news, as before it began."""
+def test_does_nothing_before_and_afterwards() -> None:
+    """When the server stops connections may still end, and somebody may be refused."""
+    pause = Pause()
     with connection() as (ours, _):
-        with Pause() as pause:
+        for _ in range(2):
+            pause.take(FOR_EVER)
+            pause.end()
             pause.heed(ours.fileno())
-        pause.ignore(ours.fileno())
-        pause.end()
+            pause.ignore(ours.fileno())
+            with pause:
+                pause.heed(ours.fileno())
