@@ -259,7 +259,7 @@ class TestKnows:
 
     def test_no_end_of_a_head_that_was_not_read_at_once(self) -> None:
         """Empty lines alone, or a head whose last line has not come, are no request, even where a body is empty."""
-        seen = []
+        seen: list[bytes | None] = []
 
         async def ask(gate: Gate) -> None:
             empty = scope("/customers", {})
