@@ -74,17 +74,20 @@ def start(
     pause: int = 0,
     overload: bool = False,
     core: int | None = None,
+    batch: bool = False,
     token: str = "",
 ) -> Generator:
     """Start wrk. `kind` is graphql, rest, sign-in, or a path and, after a space, the body to post.
 
     `tag` makes the addresses of registrations new; for sign-ins it holds the addresses, comma-separated. `pause` in ms
-    before each request of a connection. `core` pins it. Raises LoadError when wrk is not installed.
+    before each request of a connection. `core` pins it; with `batch` it interrupts nobody when it wakes up.
+    Raises LoadError when wrk is not installed.
     """
     require_wrk()
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
+    scheduled = ["chrt", "--batch", "0"] if batch else []
     options = ["--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
-    command = [*pinned, "wrk", *options, "--timeout", "60s", "--script", str(SCRIPT), base_url]
+    command = [*pinned, *scheduled, "wrk", *options, "--timeout", "60s", "--script", str(SCRIPT), base_url]
     arguments = [kind, tag, str(pause), token]
     process = subprocess.Popen([*command, "--", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     return Generator(process, overload=overload)

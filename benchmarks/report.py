@@ -121,13 +121,13 @@ def _body(measured: Measured) -> Iterator[str]:
             ("idle", None, None, None, None, None, None, pressure.idle_p99),
             ("full load", *_stretch(pressure.calm), None, None, pressure.full_p99),
             ("ten times that", *_stretch(pressure.flood), pressure.offered, pressure.refused, pressure.flood_p99),
-            ("kept", pressure.kept_beside_generators, None, None, pressure.kept, None, None, None),
+            ("kept", pressure.kept_beside_generator, None, None, pressure.kept, None, None, None),
         ],
     )
 
 
 def _stretch(seen: Stretch) -> tuple[float, float, float, float]:
-    return seen.rate, seen.server, seen.generators, seen.rate_alone
+    return seen.rate, seen.server, seen.generator, seen.rate_alone
 
 
 def bar_table(verdicts: Sequence[Bar]) -> Iterator[str]:

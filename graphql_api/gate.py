@@ -32,12 +32,12 @@ MARGIN = 64
 
 LOG_SECONDS = 1.0
 
-AWAKE_SECONDS = 0.001
+AWAKE_TURNS = 10
 PAUSE_SECONDS = 0.02
-"""How long the event loop is awake at least, and pauses at most, while it refuses: so it meets the next ones together.
+"""While it refuses: turns of the event loop before a pause, and its longest; so it meets the next ones together.
 
-Beside hashes, which empty the processor's caches, a refusal costs 20 to 40 µs, and waking up for it another 200.
-Whoever was served is heeded meanwhile, and while nobody is refused nothing pauses.
+Beside hashes, which empty the processor's caches, a refusal costs 20 to 40 µs, and waking up for it another 200. In
+that many turns whoever was let by comes into the queue, and whoever is served into a thread, whose news ends a pause.
 """
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -63,7 +63,6 @@ class Gate:
         self._refused = 0
         self._is_awake = False
         self._let_by = 0
-        self._serves = False
         self._has_refused = False
 
     def may_refuse(self, scope: Scope, client: int) -> bool:
@@ -74,7 +73,7 @@ class Gate:
                 self._let_by_one()
             return False
         if not is_at_door:
-            self._serve(client)
+            self._pause.heed(client)
         return is_at_door
 
     def refuse(self, scope: Scope, body: bytes, read: bytes, client: int) -> bytes | None:
@@ -86,7 +85,7 @@ class Gate:
         refuse = self._doors[scope["path"]](Request(scope))
         response = refuse(body, overloaded.retry_after if overloaded else 0) if refuse else None
         if refuse is None or response is None:
-            self._serve(client)
+            self._pause.heed(client)
             return None
         if overloaded is None:
             self._let_by_one()
@@ -119,10 +118,6 @@ class Gate:
         self._wake()
         self._let_by += 1
 
-    def _serve(self, client: int) -> None:
-        self._serves = True
-        self._pause.heed(client)
-
     def _remember(self, scope: Scope, body: bytes, read: bytes, refuse: Refuse) -> None:
         head, end, rest = read.partition(END_OF_HEAD)
         if not end or rest != body:  # it came in pieces, in chunks, or behind another one
@@ -142,18 +137,22 @@ class Gate:
         return _bytes_of(response)
 
     def _wake(self) -> None:
-        """For some time from when the event loop has done what it has at hand."""
+        """Until the event loop has done what it has at hand."""
         if not self._is_awake:
             self._is_awake = True
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_later, AWAKE_SECONDS, self._rest)
+            self._rest_after(AWAKE_TURNS)
+
+    def _rest_after(self, turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._rest_after, turns - 1)
+        else:
+            self._rest()
 
     def _rest(self) -> None:
-        """Whoever was let by is in the queue by now; whoever is served would be kept waiting."""
-        if self._has_refused and not self._serves:
+        if self._has_refused:
             # No longer than those who have had their turn keep the slots busy.
             self._pause.take(min(PAUSE_SECONDS, self._admission.service_time / 2))
-        self._is_awake, self._has_refused, self._serves, self._let_by = False, False, False, 0
+        self._is_awake, self._has_refused, self._let_by = False, False, 0
 
     def _log(self) -> None:
         log.warning("overloaded", refused=self._refused, seconds=LOG_SECONDS)
