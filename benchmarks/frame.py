@@ -40,6 +40,8 @@ def describe_machine() -> str:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
+    """A part of a run, with its duration; no commit of it waits for what earlier parts have left to be written."""
+    os.sync()
     started = time.monotonic()
     print(f"{what} ...", end=" ", flush=True)
     yield

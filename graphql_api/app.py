@@ -56,7 +56,6 @@ def from_environment() -> RequestLog:
     # All that is there now stays; looking through it again and again costs more than a request leaves behind.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
     return app
 
 

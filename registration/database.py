@@ -14,8 +14,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registration.bounded_connection import BoundedConnection
-
 Result = TypeVar("Result")
 TRIES = 4
 LOG_WAIT = 0.25  # seconds
@@ -80,34 +78,8 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
 
     Raises Unavailable when the directory of an SQLite file cannot be made.
     """
-    if make_url(url).get_backend_name() == "sqlite":
-        return _open_sqlite(url, readers, wait)
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=readers,
-        max_overflow=readers,
-        pool_timeout=wait,
-        connect_args={
-            "connect_timeout": max(2, round(wait)),
-            # A node that dies without a word is noticed also by who waits for its answer, not after hours.
-            "tcp_user_timeout": round(wait * 2000),
-            "keepalives_idle": max(1, round(wait)),
-            "keepalives_interval": max(1, round(wait)),
-            "application_name": "registration-gateway",
-            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}"
-            # A process of ours that stands still in a transaction must not keep its locks.
-            f" -c idle_in_transaction_session_timeout={round(wait * 2000)}",
-        },
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*arguments, **options)
-        connection.bound = wait * 3
-        return connection
-
-    return Database(engine, engine)
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    return (_open_sqlite if is_sqlite else _open_postgresql)(url, readers, wait)
 
 
 def wait_for_ever(connection: Connection) -> None:
@@ -146,6 +118,37 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
+
+
+def _open_postgresql(url: str, readers: int, wait: float) -> Database:
+    from registration.bounded_connection import BoundedConnection  # noqa: PLC0415 - a tenth of a start with SQLite
+
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=readers,
+        max_overflow=readers,
+        pool_timeout=wait,
+        connect_args={
+            "connect_timeout": max(2, round(wait)),
+            # A node that dies without a word is noticed also by who waits for its answer, not after hours.
+            "tcp_user_timeout": round(wait * 2000),
+            "keepalives_idle": max(1, round(wait)),
+            "keepalives_interval": max(1, round(wait)),
+            "application_name": "registration-gateway",
+            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}"
+            # A process of ours that stands still in a transaction must not keep its locks.
+            f" -c idle_in_transaction_session_timeout={round(wait * 2000)}",
+        },
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **options)
+        connection.bound = wait * 3
+        return connection
+
+    return Database(engine, engine)
 
 
 def _open_sqlite(url: str, readers: int, wait: float) -> Database:
