@@ -45,12 +45,17 @@ def show(table: Table) -> None:
 
 
 def explained(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """An operator's mistake ends a command with one line, not with a stack trace."""
+    """An operator's mistake ends a command with one line, not with a stack trace; `| head` ends it without one."""
 
     @wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:  # `| head`: Python would try again to write the rest when it exits
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except (SettingsError, KeyFileError) as error:
             stop(str(error))
         except Unavailable as error:

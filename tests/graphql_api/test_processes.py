@@ -187,6 +187,17 @@ class TestRelay:
         assert link.partition("token=")[2][:32] not in log.read_text()
 
 
+def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
+    """As with `registration-gateway settings | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        done = subprocess.run(
+            [COMMAND, "settings"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def environment(settings: dict[str, str]) -> dict[str, str]:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     return outer | {"GATEWAY_PORT": str(free_port())} | settings
