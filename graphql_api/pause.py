@@ -38,7 +38,8 @@ class Pause:
         if not self._bell:
             return
         if not self._has_news:
-            self._selector.select(seconds)
+            for key, _ in self._selector.select(seconds):
+                self.ignore(key.fd)
         self._has_news = False
         with suppress(BlockingIOError):
             self._ear.recv(1)
@@ -50,7 +51,10 @@ class Pause:
             self._bell.send(b".")
 
     def heed(self, client: int) -> None:
-        """Let no pause go on while this file descriptor has something to read."""
+        """Let one pause end when this file descriptor has something to read.
+
+        Only one: what a client sends behind a request that waits for its turn is not read until then.
+        """
         if self._bell and client not in self._heeded:
             self._selector.register(client, selectors.EVENT_READ)
             self._heeded.add(client)

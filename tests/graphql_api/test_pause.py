@@ -58,24 +58,43 @@ def test_ends_for_whom_it_heeds(pause: Pause) -> None:
         pause.ignore(ours.fileno())
 
 
-def test_goes_on_for_whom_it_ignores(pause: Pause) -> None:
+@pytest.fixture
+def news(pause: Pause) -> Iterator[list[str]]:
+    """What ends a pause that nobody else ends, after a while."""
+    told: list[str] = []
+
+    def end() -> None:
+        told.append("news")
+        pause.end()
+
+    thread = Timer(0.05, end)
+    thread.start()
+    yield told
+    thread.join()
+
+
+def test_goes_on_for_whom_it_ignores(pause: Pause, news: list[str]) -> None:
     """Also for one whom it never heeded; only news end it then."""
     with connection() as (ours, theirs):
         pause.ignore(ours.fileno())
         pause.heed(ours.fileno())
         pause.ignore(ours.fileno())
         theirs.send(b".")
-        ended = []
-
-        def end() -> None:
-            ended.append(True)
-            pause.end()
-
-        thread = Timer(0.05, end)
-        thread.start()
         pause.take(FOR_EVER)
-        thread.join()
-        assert ended
+        assert news
+
+
+def test_goes_on_for_who_has_ended_one(pause: Pause, news: list[str]) -> None:
+    """Until he is served again: a server that does not read him for now would have no pause otherwise."""
+    with connection() as (ours, theirs):
+        theirs.send(b".")
+        pause.heed(ours.fileno())
+        pause.take(FOR_EVER)
+        assert not news
+        pause.take(FOR_EVER)
+        assert news
+        pause.heed(ours.fileno())
+        pause.take(FOR_EVER)
 
 
 def test_forgets_who_is_gone(pause: Pause) -> None:
