@@ -70,7 +70,7 @@ endef
 bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
-bench: $(STAMP) ## how fast it is here: 25 minutes, or QUICK=1 five; needs wrk (apt-get install wrk)
+bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 six minutes; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 bench-peers: $(STAMP) ## the same beside better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once

@@ -12,6 +12,7 @@ from benchmarks import limit, load, reads
 from benchmarks.load import Generator
 from benchmarks.processes import cpu_seconds
 from benchmarks.servers import Store, gateway
+from graphql_api.admission import PRUDENCE
 from registration.machine import cores
 from tests.servers.gateway import Gateway
 
@@ -122,7 +123,7 @@ def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
     return load.start(
         running.base_url,
         "graphql",
-        connections=round(capacity * (TIMES + QUEUE_SECONDS)),
+        connections=round(capacity * (TIMES + PRUDENCE * QUEUE_SECONDS)),
         seconds=seconds,
         tag="flood",
         pause=PAUSE,

@@ -1,7 +1,7 @@
 """Registrations a second beside the bare limit of the same minutes, through both doors; it judges nothing."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -83,13 +83,12 @@ def measure(
     *,
     engine: Engine,
     workers: int,
-    concurrencies: tuple[int, ...],
+    rounds: Mapping[int, int],
     seconds: float,
-    rounds: int,
     costs: Costs = limit.PRODUCTION,
     wheel: Path | None = None,
 ) -> Iterator[Registrations]:
-    """Of each kind of load as many rounds of this many seconds, each beside the limit; the middle one by its share.
+    """Rounds of so many seconds, by concurrency, each beside the limit; of each kind the middle one by its share.
 
     In turns, because what else happens on the machine comes and goes within minutes. `wheel` is a directory with the
     portable build, which is measured then.
@@ -103,17 +102,17 @@ def measure(
     with gateway(directory, store, costs, workers=workers, **modules) as running:
         for door in DOORS:
             one_load(running, store, door, 8, 1.0)  # fills caches and pools
-        for concurrency in concurrencies:
+        for concurrency, times in rounds.items():
             seen: dict[Door, list[Registrations]] = {door: [] for door in DOORS}
             limits = [bare_hashes()]
-            for door in DOORS * rounds:
+            for door in DOORS * times:
                 slice_ = one_load(running, store, door, concurrency, seconds)
                 limits.append(bare_hashes())
                 memory = memory_mib(running.process.pid)[0]
                 kind = Kind(engine, door, build, workers, concurrency)
                 seen[door].append(_beside(kind, slice_, limits[-2:], memory))
             for door in DOORS:
-                yield sorted(seen[door], key=lambda each: each.share)[rounds // 2]
+                yield sorted(seen[door], key=lambda each: each.share)[times // 2]
 
 
 def _beside(kind: Kind, slice_: Slice, limits: Sequence[limit.Limit], memory: float) -> Registrations:
