@@ -188,12 +188,12 @@ class TestRelay:
 
 
 def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
-    """As with `registration-gateway settings | head`."""
+    """As with `registration-gateway schema | head`."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as nobody:
         done = subprocess.run(
-            [COMMAND, "settings"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
+            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (1, b"")
 
