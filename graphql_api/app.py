@@ -22,9 +22,7 @@ from graphql_api.client_address import client_address, read_networks
 from graphql_api.context import Context
 from graphql_api.endpoint import GraphQLEndpoint, departure
 from graphql_api.executor import Executor, Kind, OperationRequest
-from graphql_api.gate import Gate
 from graphql_api.logs import configure_logs
-from graphql_api.pause import Pause
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import HASHING_FIELDS, schema
 from graphql_api.server import use_phrases_of_rfc_9110
@@ -36,7 +34,6 @@ from registration.settings import Settings, read_settings
 from registration.sign_in import seconds_blocked
 from registration.sign_ups import GROUP, SignUps
 from registration.wiring import open_relay, open_services
-from rest_compat import overload
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
 
@@ -66,8 +63,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         services = replace(services, mail_posted=relay.wake)
     under_way = settings.slots * AT_A_SLOT + GROUP
     admission = Admission(capacity=under_way, deadline=settings.queue_seconds, clock=time.monotonic)
-    pause = Pause()
-    threads = Threads(hashing=under_way, news=pause.end)
+    threads = Threads(hashing=under_way)
     sign_ups = SignUps(services)
     trusted = read_networks(settings.trusted_proxies)
 
@@ -113,12 +109,11 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
         if sending:
             sending.start()
-        with pause:
-            yield
-            if relay and sending:
-                relay.stop()
-                sending.join()
-            threads.close()
+        yield
+        if relay and sending:
+            relay.stop()
+            sending.join()
+        threads.close()
         sign_ups.close()
         services.close()
 
@@ -146,10 +141,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
         routes += mailbox.routes(mail_directory(settings))
     routes.append(any_path)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    gate = Gate(
-        admission, {"/graphql": endpoint.refuse} | dict.fromkeys(overload.SIGN_UP_PATHS, overload.refuse), pause
-    )
-    return RequestLog(Router(routes, lifespan=lifespan), gate)
+    return RequestLog(Router(routes, lifespan=lifespan))
 
 
 def mail_directory(settings: Settings) -> Path:

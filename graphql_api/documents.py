@@ -74,13 +74,9 @@ class Documents:
         self._limits = limits or Limits()
         self._cache = _Cache()
 
-    def known(self, text: str) -> Operations | None:
-        """The operations of a document that is kept."""
-        return self._cache.get(text)
-
     def operations(self, text: str) -> Operations | list[PublicError]:
         """The operations of a valid document, else what is wrong with it."""
-        operations = self.known(text)
+        operations = self._cache.get(text)
         if operations is not None:
             return operations
         prepared = self._prepare(text)

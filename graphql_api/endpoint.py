@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from types import UnionType
 from typing import Any, assert_never, cast
 
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.body import Disconnected, TooLarge, read_body
 from graphql_api.errors import ErrorCode, public_error
-from graphql_api.executor import Answer, Context, Executor, Kind, OperationRequest, too_much
+from graphql_api.executor import Answer, Context, Executor, Kind, OperationRequest
 from graphql_api.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from registration.strict_json import Json, NotJson, read_json
 
@@ -28,10 +28,6 @@ HEADERS = {
     ]
     for media_type in ANSWERS
 }
-
-KNOWN_OPENINGS = 256
-LONGEST_KNOWN_OPENING = 8 * 1024
-"""Of bodies that ask for a hash: what stands before the variables, when it is a request by itself."""
 
 _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
     "query": (str, "a string"),
@@ -69,36 +65,10 @@ class GraphQLEndpoint:
         self._context_for = context_for
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
         self._graphiql = graphiql
-        self._openings: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
-
-    def refuse(self, request: Request) -> Callable[[bytes, int], Response | None] | None:
-        """How a POST that there is no room for is answered, by its head; None where something is wrong with that."""
-        media_type = preferred(_accept(request), ANSWERS)
-        if media_type is None or not is_json(request.headers.get("content-type", "")):
-            return None
-        return lambda body, seconds: _refusal(media_type, seconds) if self._hashes(body) else None
-
-    def _hashes(self, body: bytes) -> bool:
-        """As far as that is plain at a glance: whatever stands behind the same opening only says for whom."""
-        opening = body.partition(b'"variables"')[0]
-        if opening in self._openings:
-            return True
-        if not self._is_known_to_hash(body):
-            return False
-        if len(opening) <= LONGEST_KNOWN_OPENING and self._is_known_to_hash(opening.rstrip(b", \t\r\n") + b"}"):
-            if len(self._openings) == KNOWN_OPENINGS:
-                self._openings.clear()
-            self._openings.add(opening)
-        return True
-
-    def _is_known_to_hash(self, body: bytes) -> bool:
-        parameters = _read(body)
-        operation = parameters if isinstance(parameters, BadRequest) else _checked(parameters)
-        return isinstance(operation, OperationRequest) and self._executor.is_known_to_hash(operation)
 
     async def _respond(self, request: Request) -> Response:
         accept = _accept(request)
@@ -192,12 +162,6 @@ def _answer(answer: Answer, media_type: str) -> Response:
         case Kind.OVERLOADED | Kind.UNAVAILABLE:
             return _response(503, body, media_type, headers)
     assert_never(answer.kind)
-
-
-@lru_cache(maxsize=64)
-def _refusal(media_type: str, seconds: int) -> Response:
-    """Made once for thousands of requests."""
-    return _answer(too_much(seconds), media_type)
 
 
 def _challenge(answer: Answer) -> dict[str, str]:

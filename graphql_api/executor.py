@@ -100,18 +100,12 @@ class Executor:
             return work
         return await self._in_turn(work, departure) if operation.hashes else await work()
 
-    def is_known_to_hash(self, request: OperationRequest) -> bool:
-        """Whether an operation hashes; false where a look is not enough to tell."""
-        operations = self._documents.known(request.query)
-        operation = _choose(operations, request.operation_name) if operations else None
-        return isinstance(operation, Operation) and operation.hashes
-
     def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
         """Refused before its variables are looked at: under a flood that is most of the work there is."""
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
         refusal = self._admission.refusal() if operation.hashes else None
-        return too_much(refusal.retry_after) if refusal else None
+        return overloaded_answer(refusal.retry_after) if refusal else None
 
     def _planned(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
         """The short cut, if there is one and the variables fit; whether they do not, and why, is not decided here."""
@@ -179,13 +173,13 @@ class Executor:
             case Admitted(answer):
                 return answer
             case Overloaded(seconds):
-                return too_much(seconds)
+                return overloaded_answer(seconds)
             case Departed():
-                return too_much(1)
+                return overloaded_answer(1)
         assert_never(outcome)
 
 
-def too_much(seconds: int) -> Answer:
+def overloaded_answer(seconds: int) -> Answer:
     """What is answered when there is no room, for so many seconds."""
     return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
 

@@ -1,10 +1,9 @@
 """HTTP/1.1 on one connection: uvicorn's protocol with the bounds it lacks; it never looks at what a request means."""
 
 import asyncio
-from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn._types import ASGI3Application, Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 TOO_LARGE = (
@@ -23,18 +22,6 @@ ADDRESS_TOO_LONG = (
 )
 
 
-class Gate(Protocol):
-    """What an application may have as its `gate`; a client is the file descriptor of its connection."""
-
-    def may_refuse(self, scope: Scope, client: int) -> bool: ...
-
-    def refuse(self, scope: Scope, body: bytes, read: bytes, client: int) -> bytes | None: ...
-
-    def refuse_known(self, read: bytes, client: int) -> bytes | None: ...
-
-    def leave(self, client: int) -> None: ...
-
-
 class AddressTooLong(Exception):
     """Ends the parsing of a request."""
 
@@ -45,8 +32,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, queues
     requests without end for a client that does not read the answers, tells only the last of them that the client has
     gone, and takes the body of a request with Upgrade (Java's client and `curl --http2` send it) for another protocol.
-
-    An application with a gate (gate.py) is spared what that refuses.
     """
 
     head_limit = 64 * 1024
@@ -54,9 +39,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     request_seconds = 30.0
     """From the connection, or from the first byte of a later request, to the last byte of the body."""
-
-    gate_limit = 64 * 1024
-    """Bytes of a body that is kept for the gate; what is longer is for the application to refuse."""
 
     pipeline_limit = 32
     """Requests that one connection may have waiting for answers to earlier ones."""
@@ -69,22 +51,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_began = False
     _head_size = 0
     _wants_upgrade = False
-    _is_between_messages = True
-    _read = b""
-    _client = -1
-    _gate: Gate | None = None
-    _at_gate: ASGI3Application | None = None
     _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._client = transport.get_extra_info("socket").fileno()
-        self._gate = getattr(self.app, "gate", None)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._gate:
-            self._gate.leave(self._client)
         self._end_deadline()
         if self._running and not self._running.response_complete:
             self._running.disconnected = True
@@ -93,14 +66,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._gate and self._is_between_messages:
-            if self._is_refused_as_known(self._gate, data):
-                return
-            self._read = data
-        self._receive(data)
-        self._read = b""
-
-    def _receive(self, data: bytes) -> None:
         was_open, self._is_all_there, self._head_began = self._head_is_open, False, False
         try:
             self._feed(data)
@@ -120,17 +85,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self._head_size > self.head_limit:
                 self.transport.write(TOO_LARGE)
                 self.transport.close()
-
-    def _is_refused_as_known(self, gate: Gate, data: bytes) -> bool:
-        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
-            return False
-        refusal = gate.refuse_known(data, self._client)
-        if refusal is None:
-            return False
-        self._end_deadline()
-        self.transport.write(refusal)
-        self.on_response_complete()
-        return True
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -152,7 +106,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_is_open, self._head_began, self._head_size = True, True, 0
-        self._wants_upgrade = self._is_all_there = self._is_between_messages = False
+        self._wants_upgrade = self._is_all_there = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -182,52 +136,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._wants_upgrade = self.parser.should_upgrade()
         if self._wants_upgrade:
             return
-        self._unset_keepalive_if_required()  # an earlier request of the same read may have been answered by the gate
         super().on_headers_complete()
         if len(self.pipeline) > self.pipeline_limit:
             raise InterruptedError  # the parser's way to stop in the middle of what was read
 
     def on_message_complete(self) -> None:
-        self._is_between_messages = True
         if self._wants_upgrade:
             return
         if not self.cycle.response_complete:  # else nothing else would ever end the connection
             self._is_all_there = True
             self._end_deadline()
         super().on_message_complete()
-        if self._at_gate:
-            app, self._at_gate = self._at_gate, None
-            self._ask_gate(self.cycle, app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle  # uvicorn only remembers the last one that came
-        # Only the application asks for a body, and waits until the client has read earlier answers.
-        gate = None if cycle.waiting_for_100_continue or self.flow.write_paused else self._gate
-        if gate is None or not gate.may_refuse(cycle.scope, self._client):
-            super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._at_gate = app
-        else:
-            self._ask_gate(cycle, app)
-
-    def on_body(self, body: bytes) -> None:
-        super().on_body(body)
-        if self._at_gate and len(self.cycle.body) > self.gate_limit:
-            app, self._at_gate = self._at_gate, None
-            super()._start_asgi_task(self.cycle, app)
-
-    def _ask_gate(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        read = self._read if cycle.keep_alive else b""  # else the answer says something else about the connection
-        refusal = self._gate and self._gate.refuse(cycle.scope, bytes(cycle.body), read, self._client)
-        if not refusal:
-            super()._start_asgi_task(cycle, app)
-            return
-        status, _, rest = refusal.partition(b"\r\n")
-        self.transport.write(refusal if cycle.keep_alive else b"%b\r\nconnection: close\r\n%b" % (status, rest))
-        cycle.response_started = cycle.response_complete = True
-        if not cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+        super()._start_asgi_task(cycle, app)
 
     def _start_deadline(self) -> None:
         if self._deadline is None:

@@ -7,21 +7,16 @@ import structlog
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphql_api.gate import Gate
 from registration.database import Unavailable
 
 log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    """Logs the route's template only: real paths and queries can hold tokens and addresses.
+    """Logs the route's template only: real paths and queries can hold tokens and addresses."""
 
-    The server asks the gate before it starts a request.
-    """
-
-    def __init__(self, app: ASGIApp, gate: Gate | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -10,13 +10,9 @@ Result = TypeVar("Result")
 
 
 class Threads:
-    """Two pools, so that sign-ups never block the threads of everything else.
+    """Two pools, so that use cases that hash do not block the threads of everything else."""
 
-    `news` is called, from any thread, when the event loop has been given the result of a use case that does not hash.
-    """
-
-    def __init__(self, *, hashing: int, other: int = 8, news: Callable[[], None]) -> None:
-        self._news = news
+    def __init__(self, *, hashing: int, other: int = 8) -> None:
         self._hashing = ThreadPoolExecutor(hashing, thread_name_prefix="sign-up")
         self._other = ThreadPoolExecutor(other, thread_name_prefix="work")
 
@@ -28,14 +24,14 @@ class Threads:
 
     async def run(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Run any other use case."""
-        return await result_of(self._other.submit(work, *args, **kwargs), self._news)
+        return await result_of(self._other.submit(work, *args, **kwargs))
 
     def close(self) -> None:
         self._hashing.shutdown()
         self._other.shutdown()
 
 
-async def result_of(future: "Future[Result]", news: Callable[[], None] = lambda: None) -> Result:
+async def result_of(future: "Future[Result]") -> Result:
     """What other threads make of a future that nobody cancels; a third of the price of asyncio.wrap_future."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
@@ -47,7 +43,6 @@ async def result_of(future: "Future[Result]", news: Callable[[], None] = lambda:
     def tell(_future: "Future[Result]") -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(wake)
-            news()
 
     future.add_done_callback(tell)
     await done

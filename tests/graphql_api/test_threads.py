@@ -63,7 +63,7 @@ class TestResultOf:
 
 def test_pools_are_told_apart() -> None:
     """Sign-ups never take the threads of reads."""
-    threads = Threads(hashing=1, other=1, news=lambda: None)
+    threads = Threads(hashing=1, other=1)
 
     async def names() -> tuple[str, str]:
         return await threads.run_hashing(_name), await threads.run(_name)
@@ -72,20 +72,6 @@ def test_pools_are_told_apart() -> None:
     threads.close()
     assert hashing.startswith("sign-up")
     assert other.startswith("work")
-
-
-def test_results_of_reads_are_news() -> None:
-    """For a pause of the event loop, which is told of them; results of sign-ups come too often for that."""
-    told: list[bool] = []
-    threads = Threads(hashing=1, other=1, news=lambda: told.append(True))
-
-    async def work() -> None:
-        await threads.run_hashing(_name)
-        await threads.run(_name)
-
-    asyncio.run(work())
-    threads.close()
-    assert told == [True]
 
 
 def _name() -> str:
