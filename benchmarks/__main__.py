@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks import besides, growth, limits, pressure, reads, registrations, start
-from benchmarks.bars import CONCURRENCY, Measured, bars
-from benchmarks.frame import describe_machine, results_directory, timed
+from benchmarks import growth, pressure, reads, registrations, start
+from benchmarks import hash_engines as limits
+from benchmarks import overhead as besides
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
 from benchmarks.report import report
+from benchmarks.run_record import describe_machine, results_directory, timed
 from benchmarks.servers import CHEAPEST, ENGINES, Engine, Store, drain, gateway, store
+from benchmarks.targets import CONCURRENCY, Measured, bars
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.comparison import Comparison, Pair, compare
 from benchmarks.population import STATES, SignedIn, new_address, populate, populate_signed_in
-from registration.migrations import migrate
+from graphql_api.settings import GatewaySettings
+from harness.gateway import Gateway
+from harness.ports import HOST
+from harness.postgres import PostgresServer, create_database
 from registration.services import Services
-from registration.settings import Settings
+from registration.storage.migrations import migrate
 from registration.wiring import open_services
-from tests.servers.gateway import Gateway
-from tests.servers.ports import HOST
-from tests.servers.postgres import PostgresServer, create_database
 
 ENGINES = ("sqlite", "postgresql")
 FULL_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "19456", "GATEWAY_HASH_TIME_COST": "2"}
@@ -161,7 +161,7 @@ def gateway_of(engine: str, directory: Path, hashes: Mapping[str, str]) -> Itera
     """A gateway that conceals, and its database to populate."""
     with database_of(engine, directory) as url:
         gateway = Gateway(directory, {"GATEWAY_DATABASE_URL": url, "GATEWAY_DISCLOSURE": "conceal", **hashes})
-        services = open_services(Settings(database_url=url, keys_dir=str(directory / "keys")))
+        services = open_services(GatewaySettings(database_url=url, keys_dir=str(directory / "keys")))
         migrate(services.database)
         with gateway:
             yield gateway, services

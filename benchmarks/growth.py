@@ -12,15 +12,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, text
 
 from benchmarks import load
-from benchmarks.limit import PRODUCTION
+from benchmarks.bare_hash import PRODUCTION
 from benchmarks.population import populate
 from benchmarks.processes import cpu_seconds
 from benchmarks.registrations import one_load
 from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of, store
-from registration import tables
-from registration.argon2id import Argon2id
-from registration.calibration import Costs
-from tests.servers.gateway import Gateway
+from harness.gateway import Gateway
+from registration.hashing.argon2id import Argon2id
+from registration.hashing.calibration import Costs
+from registration.storage import tables
 
 BATCH = 100_000
 SIGNING_IN = 50

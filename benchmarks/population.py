@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
-from registration import access_tokens
 from registration.services import Services
-from registration.tables import confirmation_token, customer, email_claim, session
+from registration.sessions import access_tokens
+from registration.storage.tables import confirmation_token, customer, email_claim, session
 
 STATES = ("confirmed", "pending", "expired")
 NOBODYS_HASH = "*" * 97

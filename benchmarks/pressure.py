@@ -8,13 +8,14 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import limit, load, reads
+from benchmarks import bare_hash as limit
+from benchmarks import load, reads
 from benchmarks.load import Generator
 from benchmarks.processes import cpu_seconds
 from benchmarks.servers import Store, gateway
-from graphql_api.admission import PRUDENCE
-from registration.machine import cores
-from tests.servers.gateway import Gateway
+from graphql_api.server.admission import PRUDENCE
+from harness.gateway import Gateway
+from registration.hashing.machine import cores
 
 TIMES = 10
 PAUSE = 1000

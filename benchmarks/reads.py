@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import load
 from benchmarks.population import populate_signed_in
 from benchmarks.servers import CHEAPEST, Store, bare_route, gateway, services_of
-from tests.servers.gateway import Gateway
+from harness.gateway import Gateway
 
 CONNECTIONS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1

@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import mean
 from typing import Literal
 
-from benchmarks import limit, load
+from benchmarks import bare_hash as limit
+from benchmarks import load
 from benchmarks.processes import cpu_seconds, memory_mib
 from benchmarks.servers import Engine, Store, gateway
-from registration.calibration import Costs
-from registration.machine import cores
-from tests.servers.gateway import Gateway
+from harness.gateway import Gateway
+from registration.hashing.calibration import Costs
+from registration.hashing.machine import cores
 
 Door = Literal["graphql", "rest"]
 Build = Literal["host", "portable"]

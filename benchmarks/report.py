@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.bars import Bar, Measured
 from benchmarks.pressure import Stretch
 from benchmarks.registrations import Registrations
+from benchmarks.targets import Bar, Measured
 
 ISSUE = """Others are not part of this run: `make bench-peers` measures better-auth and Vendure beside the gateway. From
 the speed issue, measured there on two cores with the same Argon2 parameters, where the bare limit of a build for the

@@ -13,16 +13,16 @@ from typing import Literal
 from sqlalchemy import func, select
 
 from benchmarks.processes import cpu_seconds
-from registration.calibration import Costs
-from registration.database import Database, open_database
-from registration.migrations import migrate
+from graphql_api.settings import GatewaySettings
+from harness.gateway import DIES_WITH_US, Gateway
+from harness.ports import HOST, free_port
+from harness.postgres import PostgresServer
+from registration.hashing.calibration import Costs
 from registration.services import Services
-from registration.settings import Settings
-from registration.tables import customer, mail
+from registration.storage.database import Database, open_database
+from registration.storage.migrations import migrate
+from registration.storage.tables import customer, mail
 from registration.wiring import open_services
-from tests.servers.gateway import DIES_WITH_US, Gateway
-from tests.servers.ports import HOST, free_port
-from tests.servers.postgres import PostgresServer
 
 Engine = Literal["sqlite", "postgresql"]
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
@@ -93,7 +93,7 @@ def gateway(
 @contextmanager
 def services_of(running: Gateway, store: Store) -> Iterator[Services]:
     """The parts of a running gateway once more, to write people into its database and to make tokens that it takes."""
-    services = open_services(Settings(database_url=store.url, keys_dir=str(running.keys_directory)))
+    services = open_services(GatewaySettings(database_url=store.url, keys_dir=str(running.keys_directory)))
     try:
         yield services
     finally:

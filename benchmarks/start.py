@@ -8,7 +8,7 @@ from statistics import median
 
 import httpx2
 
-from benchmarks.limit import PRODUCTION
+from benchmarks.bare_hash import PRODUCTION
 from benchmarks.processes import memory_mib
 from benchmarks.servers import Store, gateway
 

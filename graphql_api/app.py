@@ -16,23 +16,25 @@ from urllib.request import url2pathname
 from starlette.requests import Request
 from starlette.routing import Route, Router
 
-from graphql_api import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
-from graphql_api.admission import Admission
-from graphql_api.client_address import client_address, read_networks
-from graphql_api.context import Context
-from graphql_api.endpoint import GraphQLEndpoint, departure
-from graphql_api.executor import Executor, Kind, OperationRequest
-from graphql_api.logs import configure_logs
-from graphql_api.request_log import RequestLog
+from graphql_api.engine.context import Context
+from graphql_api.engine.executor import Executor, Kind, OperationRequest
+from graphql_api.engine.threads import Threads
+from graphql_api.http.client_ip import client_address, read_networks
+from graphql_api.http.endpoint import GraphQLEndpoint, departure
+from graphql_api.http.logs import configure_logs
+from graphql_api.http.request_log import RequestLog
+from graphql_api.http.strict_json import read_json
+from graphql_api.pages import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
 from graphql_api.schema import HASHING_FIELDS, schema
-from graphql_api.server import use_phrases_of_rfc_9110
-from graphql_api.threads import Threads
+from graphql_api.server.admission import Admission
+from graphql_api.server.server import use_phrases_of_rfc_9110
+from graphql_api.settings import GatewaySettings
 from registration.language import negotiate
-from registration.relay import Relay
+from registration.mail.relay import Relay
 from registration.services import Services
-from registration.settings import Settings, read_settings
-from registration.sign_in import seconds_blocked
-from registration.sign_ups import GROUP, SignUps
+from registration.sessions.sign_in import seconds_blocked
+from registration.settings import read_settings
+from registration.signing_up.batch import GROUP, SignUps
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
@@ -44,7 +46,7 @@ Besides these, a group of sign-ups is on its way to the database."""
 
 def from_environment() -> RequestLog:
     """What each worker of the server runs."""
-    settings = read_settings()
+    settings = read_settings(GatewaySettings)
     configure_logs(development=settings.development)
     use_phrases_of_rfc_9110()
     services = open_services(settings)
@@ -56,7 +58,7 @@ def from_environment() -> RequestLog:
     return app
 
 
-def create_app(settings: Settings, services: Services, relay: Relay | None = None) -> RequestLog:
+def create_app(settings: GatewaySettings, services: Services, relay: Relay | None = None) -> RequestLog:
     """The application; it closes services and relay when it is shut down."""
     # Concealing, the relay only looks by itself: if it were woken, the next request would feel what it has to do.
     if relay and not services.conceal:
@@ -119,6 +121,7 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
 
     *shim, any_path = rest_compat.routes(
         execute,
+        read_json=read_json,
         policy=services.policy,
         base_url=settings.base_url,
         client_id=settings.token_audience,
@@ -144,5 +147,5 @@ def create_app(settings: Settings, services: Services, relay: Relay | None = Non
     return RequestLog(Router(routes, lifespan=lifespan))
 
 
-def mail_directory(settings: Settings) -> Path:
+def mail_directory(settings: GatewaySettings) -> Path:
     return Path(url2pathname(urlsplit(settings.mail_url).path))

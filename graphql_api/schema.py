@@ -5,22 +5,22 @@ from datetime import date, datetime
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graphql_api.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
-from graphql_api.change_password import ChangePasswordResult, change_password
-from graphql_api.confirm_customer import ConfirmCustomerResult, confirm_customer
-from graphql_api.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
-from graphql_api.create_access_token import CreateAccessTokenResult, create_access_token
-from graphql_api.create_customer import CreateCustomerResult, create_customer
-from graphql_api.customer import Customer
-from graphql_api.me import me
-from graphql_api.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
-from graphql_api.registration_policy import RegistrationPolicy, registration_policy
-from graphql_api.request_password_reset import RequestPasswordResetResult, request_password_reset
-from graphql_api.resend_confirmation import ResendConfirmationResult, resend_confirmation
-from graphql_api.reset_password import ResetPasswordResult, reset_password
-from graphql_api.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
-from graphql_api.scalars import DATE, DATE_TIME
-from graphql_api.update_customer import UpdateCustomerResult, update_customer
+from graphql_api.operations.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
+from graphql_api.operations.change_password import ChangePasswordResult, change_password
+from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confirm_customer
+from graphql_api.operations.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
+from graphql_api.operations.create_access_token import CreateAccessTokenResult, create_access_token
+from graphql_api.operations.create_customer import CreateCustomerResult, create_customer
+from graphql_api.operations.me import me
+from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
+from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
+from graphql_api.operations.request_password_reset import RequestPasswordResetResult, request_password_reset
+from graphql_api.operations.resend_confirmation import ResendConfirmationResult, resend_confirmation
+from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
+from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
+from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
+from graphql_api.types.customer import Customer
+from graphql_api.types.scalars import DATE, DATE_TIME
 
 # Operations that hash a password: at most one in a request, and each waits for a hash slot.
 HASHING_FIELDS = frozenset(

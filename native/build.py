@@ -12,7 +12,7 @@ import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from registration.argon2id import built_for
+from registration.hashing.argon2id import built_for
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = "argon2-cffi-bindings"

@@ -2,9 +2,51 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum, StrEnum
 
 from registration.customer import Customer
-from registration.rules import Violation
+
+
+class ViolationCode(StrEnum):
+    """Why a value is refused."""
+
+    MISSING = "MISSING"
+    BLANK = "BLANK"
+    NOT_A_STRING = "NOT_A_STRING"
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
+    FORBIDDEN_CHARACTER = "FORBIDDEN_CHARACTER"
+    NOT_A_CHOICE = "NOT_A_CHOICE"
+    NOT_AN_EMAIL = "NOT_AN_EMAIL"
+    NOT_TRUE = "NOT_TRUE"
+    NOT_A_DATE = "NOT_A_DATE"
+    PASSWORDS_DIFFER = "PASSWORDS_DIFFER"
+    PASSWORD_CHARACTERS = "PASSWORD_CHARACTERS"
+    PASSWORD_COMMON = "PASSWORD_COMMON"
+    PASSWORD_REPEATS = "PASSWORD_REPEATS"
+    PASSWORD_BREACHED = "PASSWORD_BREACHED"
+    PASSWORD_WEAK = "PASSWORD_WEAK"
+
+
+class Stage(IntEnum):
+    """The order in which the legacy contract looks (sections 3.3 and 4.3): the first stage that fails answers alone."""
+
+    ATTRIBUTE = 1
+    TERMS = 2
+    AGREEMENT = 3
+    PASSWORD = 4
+    EMAIL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule; `attribute` is the public name, lengths are in characters (code points)."""
+
+    attribute: str
+    code: ViolationCode
+    stage: Stage = Stage.ATTRIBUTE
+    minimum: int | None = None
+    maximum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from registration.database import Database
-from registration.lockout import Lockout
-from registration.passwords import Passwords
-from registration.references import References
-from registration.rules import PasswordPolicy
-from registration.secret import Secret
-from registration.session_terms import SessionTerms
-from registration.signing_keys import SigningKeys
+from registration.hashing.passwords import Passwords
+from registration.keys.secret import Secret
+from registration.keys.signing_keys import SigningKeys
+from registration.limits.lockout import Lockout
+from registration.rules.password import PasswordPolicy
+from registration.storage.database import Database
+from registration.storage.references import References
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """`grace` is how long a used refresh token still gets a pair."""
+
+    audience: str = "frontend"
+    access_token: timedelta = timedelta(hours=8)
+    refresh_token: timedelta = timedelta(seconds=2_628_000)
+    grace: timedelta = timedelta(seconds=10)
 
 
 def utc_now() -> datetime:

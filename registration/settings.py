@@ -1,10 +1,8 @@
-"""The settings of one process, read from the environment; it never reads them anywhere but at an entry point."""
+"""The settings of the domain, and how a process reads settings from its environment."""
 
 import os
 import re
-from functools import cached_property
-from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -12,12 +10,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from registration.machine import cores
+from registration.hashing.machine import cores
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
-ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
+
+
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 class SettingsError(Exception):
@@ -25,15 +25,10 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
+    """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
-        "production"
-    )
-    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="server processes")] = 1
     database_url: Annotated[str, Field(description="sqlite:///file or postgresql://user:password@host/name")] = (
         "sqlite:///var/registration.db"
@@ -46,7 +41,6 @@ class Settings(BaseSettings):
         Field(description="smtp://, smtps://, smtp+starttls://user:password@host:port, file:///directory, console:"),
     ] = ""
     mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
-    relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     reference_prefix: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$", description="the DE of the customer reference DE--25")
     ] = "DE"
@@ -55,9 +49,6 @@ class Settings(BaseSettings):
         86_400
     )
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
-    trusted_proxies: Annotated[
-        str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
-    ] = ""
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
     ] = "reveal"
@@ -67,9 +58,6 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=300, description="how long a used refresh token still gets a pair, for parallel tabs")
     ] = 10
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
-    id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
-        "off"
-    )
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
     lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900
@@ -95,13 +83,6 @@ class Settings(BaseSettings):
     hash_time_cost: Annotated[int, Field(ge=1, le=64, description="Argon2id passes")] = 2
     hash_parallelism: Annotated[int, Field(ge=1, le=16, description="Argon2id lanes")] = 1
     hash_slots: Annotated[int, Field(ge=0, le=256, description="hashes at once; 0 is cores divided by workers")] = 0
-    queue_seconds: Annotated[float, Field(gt=0, le=3600, description="longest wait for a hash slot before 503")] = 5.0
-    graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
-    introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
-    field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
-    graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
-    mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
-    allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
 
     _unknown: tuple[str, ...] = PrivateAttr(default=())
 
@@ -144,48 +125,27 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or unix://, or be empty for the database")
         return value
 
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks_are_known(cls, value: str) -> str:
-        for part in filter(None, value.replace(" ", "").split(",")):
-            try:
-                ip_network(part, strict=False)
-            except ValueError:
-                raise ValueError(f"names {part!r}, which is no address or network") from None
-        return value
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.password_min_length > self.password_max_length:
             raise ValueError("GATEWAY_PASSWORD_MIN_LENGTH is larger than GATEWAY_PASSWORD_MAX_LENGTH")
         if self.hash_memory_kib < 8 * self.hash_parallelism:
             raise ValueError("GATEWAY_HASH_MEMORY_KIB must be at least 8 times GATEWAY_HASH_PARALLELISM")
-        if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
-            raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
         if self.disclosure == "conceal" and self.confirmation == "off":
             raise ValueError("GATEWAY_DISCLOSURE is conceal, so GATEWAY_CONFIRMATION must be on: signing in would tell")
-        if self.mailbox == "on" and not self.development:
-            raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self
-
-    @property
-    def development(self) -> bool:
-        return self.mode == "development"
-
-    def enabled(self, switch: ByMode) -> bool:
-        """Whether a development tool is on: by its own switch, else by the mode."""
-        return self.development if switch == "mode" else switch == "on"
 
     @property
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine, so that the start may create what is missing."""
         return self.database_url.startswith("sqlite")
 
-    @cached_property
+    @property
     def base_url(self) -> str:
-        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        """The public address of this service; the gateway knows a default."""
+        return self.public_url
 
-    @cached_property
+    @property
     def link_url(self) -> str:
         return self.storefront_url or self.base_url
 
@@ -199,20 +159,13 @@ class Settings(BaseSettings):
         return self.hash_slots or max(1, cores() // self.workers)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def read_settings() -> Settings:
+def read_settings(kind: type[AnySettings]) -> AnySettings:
     """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
     try:
-        settings = Settings()
+        settings = kind()
     except ValidationError as error:
         raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
-    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    names = {PREFIX + name.upper() for name in kind.model_fields}
     settings._unknown = tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and name not in names))
     return settings
 
@@ -224,11 +177,11 @@ def _line(problem: dict[str, object]) -> str:
     return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text
 
 
-def shown(settings: Settings) -> list[tuple[str, str, str, str]]:
+def describe(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Every variable with its value, its default and its meaning; passwords in addresses are masked."""
     return [
         (PREFIX + name.upper(), _masked(str(getattr(settings, name))), str(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
+        for name, field in type(settings).model_fields.items()
     ]
 
 

@@ -4,21 +4,21 @@ import random
 from datetime import timedelta
 from pathlib import Path
 
-from registration.breaches import Breaches, BreachFileError
-from registration.composition import Composer
-from registration.database import Database, open_database
-from registration.lockout import DatabaseLockout, Lockout, LockoutTerms
-from registration.mails import parse_sender
-from registration.passwords import PasswordListError, Passwords, read_deny_list
-from registration.references import References
-from registration.relay import Relay
-from registration.rules import PasswordPolicy
-from registration.secret import load_secret
-from registration.senders import open_sender
-from registration.services import Services, utc_now
-from registration.session_terms import SessionTerms
+from registration.hashing.passwords import Passwords
+from registration.keys.secret import load_secret
+from registration.keys.signing_keys import SigningKeys
+from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
+from registration.mail.composition import Composer
+from registration.mail.mails import parse_sender
+from registration.mail.relay import Relay
+from registration.mail.senders import open_sender
+from registration.rules.breaches import Breaches, BreachFileError
+from registration.rules.deny_list import PasswordListError, read_deny_list
+from registration.rules.password import PasswordPolicy
+from registration.services import Services, SessionTerms, utc_now
 from registration.settings import Settings, SettingsError
-from registration.signing_keys import SigningKeys
+from registration.storage.database import Database, open_database
+from registration.storage.references import References
 
 
 def open_services(settings: Settings) -> Services:
@@ -65,7 +65,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
     )
     if not settings.attempts_url:
         return DatabaseLockout(database, terms, utc_now)
-    from registration.redis_lockout import RedisLockout  # noqa: PLC0415 - a client that most installations do not need
+    from registration.limits.redis_lockout import RedisLockout  # noqa: PLC0415 - a client that most installations do not need
 
     try:
         return RedisLockout(settings.attempts_url, terms)

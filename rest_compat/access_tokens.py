@@ -5,7 +5,8 @@ from functools import partial
 
 from starlette.requests import Request
 
-from registration.rules import Stage, Violation, email_violations, text_violations
+from registration.outcomes import Stage, Violation
+from registration.rules.attributes import email_violations, text_violations
 from rest_compat.attributes import ADDRESS, TEXT, TOKENS, Attribute, Schema
 from rest_compat.errors import OUTCOMES, locked_out, sign_in_outcomes
 from rest_compat.execution import Execute, run

@@ -6,11 +6,11 @@ What is checked are the domain's rules: a test holds the two together.
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from registration.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.customer import Gender, Salutation
-from registration.idempotency import MAX_LENGTH as KEY_MAX_LENGTH
-from registration.idempotency import MIN_LENGTH as KEY_MIN_LENGTH
-from registration.rules import NAME_MAX_LENGTH, PasswordPolicy
+from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
+from registration.rules.attributes import NAME_MAX_LENGTH
+from registration.rules.password import PasswordPolicy
+from registration.rules.sign_up import KEY_MAX_LENGTH, KEY_MIN_LENGTH
 
 Schema: TypeAlias = dict[str, Any]
 """A JSON Schema (2020-12)."""

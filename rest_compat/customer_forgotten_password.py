@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from registration.account_rules import EMAIL_MAX_LENGTH, reset_request_violations
+from registration.rules.account import EMAIL_MAX_LENGTH, reset_request_violations
 from rest_compat.attributes import ADDRESS, Attribute
 from rest_compat.errors import OUTCOMES
 from rest_compat.execution import Execute, run

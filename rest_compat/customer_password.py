@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from registration.account_rules import password_change_violations
-from registration.rules import PasswordPolicy, Stage, Violation
+from registration.outcomes import Stage, Violation
+from registration.rules.account import password_change_violations
+from registration.rules.password import PasswordPolicy
 from rest_compat.attributes import TEXT, Attribute, new_password
 from rest_compat.errors import OUTCOMES, UNAUTHORIZED, stage_errors
 from rest_compat.execution import Execute, run

@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from registration.account_rules import reset_violations
-from registration.rules import PasswordPolicy, Stage
+from registration.outcomes import Stage
+from registration.rules.account import reset_violations
+from registration.rules.password import PasswordPolicy
 from rest_compat.attributes import KEY, Attribute, new_password
 from rest_compat.errors import OUTCOMES, stage_errors
 from rest_compat.execution import Execute, run

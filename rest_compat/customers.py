@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from registration.account_rules import update_violations
 from registration.customer import Gender, Salutation
-from registration.rules import PasswordPolicy, Stage, sign_up_violations
+from registration.outcomes import Stage
+from registration.rules.account import update_violations
+from registration.rules.password import PasswordPolicy
+from registration.rules.sign_up import sign_up_violations
 from rest_compat.attributes import ACCEPTED, DATE, IDEMPOTENCY_KEY, INSTANT, PROFILE, Attribute, new_password, optional
 from rest_compat.errors import CUSTOMER_NOT_FOUND, OUTCOMES, UNAUTHORIZED, stage_errors
 from rest_compat.execution import Execute, run

@@ -1,15 +1,15 @@
 """The legacy door: a request goes through the contract's order of checks, and an answer out; it decides no more."""
 
 from asyncio import to_thread
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from registration.rules import Stage, Violation
+from registration.outcomes import Stage, Violation
 from rest_compat.body import read_body
 from rest_compat.caller import caller_of
 from rest_compat.errors import ID_MISSING, NOT_FOUND, violation_errors
@@ -18,6 +18,9 @@ from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_att
 from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
 from rest_compat.response import document_response, dressed, error_response, language_of
+
+ReadJson: TypeAlias = Callable[[bytes], object]
+"""Reads strict JSON; returns something that is no JSON value where the bytes are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Door:
     resources: Mapping[str, Resource]
     base_url: str
     execute: Execute
+    read_json: ReadJson
     slow_rules: bool = False
     """Whether rules take longer than the event loop may stand still: a look into a file, a measure of strength."""
 
@@ -73,7 +77,7 @@ class Door:
 
     async def _answer(self, request: Request, place: Place, operation: Operation) -> Answer:
         """Groups 3 to 10 of the order of checks (contract 3.3): the first that fails answers alone."""
-        attributes = await _attributes_of(request, place.resource.type)
+        attributes = await _attributes_of(request, place.resource.type, self.read_json)
         if isinstance(attributes, Error):
             return Refused((attributes,))
         if request.method in {"PATCH", "DELETE"} and place.id is None:
@@ -115,13 +119,13 @@ def _operation_of(request: Request, place: Place) -> Operation | None:
     return place.resource.collection.get(request.method)
 
 
-async def _attributes_of(request: Request, resource_type: str) -> Mapping[str, object] | Error:
+async def _attributes_of(request: Request, resource_type: str, read_json: ReadJson) -> Mapping[str, object] | Error:
     if request.method not in {"POST", "PATCH"}:
         return {}
     if not is_decoded(request.headers):
         return POST_DATA_INVALID
     content = await read_body(request)
-    return content if isinstance(content, Error) else read_attributes(content, resource_type)
+    return content if isinstance(content, Error) else read_attributes(read_json(content), resource_type)
 
 
 def _response(answer: Answer, operation: Operation, presentation: Presentation) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from registration.language import Language
-from registration.rules import Stage, Violation, ViolationCode
+from registration.outcomes import Stage, Violation, ViolationCode
 from rest_compat.jsonapi import Error
 
 NOT_FOUND = Error(404, "Not Found")

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from registration.strict_json import NotJson, read_json
-
 MEDIA_TYPE = "application/vnd.api+json"
 
 
@@ -75,10 +73,12 @@ def error_document(errors: Iterable[Error]) -> dict[str, object]:
     return {"errors": [_error_object(error) for error in errors]}
 
 
-def read_attributes(content: bytes, resource_type: str) -> Mapping[str, object] | Error:
-    """The attributes of a request document that names the right type; an id in it counts for nothing."""
-    document = read_json(content)
-    data = None if isinstance(document, NotJson) or not isinstance(document, dict) else document.get("data")
+def read_attributes(document: object, resource_type: str) -> Mapping[str, object] | Error:
+    """The attributes of a request document that names the right type; an id in it counts for nothing.
+
+    What is not a document, or not even JSON, is an error.
+    """
+    data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict) or data.get("type") is None or data.get("attributes") is None:
         return POST_DATA_INVALID
     if data["type"] != resource_type:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from registration.rules import Stage
+from registration.outcomes import Stage
 from rest_compat import token
 from rest_compat.attributes import Schema
 from rest_compat.document_schemas import (

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from registration.rules import text_violations
+from registration.rules.attributes import text_violations
 from rest_compat.access_tokens import LIST_NOTHING
 from rest_compat.attributes import TEXT, TOKENS, Attribute
 from rest_compat.errors import OUTCOMES

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from registration.rules import Violation
+from registration.outcomes import Violation
 from rest_compat.attributes import Attribute, Schema
 from rest_compat.jsonapi import Error, Item
 

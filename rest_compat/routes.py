@@ -4,14 +4,14 @@ import re
 
 from starlette.routing import Route
 
-from registration.rules import PasswordPolicy
+from registration.rules.password import PasswordPolicy
 from rest_compat.access_tokens import SecondsBlocked, access_tokens
 from rest_compat.customer_confirmation import customer_confirmation
 from rest_compat.customer_forgotten_password import customer_forgotten_password
 from rest_compat.customer_password import customer_password
 from rest_compat.customer_restore_password import customer_restore_password
 from rest_compat.customers import customers
-from rest_compat.door import Door
+from rest_compat.door import Door, ReadJson
 from rest_compat.execution import Execute
 from rest_compat.jsonapi import link_base
 from rest_compat.openapi import openapi_route
@@ -22,6 +22,7 @@ from rest_compat.token import token_route
 def routes(
     execute: Execute,
     *,
+    read_json: ReadJson,
     policy: PasswordPolicy,
     base_url: str,
     client_id: str,
@@ -48,6 +49,7 @@ def routes(
         {resource.type: resource for resource in resources},
         link_base(base_url),
         execute,
+        read_json,
         slow_rules=policy.breaches is not None or policy.min_strength > 0,
     )
     return [

@@ -13,14 +13,14 @@ import pytest
 import structlog
 from hypothesis import settings as hypothesis_settings
 
-from registration.database import Database, open_database
-from registration.migrations import migrate
-from registration.secret import create_secret
-from registration.signing_keys import SigningKeys, create_signing_key
-from tests.servers.gateway import Gateway
-from tests.servers.postgres import PostgresServer, create_database
-from tests.servers.reused_database import ReusedDatabase
-from tests.servers.smtp import SmtpServer
+from harness.gateway import Gateway
+from harness.postgres import PostgresServer, create_database
+from harness.reused_database import ReusedDatabase
+from harness.smtp import SmtpServer
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.storage.database import Database, open_database
+from registration.storage.migrations import migrate
 
 Serve: TypeAlias = Callable[..., Gateway]
 

@@ -16,17 +16,17 @@ from sqlalchemy import Connection, Table, select
 from starlette.testclient import TestClient
 
 from graphql_api.app import create_app
-from registration.database import Database
-from registration.lockout import DatabaseLockout, LockoutTerms
-from registration.mails import MailKind
-from registration.passwords import Passwords
-from registration.references import References
-from registration.secret import Secret
+from graphql_api.settings import GatewaySettings
+from registration.hashing.passwords import Passwords
+from registration.keys.link_keys import confirmation_key, email_change_key, reset_key
+from registration.keys.secret import Secret
+from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.limits.lockout import DatabaseLockout, LockoutTerms
+from registration.mail.mails import MailKind
 from registration.services import Services
-from registration.settings import Settings
-from registration.signing_keys import SigningKeys, create_signing_key
-from registration.tables import mail
-from registration.tokens import confirmation_key, email_change_key, reset_key
+from registration.storage.database import Database
+from registration.storage.references import References
+from registration.storage.tables import mail
 from registration.wiring import password_policy, session_terms
 from tests.clock import Clock
 
@@ -62,7 +62,7 @@ class Installation:
 
 
 @contextmanager
-def installation(database: Database, settings: Settings, **changed: Any) -> Iterator[Installation]:
+def installation(database: Database, settings: GatewaySettings, **changed: Any) -> Iterator[Installation]:
     """`changed` replaces members of the services that the settings make."""
     clock = Clock()
     terms = LockoutTerms(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from registration.settings import PREFIX, Settings
+from graphql_api.settings import GatewaySettings
+from registration.settings import PREFIX
 from tests import lockfiles
 
 REPOSITORY = Path(__file__).parent.parent
@@ -43,7 +44,7 @@ def import_everything(environment: dict[str, str]) -> subprocess.CompletedProces
 
 @pytest.mark.parametrize(
     "environment",
-    [{}, {f"{PREFIX}{name.upper()}": "nonsense" for name in Settings.model_fields}],
+    [{}, {f"{PREFIX}{name.upper()}": "nonsense" for name in GatewaySettings.model_fields}],
     ids=["empty", "all settings wrong"],
 )
 def test_importing_does_nothing(environment: dict[str, str]) -> None:

@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from registration.database import Database
-from registration.revision import is_current, newest
+from harness.ports import HOST
+from harness.postgres import PostgresServer, create_database
+from harness.reused_database import ReusedDatabase
+from harness.smtp import SmtpServer
+from registration.storage.database import Database
+from registration.storage.revision import is_current, newest
 from tests.conftest import Serve
-from tests.servers.ports import HOST
-from tests.servers.postgres import PostgresServer, create_database
-from tests.servers.reused_database import ReusedDatabase
-from tests.servers.smtp import SmtpServer
 
 MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
 
@@ -66,7 +66,7 @@ class TestPostgres:
 
     def test_ends_with_its_owner(self) -> None:
         """A server whose owner was killed is gone, and the next one removes its files."""
-        command = [sys.executable, "-m", "tests.servers.postgres"]
+        command = [sys.executable, "-m", "harness.postgres"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
             assert owner.stdout
             url = owner.stdout.readline().strip()

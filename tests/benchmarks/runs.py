@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from benchmarks.bars import Measured
-from benchmarks.besides import Breakdown
 from benchmarks.growth import Growth
-from benchmarks.limits import Engines
+from benchmarks.hash_engines import Engines
+from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure, Round, Stretch
 from benchmarks.reads import Read
 from benchmarks.registrations import DOORS, Kind, Registrations
 from benchmarks.servers import ENGINES
 from benchmarks.start import Start
-from registration.calibration import Costs
+from benchmarks.targets import Measured
+from registration.hashing.calibration import Costs
 
 ROW = Registrations(
     kind=Kind(engine="sqlite", door="graphql", build="host", workers=1, concurrency=32),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.bars import Bar, Measured, bars
-from benchmarks.limits import Engines
+from benchmarks.hash_engines import Engines
 from benchmarks.start import Start
-from registration.calibration import Costs
+from benchmarks.targets import Bar, Measured, bars
+from registration.hashing.calibration import Costs
 from tests.benchmarks.runs import PERFECT, ROW, pressure
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import besides, growth, limit, servers, start
+from benchmarks import bare_hash as limit
+from benchmarks import growth, servers, start
+from benchmarks import overhead as besides
 from benchmarks.servers import Store, drain
-from registration.calibration import Costs
-from registration.database import Database
-from registration.sign_ups import GROUP
+from registration.hashing.calibration import Costs
+from registration.signing_up.batch import GROUP
+from registration.storage.database import Database
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
 

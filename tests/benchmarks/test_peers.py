@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from benchmarks import load, peers
 from benchmarks.load import Load, LoadError
+from benchmarks.peer_table import WANTED, Contender
 from benchmarks.peers import KINDS, PEERS, TABLES, VARIANTS, Server
 from benchmarks.servers import Store
-from benchmarks.standings import WANTED, Contender
 
 CONTENDER = Contender("better-auth", "sqlite", "1 process")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.bars import bars
-from benchmarks.limits import Engines
+from benchmarks.hash_engines import Engines
 from benchmarks.picture import draw
 from benchmarks.report import plot, report
 from benchmarks.start import Start
-from registration.calibration import Costs
+from benchmarks.targets import bars
+from registration.hashing.calibration import Costs
 from tests.benchmarks.runs import PERFECT, ROW
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.peer_table import Contender, Round, Slice, report, standings, verdicts
 from benchmarks.servers import Engine
-from benchmarks.standings import Contender, Round, Slice, report, standings, verdicts
 
 OURS = Contender("gateway", "postgresql", "1 worker")
 PLAIN = Contender("better-auth", "postgresql", "1 process")

@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from harness.gateway import Gateway
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
-from tests.servers.gateway import Gateway
 
 PATIENCE = 60  # seconds
 LONG_NAME = "\u202eWaltraud-Eugenie<script>document.title='run'</script>" + "w" * 40

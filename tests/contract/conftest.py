@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from registration.database import open_database
-from registration.settings import Settings
+from graphql_api.settings import GatewaySettings
+from harness.postgres import create_database, drop_database
+from registration.storage.database import open_database
 from tests.contract.shop import BASE, Shop, new_shop
-from tests.servers.postgres import create_database, drop_database
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -27,5 +27,5 @@ def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 @pytest.fixture(scope="module")
 def shop(shared_database_url: str) -> Iterator[Shop]:
-    with new_shop(open_database(shared_database_url), Settings(public_url=BASE + ":443")) as shop:
+    with new_shop(open_database(shared_database_url), GatewaySettings(public_url=BASE + ":443")) as shop:
         yield shop

@@ -10,10 +10,10 @@ from typing import Any
 
 from httpx2 import Response
 
-from registration.database import Database
-from registration.mails import MailKind
-from registration.settings import Settings
-from registration.tables import mail
+from graphql_api.settings import GatewaySettings
+from registration.mail.mails import MailKind
+from registration.storage.database import Database
+from registration.storage.tables import mail
 from tests.contract.described import assert_described
 from tests.in_process import Installation, installation
 
@@ -165,7 +165,7 @@ class Shop:
 
 
 @contextmanager
-def new_shop(database: Database, settings: Settings) -> Iterator[Shop]:
+def new_shop(database: Database, settings: GatewaySettings) -> Iterator[Shop]:
     with installation(database, settings) as installed:
         yield Shop(installed, installed.client.get("/openapi.json").json())
 

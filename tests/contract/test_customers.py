@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from httpx2 import Response
 
-from registration.database import Database, open_database
-from registration.settings import Settings
-from registration.tables import confirmation_token, customer, email_claim, event, idempotency, mail
+from graphql_api.settings import GatewaySettings
+from harness.ports import free_port
+from registration.storage.database import Database, open_database
+from registration.storage.tables import confirmation_token, customer, email_claim, event, idempotency, mail
 from tests.in_process import Installation, installation
-from tests.servers.ports import free_port
 
-SETTINGS = Settings(public_url="https://glue.example.com:443")
+SETTINGS = GatewaySettings(public_url="https://glue.example.com:443")
 # The request of the original API description (POST /customers, 2022), as published.
 SAMPLE = {
     "data": {
@@ -177,7 +177,7 @@ def test_refused_sign_ups_name_the_reason_and_write_nothing(
 
 def test_strict_settings_are_one_change_of_the_environment(sqlite_url: str) -> None:
     """Length 12 to 128 with the character rule refuses the sample's password with the contract's texts (10)."""
-    strict = Settings(password_min_length=12, password_character_rule="on")
+    strict = GatewaySettings(password_min_length=12, password_character_rule="on")
     with installation(open_database(sqlite_url), strict) as installed:
         told = _errors(installed.client.post("/customers", json=SAMPLE))
     assert [detail.partition(". ")[0] for _, _, detail in told] == [
@@ -201,7 +201,7 @@ def test_an_idempotency_key_replays_the_same_bytes(installed: Installation) -> N
 
 def test_a_sign_up_limit_is_429(sqlite_url: str) -> None:
     """Where a limit is set, the answer says when to come back."""
-    with installation(open_database(sqlite_url), Settings(sign_up_limit=1)) as installed:
+    with installation(open_database(sqlite_url), GatewaySettings(sign_up_limit=1)) as installed:
         installed.client.post("/customers", json=SAMPLE)
         response = installed.client.post("/customers", json=_sample(email="other@spryker.com"))
     assert _errors(response) == [

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from registration.database import Database
-from registration.settings import Settings
+from graphql_api.settings import GatewaySettings
+from registration.storage.database import Database
 from tests.contract.shop import Shop, document, errors, new_shop, person
 from tests.registration.post import deliver, key_in
 
@@ -21,7 +21,7 @@ EMAIL, NEW_EMAIL = "sonia@spryker.com", "sonia.wagner@spryker.com"
 
 @pytest.fixture
 def shop(database: Database) -> Iterator[Shop]:
-    with new_shop(database, Settings()) as shop:
+    with new_shop(database, GatewaySettings()) as shop:
         yield shop
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from registration.database import Database, open_database
-from registration.mails import MailKind
-from registration.settings import Settings
+from graphql_api.settings import GatewaySettings
+from registration.mail.mails import MailKind
+from registration.storage.database import Database, open_database
 from tests.contract.shop import PASSWORD, Member, Shop, Told, document, errors, new_shop
 
 NEW = "another123"
@@ -123,7 +123,7 @@ class TestRestore:
 
     def test_a_key_expires_after_two_hours(self, database: Database) -> None:
         """400 with code 407 from then on (6.2)."""
-        with new_shop(database, Settings()) as shop:
+        with new_shop(database, GatewaySettings()) as shop:
             key = shop.forget_password(shop.confirmed())
             shop.installed.clock.move(timedelta(hours=2))
             attributes = {"restorePasswordKey": key, "password": NEW, "confirmPassword": NEW}
@@ -271,7 +271,7 @@ def test_strict_policies_are_settings(sqlite_url: str, tmp_path: Path, password:
     """12 to 128 characters, the character rule, repeats and an own deny list, with their texts (10)."""
     listed = tmp_path / "common.txt"
     listed.write_text("Qwerty-qwerty1\n")
-    strict = Settings(
+    strict = GatewaySettings(
         password_min_length=12,
         password_character_rule="on",
         password_repeats_rule="on",
@@ -301,7 +301,7 @@ def test_breaches_and_strength_are_settings(sqlite_url: str, tmp_path: Path, pas
     hashes = [sha1(known, usedforsecurity=False).hexdigest().upper() for known in (b"Tr0ub4dor&3", b"leaked")]
     breaches = tmp_path / "breaches"
     breaches.write_text("".join(f"{digest}:1\n" for digest in sorted(hashes)))
-    careful = Settings(breach_file=str(breaches), password_min_strength=2)
+    careful = GatewaySettings(breach_file=str(breaches), password_min_strength=2)
     with new_shop(open_database(sqlite_url), careful) as shop:
         response = _restore(shop, restorePasswordKey="0" * 32, password=password, confirmPassword=password)
     assert errors(response) == told

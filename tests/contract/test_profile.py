@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from registration.mails import MailKind
-from registration.tables import customer
+from registration.mail.mails import MailKind
+from registration.storage.tables import customer
 from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, person
 
 NOT_FOUND: list[Told] = [(404, "402", "Customer not found.")]

@@ -8,7 +8,7 @@ from graphql import FieldNode, GraphQLUnionType, OperationDefinitionNode, build_
 
 import rest_compat
 from graphql_api.schema import print_schema
-from graphql_api.user_error import UserErrorCode
+from graphql_api.types.user_errors import UserErrorCode
 from rest_compat.errors import OUTCOMES
 
 SCHEMA = build_schema(print_schema())

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from registration.database import Database, open_database
-from registration.settings import Settings
+from graphql_api.settings import GatewaySettings
+from registration.storage.database import Database, open_database
 from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, new_shop
 from tests.in_process import signing_keys
 from tests.rest_compat.asking import ask
@@ -121,7 +121,7 @@ class TestAccessTokens:
 
     def test_id_company_user_is_a_setting(self, sqlite_url: str) -> None:
         """Null for customers of shops for businesses; absent by default (8.1)."""
-        with new_shop(open_database(sqlite_url), Settings(id_company_user="on")) as shop:
+        with new_shop(open_database(sqlite_url), GatewaySettings(id_company_user="on")) as shop:
             attributes = shop.sign_in(shop.confirmed()).json()["data"]["attributes"]
         assert attributes["idCompanyUser"] is None
 
@@ -331,7 +331,7 @@ def test_forged_tokens_open_nothing(shop: Shop, own: Member, forgery: str, path:
 
 def test_tokens_expire(database: Database) -> None:
     """Good for eight hours, and not a second longer (8.5)."""
-    with new_shop(database, Settings()) as shop:
+    with new_shop(database, GatewaySettings()) as shop:
         member = shop.member()
         shop.installed.clock.move(timedelta(seconds=28_799))
         assert shop.ask("GET", member.path, token=member.access_token).status_code == 200

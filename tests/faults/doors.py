@@ -7,8 +7,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
-from tests.servers.gateway import Gateway
-from tests.servers.ports import HOST
+from harness.gateway import Gateway
+from harness.ports import HOST
 
 PATIENCE = 120  # seconds
 # As in production: with the cheap hashes of other tests a burst is over before anything can happen to it.

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from registration.database import Database
-from registration.tables import confirmation_token, customer, email_claim, event, mail
+from harness.smtp import SmtpServer
+from registration.storage.database import Database
+from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, REAL_HASHES
 from tests.registration.stored import rows
-from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

@@ -7,13 +7,13 @@ from contextlib import closing
 import pytest
 from sqlalchemy import make_url
 
-from registration.database import Database, open_database
-from registration.migrations import migrate
+from harness.gateway import Gateway
+from harness.postgres import PostgresServer
+from registration.storage.database import Database, open_database
+from registration.storage.migrations import migrate
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, Answer, get
 from tests.registration.stored import counts
-from tests.servers.gateway import Gateway
-from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 

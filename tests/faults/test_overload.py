@@ -5,12 +5,12 @@ from http.client import HTTPConnection
 
 import pytest
 
-from registration.database import Database
-from registration.tables import customer
+from harness.ports import HOST
+from registration.storage.database import Database
+from registration.storage.tables import customer
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, FORM, PATIENCE, REAL_HASHES
 from tests.registration.stored import rows
-from tests.servers.ports import HOST
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -19,7 +19,7 @@ READ = json.dumps({"query": "{ __typename }"})
 
 
 def test_a_flood_drowns_nobody(serve: Serve, database: Database, database_url: str) -> None:
-    """At both doors, wave after wave, a client that only reads is answered, and every other one is registered or told 503."""
+    """At both doors, wave after wave, a reader is answered, and every sign-up is registered or told 503."""
     gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_QUEUE_SECONDS="0.1", **REAL_HASHES)
     reader = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     verdicts: dict[str, str] = {}

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from registration.database import Database
-from registration.tables import mail
+from harness.smtp import SmtpServer
+from registration.storage.database import Database
+from registration.storage.tables import mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS
 from tests.registration.stored import counts, rows
-from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

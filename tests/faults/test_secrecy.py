@@ -10,16 +10,16 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from registration.database import open_database
-from registration.migrations import migrate
-from registration.tables import customer
+from harness.gateway import Gateway
+from harness.ports import HOST
+from harness.postgres import PostgresServer
+from harness.smtp import SmtpServer
+from registration.storage.database import open_database
+from registration.storage.migrations import migrate
+from registration.storage.tables import customer
 from tests.conftest import Serve
 from tests.faults.doors import FORM, PATIENCE
 from tests.registration.stored import rows
-from tests.servers.gateway import Gateway
-from tests.servers.ports import HOST
-from tests.servers.postgres import PostgresServer
-from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from registration.database import Database
-from registration.tables import customer, mail
+from registration.storage.database import Database
+from registration.storage.tables import customer, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, REAL_HASHES, get
 from tests.registration.stored import rows

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from registration.database import Database
-from registration.tables import customer, mail
+from harness.gateway import Gateway
+from harness.ports import HOST
+from harness.smtp import SmtpServer
+from registration.storage.database import Database
+from registration.storage.tables import customer, mail
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, PATIENCE, Answer, get, post_form
 from tests.registration.stored import rows
-from tests.servers.gateway import Gateway
-from tests.servers.ports import HOST
-from tests.servers.smtp import SmtpServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

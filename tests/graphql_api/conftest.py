@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from registration.database import Database
+from registration.storage.database import Database
 from tests.graphql_api.installation import Installation, installed
 
 

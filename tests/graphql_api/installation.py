@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx2
 
-from registration.database import Database
-from registration.settings import Settings
-from registration.tables import metadata
+from graphql_api.settings import GatewaySettings
+from registration.storage.database import Database
+from registration.storage.tables import metadata
 from tests import in_process
 
 FORM: dict[str, object] = {
@@ -59,7 +59,7 @@ class Installation(in_process.Installation):
 
 
 @contextmanager
-def installed(database: Database, settings: Settings | None = None, **changes: Any) -> Iterator[Installation]:
+def installed(database: Database, settings: GatewaySettings | None = None, **changes: Any) -> Iterator[Installation]:
     """Start and stop the application; `changes` are those of its services."""
-    with in_process.installation(database, settings or Settings(), **changes) as running:
+    with in_process.installation(database, settings or GatewaySettings(), **changes) as running:
         yield Installation(running.client, running.services, running.clock)

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from graphql_api.admission import Admission
-from graphql_api.endpoint import GraphQLEndpoint
-from graphql_api.errors import Unauthenticated
-from graphql_api.executor import Answer, Executor, OperationRequest
-from registration.database import Unavailable
+from graphql_api.engine.errors import Unauthenticated
+from graphql_api.engine.executor import Answer, Executor, OperationRequest
+from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.server.admission import Admission
+from registration.storage.database import Unavailable
 
 SECRET = "hunter2-correct-horse"
 CORRELATION_ID = "0123456789abcdef"

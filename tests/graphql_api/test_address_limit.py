@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
+from harness.gateway import Gateway
+from harness.ports import HOST
 from tests.conftest import Serve
-from tests.servers.gateway import Gateway
-from tests.servers.ports import HOST
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from graphql_api.app import create_app, mail_directory
-from graphql_api.graphiql import BUNDLE, built_version
-from registration.database import Database, open_database
-from registration.passwords import Passwords
-from registration.settings import Settings
+from graphql_api.pages.graphiql import BUNDLE, built_version
+from graphql_api.settings import GatewaySettings
+from registration.hashing.passwords import Passwords
+from registration.storage.database import Database, open_database
 from registration.wiring import open_relay
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
-from tests.graphql_api.test_confirmation_page import locked
+from tests.graphql_api.pages.test_confirmation_page import locked
 
 PATIENCE = 20  # seconds
 TOOLS = ("graphiql", "introspection", "field_suggestions", "graphql_get", "mailbox")
@@ -39,7 +39,7 @@ def tools_of(client: TestClient) -> set[str]:
     return {name for name, probe in probes.items() if probe()}
 
 
-def tools_under(sqlite_url: str, settings: Settings) -> set[str]:
+def tools_under(sqlite_url: str, settings: GatewaySettings) -> set[str]:
     with installed(open_database(sqlite_url), settings) as installation:
         return tools_of(installation.client)
 
@@ -47,28 +47,30 @@ def tools_under(sqlite_url: str, settings: Settings) -> set[str]:
 class TestDevelopmentTools:
     def test_are_absent_in_production(self, sqlite_url: str, tmp_path: Path) -> None:
         """The default of `serve`, also where mails become files."""
-        settings = Settings(mail_url=f"file://{tmp_path}")
+        settings = GatewaySettings(mail_url=f"file://{tmp_path}")
         assert tools_under(sqlite_url, settings) == set()
 
     def test_are_there_in_development(self, sqlite_url: str, tmp_path: Path) -> None:
         """What `make run` sets."""
-        settings = Settings(mode="development", mail_url=f"file://{tmp_path}")
+        settings = GatewaySettings(mode="development", mail_url=f"file://{tmp_path}")
         assert tools_under(sqlite_url, settings) == set(TOOLS)
 
     @pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"mailbox"}))
     def test_can_be_switched_on_one_by_one(self, sqlite_url: str, tool: str) -> None:
         """In production, and each without the others; the mailbox is for development only."""
-        assert tools_under(sqlite_url, Settings.model_validate({tool: "on"})) == {tool}
+        assert tools_under(sqlite_url, GatewaySettings.model_validate({tool: "on"})) == {tool}
 
     @pytest.mark.parametrize("tool", TOOLS)
     def test_can_be_switched_off_one_by_one(self, sqlite_url: str, tmp_path: Path, tool: str) -> None:
         """In development."""
-        settings = Settings.model_validate({"mode": "development", "mail_url": f"file://{tmp_path}", tool: "off"})
+        settings = GatewaySettings.model_validate(
+            {"mode": "development", "mail_url": f"file://{tmp_path}", tool: "off"}
+        )
         assert tools_under(sqlite_url, settings) == set(TOOLS) - {tool}
 
     def test_show_no_mailbox_where_mails_are_no_files(self, sqlite_url: str) -> None:
         """There would be nothing to show."""
-        settings = Settings(mode="development", mail_url="smtp://127.0.0.1")
+        settings = GatewaySettings(mode="development", mail_url="smtp://127.0.0.1")
         assert tools_under(sqlite_url, settings) == set(TOOLS) - {"mailbox"}
 
 
@@ -76,13 +78,13 @@ class TestDevelopmentTools:
 @pytest.mark.parametrize(("graphiql", "status"), [("on", 200), ("off", 404)])
 def test_the_files_of_graphiql_come_and_go_with_it(sqlite_url: str, graphiql: str, status: int) -> None:
     """Nobody needs them without the page."""
-    with installed(open_database(sqlite_url), Settings.model_validate({"graphiql": graphiql})) as installation:
+    with installed(open_database(sqlite_url), GatewaySettings.model_validate({"graphiql": graphiql})) as installation:
         assert installation.client.get(f"/graphiql/{built_version(BUNDLE)}/main.js").status_code == status
 
 
 def test_mutations_never_come_by_get(sqlite_url: str) -> None:
     """Wherever queries may."""
-    with installed(open_database(sqlite_url), Settings(mode="development")) as installation:
+    with installed(open_database(sqlite_url), GatewaySettings(mode="development")) as installation:
         parameters = {"query": CREATE, "variables": json.dumps({"input": FORM})}
         response = installation.client.get("/graphql", params=parameters)
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
@@ -91,7 +93,7 @@ def test_mutations_never_come_by_get(sqlite_url: str) -> None:
 
 def test_the_mail_directory_is_read_as_the_sender_writes_it() -> None:
     """Spaces and all."""
-    assert mail_directory(Settings(mail_url="file:///var/my%20mails")) == Path("/var/my mails")
+    assert mail_directory(GatewaySettings(mail_url="file:///var/my%20mails")) == Path("/var/my mails")
 
 
 class TestTheClientAddress:
@@ -109,7 +111,7 @@ class TestTheClientAddress:
     ) -> None:
         """Otherwise every client would choose its own, and no limit would hold."""
         with installed(open_database(sqlite_url), sign_ups_per_hour=1) as installation:
-            app = create_app(Settings(trusted_proxies=trusted_proxies), installation.services)
+            app = create_app(GatewaySettings(trusted_proxies=trusted_proxies), installation.services)
             client = TestClient(app, client=("10.0.0.1", 50_000))
             assert self.sign_up(client, "ada@example.org", "198.51.100.1") == "CreateCustomerSuccess"
             assert self.sign_up(client, "bob@example.org", "198.51.100.2") == second
@@ -119,7 +121,7 @@ class TestTheClientAddress:
 class TestTheRelay:
     def test_runs_with_the_application_and_stops_with_it(self, database: Database, tmp_path: Path) -> None:
         """A sign-up wakes it; afterwards nothing of the application is left."""
-        settings = Settings(mail_url=f"file://{tmp_path}/mail", storefront_url="https://shop.example")
+        settings = GatewaySettings(mail_url=f"file://{tmp_path}/mail", storefront_url="https://shop.example")
         before = set(threads())
         with capture_logs(), installed(database, settings) as installation:
             relay = open_relay(settings, installation.services)
@@ -159,7 +161,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
 class TestOverload:
     """Both doors, while every slot is taken and the queue is longer than anybody may wait."""
 
-    async def burst(self, installation: Installation, settings: Settings, count: int) -> list[httpx2.Response]:
+    async def burst(self, installation: Installation, settings: GatewaySettings, count: int) -> list[httpx2.Response]:
         transport = httpx2.ASGITransport(app=create_app(settings, installation.services))
         attributes = {**FORM, "salutation": "Ms", "gender": "Female"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
@@ -185,7 +187,7 @@ class TestOverload:
 
     def test_is_told_at_once_and_writes_nothing(self, sqlite_url: str) -> None:
         """503 with the seconds to wait; whoever was admitted is served."""
-        settings = Settings(hash_slots=1, queue_seconds=0.2)
+        settings = GatewaySettings(hash_slots=1, queue_seconds=0.2)
         slow = Passwords(memory_kib=65_536, time_cost=2, parallelism=1, slots=1)
         with installed(open_database(sqlite_url), settings, passwords=slow) as installation:
             answers = asyncio.run(self.burst(installation, settings, 40))

@@ -10,18 +10,18 @@ import httpx2
 import jwt
 import pytest
 
-from registration.confirmation import confirm
+from graphql_api.settings import GatewaySettings
+from harness.gateway import COMMAND, Gateway
+from harness.ports import HOST, free_port
+from harness.valkey import Valkey
 from registration.outcomes import Confirmed
 from registration.services import Services
-from registration.settings import Settings
-from registration.sign_up import sign_up
+from registration.signing_up.confirmation import confirm
+from registration.signing_up.sign_up import sign_up
 from registration.wiring import open_services
 from tests.conftest import Serve
 from tests.registration.forms import PASSWORD, request
 from tests.registration.stored import keys
-from tests.servers.gateway import COMMAND, Gateway
-from tests.servers.ports import HOST, free_port
-from tests.servers.valkey import Valkey
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -50,7 +50,7 @@ def environment(database_url: str, keys_directory: Path) -> dict[str, str]:
 def ada(environment: dict[str, str]) -> None:
     """Somebody who can sign in."""
     services = open_services(
-        Settings(
+        GatewaySettings(
             database_url=environment["GATEWAY_DATABASE_URL"],
             keys_dir=environment["GATEWAY_KEYS_DIR"],
             hash_memory_kib=8,

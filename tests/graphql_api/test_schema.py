@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from graphql_api.schema import HASHING_FIELDS, print_schema, schema
-from graphql_api.user_error import UserErrorCode
+from graphql_api.types.user_errors import UserErrorCode
 
 PUBLISHED = Path(__file__).parents[2] / "schema.graphql"
 TYPES = {name: type_ for name, type_ in schema._schema.type_map.items() if not name.startswith("__")}

@@ -1,12 +1,12 @@
 """Customers who are signed in, as use cases see them; nothing here goes past the use cases."""
 
-from registration.access_tokens import Caller, authenticate
-from registration.confirmation import resend_confirmation
+from registration.account.profile import update_profile
 from registration.outcomes import Tokens
-from registration.password_reset import request_reset
-from registration.profile import update_profile
+from registration.passwords.reset import request_reset
 from registration.services import Services
-from registration.sign_in import sign_in
+from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.sign_in import sign_in
+from registration.signing_up.confirmation import resend_confirmation
 from tests.registration.members import CLIENT, member
 
 EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984-05-17"

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from registration.database import Database
-from registration.lockout import DatabaseLockout, LockoutTerms
-from registration.passwords import Passwords
-from registration.references import References
-from registration.secret import Secret
+from registration.hashing.passwords import Passwords
+from registration.keys.secret import Secret
+from registration.keys.signing_keys import SigningKeys
+from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.services import Services
-from registration.signing_keys import SigningKeys
+from registration.storage.database import Database
+from registration.storage.references import References
 from tests.clock import Clock
 
 

@@ -1,7 +1,7 @@
 """What people send to sign up, as raw attributes; nothing here knows what becomes of it."""
 
 from registration.language import Language
-from registration.sign_up import SignUp
+from registration.signing_up.sign_up import SignUp
 
 PASSWORD = "correct horse"
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from registration.confirmation import confirm
 from registration.customer import Customer
 from registration.outcomes import Confirmed, Tokens
 from registration.services import Services
-from registration.sign_in import sign_in
-from registration.sign_up import sign_up
+from registration.sessions.sign_in import sign_in
+from registration.signing_up.confirmation import confirm
+from registration.signing_up.sign_up import sign_up
 from tests.registration.forms import PASSWORD, request
 from tests.registration.stored import keys
 

@@ -5,13 +5,14 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert
 
-from registration import outbox, tables
 from registration.customer import Customer, Gender, Salutation, row_of
-from registration.database import Database
+from registration.keys.link_keys import confirmation_key, digest
+from registration.keys.secret import Secret
 from registration.language import Language
-from registration.mails import MailKind
-from registration.secret import Secret
-from registration.tokens import confirmation_key, digest
+from registration.mail import outbox
+from registration.mail.mails import MailKind
+from registration.storage import tables
+from registration.storage.database import Database
 
 NOW = datetime(2026, 3, 5, 7, 9, tzinfo=UTC)
 SECRET = Secret(b"0" * 32)

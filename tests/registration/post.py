@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
-from registration.composition import Composer
-from registration.relay import Relay
-from registration.senders import open_sender
+from registration.mail.composition import Composer
+from registration.mail.relay import Relay
+from registration.mail.senders import open_sender
 from registration.services import Services
 
 SITE = "https://shop.example"

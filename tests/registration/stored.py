@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from registration.database import Database
-from registration.secret import Secret
-from registration.tables import customer, email_claim, mail, metadata
-from registration.tokens import confirmation_key
+from registration.keys.link_keys import confirmation_key
+from registration.keys.secret import Secret
+from registration.storage.database import Database
+from registration.storage.tables import customer, email_claim, mail, metadata
 
 # Whether a session of the same PostgreSQL database waits for somebody; pg_stat_activity stands still in a transaction.
 WAITING = (

@@ -4,18 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from registration.database import Database
-from registration.lockout import DatabaseLockout
-from registration.redis_lockout import RedisLockout
-from registration.session_terms import SessionTerms
-from registration.settings import Settings, SettingsError, read_settings
+from graphql_api.settings import GatewaySettings
+from registration.limits.lockout import DatabaseLockout
+from registration.limits.redis_lockout import RedisLockout
+from registration.services import SessionTerms
+from registration.settings import SettingsError, read_settings
+from registration.storage.database import Database
 from registration.wiring import open_lockout, session_terms
 
 
 def test_terms_of_sessions() -> None:
     """The defaults are those of the contract, and each is a setting."""
-    assert session_terms(Settings()) == SessionTerms()
-    changed = Settings(
+    assert session_terms(GatewaySettings()) == SessionTerms()
+    changed = GatewaySettings(
         token_audience="shop", access_token_seconds=60, refresh_token_seconds=120, refresh_grace_seconds=0
     )
     assert session_terms(changed) == SessionTerms(
@@ -25,9 +26,9 @@ def test_terms_of_sessions() -> None:
 
 def test_attempts_are_counted_where_the_setting_says(database: Database) -> None:
     """In the database unless it names a server; that server need not be there yet."""
-    assert isinstance(open_lockout(Settings(), database), DatabaseLockout)
+    assert isinstance(open_lockout(GatewaySettings(), database), DatabaseLockout)
     for url in ("redis://127.0.0.1:1/0", "rediss://:secret@127.0.0.1:1", "unix:///run/valkey.sock"):
-        lockout = open_lockout(Settings(attempts_url=url), database)
+        lockout = open_lockout(GatewaySettings(attempts_url=url), database)
         assert isinstance(lockout, RedisLockout)
         lockout.close()
 
@@ -36,7 +37,7 @@ def test_attempts_are_counted_where_the_setting_says(database: Database) -> None
 def test_an_address_that_is_none_is_explained(database: Database, url: str) -> None:
     """One line, without the password."""
     with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server$"):
-        open_lockout(Settings(attempts_url=url), database)
+        open_lockout(GatewaySettings(attempts_url=url), database)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:6379", "redis:host"])
@@ -44,4 +45,4 @@ def test_another_scheme_stops_the_start(monkeypatch: pytest.MonkeyPatch, url: st
     """The line names the variable."""
     monkeypatch.setenv("GATEWAY_ATTEMPTS_URL", url)
     with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL must start with redis://, rediss:// or unix://"):
-        read_settings()
+        read_settings(GatewaySettings)

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from registration.key_files import KeyFileError
-from registration.migrations import migrate
-from registration.outcomes import Invalid, Registered
-from registration.relay import Relay
-from registration.rules import PasswordPolicy, ViolationCode
-from registration.secret import create_secret
+from graphql_api.settings import GatewaySettings
+from registration.keys.key_files import KeyFileError
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key
+from registration.mail.relay import Relay
+from registration.outcomes import Invalid, Registered, ViolationCode
+from registration.rules.password import PasswordPolicy
 from registration.services import Services
-from registration.settings import Settings, SettingsError
-from registration.sign_up import sign_up
-from registration.signing_keys import create_signing_key
-from registration.tables import customer
+from registration.settings import SettingsError
+from registration.signing_up.sign_up import sign_up
+from registration.storage.migrations import migrate
+from registration.storage.tables import customer
 from registration.wiring import open_relay, open_services, password_policy
 from tests.registration.forms import request
 from tests.registration.stored import rows
@@ -26,7 +27,7 @@ from tests.registration.stored import rows
 
 @pytest.fixture
 def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
-    """Settings of an installation whose secret is there, with the cheapest hashes."""
+    """GatewaySettings of an installation whose secret is there, with the cheapest hashes."""
     create_secret(tmp_path / "keys")
     create_signing_key(tmp_path / "keys")
     return {
@@ -40,7 +41,7 @@ def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
 
 @pytest.fixture
 def wired(values: dict[str, Any]) -> Iterator[Services]:
-    with closing(open_services(Settings(**values))) as services:
+    with closing(open_services(GatewaySettings(**values))) as services:
         yield services
 
 
@@ -52,7 +53,7 @@ class TestServices:
         assert outcome.customer.reference == "DE--1"
         assert outcome.confirm_before == outcome.customer.created_at + timedelta(days=1)
         assert rows(wired.database, customer)[0]["password_hash"].startswith("$argon2id$v=19$m=8,t=1,p=1$")
-        relay = open_relay(Settings(**values), wired)
+        relay = open_relay(GatewaySettings(**values), wired)
         assert isinstance(relay, Relay)
         assert relay.run_once() == 1
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
@@ -75,7 +76,7 @@ class TestServices:
             "hash_parallelism": 2,
             "hash_time_cost": 3,
         }
-        with closing(open_services(Settings(**(values | changes)))) as services:
+        with closing(open_services(GatewaySettings(**(values | changes)))) as services:
             assert services.sign_ups_per_hour == 3
             assert isinstance(sign_up(services, request()), Invalid)
             long = "a very long correct horse"
@@ -87,26 +88,26 @@ class TestServices:
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_confirmation_lasts_as_long_as_is_set(self, values: dict[str, Any]) -> None:
         """In seconds."""
-        with closing(open_services(Settings(**values, confirmation_seconds=60))) as services:
+        with closing(open_services(GatewaySettings(**values, confirmation_seconds=60))) as services:
             assert services.confirmation == timedelta(minutes=1)
 
     def test_need_a_secret(self, tmp_path: Path) -> None:
         """It is never made in passing: mails under another one could not be written."""
         with pytest.raises(KeyFileError, match="keys new"):
-            open_services(Settings(keys_dir=str(tmp_path), database_url=f"sqlite:///{tmp_path}/x.db"))
+            open_services(GatewaySettings(keys_dir=str(tmp_path), database_url=f"sqlite:///{tmp_path}/x.db"))
 
     def test_are_opened_without_a_server(self, tmp_path: Path) -> None:
         """A database that does not answer yet is no reason not to start."""
         create_secret(tmp_path)
         create_signing_key(tmp_path)
-        open_services(Settings(keys_dir=str(tmp_path), database_url="postgresql://127.0.0.1:1/x")).close()
+        open_services(GatewaySettings(keys_dir=str(tmp_path), database_url="postgresql://127.0.0.1:1/x")).close()
 
 
 class TestPasswordPolicy:
     def test_is_what_the_settings_say(self, tmp_path: Path) -> None:
         """Every rule has its setting."""
         (tmp_path / "list").write_text("Geheim\n")
-        settings = Settings(
+        settings = GatewaySettings(
             password_min_length=12,
             password_max_length=64,
             password_character_rule="on",
@@ -125,7 +126,7 @@ class TestPasswordPolicy:
     def test_explains_a_list_that_cannot_be_read(self, tmp_path: Path) -> None:
         """In one line that names the variable once."""
         with pytest.raises(SettingsError, match=rf"^GATEWAY_PASSWORD_DENY_LIST {tmp_path}: cannot be read \(\w+\)$"):
-            password_policy(Settings(password_deny_list=str(tmp_path)))
+            password_policy(GatewaySettings(password_deny_list=str(tmp_path)))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -144,7 +145,7 @@ class TestRelay:
     ) -> None:
         """In one line that names the variable, and no password."""
         with pytest.raises(SettingsError, match=rf"^{line}$") as raised:
-            open_relay(Settings(**(values | changes)), wired)
+            open_relay(GatewaySettings(**(values | changes)), wired)
         assert "hunter2" not in str(raised.value)
 
 
@@ -152,7 +153,7 @@ def test_new_installation_needs_no_preparation(tmp_path: Path) -> None:
     """Secret, directory, schema: what the start of an embedded installation makes is enough to sign up."""
     create_secret(tmp_path / "keys")
     create_signing_key(tmp_path / "keys")
-    settings = Settings(database_url=f"sqlite:///{tmp_path}/var/x.db", keys_dir=str(tmp_path / "keys"))
+    settings = GatewaySettings(database_url=f"sqlite:///{tmp_path}/var/x.db", keys_dir=str(tmp_path / "keys"))
     with closing(open_services(settings)) as services:
         migrate(services.database)
         assert isinstance(sign_up(services, request()), Registered)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from registration.rules import PasswordPolicy
+from graphql_api.http.strict_json import read_json
+from registration.rules.password import PasswordPolicy
 from rest_compat.caller import ME
 from rest_compat.execution import Reply
 from rest_compat.routes import routes
@@ -52,6 +53,7 @@ def application(
 ) -> Starlette:
     shim = routes(
         gateway.execute,
+        read_json=read_json,
         policy=policy or PasswordPolicy(deny_list=frozenset({"password"})),
         base_url="https://glue.example.com",
         client_id="frontend",

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from registration.rules import PasswordPolicy
+from registration.rules.password import PasswordPolicy
 from rest_compat.customers import CREATE_CUSTOMER
 from rest_compat.execution import Reply
 from tests.rest_compat.asking import post

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from registration.rules import ABSENT, Stage, Violation, ViolationCode
+from graphql_api.http.strict_json import read_json
+from registration.outcomes import Stage, Violation, ViolationCode
+from registration.rules.attributes import ABSENT
 from rest_compat.attributes import TEXT, Attribute
 from rest_compat.door import Door
 from rest_compat.execution import Reply
@@ -62,7 +64,7 @@ BOOKS = Resource(
 )
 REFUSALS = Resource("refusals", {"POST": Operation("Refuse", _refuse)})
 GATEWAY = Gateway(NOTHING_RUNS.reply, me=Reply({"me": {"reference": "DE--1"}}))
-DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", GATEWAY.execute)
+DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", GATEWAY.execute, read_json)
 
 
 @pytest.mark.parametrize("path", ["/books", "/books/", "//books//"])
@@ -200,7 +202,7 @@ def test_single_attributes_come_before_ownership_and_other_rules_after_it(
 
 def test_an_outage_is_no_bad_token() -> None:
     """Where nobody can say whose token it is, the answer is 503 and when to come back."""
-    door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute)
+    door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute, read_json)
     response = ask(door, "GET", "/books", SIGNED_IN)
     assert (response.status, response.headers["retry-after"]) == (503, "5")
 
@@ -369,6 +371,6 @@ def test_faults_are_left_to_the_application() -> None:
     async def _fail(_call: Call) -> Answer:
         raise ZeroDivisionError
 
-    door = Door({"books": Resource("books", {"GET": Operation("Fail", _fail)})}, "", GATEWAY.execute)
+    door = Door({"books": Resource("books", {"GET": Operation("Fail", _fail)})}, "", GATEWAY.execute, read_json)
     with pytest.raises(ZeroDivisionError):
         ask(door, "GET", "/books")

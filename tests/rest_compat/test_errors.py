@@ -3,7 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registration.language import Language
-from registration.rules import PasswordPolicy, Stage, Violation, ViolationCode, sign_up_violations, text_violations
+from registration.outcomes import Stage, Violation, ViolationCode
+from registration.rules.attributes import text_violations
+from registration.rules.password import PasswordPolicy
+from registration.rules.sign_up import sign_up_violations
 from rest_compat.errors import (
     OUTCOMES,
     VIOLATIONS,

@@ -5,7 +5,8 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 from starlette.requests import Request
 
-from registration.rules import PasswordPolicy, Stage, ViolationCode
+from registration.outcomes import Stage, ViolationCode
+from registration.rules.password import PasswordPolicy
 from rest_compat.door import Door
 from rest_compat.jsonapi import MEDIA_TYPE
 from rest_compat.resource import Call, Operation

@@ -7,10 +7,10 @@ from typing import TypeAlias
 import pytest
 from httpx2 import Response
 
-from registration.database import Database
-from registration.mails import MailKind
-from registration.settings import Settings
-from registration.tables import customer, email_claim
+from graphql_api.settings import GatewaySettings
+from registration.mail.mails import MailKind
+from registration.storage.database import Database
+from registration.storage.tables import customer, email_claim
 from tests.in_process import Installation, installation
 from tests.two_doors.visitor import FORM, INPUT, PASSWORD, Visitor
 
@@ -48,7 +48,7 @@ STATUS = {"POST /customers": 202, "POST /customer-forgotten-password": 204}
 @pytest.fixture
 def installed(database: Database) -> Iterator[Installation]:
     """With an address in every state."""
-    with installation(database, Settings(disclosure="conceal")) as installed:
+    with installation(database, GatewaySettings(disclosure="conceal")) as installed:
         sign_up(installed, ADDRESSES["expired"])
         installed.clock.move(timedelta(days=1))
         confirmed(installed, ADDRESSES["confirmed"])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from httpx2 import Client, Response
 
-from registration.database import Database
-from registration.mails import MailKind
-from registration.settings import Settings
-from registration.tables import customer, idempotency, mail
+from graphql_api.settings import GatewaySettings
+from registration.mail.mails import MailKind
+from registration.storage.database import Database
+from registration.storage.tables import customer, idempotency, mail
 from rest_compat.errors import OUTCOMES
 from tests.conftest import Serve
 from tests.in_process import Installation, installation
@@ -28,7 +28,7 @@ CONFLICT = OUTCOMES["createCustomer"].refusals["IDEMPOTENCY_CONFLICT"]
 
 @pytest.fixture
 def installed(database: Database) -> Iterator[Installation]:
-    with installation(database, Settings()) as installed:
+    with installation(database, GatewaySettings()) as installed:
         yield installed
 
 

@@ -11,12 +11,14 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete
 
+from graphql_api.settings import GatewaySettings
 from registration.customer import Gender, Salutation
-from registration.database import Database, open_database
-from registration.rules import ABSENT, Violation, is_true, sign_up_violations
-from registration.settings import Settings
-from registration.tables import attempt, confirmation_token, customer, email_claim, idempotency, mail, metadata
-from registration.tables import event as event_table
+from registration.outcomes import Violation
+from registration.rules.attributes import ABSENT, is_true
+from registration.rules.sign_up import sign_up_violations
+from registration.storage.database import Database, open_database
+from registration.storage.tables import attempt, confirmation_token, customer, email_claim, idempotency, mail, metadata
+from registration.storage.tables import event as event_table
 from rest_compat.errors import OUTCOMES, violation_errors
 from rest_compat.jsonapi import error_document
 from tests.in_process import Installation, installation
@@ -54,7 +56,7 @@ EDGES = {
     "acceptedTerms": "1",
     "dateOfBirth": "0001-01-01",
 }
-STRICT = Settings(password_min_length=9, password_character_rule="on", password_repeats_rule="on")
+STRICT = GatewaySettings(password_min_length=9, password_character_rule="on", password_repeats_rule="on")
 
 # Values that GraphQL has a form for, good and bad.
 TEXTS: dict[str, list[object]] = {
@@ -147,7 +149,7 @@ def _changed(changes: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in {**GOOD, **changes}.items() if value is not ABSENT}
 
 
-@pytest.fixture(params=[Settings(), STRICT], ids=["default", "strict"])
+@pytest.fixture(params=[GatewaySettings(), STRICT], ids=["default", "strict"])
 def installed(database: Database, request: pytest.FixtureRequest) -> Iterator[Installation]:
     with installation(database, request.param) as running:
         yield running
@@ -220,7 +222,7 @@ def test_hostile_json_is_refused_by_both(sqlite_url: str, raw: bytes) -> None:
         "/graphql": b'{"query":%b,"variables":{"input":%b}}' % (json.dumps(SIGN_UP).encode(), raw),
         "/customers": b'{"data":{"type":"customers","attributes":%b}}' % raw,
     }
-    with installation(open_database(sqlite_url), Settings()) as installed:
+    with installation(open_database(sqlite_url), GatewaySettings()) as installed:
         for path, body in bodies.items():
             response = installed.client.post(path, content=body, headers={"content-type": "application/json"})
             assert 200 <= response.status_code < 500

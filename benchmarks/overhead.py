@@ -1,0 +1,188 @@
+"""Everything but the hash: what a registration in company costs at the cheapest profile, and where; no network.
+
+`python -m benchmarks.besides DATABASE_URL` prints the result as JSON.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.servers import CHEAPEST, Store
+from graphql_api.app import create_app
+from graphql_api.http.logs import configure_logs
+from graphql_api.settings import GatewaySettings
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key
+from registration.language import Language
+from registration.mail import outbox
+from registration.rules.sign_up import sign_up_violations
+from registration.services import Services, utc_now
+from registration.signing_up.batch import GROUP
+from registration.signing_up.new_account import Draft
+from registration.signing_up.sign_up import SignUp, prepare, register
+from registration.wiring import open_services
+
+NUMBERS = count(1)
+ROUNDS, WARM_UP = 200, 10
+MUTATION = """mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename
+... on CreateCustomerSuccess { customer { id reference email } confirmation { expiresAt } }
+... on UserError { code message } } }"""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """CPU milliseconds of one registration among as many as a transaction takes, in one process.
+
+    `gateway` is routing, GraphQL, JSON and threads.
+    """
+
+    gateway: float
+    rules: float
+    hash: float
+    transaction: float
+    outbox: float
+
+    @property
+    def total(self) -> float:
+        return self.gateway + self.rules + self.hash + self.transaction + self.outbox
+
+
+def measure(store: Store) -> Breakdown:
+    """In a process of its own, whose log goes nowhere."""
+    command = [sys.executable, "-m", "benchmarks.besides", store.url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return Breakdown(**json.loads(done.stdout))
+
+
+def break_down(url: str) -> Breakdown:
+    """Each part on its own; the transaction is what is left of a sign-up without rules, hash and outbox."""
+    with tempfile.TemporaryDirectory() as directory, _opened(Path(directory), url) as (settings, services):
+        whole = asyncio.run(_cpu_of_requests(settings, services)) / GROUP
+        signed_up = _cpu_of(lambda: register(services, [_draft(services) for _ in range(GROUP)])) / GROUP
+        rules = _cpu_of(lambda: sign_up_violations(_form(), services.policy))
+        hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
+        posted = _cpu_of_posts(services)
+    return Breakdown(
+        gateway=whole - signed_up,
+        rules=rules,
+        hash=hashed,
+        transaction=signed_up - rules - hashed - posted,
+        outbox=posted,
+    )
+
+
+@contextmanager
+def _opened(keys: Path, url: str) -> Iterator[tuple[GatewaySettings, Services]]:
+    create_secret(keys)
+    create_signing_key(keys)
+    settings = GatewaySettings(
+        database_url=url,
+        keys_dir=str(keys),
+        relay="off",
+        hash_memory_kib=CHEAPEST.memory_kib,
+        hash_time_cost=CHEAPEST.time_cost,
+    )
+    services = open_services(settings)
+    yield settings, services
+    services.close()
+
+
+def _cpu_of(work: Callable[[], object]) -> float:
+    for _ in range(WARM_UP):
+        work()
+    started = time.process_time()
+    for _ in range(ROUNDS):
+        work()
+    return (time.process_time() - started) * 1000 / ROUNDS
+
+
+def _cpu_of_posts(services: Services) -> float:
+    """Of one mail among many in a transaction, so that the transaction itself does not count."""
+    post = partial(outbox.post, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
+    return services.database.write(lambda connection: _cpu_of(lambda: post(connection)))
+
+
+def _draft(services: Services) -> Draft:
+    draft = prepare(services, SignUp(_form(), Language.EN, "127.0.0.1"))
+    assert isinstance(draft, Draft)
+    return draft
+
+
+async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> float:
+    app = create_app(settings, services)
+
+    async def register() -> None:
+        form = _form() | {"gender": "FEMALE", "salutation": "MS"}
+        body = json.dumps({"query": MUTATION, "variables": {"input": form}}).encode()
+        status, answer = await _ask(app, body)
+        if status != 200 or b"CreateCustomerSuccess" not in answer:
+            raise RuntimeError(f"{status} {answer[:200]!r}")
+
+    async def register_group() -> None:
+        await asyncio.gather(*(register() for _ in range(GROUP)))
+
+    for _ in range(WARM_UP):
+        await register_group()
+    started = time.process_time()
+    for _ in range(ROUNDS):
+        await register_group()
+    return (time.process_time() - started) * 1000 / ROUNDS
+
+
+async def _ask(app: Callable[..., Awaitable[None]], body: bytes) -> tuple[int, bytes]:
+    """As a server would call the application, without a server."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    answers: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return messages.pop() if messages else await asyncio.Future()
+
+    async def send(message: dict[str, object]) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/graphql",
+        "raw_path": b"/graphql",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+    await app(scope, receive, send)
+    return int(str(answers[0]["status"])), b"".join(bytes(answer.get("body", b"")) for answer in answers)  # type: ignore[call-overload]
+
+
+def _form() -> dict[str, object]:
+    return {
+        "email": f"besides-{os.getpid()}-{next(NUMBERS)}@example.org",
+        "gender": "Female",
+        "salutation": "Ms",
+        "firstName": "Ada",
+        "lastName": "Beispiel",
+        "password": "correct horse",
+        "confirmPassword": "correct horse",
+        "acceptedTerms": True,
+    }
+
+
+if __name__ == "__main__":
+    configure_logs(development=False)
+    print(json.dumps(asdict(break_down(sys.argv[1]))))

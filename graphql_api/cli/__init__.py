@@ -1,0 +1,1 @@
+"""The command `registration-gateway`, one module for each family of commands."""

@@ -1,0 +1,1 @@
+"""How one GraphQL operation runs: read, measured, validated, compiled, executed. No HTTP."""

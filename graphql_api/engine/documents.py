@@ -1,0 +1,135 @@
+"""Documents made ready to run: parsed, weighed, validated, and kept in a bounded cache; nothing is executed here."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from graphql import (
+    DocumentNode,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    ValuesOfCorrectTypeRule,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from graphql_api.engine.coercion import LiteralsOfCorrectType
+from graphql_api.engine.compiled_operation import Plan, plan
+from graphql_api.engine.errors import (
+    ErrorCode,
+    PublicError,
+    limit_exceeded,
+    public_error,
+    syntax_error,
+    validation_error,
+)
+from graphql_api.engine.limits import Exceeded, Limits, weigh
+
+MOST_VALIDATION_ERRORS = 20
+CACHED_DOCUMENTS = 256
+CACHED_CHARACTERS = 64 * 1024
+"""In all. A syntax tree takes 100 to 270 times the memory of its text, so the cache stays below 18 MiB."""
+LONGEST_CACHED_DOCUMENT = 8 * 1024
+
+RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a valid document. `hashes` says that it holds a field which hashes a password.
+
+    Documents that are kept have a plan, if there is one.
+    """
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    hashes: bool
+    plan: Plan | None = None
+
+    @property
+    def name(self) -> str | None:
+        return self.node.name.value if self.node.name else None
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.node.operation is OperationType.MUTATION
+
+
+Operations: TypeAlias = tuple[Operation, ...]
+
+
+class Documents:
+    """Reads documents for one schema. Belongs to one event loop or thread."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        hashing_fields: Collection[str],
+        introspection: bool,
+        suggestions: bool,
+        limits: Limits | None = None,
+    ) -> None:
+        self._schema = schema
+        self._hashing_fields = hashing_fields
+        self._introspection = introspection
+        self._suggestions = suggestions
+        self._limits = limits or Limits()
+        self._cache = _Cache()
+
+    def operations(self, text: str) -> Operations | list[PublicError]:
+        """The operations of a valid document, else what is wrong with it."""
+        operations = self._cache.get(text)
+        if operations is not None:
+            return operations
+        prepared = self._prepare(text)
+        if isinstance(prepared, tuple) and _may_be_kept(text):
+            prepared = tuple(replace(each, plan=plan(self._schema, each.document, each.node)) for each in prepared)
+            self._cache.put(text, prepared)
+        return prepared
+
+    def _prepare(self, text: str) -> Operations | list[PublicError]:
+        most = self._limits.tokens
+        try:
+            document = parse(text, max_lexical_tokens=most, max_comments=most)
+        except GraphQLSyntaxError as error:
+            return [syntax_error(error)]
+        weights = weigh(document, self._limits, self._hashing_fields)
+        if isinstance(weights, Exceeded):
+            return [limit_exceeded(weights)]
+        if not self._introspection and any(weight.introspection_fields for _, weight in weights):
+            return [public_error(ErrorCode.INTROSPECTION_DISABLED, "Introspection is switched off here.")]
+        errors = validate(self._schema, document, RULES, MOST_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
+        if errors:
+            return [validation_error(error) for error in errors]
+        return tuple(Operation(document, node, weight.hashing_fields > 0) for node, weight in weights)
+
+
+def _may_be_kept(text: str) -> bool:
+    """A string literal may be a password: such a document must not outlive its request. Clients send variables."""
+    return len(text) <= LONGEST_CACHED_DOCUMENT and '"' not in text
+
+
+class _Cache:
+    """Least recently used documents go first when there are too many entries or characters."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, Operations] = OrderedDict()
+        self._characters = 0
+
+    def get(self, text: str) -> Operations | None:
+        operations = self._entries.get(text)
+        if operations is not None:
+            self._entries.move_to_end(text)
+        return operations
+
+    def put(self, text: str, operations: Operations) -> None:
+        self._entries[text] = operations
+        self._characters += len(text)
+        while len(self._entries) > CACHED_DOCUMENTS or self._characters > CACHED_CHARACTERS:
+            oldest, _ = self._entries.popitem(last=False)
+            self._characters -= len(oldest)

@@ -1,0 +1,135 @@
+"""What a client sees of an error: a code, a message, never a value; faults of ours are masked here and logged once."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+from graphql.language import FormattedSourceLocation
+from strawberry.exceptions import StrawberryInputCoercionError
+
+from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
+from graphql_api.engine.limits import Exceeded
+from registration.storage.database import Unavailable
+
+PublicError: TypeAlias = dict[str, Any]
+"""An entry of `errors` in a response, as the GraphQL specification formats it."""
+
+LONGEST_MESSAGE = 500
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorCode(StrEnum):
+    """Every `extensions.code` of a top-level error."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    INTROSPECTION_DISABLED = "INTROSPECTION_DISABLED"
+    OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
+    OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    MUTATION_NOT_ALLOWED = "MUTATION_NOT_ALLOWED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    OVERLOADED = "OVERLOADED"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class Unauthenticated(Exception):
+    """Raised by resolvers of protected fields: the access token is absent, expired or wrong."""
+
+
+def public_error(
+    code: ErrorCode,
+    message: str,
+    *,
+    locations: Sequence[FormattedSourceLocation] = (),
+    path: Sequence[str | int] = (),
+    **extensions: object,
+) -> PublicError:
+    error: PublicError = {"message": message[:LONGEST_MESSAGE]}
+    if locations:
+        error["locations"] = list(locations)
+    if path:
+        error["path"] = list(path)
+    error["extensions"] = {"code": code, **extensions}
+    return error
+
+
+def syntax_error(error: GraphQLSyntaxError) -> PublicError:
+    """Say where and, if the parser knows, what it expected; what it found instead may be half of a password."""
+    expected, found, _ = error.description.partition(", found ")
+    if error.description.startswith("Document "):  # Too many tokens or comments, or nested too deeply.
+        return public_error(ErrorCode.LIMIT_EXCEEDED, error.description, locations=_locations(error))
+    detail = f": {expected}." if found and expected.startswith("Expected ") else "."
+    return public_error(ErrorCode.GRAPHQL_PARSE_FAILED, f"Syntax error{detail}", locations=_locations(error))
+
+
+def limit_exceeded(exceeded: Exceeded) -> PublicError:
+    name = exceeded.limit.replace("_", " ")
+    return public_error(
+        ErrorCode.LIMIT_EXCEEDED, f"The document exceeds the limit of {exceeded.maximum} for {name}.", limit=name
+    )
+
+
+def validation_error(error: GraphQLError) -> PublicError:
+    if isinstance(error, BadLiteralError):
+        return bad_input(error.violations, _locations(error))
+    return public_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, error.message, locations=_locations(error))
+
+
+def bad_input(violations: list[InputViolation], locations: Sequence[FormattedSourceLocation] = ()) -> PublicError:
+    listed = [{"path": list(violation.path), "code": violation.code} for violation in violations]
+    return public_error(ErrorCode.BAD_USER_INPUT, in_words(violations), locations=locations, violations=listed)
+
+
+def overloaded(retry_after: int) -> PublicError:
+    message = f"Too many registrations at once: try again in {retry_after} s."
+    return public_error(ErrorCode.OVERLOADED, message, retryAfterSeconds=retry_after)
+
+
+def field_error(error: GraphQLError, correlation_id: str) -> PublicError:
+    """An error of the execution: the caller's mistakes by their code, everything else masked and logged."""
+    match error.original_error:
+        case Unauthenticated():
+            return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.")
+        case Unavailable() as outage:
+            log.error("graphql.unavailable", correlation_id=correlation_id, exc_info=outage)
+            message = "The service cannot do this at the moment: try again later."
+            return _field_error(error, ErrorCode.UNAVAILABLE, message, correlationId=correlation_id)
+        case StrawberryInputCoercionError():
+            return _field_error(error, ErrorCode.BAD_USER_INPUT, "An argument of this field does not fit its type.")
+        case _ if _is_about_arguments(error):
+            return _field_error(error, ErrorCode.BAD_USER_INPUT, "An argument of this field does not fit its type.")
+        case fault:
+            log.error("graphql.internal_error", correlation_id=correlation_id, exc_info=_without_values(fault or error))
+            message = "An internal error occurred; its correlation id helps us to find it."
+            return _field_error(error, ErrorCode.INTERNAL_ERROR, message, correlationId=correlation_id)
+
+
+def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extensions: object) -> PublicError:
+    return public_error(code, message, locations=_locations(error), path=error.path or (), **extensions)
+
+
+def _is_about_arguments(error: GraphQLError) -> bool:
+    """Whether graphql-core could not coerce arguments, as when a variable with a default is null: its class does not
+    tell, the place where it was raised does."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "graphql.execution.values"
+
+
+def _without_values(fault: Exception) -> Exception:
+    """graphql-core's own errors quote the values they are about, so only their traceback goes to the log."""
+    if isinstance(fault, GraphQLError):
+        return RuntimeError("graphql-core could not complete a field").with_traceback(fault.__traceback__)
+    return fault
+
+
+def _locations(error: GraphQLError) -> list[FormattedSourceLocation]:
+    return [location.formatted for location in error.locations or ()]

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP, and what every request gets: a log line, a client address, a bounded body."""

@@ -1,0 +1,194 @@
+"""GraphQL over HTTP: one request in, one operation, one response out, as the specification of that name says."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import UnionType
+from typing import Any, assert_never, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from graphql_api.engine.errors import ErrorCode, public_error
+from graphql_api.engine.executor import Answer, Context, Executor, Kind, OperationRequest
+from graphql_api.http.body import Disconnected, TooLarge, read_body
+from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
+from graphql_api.http.strict_json import Json, NotJson, read_json
+
+# Whoever accepts anything gets application/json first, as the specification asks for clients that do not say.
+ANSWERS = (JSON, GRAPHQL)
+# As they are sent, made once for each media type.
+HEADERS = {
+    media_type: [
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+    ]
+    for media_type in ANSWERS
+}
+
+_PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
+    "query": (str, "a string"),
+    "variables": (dict | None, "an object"),
+    "operationName": (str | None, "a string"),
+    "extensions": (dict | None, "an object"),
+}
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest:
+    """A request that is not one of GraphQL over HTTP; nothing of it was read as GraphQL."""
+
+    status: int
+    message: str
+
+
+class GraphQLEndpoint:
+    """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
+
+    `graphiql` answers browsers. `queries_by_get` allows queries by GET; mutations never come that way.
+    """
+
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        context_for: Callable[[Request], Context],
+        queries_by_get: bool,
+        graphiql: Callable[[Request], Response] | None,
+    ) -> None:
+        self._executor = executor
+        self._context_for = context_for
+        self._methods = ("GET", "POST") if queries_by_get else ("POST",)
+        self._graphiql = graphiql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        accept = _accept(request)
+        if self._graphiql and request.method == "GET" and preferred(accept, (*ANSWERS, HTML)) == HTML:
+            return self._graphiql(request)
+        media_type = preferred(accept, ANSWERS)
+        operation = await self._operation(request, media_type)
+        if isinstance(operation, BadRequest):
+            body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
+            allow = {"allow": ", ".join(self._methods)} if operation.status == 405 else {}
+            return _response(operation.status, body, media_type or JSON, allow)
+        answer = await self._executor.execute(
+            operation,
+            self._context_for(request),
+            mutation_allowed=request.method == "POST",
+            departure=partial(departure, request),
+        )
+        return _answer(answer, media_type or JSON)
+
+    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | BadRequest:
+        if request.method not in self._methods:
+            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.")
+        if media_type is None:
+            return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
+        parameters = await _posted(request) if request.method == "POST" else _in_query(request.query_params)
+        return parameters if isinstance(parameters, BadRequest) else _checked(parameters)
+
+
+def _accept(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
+
+
+async def _posted(request: Request) -> Json | BadRequest:
+    if not is_json(request.headers.get("content-type", "")):
+        return BadRequest(415, f"The Content-Type must be {JSON}, in UTF-8.")
+    body = await read_body(request)
+    match body:
+        case TooLarge(limit):
+            return BadRequest(413, f"The body is larger than {limit} bytes.")
+        case Disconnected():
+            return BadRequest(400, "The body is not complete.")
+        case bytes():
+            return _read(body)
+    assert_never(body)
+
+
+def _read(body: bytes) -> Json | BadRequest:
+    value = read_json(body)
+    return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
+
+
+def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
+    parameters: dict[str, Json] = {"query": query.get("query"), "operationName": query.get("operationName") or None}
+    for name in {"variables", "extensions"} & query.keys():
+        value = read_json(query[name].encode())
+        if isinstance(value, NotJson):
+            return BadRequest(400, f"The parameter '{name}' {value.reason}.")
+        parameters[name] = value
+    return parameters
+
+
+def _checked(parameters: Json) -> OperationRequest | BadRequest:
+    if isinstance(parameters, list):
+        return BadRequest(400, "Batches are not supported: send one operation in one request.")
+    if not isinstance(parameters, dict):
+        return BadRequest(400, "The body must be a JSON object.")
+    for name, (expected, words) in _PARAMETERS.items():
+        if not isinstance(parameters.get(name), expected):
+            return BadRequest(400, f"The parameter '{name}' must be {words}.")
+    return OperationRequest(
+        query=cast("str", parameters["query"]),
+        variables=cast("dict[str, Any] | None", parameters.get("variables")),
+        operation_name=cast("str | None", parameters.get("operationName")),
+    )
+
+
+def _answer(answer: Answer, media_type: str) -> Response:
+    body: dict[str, Any] = {}
+    if answer.errors:
+        body["errors"] = answer.errors
+    if answer.kind in {Kind.EXECUTED, Kind.UNAVAILABLE}:
+        body["data"] = answer.data
+    headers = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
+    match answer.kind:
+        case Kind.EXECUTED:
+            return _response(200, body, media_type, _challenge(answer))
+        case Kind.REFUSED:
+            return _response(400 if media_type == GRAPHQL else 200, body, media_type)
+        case Kind.MUTATION_NOT_ALLOWED:
+            return _response(405, body, media_type, {"allow": "POST"})
+        case Kind.OVERLOADED | Kind.UNAVAILABLE:
+            return _response(503, body, media_type, headers)
+    assert_never(answer.kind)
+
+
+def _challenge(answer: Answer) -> dict[str, str]:
+    """What RFC 9110 allows in an answer that is no 401: a token would have made a difference."""
+    codes = {error["extensions"]["code"] for error in answer.errors or ()}
+    return {"www-authenticate": "Bearer"} if ErrorCode.UNAUTHENTICATED in codes else {}
+
+
+def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    response = _Answer(status_code=status)
+    response.body = _encode(body).encode()
+    response.raw_headers = [
+        *HEADERS[media_type],
+        (b"content-length", str(len(response.body)).encode()),
+        *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+    ]
+    return response
+
+
+class _Answer(Response):
+    """A response whose headers are set as they are sent, so that those that are always the same are made once."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Nothing: see `_response`."""
+
+
+async def departure(request: Request) -> None:
+    """Completes when the client has gone, which a server says after the whole body has been received."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

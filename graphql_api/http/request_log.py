@@ -1,0 +1,63 @@
+"""The outermost layer: a correlation id, one log line a request, faults masked; it never logs a path, query or body."""
+
+import secrets
+import time
+
+import structlog
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from registration.storage.database import Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+class RequestLog:
+    """Logs the route's template only: real paths and queries can hold tokens and addresses."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((b"x-correlation-id", correlation_id.encode()))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception as error:
+            response = _fault(error, correlation_id)
+            if status:  # the response has begun: it can only be cut off
+                raise
+            await response(scope, receive, send_and_note)
+        finally:
+            route = getattr(scope.get("route"), "path", "-")
+            seconds = round(time.perf_counter() - started, 4)
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                seconds=seconds,
+                correlation_id=correlation_id,
+            )
+
+
+def _fault(error: Exception, correlation_id: str) -> Response:
+    if isinstance(error, Unavailable):
+        log.error("database unavailable", reason=str(error), correlation_id=correlation_id)
+        text = f"The service is not available right now. Correlation id: {correlation_id}"
+        return PlainTextResponse(text, 503, {"Retry-After": "5"})
+    log.error("fault", exc_info=error, correlation_id=correlation_id)
+    return PlainTextResponse("Internal Server Error", 500)  # the wire contract's text; the header names the request

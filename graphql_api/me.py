@@ -1,9 +1,0 @@
-"""me: the customer of the access token."""
-
-from graphql_api.context import Info
-from graphql_api.customer import Customer, customer_type
-
-
-async def me(info: Info) -> Customer | None:
-    caller = await info.context.caller()
-    return customer_type(caller.customer)

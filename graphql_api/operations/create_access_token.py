@@ -1,0 +1,50 @@
+"""createAccessToken, which is signing in: input, results and resolver on one page."""
+
+from typing import Annotated, assert_never
+
+import strawberry
+
+from graphql_api.engine.context import Info
+from graphql_api.types.token_pair import TokenPair, token_pair
+from graphql_api.types.user_errors import BadCredentialsError, TooManyAttemptsError, user_error
+from registration import outcomes
+from registration.language import Language
+from registration.sessions.sign_in import sign_in
+
+
+@strawberry.input(description="What a customer signs in with.")
+class CreateAccessTokenInput:
+    email: str = strawberry.field(description="The e-mail address; upper and lower case are the same.")
+    password: str = strawberry.field(description="The password.")
+
+
+@strawberry.type(description="The customer is signed in.")
+class CreateAccessTokenSuccess:
+    tokens: TokenPair = strawberry.field(description="What to act with from now on.")
+
+
+CreateAccessTokenResult = Annotated[
+    CreateAccessTokenSuccess | BadCredentialsError | TooManyAttemptsError,
+    strawberry.union("CreateAccessTokenResult", description="What came of createAccessToken."),
+]
+
+
+async def create_access_token(
+    info: Info, input: Annotated[CreateAccessTokenInput, strawberry.argument(description="Address and password.")]
+) -> CreateAccessTokenResult:
+    context = info.context
+    outcome = await context.threads.run_hashing(
+        sign_in, context.services, input.email, input.password, context.client_address
+    )
+    return _result(outcome, context.language)
+
+
+def _result(outcome: outcomes.SignInOutcome, language: Language) -> CreateAccessTokenResult:
+    match outcome:
+        case outcomes.Tokens():
+            return CreateAccessTokenSuccess(tokens=token_pair(outcome))
+        case outcomes.BadCredentials():
+            return user_error(BadCredentialsError, language)
+        case outcomes.TooManyAttempts(seconds):
+            return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
+    assert_never(outcome)

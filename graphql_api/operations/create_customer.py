@@ -1,0 +1,106 @@
+"""createCustomer: input, results and resolver on one page; the rules and the work are the domain's."""
+
+from datetime import date
+from typing import Annotated, assert_never
+
+import strawberry
+
+from graphql_api.engine.context import Info
+from graphql_api.engine.threads import result_of
+from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
+from graphql_api.types.messages import ACCEPTED
+from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
+from graphql_api.types.user_errors import (
+    EmailTakenError,
+    IdempotencyConflictError,
+    TooManyAttemptsError,
+    user_error,
+)
+from registration import outcomes
+from registration.customer import Gender, Salutation
+from registration.language import Language
+from registration.signing_up.sign_up import SignUp
+
+
+@strawberry.input(description="What a person fills in to register.")
+class CreateCustomerInput:
+    salutation: Salutation = strawberry.field(description="How to address the customer.")
+    first_name: str = strawberry.field(description="1 to 100 characters, no control characters.")
+    last_name: str = strawberry.field(description="1 to 100 characters, no control characters.")
+    email: str = strawberry.field(description="An e-mail address of up to 100 characters.")
+    gender: Gender = strawberry.field(description="The gender of the customer.")
+    password: str = strawberry.field(description="See registrationPolicy for its rules.")
+    confirm_password: str = strawberry.field(description="The password once more.")
+    accepted_terms: bool = strawberry.field(description="Must be true.")
+    date_of_birth: date | None = strawberry.field(description="Optional; YYYY-MM-DD.", default=strawberry.UNSET)
+    idempotency_key: str | None = strawberry.field(
+        description="Optional, 16 to 255 characters, made by the client: the same key with the same input has one "
+        "outcome within 24 hours, however often it is sent.",
+        default=strawberry.UNSET,
+    )
+
+
+@strawberry.type(description="The customer is registered.")
+class CreateCustomerSuccess:
+    customer: Customer = strawberry.field(description="The new customer.")
+    confirmation: PendingConfirmation | None = strawberry.field(description="Null when no confirmation is asked for.")
+
+
+@strawberry.type(description="Privacy mode: a mail is on its way to the owner of the address; nothing else is told.")
+class RegistrationAccepted:
+    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+
+
+CreateCustomerResult = Annotated[
+    CreateCustomerSuccess
+    | RegistrationAccepted
+    | InvalidInputError
+    | EmailTakenError
+    | TooManyAttemptsError
+    | IdempotencyConflictError,
+    strawberry.union("CreateCustomerResult", description="What came of createCustomer."),
+]
+
+
+async def create_customer(
+    info: Info, input: Annotated[CreateCustomerInput, strawberry.argument(description="The registration form.")]
+) -> CreateCustomerResult:
+    context = info.context
+    request = SignUp(_attributes(input), context.language, context.client_address)
+    outcome = await result_of(context.sign_ups.submit(request))
+    return _result(outcome, context.language)
+
+
+def _attributes(form: CreateCustomerInput) -> dict[str, object]:
+    return {
+        "salutation": form.salutation.value,
+        "firstName": form.first_name,
+        "lastName": form.last_name,
+        "email": form.email,
+        "gender": form.gender.value,
+        "password": form.password,
+        "confirmPassword": form.confirm_password,
+        "acceptedTerms": form.accepted_terms,
+        "dateOfBirth": form.date_of_birth.isoformat() if form.date_of_birth else None,
+        "idempotencyKey": None if form.idempotency_key is strawberry.UNSET else form.idempotency_key,
+    }
+
+
+def _result(outcome: outcomes.SignUpOutcome, language: Language) -> CreateCustomerResult:
+    match outcome:
+        case outcomes.Registered(customer, confirm_before):
+            return CreateCustomerSuccess(
+                customer=customer_type(customer), confirmation=pending_confirmation(customer.email, confirm_before)
+            )
+        case outcomes.Accepted():
+            return RegistrationAccepted(message=ACCEPTED[language])
+        case outcomes.Invalid():
+            return invalid_input_error(outcome, language)
+        case outcomes.EmailTaken():
+            return user_error(EmailTakenError, language)
+        case outcomes.TooManyAttempts(seconds):
+            return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
+        case outcomes.IdempotencyConflict():
+            return user_error(IdempotencyConflictError, language)
+    assert_never(outcome)

@@ -1,0 +1,68 @@
+"""registrationPolicy: all that a sign-up form needs to know before it is sent; it never depends on who asks."""
+
+from enum import Enum
+
+import strawberry
+
+from graphql_api.engine.context import Info
+from registration.customer import Gender, Salutation
+from registration.rules import address
+from registration.rules.attributes import NAME_MAX_LENGTH
+from registration.rules.password import SPECIALS
+
+
+@strawberry.enum(description="Whether answers tell that an address is registered.")
+class Disclosure(Enum):
+    REVEAL = strawberry.enum_value("REVEAL", description="A taken address is answered with EmailTakenError.")
+    CONCEAL = strawberry.enum_value("CONCEAL", description="Every valid sign-up is answered with RegistrationAccepted.")
+
+
+@strawberry.type(description="The rules of a new password; lengths in characters.")
+class PasswordRules:
+    min_length: int = strawberry.field(description="The least number of characters.")
+    max_length: int = strawberry.field(description="The largest number of characters.")
+    needs_all_character_classes: bool = strawberry.field(
+        description="Whether a capital, a small letter, a digit and a special character are needed, and nothing else."
+    )
+    special_characters: str = strawberry.field(description="The special characters that count for that rule.")
+    refuses_repeats: bool = strawberry.field(description="Whether three equal characters in a row are refused.")
+    refuses_common: bool = strawberry.field(description="Whether the commonest passwords are refused.")
+    refuses_breached: bool = strawberry.field(description="Whether passwords known from data breaches are refused.")
+    min_strength: int = strawberry.field(
+        description="The least strength, from 0 (not asked for) to 4, as zxcvbn counts it. A form shows it with zxcvbn "
+        "in the browser: a password is never sent only to be measured."
+    )
+
+
+@strawberry.type(description="All that a sign-up form needs.")
+class RegistrationPolicy:
+    password: PasswordRules = strawberry.field(description="The rules of a new password.")
+    salutations: list[Salutation] = strawberry.field(description="The choices for salutation.")
+    genders: list[Gender] = strawberry.field(description="The choices for gender.")
+    name_max_length: int = strawberry.field(description="The largest number of characters of a name.")
+    email_max_length: int = strawberry.field(description="The largest number of characters of an address.")
+    confirmation_required: bool = strawberry.field(description="Whether a new customer must confirm the address.")
+    disclosure: Disclosure = strawberry.field(description="Whether answers tell that an address is registered.")
+
+
+def registration_policy(info: Info) -> RegistrationPolicy:
+    services = info.context.services
+    policy = services.policy
+    return RegistrationPolicy(
+        password=PasswordRules(
+            min_length=policy.min_length,
+            max_length=policy.max_length,
+            needs_all_character_classes=policy.character_rule,
+            special_characters=SPECIALS,
+            refuses_repeats=policy.repeats_rule,
+            refuses_common=bool(policy.deny_list),
+            refuses_breached=policy.breaches is not None,
+            min_strength=policy.min_strength,
+        ),
+        salutations=list(Salutation),
+        genders=list(Gender),
+        name_max_length=NAME_MAX_LENGTH,
+        email_max_length=address.MAX_LENGTH,
+        confirmation_required=services.confirmation is not None,
+        disclosure=Disclosure.CONCEAL if services.conceal else Disclosure.REVEAL,
+    )

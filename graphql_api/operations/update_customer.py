@@ -1,0 +1,99 @@
+"""updateCustomer: input, results and resolver on one page; what is not sent stays as it is."""
+
+from datetime import date
+from enum import Enum
+from typing import Annotated, assert_never
+
+import strawberry
+
+from graphql_api.engine.context import Info
+from graphql_api.engine.errors import Unauthenticated
+from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
+from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
+from graphql_api.types.user_errors import EmailTakenError, TooManyAttemptsError, user_error
+from registration import outcomes
+from registration.account.profile import update_profile
+from registration.customer import Gender, Salutation
+from registration.language import Language
+
+
+@strawberry.input(description="What is to change. What is not sent stays; null is a value, which only a date can have.")
+class UpdateCustomerInput:
+    salutation: Salutation | None = strawberry.field(
+        description="How to address the customer.", default=strawberry.UNSET
+    )
+    first_name: str | None = strawberry.field(
+        description="1 to 100 characters, no control characters.", default=strawberry.UNSET
+    )
+    last_name: str | None = strawberry.field(
+        description="1 to 100 characters, no control characters.", default=strawberry.UNSET
+    )
+    gender: Gender | None = strawberry.field(description="The gender of the customer.", default=strawberry.UNSET)
+    email: str | None = strawberry.field(
+        description="An e-mail address of up to 100 characters. It counts from when the link mailed to it is followed; "
+        "the old address is told.",
+        default=strawberry.UNSET,
+    )
+    date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)
+
+
+@strawberry.type(description="The customer as stored now.")
+class UpdateCustomerSuccess:
+    customer: Customer = strawberry.field(description="With the old address, if the new one waits.")
+    pending_email: PendingConfirmation | None = strawberry.field(
+        description="The address that waits for its confirmation, of this request or of an earlier one; else null."
+    )
+
+
+UpdateCustomerResult = Annotated[
+    UpdateCustomerSuccess | InvalidInputError | EmailTakenError | TooManyAttemptsError,
+    strawberry.union("UpdateCustomerResult", description="What came of updateCustomer."),
+]
+
+
+async def update_customer(
+    info: Info, input: Annotated[UpdateCustomerInput, strawberry.argument(description="What is to change.")]
+) -> UpdateCustomerResult:
+    context = info.context
+    caller = await context.caller()
+    outcome = await context.threads.run(
+        update_profile, context.services, caller, _attributes(input), context.client_address
+    )
+    return _result(outcome, context.language)
+
+
+def _attributes(form: UpdateCustomerInput) -> dict[str, object]:
+    """What was sent, by its public name, as it is written on the wire."""
+    sent: dict[str, object] = {
+        "salutation": form.salutation,
+        "firstName": form.first_name,
+        "lastName": form.last_name,
+        "gender": form.gender,
+        "email": form.email,
+        "dateOfBirth": form.date_of_birth,
+    }
+    return {name: _wire_value(value) for name, value in sent.items() if value is not strawberry.UNSET}
+
+
+def _wire_value(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _result(outcome: outcomes.UpdateOutcome, language: Language) -> UpdateCustomerResult:
+    match outcome:
+        case outcomes.Updated(customer, email, confirm_before):
+            return UpdateCustomerSuccess(
+                customer=customer_type(customer), pending_email=pending_confirmation(email, confirm_before)
+            )
+        case outcomes.Invalid():
+            return invalid_input_error(outcome, language)
+        case outcomes.EmailTaken():
+            return user_error(EmailTakenError, language)
+        case outcomes.TooManyAttempts(seconds):
+            return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
+        case outcomes.Gone():
+            raise Unauthenticated
+    assert_never(outcome)

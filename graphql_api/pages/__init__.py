@@ -1,0 +1,1 @@
+"""What a browser opens: the pages behind mailed links, probes, public keys, development tools."""

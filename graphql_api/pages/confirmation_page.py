@@ -1,0 +1,70 @@
+"""The page behind the link to confirm a sign-up: reading it changes nothing, its buttons do."""
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graphql_api.engine.context import Context
+from graphql_api.pages.page import Page
+from registration import outcomes
+from registration.signing_up.confirmation import confirm, disown, pending_sign_up, resend_confirmation
+
+PAGE = Page("/register/confirm", "confirmation")
+
+
+def routes(context_for: Callable[[Request], Context]) -> list[Route]:
+    return PAGE.routes(context_for, _show, _act)
+
+
+async def _show(context: Context, key: str) -> Response:
+    pending = await context.threads.run(pending_sign_up, context.services, key)
+    if pending is None:
+        return PAGE.render(context, "refused", 404)
+    return PAGE.render(context, "pending", 200, pending=pending, key=key)
+
+
+async def _act(context: Context, form: Mapping[str, str]) -> Response:
+    match form.get("action"):
+        case "confirm":
+            return await _confirm(context, form)
+        case "disown":
+            return await _disown(context, form)
+        case "resend":
+            return await _resend(context, form)
+        case _:
+            return PAGE.render(context, "refused", 400)
+
+
+async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
+    outcome = await context.threads.run(confirm, context.services, form.get("token", ""), context.client_address)
+    match outcome:
+        case outcomes.Confirmed(customer):
+            return PAGE.render(context, "confirmed", 200, customer=customer)
+        case outcomes.TokenRefused():
+            return PAGE.render(context, "refused", 404)
+    assert_never(outcome)
+
+
+async def _disown(context: Context, form: Mapping[str, str]) -> Response:
+    outcome = await context.threads.run(disown, context.services, form.get("token", ""))
+    match outcome:
+        case outcomes.Disowned():
+            return PAGE.render(context, "disowned", 200)
+        case outcomes.TokenRefused():
+            return PAGE.render(context, "refused", 404)
+    assert_never(outcome)
+
+
+async def _resend(context: Context, form: Mapping[str, str]) -> Response:
+    outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""))
+    match outcome:
+        case outcomes.Accepted():
+            return PAGE.render(context, "resent", 200)
+        case outcomes.Invalid():
+            return PAGE.render(context, "not_an_address", 422)
+        case outcomes.TooManyAttempts(seconds):
+            return PAGE.render(context, "too_many", 429, retry_after=seconds)
+    assert_never(outcome)

@@ -1,0 +1,91 @@
+"""What the pages behind links in mails have in common: no script, nothing cached, and reading one changes nothing."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from graphql_api.engine.context import Context
+from graphql_api.http.body import TooLarge, read_body
+from registration.language import moment_in_words
+from registration.storage.database import Unavailable
+
+UNAVAILABLE_RETRY_AFTER = 5
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page at a path, with a template for each language, `<name>.<language>.html`."""
+
+    path: str
+    name: str
+
+    def routes(
+        self,
+        context_for: Callable[[Request], Context],
+        show: Callable[[Context, str], Awaitable[Response]],
+        act: Callable[[Context, Mapping[str, str]], Awaitable[Response]],
+    ) -> list[Route]:
+        """`show` gets the key of the link, `act` gets what a form of the page sent."""
+
+        async def shown(request: Request) -> Response:
+            context = context_for(request)
+            return await self._answer(context, show(context, request.query_params.get("token", "")))
+
+        async def acted(request: Request) -> Response:
+            context = context_for(request)
+            body = await read_body(request)
+            if isinstance(body, TooLarge):
+                return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
+            form = dict(parse_qsl(body.decode("utf-8", "replace"))) if isinstance(body, bytes) else {}
+            return await self._answer(context, act(context, form))
+
+        return [Route(self.path, shown, methods=["GET"]), Route(self.path, acted, methods=["POST"])]
+
+    async def _answer(self, context: Context, answer: Awaitable[Response]) -> Response:
+        try:
+            return await answer
+        except Unavailable as error:
+            log.error("page.unavailable", correlation_id=context.correlation_id, reason=str(error))
+            return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
+
+    def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
+        """The page in a state; the facts are for its template."""
+        nonce = secrets.token_urlsafe(16)
+        html = TEMPLATES.get_template(f"{self.name}.{context.language}.html").render(
+            state=state,
+            language=context.language,
+            nonce=nonce,
+            path=self.path,
+            in_words=moment_in_words,
+            correlation_id=context.correlation_id,
+            **facts,
+        )
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Language": context.language,
+            # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
+            "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            # The address of this page holds the key.
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if "retry_after" in facts:
+            headers["Retry-After"] = str(facts["retry_after"])
+        return HTMLResponse(html, status, headers)

@@ -1,0 +1,67 @@
+"""The page behind the link to a new password; it never shows or repeats one that was typed."""
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graphql_api.engine.context import Context
+from graphql_api.pages.page import Page
+from graphql_api.types.messages import violation_message
+from registration import outcomes
+from registration.passwords.reset import request_reset, reset, reset_refusal
+
+PAGE = Page("/password/restore", "password")
+
+
+def routes(context_for: Callable[[Request], Context]) -> list[Route]:
+    return PAGE.routes(context_for, _show, _act)
+
+
+async def _show(context: Context, key: str) -> Response:
+    refused = await context.threads.run(reset_refusal, context.services, key)
+    return PAGE.render(context, "refused", 404) if refused else _form(context, key, 200, [])
+
+
+async def _act(context: Context, form: Mapping[str, str]) -> Response:
+    match form.get("action"):
+        case "reset" if form.get("token"):
+            return await _reset(context, form)
+        case "request":
+            return await _request(context, form)
+        case _:
+            return PAGE.render(context, "refused", 400)
+
+
+async def _reset(context: Context, form: Mapping[str, str]) -> Response:
+    attributes = {name: form.get(name, "") for name in ("token", "password", "confirmPassword")}
+    # No place is held for it: only who has a good key makes us hash.
+    outcome = await context.threads.run_hashing(reset, context.services, attributes, context.client_address)
+    match outcome:
+        case outcomes.Done():
+            return PAGE.render(context, "done", 200)
+        case outcomes.ResetRefused():
+            return PAGE.render(context, "refused", 404)
+        case outcomes.Invalid(violations):
+            messages = [violation_message(violation, context.language) for violation in violations]
+            return _form(context, form["token"], 422, list(dict.fromkeys(messages)))
+    assert_never(outcome)
+
+
+async def _request(context: Context, form: Mapping[str, str]) -> Response:
+    email = form.get("email", "")
+    outcome = await context.threads.run(request_reset, context.services, email, context.client_address)
+    match outcome:
+        case outcomes.Accepted():
+            return PAGE.render(context, "sent", 200)
+        case outcomes.Invalid():
+            return PAGE.render(context, "not_an_address", 422)
+        case outcomes.TooManyAttempts(seconds):
+            return PAGE.render(context, "too_many", 429, retry_after=seconds)
+    assert_never(outcome)
+
+
+def _form(context: Context, key: str, status: int, problems: list[str]) -> Response:
+    return PAGE.render(context, "form", status, key=key, problems=problems)

@@ -1,0 +1,72 @@
+"""The settings of the gateway: those of the domain, and those of its two doors and its development tools."""
+
+from functools import cached_property
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from registration.settings import Settings, Switch
+
+ByMode = Literal["on", "off", "mode"]
+
+
+class GatewaySettings(Settings):
+    """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
+
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
+    relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
+    trusted_proxies: Annotated[
+        str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
+    ] = ""
+    id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
+        "off"
+    )
+    queue_seconds: Annotated[float, Field(gt=0, le=3600, description="longest wait for a hash slot before 503")] = 5.0
+    graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
+    introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
+    field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
+    mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
+    allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_are_known(cls, value: str) -> str:
+        for part in filter(None, value.replace(" ", "").split(",")):
+            try:
+                ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"names {part!r}, which is no address or network") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_the_mode(self) -> Self:
+        if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
+            raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
+        if self.mailbox == "on" and not self.development:
+            raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
+        return self
+
+    @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    def enabled(self, switch: ByMode) -> bool:
+        """Whether a development tool is on: by its own switch, else by the mode."""
+        return self.development if switch == "mode" else switch == "on"
+
+    @cached_property
+    def base_url(self) -> str:
+        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

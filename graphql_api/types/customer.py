@@ -1,0 +1,50 @@
+"""The Customer type; it never shows a password, its hash or a key."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from graphql_api.types.domain_enum import domain_enum
+from registration import customer as domain
+
+domain_enum(
+    domain.Salutation,
+    "How a person is addressed.",
+    {salutation.name: f"`{salutation.value}` in the JSON:API door." for salutation in domain.Salutation},
+)
+domain_enum(
+    domain.Gender,
+    "The gender a customer gave.",
+    {gender.name: f"`{gender.value}` in the JSON:API door." for gender in domain.Gender},
+)
+
+
+@strawberry.type(description="A registered customer.")
+class Customer:
+    id: strawberry.ID = strawberry.field(description="A random UUID; treat it as opaque.")
+    reference: str = strawberry.field(description="The number people read out, unique, for example DE--25.")
+    email: str = strawberry.field(description="The address as it was typed at sign-up.")
+    salutation: domain.Salutation = strawberry.field(description="How to address the customer.")
+    first_name: str = strawberry.field(description="The given name.")
+    last_name: str = strawberry.field(description="The family name.")
+    gender: domain.Gender = strawberry.field(description="The gender the customer gave.")
+    date_of_birth: date | None = strawberry.field(description="Null when not given.")
+    created_at: datetime = strawberry.field(description="When the customer signed up (UTC).")
+    updated_at: datetime = strawberry.field(description="When the customer last changed (UTC).")
+    confirmed_at: datetime | None = strawberry.field(description="When the address was proven (UTC); null before that.")
+
+
+def customer_type(customer: domain.Customer) -> Customer:
+    return Customer(
+        id=strawberry.ID(str(customer.id)),
+        reference=customer.reference,
+        email=customer.email,
+        salutation=customer.salutation,
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        gender=customer.gender,
+        date_of_birth=customer.date_of_birth,
+        created_at=customer.created_at,
+        updated_at=customer.updated_at,
+        confirmed_at=customer.confirmed_at,
+    )

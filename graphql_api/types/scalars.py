@@ -1,0 +1,28 @@
+"""The scalars Date and DateTime; Date never accepts the other forms that ISO 8601 has."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from registration.rules.attributes import as_date
+
+
+def _parse(value: object) -> date:
+    day = as_date(value)
+    if day is None:
+        raise ValueError("not a date written YYYY-MM-DD")
+    return day
+
+
+DATE = strawberry.scalar(
+    name="Date",
+    description="A calendar date, YYYY-MM-DD (RFC 3339, full-date).",
+    serialize=date.isoformat,
+    parse_value=_parse,
+)
+
+DATE_TIME = strawberry.scalar(
+    name="DateTime",
+    description="A moment in UTC, for example 2026-11-23T13:10:00.123456+00:00 (RFC 3339).",
+    serialize=datetime.isoformat,
+)

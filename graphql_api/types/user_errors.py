@@ -1,0 +1,123 @@
+"""The error members of result unions: their interface, their codes and the sentences for people.
+
+InvalidInputError, which carries a list of violations, has a module of its own (`invalid_input`).
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar, TypeVar
+
+import strawberry
+
+from graphql_api.types.messages import DE, EN, Texts
+from registration.language import Language
+
+
+@strawberry.enum(description="Names the members of result unions that are errors. Branch on this, not on the message.")
+class UserErrorCode(Enum):
+    INVALID_INPUT = strawberry.enum_value("INVALID_INPUT", description="InvalidInputError: see its violations.")
+    EMAIL_TAKEN = strawberry.enum_value("EMAIL_TAKEN", description="EmailTakenError.")
+    TOO_MANY_ATTEMPTS = strawberry.enum_value("TOO_MANY_ATTEMPTS", description="TooManyAttemptsError.")
+    IDEMPOTENCY_CONFLICT = strawberry.enum_value("IDEMPOTENCY_CONFLICT", description="IdempotencyConflictError.")
+    BAD_CREDENTIALS = strawberry.enum_value("BAD_CREDENTIALS", description="BadCredentialsError.")
+    REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
+    RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
+    CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
+
+
+@strawberry.interface(description="An expected failure. Selecting it keeps working when a union gains a member.")
+class UserError:
+    code: UserErrorCode = strawberry.field(description="Which error this is.")
+    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    CODE: ClassVar[UserErrorCode]
+
+
+@strawberry.type(description="The address belongs to a customer, or waits for its confirmation.")
+class EmailTakenError(UserError):
+    CODE = UserErrorCode.EMAIL_TAKEN
+
+
+@strawberry.type(description="The same was tried too often; nothing was done.")
+class TooManyAttemptsError(UserError):
+    CODE = UserErrorCode.TOO_MANY_ATTEMPTS
+    retry_after_seconds: int = strawberry.field(description="How many seconds to wait before the next attempt.")
+
+
+@strawberry.type(description="The idempotency key was used before with other input.")
+class IdempotencyConflictError(UserError):
+    CODE = UserErrorCode.IDEMPOTENCY_CONFLICT
+
+
+@strawberry.type(
+    description="Wrong password, unknown address, or an account that is not confirmed or erased: which is not told."
+)
+class BadCredentialsError(UserError):
+    CODE = UserErrorCode.BAD_CREDENTIALS
+
+
+@strawberry.type(
+    description="The token is unknown, used, expired or revoked; which of these is not told. "
+    "A token that is used twice ends its session."
+)
+class RefreshTokenError(UserError):
+    CODE = UserErrorCode.REFRESH_TOKEN
+
+
+@strawberry.enum(description="What is wrong with a reset token.")
+class ResetTokenReason(Enum):
+    UNKNOWN = strawberry.enum_value("UNKNOWN", description="Never issued, used already, or replaced by a newer one.")
+    EXPIRED = strawberry.enum_value("EXPIRED", description="Its time is over.")
+
+
+@strawberry.type(description="The token cannot be used; the password stays as it is.")
+class ResetTokenError(UserError):
+    CODE = UserErrorCode.RESET_TOKEN
+    reason: ResetTokenReason = strawberry.field(description="What is wrong with it.")
+
+
+@strawberry.type(description="The token is unknown, used or expired; which of these is not told.")
+class ConfirmationTokenError(UserError):
+    CODE = UserErrorCode.CONFIRMATION_TOKEN
+
+
+USER_ERRORS: Mapping[UserErrorCode, Texts] = {
+    UserErrorCode.INVALID_INPUT: {
+        EN: "Some of the input is not valid.",
+        DE: "Einige Angaben sind nicht gültig.",
+    },
+    UserErrorCode.EMAIL_TAKEN: {
+        EN: "This e-mail address is already registered or waiting for its confirmation.",
+        DE: "Diese E-Mail-Adresse ist bereits registriert oder wartet auf ihre Bestätigung.",
+    },
+    UserErrorCode.TOO_MANY_ATTEMPTS: {
+        EN: "Too many attempts. Please try again later.",
+        DE: "Zu viele Versuche. Bitte versuchen Sie es später noch einmal.",
+    },
+    UserErrorCode.IDEMPOTENCY_CONFLICT: {
+        EN: "This idempotency key was already used with other input.",
+        DE: "Dieser Idempotenzschlüssel wurde bereits mit anderen Angaben verwendet.",
+    },
+    UserErrorCode.BAD_CREDENTIALS: {
+        EN: "The e-mail address or the password is wrong.",
+        DE: "Die E-Mail-Adresse oder das Passwort ist falsch.",
+    },
+    UserErrorCode.REFRESH_TOKEN: {
+        EN: "This session has ended. Please sign in again.",
+        DE: "Diese Sitzung ist beendet. Bitte melden Sie sich neu an.",
+    },
+    UserErrorCode.RESET_TOKEN: {
+        EN: "This link to a new password is no longer valid.",
+        DE: "Dieser Link zu einem neuen Passwort ist nicht mehr gültig.",
+    },
+    UserErrorCode.CONFIRMATION_TOKEN: {
+        EN: "This confirmation link is no longer valid.",
+        DE: "Dieser Bestätigungslink ist nicht mehr gültig.",
+    },
+}
+
+Error = TypeVar("Error", bound=UserError)
+
+
+def user_error(kind: type[Error], language: Language, **facts: object) -> Error:
+    """An error of this type with its code and message; `facts` are the fields that it has besides."""
+    return kind(code=kind.CODE, message=USER_ERRORS[kind.CODE][language], **facts)

@@ -1,0 +1,124 @@
+"""A real gateway process, as an operator starts it; it never shares anything with the test but its port and files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from functools import cache
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from harness.ports import HOST, free_port
+from registration.keys.key_files import create_key_file
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key, has_signing_key
+
+# As cheap as Argon2 goes: the tests are not about its strength.
+CHEAP_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
+COMMAND = Path(sys.executable).with_name("registration-gateway")
+# The kernel sends the signal when the tests are gone, however they ended.
+DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
+PATIENCE = 60  # seconds
+
+
+class Gateway:
+    """`registration-gateway serve` on one port for its life; `settings` are GATEWAY_ variables. Mails become files."""
+
+    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+        self.port = free_port()
+        self.base_url = f"http://{HOST}:{self.port}"
+        self.mail_directory = directory / "mail"
+        self.log = directory / "log"
+        self._environment = _outer_environment() | {
+            "GATEWAY_PORT": str(self.port),
+            "GATEWAY_KEYS_DIR": str(directory / "keys"),
+            "GATEWAY_MAIL_URL": f"file://{self.mail_directory}",
+            **CHEAP_HASHES,
+            **settings,
+        }
+        self.keys_directory = Path(self._environment["GATEWAY_KEYS_DIR"])
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(parents=True, exist_ok=True)
+        create_secret(self.keys_directory)
+        if not has_signing_key(self.keys_directory):
+            name, key = _signing_key()
+            create_key_file(self.keys_directory / name, key)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process
+        return self._process
+
+    def start(self) -> None:
+        """Return when the gateway says that it is ready."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*DIES_WITH_US, COMMAND, "serve"],
+                cwd=self._directory,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_ready():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"the gateway was never ready:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """As Ctrl-C; the process must end by itself and without complaint."""
+        process, self._process = self.process, None
+        process.send_signal(signal.SIGINT)
+        try:
+            status = process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
+
+    def kill(self) -> None:
+        """As a crash: every process of it is gone at once."""
+        process, self._process = self.process, None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _is_ready(self) -> bool:
+        # Not httpx2.get, which prepares for TLS each time: that takes 20 ms of the processor the gateway starts on.
+        try:
+            with closing(HTTPConnection(HOST, self.port, timeout=5)) as connection:
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+
+
+@cache
+def _signing_key() -> tuple[str, bytes]:
+    """The name and the content of a key file; made once, because an RSA key takes a while."""
+    with TemporaryDirectory() as directory:
+        create_signing_key(Path(directory))
+        (path,) = Path(directory).iterdir()
+        return path.name, path.read_bytes()
+
+
+def _outer_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

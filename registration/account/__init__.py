@@ -1,0 +1,1 @@
+"""A customer's own data: profile, change of address, erasure and its proof."""

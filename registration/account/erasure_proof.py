@@ -1,0 +1,171 @@
+"""The proof of an erasure: looks at every cell of every table, and at every byte of an SQLite file; it changes nothing.
+
+The program has forgotten the person, so whoever asks must say what to look for.
+"""
+
+import mmap
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
+
+from registration.keys.secret import Secret
+from registration.limits.address_limits import address_mark
+from registration.limits.lockout import attempt_prefix
+from registration.rules.address import address_key
+from registration.storage.database import Database
+from registration.storage.tables import IS_SHADOW, customer
+
+# Tables that may still have rows of the customer, with the columns that must be empty in those.
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "customer": ("salutation", "first_name", "last_name", "gender", "date_of_birth", "password_hash"),
+    "audit": ("client_address", "address"),
+    "event": (),
+}
+NOBODYS_ADDRESS = re.compile(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}")
+AT_A_TIME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What to look for; a name is anything personal that is no address, a date of birth for example."""
+
+    addresses: Sequence[str] = field(repr=False)
+    names: Sequence[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A table or file, how much of it there was to look at, and what was found there: how often, by column."""
+
+    place: str
+    extent: str
+    found: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CannotProve:
+    """There is nothing to prove."""
+
+    reason: str
+
+
+def person_of(lines: Sequence[str]) -> Person:
+    """Read one thing a line; what has an `@` is an address."""
+    given = [line.strip() for line in lines if line.strip()]
+    return Person([line for line in given if "@" in line], [line for line in given if "@" not in line])
+
+
+def prove(database: Database, secret: Secret, reference: str, person: Person) -> list[Looked] | CannotProve:
+    """Look everywhere; that nothing is found anywhere is the proof."""
+    is_meant = (customer.c.reference == reference) & ~IS_SHADOW
+    erased = database.read(lambda connection: connection.execute(select(customer).where(is_meant)).one_or_none())
+    if erased is None:
+        return CannotProve(f"no customer has the reference {reference}")
+    if erased.anonymized_at is None:
+        return CannotProve(f"{reference} was not erased")
+    database.empty_log()
+    search = Search(erased.id, secret, person)
+    return [*database.read(search.look_into_tables), *look_into_files(database, person)]
+
+
+class Search:
+    """Knows a trace of the person in a cell when it sees one."""
+
+    def __init__(self, customer_id: UUID, secret: Secret, person: Person) -> None:
+        self._customer_id = customer_id
+        self._address = _any_of(_forms(person) | _derived(secret, person))
+        # Whole words only: many a name is a part of other words.
+        self._name = _any_of(person.names, r"(?<!\w)(?:{})(?!\w)")
+
+    def look_into_tables(self, connection: Connection) -> list[Looked]:
+        """Every table that the database has, also those that this program does not know."""
+        schema = MetaData()
+        schema.reflect(connection)
+        return [self._look_into(connection, table) for table in schema.sorted_tables]
+
+    def _look_into(self, connection: Connection, table: Table) -> Looked:
+        found: Counter[str] = Counter()
+        size = 0
+        for row in connection.execute(select(table), execution_options={"yield_per": AT_A_TIME}).mappings():
+            size += 1
+            found.update(self._columns_with_a_trace(table.name, row))
+        return Looked(f"table {table.name}", f"{size} rows", found)
+
+    def _columns_with_a_trace(self, table: str, row: RowMapping) -> Iterator[str]:
+        owner = row.get("id" if table == "customer" else "customer_id")
+        is_own = owner is not None and UUID(str(owner)) == self._customer_id
+        for column, value in row.items():
+            text = "" if value is None else str(value)
+            # Another customer may well have the same name, but not the same address.
+            if (
+                self._address.search(text)
+                or ((is_own or owner is None) and self._name.search(text))
+                or (is_own and _should_be_gone(table, str(column), text))
+            ):
+                yield str(column)
+
+
+def _should_be_gone(table: str, column: str, text: str) -> bool:
+    """Whether a cell in a row of an erased customer holds what no such row has."""
+    if table not in KEPT:
+        return column == "customer_id"
+    if (table, column) == ("customer", "email"):
+        return not NOBODYS_ADDRESS.fullmatch(text)
+    return column in KEPT[table] and text != ""
+
+
+def look_into_files(database: Database, person: Person) -> list[Looked]:
+    """The files of an SQLite database, with what no table shows: free pages, and the log if it could not be emptied."""
+    if database.dialect != "sqlite":
+        return []
+    path = Path(str(database.engine.url.database))
+    files = [file for file in (path, Path(f"{path}-wal"), Path(f"{path}-journal")) if file.exists()]
+    full_names = ["".join(pair) for pair in permutations(person.names, 2)]  # as they lie in a row, side by side
+    alive = database.read(lambda connection: _bearers(connection, full_names))
+    return [_look_into_file(file, person, full_names, alive if file == path else 0) for file in files]
+
+
+def _look_into_file(file: Path, person: Person, full_names: Sequence[str], alive: int) -> Looked:
+    found = {
+        "address": _count(file, _any_of(_forms(person))),
+        "name": max(0, _count(file, _any_of(full_names)) - alive),
+    }
+    only = {what: number for what, number in found.items() if number}
+    return Looked(f"file {file.name}", f"{file.stat().st_size} bytes", only)
+
+
+def _count(file: Path, text: re.Pattern[str]) -> int:
+    if not file.stat().st_size:  # nothing to map
+        return 0
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return sum(1 for _ in re.finditer(text.pattern.encode(), content, re.IGNORECASE))
+
+
+def _bearers(connection: Connection, full_names: Sequence[str]) -> int:
+    """How many customers have such a name; bytes and SQLite know upper and lower case of ASCII only."""
+    names = [name.encode().lower().decode() for name in full_names]
+    has_one = func.lower(customer.c.first_name + customer.c.last_name).in_(names)
+    return connection.execute(select(func.count()).select_from(customer).where(has_one)).scalar_one()
+
+
+def _forms(person: Person) -> set[str]:
+    """The addresses as typed and as compared."""
+    keys = {address_key(address) or "" for address in person.addresses} - {""}
+    return keys | {form for address in person.addresses for form in (address, address.lower(), address.upper())}
+
+
+def _derived(secret: Secret, person: Person) -> set[str]:
+    """What the program makes of an address, and nobody else can: the beginnings of the keys under which it counts."""
+    keys = [key for key in map(address_key, person.addresses) if key]
+    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix)}
+
+
+def _any_of(texts: Sequence[str] | set[str], pattern: str = "{}") -> re.Pattern[str]:
+    """A pattern for any of the texts; one that nothing matches when there are none."""
+    return re.compile(pattern.format("|".join(map(re.escape, sorted(texts))) or r"(?!)"), re.IGNORECASE)

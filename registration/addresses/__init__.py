@@ -1,0 +1,1 @@
+"""Who holds an e-mail address: claims, holders, decoys, pending accounts, forgotten addresses."""

@@ -1,0 +1,112 @@
+"""Password hashes: Argon2id in threads of its own, as many as there are slots; it never sees a policy or a log."""
+
+import os
+import sys
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from secrets import token_bytes
+from threading import get_native_id, local
+from typing import ParamSpec, TypeVar
+
+from argon2 import Parameters, Type
+from argon2.low_level import ARGON2_VERSION
+
+from registration.hashing.argon2id import Argon2id
+from registration.hashing.foreign_hashes import argon2_parameters, is_affordable, verify_argon2, verify_bcrypt
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+MAX_BYTES = 4096  # of a password
+NICENESS = 10
+"""Of hash threads, from 0 (as important as all others) to 19."""
+
+
+class Verdict(Enum):
+    """Whether a password is the right one."""
+
+    WRONG = "wrong"
+    RIGHT = "right"
+    OUTDATED = "right, and the hash should be replaced by a new one of ours"
+
+
+class Passwords:
+    """Hashes passwords; a hash that wanders over many threads costs 2-3 ms more, so these threads do nothing else."""
+
+    def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
+        self._argon2id = Argon2id(memory_kib=memory_kib, time_cost=time_cost, parallelism=parallelism)
+        self._parameters = Parameters(Type.ID, ARGON2_VERSION, 16, 32, time_cost, memory_kib, parallelism)
+        self._nobodys_hash = _nobodys_hash(self._parameters)
+        self.slots = slots
+        self._here = local()
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash", initializer=self._enter)
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do work that hashes on the thread of a slot, when one is free: it need not wait for a slot then."""
+        self._threads.submit(work)
+
+    def hash(self, password: str) -> str:
+        """The encoded hash with a salt of its own; blocks until a slot is free."""
+        return self._in_slot(self._argon2id.hash, password.encode("utf-8", "surrogatepass"))
+
+    def verify(self, encoded: str | None, password: str) -> Verdict:
+        """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
+
+        Give None where there is no hash to compare with (nobody has the address): the work is the same.
+        """
+        # A client's password may hold lone surrogates; it then simply fits no hash.
+        given = password.encode("utf-8", "surrogatepass")
+        if not 0 < len(given) <= MAX_BYTES:  # says nothing about whose password it is
+            return Verdict.WRONG
+        return self._in_slot(self._verify, encoded or "", given)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._argon2id.close()
+
+    def _enter(self) -> None:
+        self._here.is_slot = True
+        yield_to_others()
+
+    def _in_slot(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if getattr(self._here, "is_slot", False):
+            return work(*args, **kwargs)
+        return self._threads.submit(work, *args, **kwargs).result()
+
+    def _verify(self, encoded: str, given: bytes) -> Verdict:
+        parameters = argon2_parameters(encoded)
+        if parameters is None:
+            right = verify_bcrypt(encoded, given)
+            return self._refuse(given) if right is None else _verdict(right, Verdict.OUTDATED)
+        if parameters != self._parameters and not is_affordable(parameters):
+            return self._refuse(given)
+        if parameters == self._parameters:
+            return _verdict(self._argon2id.verify(encoded, given), Verdict.RIGHT)
+        return _verdict(verify_argon2(encoded, given, parameters.type), Verdict.OUTDATED)
+
+    def _refuse(self, given: bytes) -> Verdict:
+        """Say no after the work of a hash, so that the time does not tell why."""
+        self._argon2id.verify(self._nobodys_hash, given)
+        return Verdict.WRONG
+
+
+def yield_to_others() -> None:
+    """Let every other thread of the machine go before this one, where the system knows priorities of threads.
+
+    A hash takes a processor for milliseconds; who reads, or waits for a commit, must not wait for its slice to end.
+    """
+    if sys.platform == "linux":  # pragma: no branch (tests run on Linux)
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
+
+
+def _verdict(right: bool, when_right: Verdict) -> Verdict:
+    return when_right if right else Verdict.WRONG
+
+
+def _nobodys_hash(parameters: Parameters) -> str:
+    """A hash with our cost whose password nobody knows, because there is none."""
+    salt, digest = (b64encode(token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    cost = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"

@@ -1,0 +1,118 @@
+"""The keys that sign access tokens: RSA, in files, any number at once; it never knows what a token says."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock
+
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from registration.keys.key_files import KeyFileError, create_key_file, read_key_file
+
+BITS = 2048
+# <number>-<random>: the highest number is the newest key. File times do not survive copying to another node.
+KID = re.compile(r"([1-9]\d{0,8})-[0-9a-f]{16}")
+LOOK_EVERY = 1.0  # seconds
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key and the name that tokens carry in their header."""
+
+    kid: str
+    private: RSAPrivateKey = field(repr=False)
+    public: RSAPublicKey = field(repr=False)
+
+
+class SigningKeys:
+    """The keys of a directory: the newest signs, all verify. Files that come and go count without a restart.
+
+    `clock` counts seconds.
+    """
+
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Raises KeyFileError when there is no key, or one that is damaged or open to other users."""
+        kids = _kids_in(directory)
+        if not kids:
+            raise KeyFileError(f"{directory} holds no signing key; create one with: registration-gateway keys new")
+        self._directory = directory
+        self._clock = clock
+        self._lock = Lock()
+        self._keys = {kid: _load(directory, kid) for kid in kids}
+        self._looked_at = clock()
+
+    def newest(self) -> SigningKey:
+        """The key that signs."""
+        return self.all()[0]
+
+    def all(self) -> list[SigningKey]:
+        """Every key that verifies, the newest first."""
+        with self._lock:
+            if self._clock() >= self._looked_at + LOOK_EVERY:
+                self._look()
+            return sorted(self._keys.values(), key=lambda key: _age(key.kid), reverse=True)
+
+    def find(self, kid: str) -> SigningKey | None:
+        """The key of that name. A new one is found at once: another node may sign with it already."""
+        with self._lock:
+            if kid not in self._keys and KID.fullmatch(kid) and _path(self._directory, kid).exists():
+                self._look()
+            return self._keys.get(kid)
+
+    def _look(self) -> None:
+        """Nothing that happens to the directory takes the last key from a running process."""
+        self._looked_at = self._clock()
+        found = {}
+        for kid in _kids_in(self._directory):
+            try:
+                found[kid] = self._keys.get(kid) or _load(self._directory, kid)
+            except KeyFileError as error:
+                log.warning("signing key ignored", reason=str(error))
+        self._keys = found or self._keys
+
+
+def create_signing_key(directory: Path) -> str:
+    """Write a key that is newer than all others; its name."""
+    number = max((_age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
+    kid = f"{number}-{token_hex(8)}"
+    key = generate_private_key(public_exponent=65537, key_size=BITS)
+    create_key_file(_path(directory, kid), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return kid
+
+
+def has_signing_key(directory: Path) -> bool:
+    return bool(_kids_in(directory))
+
+
+def _kids_in(directory: Path) -> list[str]:
+    names = (path.name.removeprefix("signing-").removesuffix(".pem") for path in directory.glob("signing-*.pem"))
+    return [name for name in names if KID.fullmatch(name)]
+
+
+def _age(kid: str) -> tuple[int, str]:
+    """Grows with every new key."""
+    number, _, random = kid.partition("-")
+    return int(number), random
+
+
+def _path(directory: Path, kid: str) -> Path:
+    return directory / f"signing-{kid}.pem"
+
+
+def _load(directory: Path, kid: str) -> SigningKey:
+    path = _path(directory, kid)
+    try:
+        key = load_pem_private_key(read_key_file(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{path} is not an RSA key without a passphrase, in PEM") from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < BITS:
+        raise KeyFileError(f"{path} is not an RSA key of {BITS} bits or more")
+    return SigningKey(kid, key, key.public_key())

@@ -1,0 +1,1 @@
+"""What is counted: attempts, sign-ins per client, replays by idempotency key."""

@@ -1,0 +1,67 @@
+"""Replays: the same key with the same input has one outcome for a day; it never keeps an answer, an input or a key."""
+
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from registration.keys.secret import Secret
+from registration.storage.database import insert_new
+from registration.storage.tables import idempotency
+
+LIFETIME = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A key and what it was used with, both as values under the installation's secret.
+
+    Whoever reads the database cannot test passwords against the fingerprint: its key is not there.
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What happened at the first use; `customer_id` is None when no customer came of it."""
+
+    same_input: bool
+    customer_id: UUID | None
+
+
+def ticket_of(secret: Secret, operation: str, key: str, given: Any) -> Ticket:
+    """The ticket for an operation's input, given as a dataclass."""
+    parts = [f"{field.name}={value!s}" for field, value in zip(fields(given), astuple(given), strict=True)]
+    return Ticket(
+        key=secret.derive("idempotency key", operation, key),
+        fingerprint=secret.derive("idempotency input", operation, *parts),
+    )
+
+
+def recall(connection: Connection, ticket: Ticket, now: datetime) -> Record | None:
+    """The record of an earlier use, if it has not expired."""
+    found = connection.execute(select(idempotency).where(idempotency.c.key == ticket.key)).one_or_none()
+    return None if found is None or found.expires_at <= now else _record_of(found, ticket)
+
+
+def begin(connection: Connection, ticket: Ticket, now: datetime) -> Record | None:
+    """Reserve the ticket inside the caller's transaction; a record when somebody was first, whose commit is awaited.
+
+    The outcome of a reserved ticket is that no customer came of it, unless `finish` names one.
+    """
+    connection.execute(delete(idempotency).where(idempotency.c.key == ticket.key, idempotency.c.expires_at <= now))
+    row = {"key": ticket.key, "fingerprint": ticket.fingerprint, "expires_at": now + LIFETIME}
+    return None if insert_new(connection, idempotency, row) else recall(connection, ticket, now)
+
+
+def finish(connection: Connection, ticket: Ticket, customer_id: UUID | None) -> None:
+    """Write the customer, or that there is none, into the record that `begin` reserved."""
+    connection.execute(update(idempotency).where(idempotency.c.key == ticket.key).values(customer_id=customer_id))
+
+
+def _record_of(row: Row[Any], ticket: Ticket) -> Record:
+    return Record(row.fingerprint == ticket.fingerprint, row.customer_id)

@@ -1,0 +1,163 @@
+"""The lock-out: how many wrong passwords one client may send for one address; it never sees a password.
+
+An attempt is counted before the password is looked at, so that many at the same moment are no more than one after the
+other, and a right one is given back. Success resets nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Network, ip_address
+from math import ceil
+from typing import Protocol
+
+from sqlalchemy import Connection, case, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from registration.keys.secret import Secret
+from registration.storage.database import Database
+from registration.storage.tables import attempt
+
+
+@dataclass(frozen=True, slots=True)
+class LockoutTerms:
+    """So many `failures` in the `window` since the first are followed by the `block`."""
+
+    failures: int = 9
+    window: timedelta = timedelta(seconds=900)
+    block: timedelta = timedelta(seconds=360)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An attempt may be made; when the `last` one fails, the block begins."""
+
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """No attempt may be made."""
+
+    seconds: int
+
+
+class Lockout(Protocol):
+    """Where attempts are counted. Every method raises Unavailable when that place does not answer."""
+
+    def take(self, key: str) -> Taken | Blocked:
+        """Count an attempt before it is made."""
+        ...
+
+    def blocked(self, key: str) -> Blocked | None:
+        """Whether no attempt may be made now; counts nothing."""
+        ...
+
+    def give_back(self, key: str) -> None:
+        """The attempt was no failure."""
+        ...
+
+    def block(self, key: str) -> None:
+        """The last attempt failed."""
+        ...
+
+    def forget(self, prefix: str) -> None:
+        """Delete the counts whose key begins so."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def attempt_prefix(secret: Secret, address: str) -> str:
+    """What the keys of an address have in common, whatever the client: erasure needs it."""
+    return secret.derive("sign-in attempts of an address", address)[:32]
+
+
+def attempt_key(secret: Secret, address: str, client_address: str) -> str:
+    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_address))[:32]
+
+
+def _client(client_address: str) -> str:
+    """Whoever has an IPv6 address has the 2^64 of its network, and could send each attempt from another one."""
+    try:
+        address = ip_address(client_address)
+    except ValueError:  # not known
+        return client_address
+    return client_address if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
+
+
+class DatabaseLockout:
+    """Counts in the table `attempt`."""
+
+    def __init__(self, database: Database, terms: LockoutTerms, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._terms = terms
+        self._clock = clock
+
+    def take(self, key: str) -> Taken | Blocked:
+        def work(connection: Connection) -> Taken | Blocked:
+            now = self._clock()
+            count = self._count(connection, key, now)
+            if count is not None:
+                return Taken(last=count == self._terms.failures)
+            blocked = self._blocked(connection, key, now)
+            assert blocked is not None
+            return blocked
+
+        return self._database.write(work)
+
+    def blocked(self, key: str) -> Blocked | None:
+        return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
+
+    def _count(self, connection: Connection, key: str, now: datetime) -> int | None:
+        """The number of this attempt; None when there have been enough. One statement, so that none slips through."""
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+        ends_at = now + self._terms.window
+        is_over = attempt.c.window_ends_at <= now
+        count: int | None = connection.execute(
+            insert(attempt)
+            .values(key=key, count=1, window_ends_at=ends_at)
+            .on_conflict_do_update(
+                index_elements=["key"],
+                set_={
+                    "count": case((is_over, 1), else_=attempt.c.count + 1),
+                    "window_ends_at": case((is_over, ends_at), else_=attempt.c.window_ends_at),
+                },
+                where=or_(is_over, attempt.c.count < self._terms.failures),
+            )
+            .returning(attempt.c.count)
+        ).scalar_one_or_none()
+        return count
+
+    def _blocked(self, connection: Connection, key: str, now: datetime) -> Blocked | None:
+        is_full = attempt.c.count >= self._terms.failures
+        ends_at = connection.execute(
+            select(attempt.c.window_ends_at).where(attempt.c.key == key, is_full, attempt.c.window_ends_at > now)
+        ).scalar_one_or_none()
+        return None if ends_at is None else Blocked(max(1, ceil((ends_at - now).total_seconds())))
+
+    def give_back(self, key: str) -> None:
+        def work(connection: Connection) -> None:
+            # The window begins with a failure, so nothing stays of an attempt that was none.
+            if not connection.execute(delete(attempt).where(attempt.c.key == key, attempt.c.count <= 1)).rowcount:
+                connection.execute(update(attempt).where(attempt.c.key == key).values(count=attempt.c.count - 1))
+
+        self._database.write(work)
+
+    def block(self, key: str) -> None:
+        ends_at = self._clock() + self._terms.block
+        self._database.write(
+            lambda connection: connection.execute(
+                update(attempt).where(attempt.c.key == key).values(window_ends_at=ends_at)
+            )
+        )
+
+    def forget(self, prefix: str) -> None:
+        self._database.write(
+            lambda connection: connection.execute(
+                delete(attempt).where(attempt.c.key.startswith(prefix, autoescape=True))
+            )
+        )
+
+    def close(self) -> None:
+        """The database is not ours to close."""

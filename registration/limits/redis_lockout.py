@@ -1,0 +1,91 @@
+"""The lock-out of installations that count in a Redis or Valkey server; it falls back on nothing else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import ceil
+from typing import TypeVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from registration.limits.lockout import Blocked, LockoutTerms, Taken
+from registration.storage.database import Unavailable
+
+Answer = TypeVar("Answer")
+NAMESPACE = "registration:attempts:"
+PATIENCE = 2.0  # seconds
+# Each script is one step for the server, so that no count can be left without an end.
+TAKE = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if count <= tonumber(ARGV[1]) then return {count, 0} end
+redis.call('DECR', KEYS[1])
+return {0, redis.call('PTTL', KEYS[1])}
+"""
+BLOCKED = """
+local count = tonumber(redis.call('GET', KEYS[1]) or 0)
+if count >= tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
+return 0
+"""
+# The window begins with a failure, so nothing stays of an attempt that was none.
+GIVE_BACK = """
+local count = tonumber(redis.call('GET', KEYS[1]) or 0)
+if count > 1 then redis.call('DECR', KEYS[1]) else redis.call('DEL', KEYS[1]) end
+"""
+
+
+class RedisLockout:
+    """The clock of the server counts; when it does not answer, nobody can sign in."""
+
+    def __init__(self, url: str, terms: LockoutTerms) -> None:
+        """Does not connect; raises ValueError for a URL that is none of theirs."""
+        self._terms = terms
+        self._server = Redis.from_url(
+            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 1)
+        )
+        self._take = self._server.register_script(TAKE)
+        self._blocked = self._server.register_script(BLOCKED)
+        self._give_back = self._server.register_script(GIVE_BACK)
+
+    def take(self, key: str) -> Taken | Blocked:
+        count, left = self._answered(
+            lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, _milliseconds(self._terms.window)])
+        )
+        return Taken(last=count == self._terms.failures) if count else _blocked_for(left)
+
+    def blocked(self, key: str) -> Blocked | None:
+        left = self._answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
+        return _blocked_for(left) if left > 0 else None
+
+    def give_back(self, key: str) -> None:
+        self._answered(lambda: self._give_back(keys=[NAMESPACE + key]))
+
+    def block(self, key: str) -> None:
+        self._answered(lambda: self._server.pexpire(NAMESPACE + key, _milliseconds(self._terms.block)))
+
+    def forget(self, prefix: str) -> None:
+        def delete_all() -> None:
+            for key in self._server.scan_iter(match=f"{NAMESPACE}{prefix}*", count=1000):
+                self._server.delete(key)
+
+        self._answered(delete_all)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _answered(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except RedisError as error:
+            # The text of the error can name the server with its password.
+            raise Unavailable(f"the server of GATEWAY_ATTEMPTS_URL: {type(error).__name__}") from None
+
+
+def _blocked_for(milliseconds: int) -> Blocked:
+    return Blocked(max(1, ceil(milliseconds / 1000)))
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)

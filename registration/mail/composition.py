@@ -1,0 +1,133 @@
+"""From a job of the outbox to a mail: whether it is still needed, and what goes into it; it never sends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Table, exists, func, or_, select
+
+from registration.customer import customer_of
+from registration.keys.link_keys import confirmation_key, digest, email_change_key, reset_key
+from registration.keys.secret import Secret
+from registration.language import Language
+from registration.mail.mails import Link, MailKind, render
+from registration.mail.outbox import IS_WAITING, Job
+from registration.mail.transport import Refused
+from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKind:
+    """Where the token of a link is stored, how its key is made, and the page that it opens."""
+
+    tokens: Table
+    key: Callable[[Secret, UUID], str]
+    path: str
+
+
+LINKS = {
+    MailKind.CONFIRMATION: LinkKind(confirmation_token, confirmation_key, "register/confirm"),
+    MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
+    MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
+}
+# Nobody is told more often that somebody used the address: else anybody could fill a stranger's mailbox.
+TOLD_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nobody needs this mail any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a mail is made of, as the database has it now: it goes to an address stored there, and to no other."""
+
+    customer: Row[Any] | None = field(repr=False)
+    tokens: dict[str, datetime] = field(repr=False)  # digest to expiry
+    new_email: str | None = field(repr=False)
+    told_at: datetime | None = field(default=None, repr=False)  # when a mail of the kind was last sent
+    is_next: bool = field(default=True, repr=False)  # no older mail of the kind waits
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Writes mails; `site` is the base of the storefront's links."""
+
+    secret: Secret
+    site: str
+    sender: Address
+
+    def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused:
+        """The mail, or why there is none."""
+        person, kind = facts.customer, MailKind(job.kind)
+        if person is None or person.first_name is None:
+            return Dropped("the customer is gone")
+        if kind is MailKind.CONFIRMATION and person.confirmed_at:
+            return Dropped("the address is confirmed")
+        if kind in {MailKind.RESET, MailKind.EMAIL_CHANGE} and not facts.tokens:
+            return Dropped("the key was used or taken back")
+        if kind is MailKind.ALREADY_REGISTERED and not _is_time_to_tell(facts, now):
+            return Dropped("the customer was told within the hour")
+        addressee = replace(customer_of(person), email=job.recipient or facts.new_email or person.email)
+        link = self._link(LINKS[kind], job, facts.tokens, now, addressee.language) if kind in LINKS else None
+        if isinstance(link, Refused):
+            return link
+        return render(
+            job.id,
+            kind,
+            addressee,
+            link=link,
+            site=self.site,
+            sender=self.sender,
+            date=job.created_at,
+        )
+
+    def _link(
+        self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime, language: Language
+    ) -> Link | Refused:
+        assert job.token_id is not None
+        key = kind.key(self.secret, job.token_id)
+        valid_until = tokens.get(digest(key))
+        if tokens and valid_until is None:
+            return Refused("the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under")
+        if valid_until is None or valid_until <= now:
+            return Refused("the confirmation key expired before the mail could be sent")
+        # The storefront's language, as the legacy contract has it (11); its _store names a shop, and we know of none.
+        return Link(f"{self.site}/{kind.path}?token={key}&_locale={language.locale}", valid_until)
+
+
+def look_up(connection: Connection, job: Job) -> Facts:
+    """Read the facts of a mail."""
+    row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
+    if job.kind == MailKind.ALREADY_REGISTERED:
+        return Facts(row, {}, None, *_told(connection, job))
+    if job.kind not in LINKS:
+        return Facts(row, {}, None)
+    table = LINKS[MailKind(job.kind)].tokens
+    tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
+    new_email = next((token.email for token in tokens), None) if table is email_change else None
+    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email)
+
+
+def _told(connection: Connection, job: Job) -> tuple[datetime | None, bool]:
+    """When a mail of the kind was last sent to the customer, and whether no older one waits."""
+    same = (mail.c.customer_id == job.customer_id) & (mail.c.kind == job.kind)
+    is_older = or_(mail.c.created_at < job.created_at, (mail.c.created_at == job.created_at) & (mail.c.id < job.id))
+    sent_at, older = connection.execute(
+        select(
+            select(func.max(mail.c.settled_at)).where(same, mail.c.status == "sent").scalar_subquery(),
+            exists().where(same, IS_WAITING, is_older),
+        )
+    ).one()
+    return sent_at, not older
+
+
+def _is_time_to_tell(facts: Facts, now: datetime) -> bool:
+    return facts.is_next and (facts.told_at is None or facts.told_at <= now - TOLD_EVERY)

@@ -1,0 +1,150 @@
+"""The outbox: mails that a transaction promised, kept until they are sent; it never sees a body."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, insert, literal_column, select, update
+
+from registration.storage.inserts import Inserting
+from registration.storage.tables import mail
+
+BUCKETS = 16
+# How long a claimed mail belongs to its relay. It must outlast what relay.py does with a batch.
+LEASE = timedelta(minutes=5)
+REASON_LENGTH = 500
+# A constant in the statement, because SQLite uses a partial index for nothing else.
+IS_WAITING = mail.c.status == literal_column("'waiting'")
+
+# Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+INSERT = insert(mail)
+
+Settled = Literal["sent", "dropped", "parked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One mail to send; `attempts` counts the claims and tells them apart.
+
+    `recipient` is None when the mail goes to the address that the customer has at sending.
+    """
+
+    id: UUID
+    kind: str
+    customer_id: UUID
+    token_id: UUID | None
+    attempts: int
+    created_at: datetime
+    recipient: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an operator sees of a mail; `status` is waiting, sent, dropped (not needed any more) or parked."""
+
+    id: UUID
+    kind: str
+    status: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    reason: str | None
+
+
+def post(
+    connection: Inserting,
+    *,
+    kind: str,
+    customer_id: UUID,
+    token_id: UUID | None,
+    now: datetime,
+    recipient: str | None = None,
+) -> None:
+    """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address."""
+    mail_id = uuid4()
+    row = {
+        "id": mail_id,
+        "bucket": mail_id.int % BUCKETS,
+        "kind": kind,
+        "customer_id": customer_id,
+        "token_id": token_id,
+        "status": "waiting",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+        "recipient": recipient,
+    }
+    connection.execute(INSERT, row)
+
+
+def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:
+    """Take back what waits of a kind, inside the caller's transaction that posts a newer one."""
+    connection.execute(
+        update(mail)
+        .where(mail.c.customer_id == customer_id, mail.c.kind == kind, IS_WAITING)
+        .values(status="dropped", settled_at=now, reason="replaced by a newer one")
+    )
+
+
+def due_buckets(connection: Connection, now: datetime) -> list[int]:
+    """The buckets with something to send; only reads, so that an idle relay takes no lock."""
+    return list(connection.scalars(select(mail.c.bucket).where(IS_WAITING, mail.c.due_at <= now).distinct()))
+
+
+def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> list[Job]:
+    """Take mails for the time of a lease, the longest due first; nobody else gets them before it ends."""
+    ids = connection.scalars(
+        select(mail.c.id)
+        .where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= now)
+        .order_by(mail.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    rows = connection.execute(
+        update(mail)
+        .where(mail.c.id.in_(ids))
+        .values(attempts=mail.c.attempts + 1, due_at=now + LEASE)
+        .returning(*(mail.c[field.name] for field in fields(Job)))
+    )
+    return [Job(**row) for row in rows.mappings()]
+
+
+def settle(connection: Connection, job: Job, status: Settled, now: datetime, reason: str | None = None) -> None:
+    """Close a mail. What was sent is sent, whoever holds the mail meanwhile; all else only its holder may say."""
+    holds = [] if status == "sent" else [mail.c.attempts == job.attempts]
+    recipient = job.recipient if status == "parked" else None
+    connection.execute(
+        update(mail)
+        .where(mail.c.id == job.id, IS_WAITING, *holds)
+        .values(status=status, settled_at=now, reason=reason and reason[:REASON_LENGTH], recipient=recipient)
+    )
+
+
+def postpone(connection: Connection, job: Job, due_at: datetime, reason: str) -> None:
+    """Give a claimed mail back, to be claimed again from `due_at` on."""
+    connection.execute(
+        update(mail)
+        .where(mail.c.id == job.id, IS_WAITING, mail.c.attempts == job.attempts)
+        .values(due_at=due_at, reason=reason[:REASON_LENGTH])
+    )
+
+
+def list_mails(connection: Connection, status: str, limit: int) -> list[Entry]:
+    """The newest mails of a status."""
+    columns = (mail.c.id, mail.c.kind, mail.c.status, mail.c.attempts, mail.c.created_at, mail.c.due_at, mail.c.reason)
+    rows = connection.execute(
+        select(*columns).where(mail.c.status == status).order_by(mail.c.created_at.desc()).limit(limit)
+    )
+    return [Entry(**row) for row in rows.mappings()]
+
+
+def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:
+    """Make parked mails due again, all of them if no ids are given; the number of those that were parked."""
+    chosen = [] if ids is None else [mail.c.id.in_(ids)]
+    return connection.execute(
+        update(mail)
+        .where(mail.c.status == "parked", *chosen)
+        .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None)
+    ).rowcount

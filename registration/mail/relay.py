@@ -1,0 +1,177 @@
+"""The relay: claims mails, has them composed and sent, settles them; it never takes part in a use case."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from threading import Event
+from traceback import format_tb
+from typing import assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from registration.mail import outbox
+from registration.mail.composition import Composer, Dropped, look_up
+from registration.mail.outbox import Job, Settled
+from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Session, Unreachable
+from registration.records.housekeeping import tidy_up
+from registration.storage.database import Database, Unavailable
+
+BATCH = 20
+# No mail is begun later than this after its claim, so that the lease holds even when the server is slow.
+BATCH_TIME = timedelta(minutes=1)
+GIVE_UP = timedelta(days=3)
+FIRST_DELAY, LONGEST_DELAY = 20.0, 3600.0  # seconds; drawn from nothing up to these, so half of them on average
+TIDY_UP_BATCH = 500
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Sends what the outbox holds; any number of relays, in any number of processes, may share one.
+
+    A mail leaves twice only if its relay dies between sending and settling, or outlives its lease; both copies then
+    have the same Message-ID. The clocks of all nodes must agree to well within the lease.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        composer: Composer,
+        sender: Sender,
+        *,
+        clock: Callable[[], datetime],
+        random: Random,
+    ) -> None:
+        self._database = database
+        self._composer = composer
+        self._sender = sender
+        self._clock = clock
+        self._random = random
+        self._stopping = Event()
+        self._awake = Event()
+        self._is_blocked = False
+        self._tidy_up_at = clock()
+
+    def run(self) -> None:
+        """Send until `stop` is called; no outage and no bug ends it."""
+        while not self._stopping.is_set():
+            try:
+                self._tidy_up()
+                count = self.run_once()
+            except Unavailable as error:
+                self._is_blocked = True
+                log.warning("relay waits for the database", reason=str(error))
+            except Exception as error:
+                self._is_blocked = True
+                log.error("relay failed", error=type(error).__name__, trace=_trace(error))
+            if self._is_blocked:  # whoever signs up now must not hurry it
+                self._stopping.wait(self._random.uniform(5, 15))
+            elif not count:
+                self._awake.wait(self._random.uniform(0.5, 1.5))
+                self._awake.clear()
+
+    def stop(self) -> None:
+        """End `run` after the mail at hand; the rest of its batch is given back. For other threads."""
+        self._stopping.set()
+        self._awake.set()
+
+    def wake(self) -> None:
+        """Look for mails now instead of at the next poll. For other threads."""
+        self._awake.set()
+
+    def run_once(self) -> int:
+        """Try what is due, at most one batch of each bucket; the number of mails claimed. Raises Unavailable."""
+        self._is_blocked = False
+        count = 0
+        buckets = self._database.read(lambda connection: outbox.due_buckets(connection, self._clock()))
+        self._random.shuffle(buckets)  # so that relays seldom meet
+        with self._sender.session() as session:
+            for bucket in buckets:
+                if self._is_blocked or self._stopping.is_set():
+                    break
+                jobs = self._database.write(partial(self._claim, bucket))
+                self._send(jobs, session)
+                count += len(jobs)
+        return count
+
+    def _claim(self, bucket: int, connection: Connection) -> list[Job]:
+        return outbox.claim(connection, bucket, self._clock(), BATCH)
+
+    def _send(self, jobs: Sequence[Job], session: Session) -> None:
+        end = self._clock() + BATCH_TIME
+        for position, job in enumerate(jobs):
+            if self._stopping.is_set() or self._clock() >= end:
+                return self._give_back(jobs[position:])
+            outcome = self._deliver(job, session)
+            if isinstance(outcome, Unreachable):
+                self._is_blocked = True
+                return self._defer(jobs[position:], outcome.reason)
+            self._settle(job, outcome)
+        return None
+
+    def _deliver(self, job: Job, session: Session) -> Outcome | Dropped:
+        facts = self._database.read(partial(look_up, job=job))
+        try:
+            composed = self._composer.compose(job, facts, self._clock())
+            return composed if isinstance(composed, Dropped | Refused) else session.send(job.id, composed)
+        except Exception as error:  # one mail that we cannot write must not hold up the others
+            log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
+            return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")
+
+    def _settle(self, job: Job, outcome: Sent | Refused | Deferred | Dropped) -> None:
+        match outcome:
+            case Sent():
+                self._close(job, "sent")
+            case Dropped(reason):
+                self._close(job, "dropped", reason)
+            case Refused(reason):
+                self._close(job, "parked", reason)
+            case Deferred(reason):
+                self._defer([job], reason)
+            case _:
+                assert_never(outcome)
+
+    def _close(self, job: Job, status: Settled, reason: str | None = None) -> None:
+        now = self._clock()
+        self._database.write(lambda connection: outbox.settle(connection, job, status, now, reason))
+        log.info("mail settled", mail=str(job.id), kind=job.kind, status=status, attempts=job.attempts, reason=reason)
+
+    def _defer(self, jobs: Sequence[Job], reason: str) -> None:
+        now = self._clock()
+        hopeless = [job for job in jobs if now - job.created_at >= GIVE_UP]
+        due = {job: now + self._delay(job.attempts) for job in jobs if job not in hopeless}
+        self._postpone(due, reason)
+        for job in hopeless:
+            self._close(job, "parked", f"given up after {GIVE_UP.days} days: {reason}")
+
+    def _give_back(self, jobs: Sequence[Job]) -> None:
+        self._postpone(dict.fromkeys(jobs, self._clock()), "its turn did not come")
+
+    def _postpone(self, due: Mapping[Job, datetime], reason: str) -> None:
+        def work(connection: Connection) -> None:
+            for job, due_at in due.items():
+                outbox.postpone(connection, job, due_at, reason)
+
+        self._database.write(work)
+        for job in due:
+            log.info("mail waits", mail=str(job.id), kind=job.kind, attempts=job.attempts, reason=reason)
+
+    def _delay(self, attempts: int) -> timedelta:
+        """Exponential back-off with full jitter, so that mails do not come back all at once."""
+        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts - 1, 10))
+        return timedelta(seconds=self._random.uniform(0, longest))
+
+    def _tidy_up(self) -> None:
+        now = self._clock()
+        if now < self._tidy_up_at:
+            return
+        self._tidy_up_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
+        while self._database.write(lambda connection: tidy_up(connection, now, TIDY_UP_BATCH)):
+            pass
+
+
+def _trace(error: BaseException) -> str:
+    """Where it happened; never the error's text or local values, which can hold the mail."""
+    return "".join(format_tb(error.__traceback__))

@@ -1,0 +1,88 @@
+"""The senders a GATEWAY_MAIL_URL can name, and those that need no network; it never decides what or when to send."""
+
+import os
+import ssl
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+from uuid import UUID
+
+from registration.mail.smtp import PORTS, Smtp
+from registration.mail.transport import Outcome, Sender, Sent, Unreachable
+
+
+def open_sender(url: str, context: ssl.SSLContext | None = None) -> Sender:
+    """The sender a GATEWAY_MAIL_URL names, not yet connected; raises ValueError with one line without the password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises when it is none
+    except ValueError:  # whose text can quote the password
+        raise ValueError("is not an address; percent-encode special characters of the password") from None
+    if parts.scheme == "console":
+        return Console()
+    if parts.scheme == "file":
+        return _open_directory(parts)
+    if parts.scheme in PORTS:
+        return _open_smtp(parts, port or PORTS[parts.scheme], context or ssl.create_default_context())
+    raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
+
+
+def _open_directory(parts: SplitResult) -> Sender:
+    if parts.netloc or not parts.path.startswith("/"):
+        raise ValueError("must name an absolute directory: file:///directory")
+    path = Path(unquote(parts.path))
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ValueError(f"names a directory that cannot be made: {error.strerror}") from None
+    return Directory(path)
+
+
+def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender:
+    user, password = (unquote(parts.username or ""), unquote(parts.password or ""))
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"must be like {parts.scheme}://user:password@host:port; percent-encode special characters")
+    if bool(user) != bool(password):
+        raise ValueError("must have both a user and a password, or neither")
+    if not (user + password).isascii():
+        raise ValueError("can only have ASCII characters in user and password")
+    return Smtp(parts.hostname, port, parts.scheme, user, password, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Prints mails, keys and all, for an operator who chose to see them."""
+
+    def session(self) -> AbstractContextManager["Console"]:
+        return nullcontext(self)
+
+    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+        text = message.get_body(("plain",))
+        headers = "".join(f"{name}: {value}\n" for name, value in message.items())
+        # Bytes, because the console's own encoding may lack a letter of a name.
+        sys.stdout.buffer.write(f"{headers}\n{text.get_content() if text else ''}\n".encode())
+        sys.stdout.flush()
+        return Sent()
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Writes each mail as <id>.eml, for development."""
+
+    path: Path
+
+    def session(self) -> AbstractContextManager["Directory"]:
+        return nullcontext(self)
+
+    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+        draft = self.path / f".{mail_id}"
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(message.as_bytes())
+            draft.replace(self.path / f"{mail_id}.eml")
+        except OSError as error:
+            return Unreachable(f"the directory cannot be written: {error.strerror}")
+        return Sent()

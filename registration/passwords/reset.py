@@ -1,0 +1,116 @@
+"""Password resets: a key by mail for who forgot the password; it never tells whether an address is known."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, select
+
+from registration.addresses.holders import find_holder, keep
+from registration.keys.link_keys import digest, reset_key
+from registration.limits.address_limits import count_for_address
+from registration.limits.attempts import Limit
+from registration.mail import outbox
+from registration.mail.mails import MailKind
+from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
+from registration.passwords.stored import store_password
+from registration.records import audit
+from registration.records.audit import AuditKind
+from registration.rules.account import reset_request_violations, reset_violations
+from registration.rules.address import address_key
+from registration.services import Services
+from registration.signing_up.confirmation import mark_confirmed
+from registration.storage.database import replace_row
+from registration.storage.tables import reset_token
+
+# Per address, known or not.
+REQUEST_LIMITS = (Limit(5, 3600), Limit(20, 86_400))
+
+
+def request_reset(services: Services, email: object, client_address: str) -> ResetRequestOutcome:
+    """Post a mail with a key if an account, confirmed or not, has the address; says the same if not."""
+    violations = reset_request_violations({"email": email})
+    if violations:
+        return Invalid(tuple(violations))
+    address = str(address_key(str(email)))
+
+    def work(connection: Connection) -> ResetRequestOutcome:
+        blocked = count_for_address(connection, services, "reset", address, REQUEST_LIMITS)
+        if blocked:
+            return blocked
+        now = services.clock()
+        holder = keep(connection, find_holder(connection, address, now))
+        # Concealing, a key for nobody is written, whose mail the relay does not send.
+        customer_id = holder.id if holder else services.new_id() if services.conceal else None
+        if customer_id:
+            _post_key(connection, services, customer_id, now)
+        # An address that nobody has is not kept: it would name a stranger, for ever.
+        audit.record(connection, services, AuditKind.RESET_REQUEST, customer_id, now, client_address=client_address)
+        return Accepted()
+
+    outcome = services.database.write(work)
+    services.mail_posted()
+    return outcome
+
+
+def _post_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
+    """The new key takes the place of an older one, whose mail is not sent if it still waits."""
+    token_id = services.new_id()
+    row = {
+        "customer_id": customer_id,
+        "digest": digest(reset_key(services.secret, token_id)),
+        "expires_at": now + services.reset,
+    }
+    replace_row(connection, reset_token, row)
+    outbox.withdraw(connection, MailKind.RESET, customer_id, now)
+    outbox.post(connection, kind=MailKind.RESET, customer_id=customer_id, token_id=token_id, now=now)
+
+
+def reset_refusal(services: Services, key: str) -> ResetRefused | None:
+    """Why a key cannot be used, if so; changes nothing."""
+    return services.database.read(lambda connection: _refusal(connection, digest(key), services.clock()))
+
+
+def _refusal(connection: Connection, key_digest: str, now: datetime) -> ResetRefused | None:
+    expires_at = connection.execute(
+        select(reset_token.c.expires_at).where(reset_token.c.digest == key_digest)
+    ).scalar_one_or_none()
+    return None if expires_at and expires_at > now else ResetRefused(expired=expires_at is not None)
+
+
+def reset(services: Services, raw: Mapping[str, object], client_address: str) -> ResetOutcome:
+    """Use a key up and store a new password; costs a hash only if the key is good.
+
+    The key proves the mailbox, so an unconfirmed account is confirmed. Every session ends.
+    """
+    violations = reset_violations(raw, services.policy)
+    if violations:
+        return Invalid(tuple(violations))
+    key = str(raw["token"])
+    refused = reset_refusal(services, key)
+    if refused:
+        return refused
+    key_digest = digest(key)
+    password_hash = services.passwords.hash(str(raw["password"]))
+
+    def work(connection: Connection) -> ResetOutcome:
+        now = services.clock()
+        customer_id = _use_up(connection, key_digest, now)
+        if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
+            return ResetRefused(expired=False)  # used by another request while this one hashed
+        mark_confirmed(connection, services, customer_id, client_address)
+        outbox.post(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
+        audit.record(connection, services, AuditKind.RESET, customer_id, now, client_address=client_address)
+        return Done()
+
+    outcome = services.database.write(work)
+    services.mail_posted()
+    return outcome
+
+
+def _use_up(connection: Connection, key_digest: str, now: datetime) -> UUID | None:
+    return connection.execute(
+        delete(reset_token)
+        .where(reset_token.c.digest == key_digest, reset_token.c.expires_at > now)
+        .returning(reset_token.c.customer_id)
+    ).scalar_one_or_none()

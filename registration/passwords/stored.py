@@ -1,0 +1,52 @@
+"""The password that a customer has: compared and replaced; it never knows why."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, select, update
+
+from registration.hashing.passwords import Verdict
+from registration.records.events import record_event
+from registration.services import Services
+from registration.sessions.sessions import end_sessions
+from registration.storage.tables import customer, email_change, reset_token
+
+
+def verified_hash(services: Services, customer_id: UUID, password: str) -> str | None:
+    """The stored hash if the password is right, else None; costs one hash."""
+    stored = services.database.read(
+        lambda connection: connection.execute(
+            select(customer.c.password_hash).where(customer.c.id == customer_id)
+        ).scalar_one_or_none()
+    )
+    return stored if services.passwords.verify(stored, password) is not Verdict.WRONG else None
+
+
+def store_password(
+    connection: Connection,
+    services: Services,
+    customer_id: UUID,
+    new_hash: str,
+    now: datetime,
+    *,
+    old_hash: str | None = None,
+    keep: UUID | None = None,
+) -> bool:
+    """Store a hash inside the caller's transaction and end every session but `keep`; false if the customer is gone.
+
+    With an `old_hash` also if that is not stored any more. A key that was asked for, and an address that waits for its
+    proof, go too: whoever knew the old password may have asked for them.
+    """
+    is_old = [] if old_hash is None else [customer.c.password_hash == old_hash]
+    stored = connection.execute(
+        update(customer)
+        .where(customer.c.id == customer_id, customer.c.anonymized_at.is_(None), *is_old)
+        .values(password_hash=new_hash, password_changed_at=now, updated_at=now)
+    )
+    if stored.rowcount != 1:
+        return False
+    for table in (reset_token, email_change):
+        connection.execute(delete(table).where(table.c.customer_id == customer_id))
+    end_sessions(connection, customer_id, now, keep)
+    record_event(connection, services, "customer.password_changed", customer_id, now)
+    return True

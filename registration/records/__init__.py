@@ -1,0 +1,1 @@
+"""What is written about what happened (audit, events), and how expired rows are deleted."""

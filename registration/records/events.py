@@ -1,0 +1,18 @@
+"""What happened, for readers in other systems; an event names the customer's id and never a person."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from registration.services import Services
+from registration.storage.inserts import Inserting
+from registration.storage.tables import event
+
+INSERT = insert(event)
+
+
+def record_event(connection: Inserting, services: Services, kind: str, customer_id: UUID, now: datetime) -> None:
+    """Write an event inside the caller's transaction."""
+    row = {"id": services.new_id(), "kind": kind, "customer_id": customer_id, "created_at": now}
+    connection.execute(INSERT, row)

@@ -1,0 +1,1 @@
+"""Signing in, refresh tokens, access tokens."""

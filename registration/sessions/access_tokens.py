@@ -1,0 +1,117 @@
+"""Access tokens: JWTs that say whose request it is; they are stored nowhere, and no log ever shows one."""
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
+from typing import Any
+from uuid import UUID
+
+import jwt
+from sqlalchemy import Connection, bindparam, select
+
+from registration.customer import Customer, customer_of
+from registration.services import Services
+from registration.storage import tables
+
+ALGORITHM = "RS256"
+# Far longer than ours, and short enough to be refused before anything is decoded.
+MAX_LENGTH = 4096
+SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+# What the clocks of two nodes may differ by.
+CLOCK_SKEW = timedelta(seconds=1)
+SCOPES = ("customer",)
+# The customer of a session that has not ended; made once, because that takes as long as to ask it.
+HOLDER = (
+    select(tables.customer)
+    .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
+    .where(
+        tables.session.c.id == bindparam("session_id"),
+        tables.session.c.ended_at.is_(None),
+        tables.customer.c.id == bindparam("customer_id"),
+        tables.customer.c.anonymized_at.is_(None),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request it is, and the sign-in that it comes from."""
+
+    customer: Customer = field(repr=False)
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What we read in a token of ours."""
+
+    customer_id: UUID
+    session_id: UUID
+    issued_at: datetime
+
+
+def issue(services: Services, customer_id: UUID, reference: str, session_id: UUID, now: datetime) -> str:
+    """A token of the session, signed with the newest key."""
+    key = services.signing_keys.newest()
+    claims = {
+        "aud": services.sessions.audience,
+        "jti": session_id.hex + token_hex(24),
+        "iat": now.timestamp(),
+        "nbf": now.timestamp(),
+        "exp": (now + services.sessions.access_token).timestamp(),
+        # A text that holds JSON, because legacy clients read it so.
+        "sub": json.dumps({"customer_reference": reference, "id_customer": str(customer_id)}),
+        "scopes": SCOPES,
+    }
+    return jwt.encode(claims, key.private, ALGORITHM, headers={"kid": key.kid})
+
+
+def authenticate(services: Services, token: str) -> Caller | None:
+    """Who holds the token; None for any that is not good, whatever the reason."""
+    claims = _claims_of(services, token)
+    return None if claims is None else services.database.read(lambda connection: _caller(connection, claims))
+
+
+def _claims_of(services: Services, token: str) -> Claims | None:
+    if len(token) > MAX_LENGTH or not SHAPE.fullmatch(token):
+        return None
+    try:
+        # Time is compared below, with the clock of the services.
+        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        key = services.signing_keys.find(_kid_of(token))
+        if key is None:
+            return None
+        read = jwt.decode(token, key.public, [ALGORITHM], options, audience=services.sessions.audience)
+    except (jwt.PyJWTError, LookupError, TypeError, ValueError, RecursionError):
+        return None
+    return _checked(read, services.clock())
+
+
+def _kid_of(token: str) -> str:
+    """The name of the key in the header, which is read as a whole when the signature is looked at.
+
+    Raises LookupError, TypeError, ValueError or RecursionError when there is none.
+    """
+    header = token.partition(".")[0]
+    return str(json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
+
+
+def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
+    """Whoever signs with our key might not be us: a token of the shop that we replace, for example."""
+    try:
+        issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
+        claims = Claims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
+    # A moment that no calendar has is an OverflowError or an OSError, by the size of its number.
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError):
+        return None
+    return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
+
+
+def _caller(connection: Connection, claims: Claims) -> Caller | None:
+    row = connection.execute(HOLDER, {"session_id": claims.session_id, "customer_id": claims.customer_id}).one_or_none()
+    if row is None or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
+        return None
+    return Caller(customer_of(row), claims.session_id)

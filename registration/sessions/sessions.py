@@ -1,0 +1,168 @@
+"""Sessions and the refresh tokens that keep them alive: a family of them for each; it never sees a password."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from secrets import token_hex
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, select, update
+
+from registration.keys.link_keys import digest
+from registration.outcomes import Done, RefreshOutcome, RefreshRefused, Tokens
+from registration.records import audit
+from registration.records.audit import AuditKind
+from registration.services import Services
+from registration.sessions.access_tokens import Caller, issue
+from registration.storage.database import insert_new
+from registration.storage.tables import customer, refresh_token, session
+
+# Legacy clients know the first characters; the rest are 256 random bits.
+PREFIX = "def502"
+SHAPE = re.compile(PREFIX + "[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whom an access token is to be issued for, and the moment it counts from."""
+
+    customer_id: UUID
+    reference: str
+    session_id: UUID
+    now: datetime
+
+
+def new_token() -> str:
+    """A refresh token; only its digest is stored."""
+    return PREFIX + token_hex(32)
+
+
+def open_session(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
+    """Write a session with its first token inside the caller's transaction; `holder` is a row of the customer table."""
+    insert_new(connection, session, {"id": session_id, "customer_id": holder.id, "created_at": services.clock()})
+    return _grant(connection, services, holder, session_id, token)
+
+
+def tokens(services: Services, grant: Grant, token: str) -> Tokens:
+    """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
+    return Tokens(
+        access_token=issue(services, grant.customer_id, grant.reference, grant.session_id, grant.now),
+        expires_in=round(services.sessions.access_token.total_seconds()),
+        refresh_token=token,
+    )
+
+
+def refresh(services: Services, token: str, client_address: str) -> RefreshOutcome:
+    """Use a refresh token up for a new pair. One that was used before ends its session: somebody else has it.
+
+    In the grace after its first use it gets another pair, so that two tabs of a browser do not sign each other out.
+    """
+    if not SHAPE.fullmatch(token):
+        return RefreshRefused()
+    successor = new_token()
+    grant = services.database.write(partial(_rotate, services, digest(token), successor, client_address))
+    return RefreshRefused() if grant is None else tokens(services, grant, successor)
+
+
+def revoke(services: Services, caller: Caller, token: str, client_address: str) -> Done:
+    """Sign the caller out where this refresh token came from; one that is not the caller's is left alone.
+
+    Access tokens stay good until they expire: legacy clients use theirs after this.
+    """
+    family = select(refresh_token.c.session_id).where(
+        refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
+    )
+    return _revoke(services, caller, client_address, session.c.id == family.scalar_subquery())
+
+
+def revoke_all(services: Services, caller: Caller, client_address: str) -> Done:
+    """Sign the caller out everywhere; see `revoke`."""
+    return _revoke(services, caller, client_address, session.c.customer_id == caller.customer.id)
+
+
+def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
+    """End every session of a customer but `keep`, inside the caller's transaction: no token of them works any more.
+
+    Update the customer's row first: a sign-in that is under way with the old password then waits, and fails.
+    """
+    others = [] if keep is None else [session.c.id != keep]
+    _end(connection, now, session.c.customer_id == customer_id, *others)
+
+
+def _rotate(
+    services: Services, used_digest: str, successor: str, client_address: str, connection: Connection
+) -> Grant | None:
+    now = services.clock()
+    family = _lock_family(connection, used_digest)
+    used = connection.execute(select(refresh_token).where(refresh_token.c.digest == used_digest)).one_or_none()
+    if family is None or used is None or used.revoked_at:
+        return None
+    if used.used_at and used.used_at + services.sessions.grace <= now:
+        _end(connection, now, session.c.id == family.id)
+        kind = AuditKind.TOKEN_REUSE
+        audit.record(connection, services, kind, family.customer_id, now, client_address=client_address)
+        return None
+    if used.expires_at <= now:
+        return None
+    connection.execute(
+        update(refresh_token)
+        .where(refresh_token.c.digest == used_digest, refresh_token.c.used_at.is_(None))
+        .values(used_at=now)
+    )
+    holder = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
+    return _grant(connection, services, holder, family.id, successor)
+
+
+def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
+    """The session of a token, if it has not ended. Only who holds its lock may change its tokens."""
+    session_id = select(refresh_token.c.session_id).where(refresh_token.c.digest == token_digest).scalar_subquery()
+    return connection.execute(
+        select(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).with_for_update()
+    ).one_or_none()
+
+
+def _grant(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
+    now = services.clock()
+    row = {
+        "digest": digest(token),
+        "session_id": session_id,
+        "customer_id": holder.id,
+        "expires_at": now + services.sessions.refresh_token,
+    }
+    insert_new(connection, refresh_token, row)  # not `insert`: a commit whose answer was lost is run again
+    return Grant(holder.id, holder.reference, session_id, _after(holder.password_changed_at, now))
+
+
+def _after(changed_at: datetime | None, now: datetime) -> datetime:
+    """A moment after the last change of the password, whose node may have a clock that is ahead of ours."""
+    return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
+
+
+def _revoke(services: Services, caller: Caller, client_address: str, which: ColumnElement[bool]) -> Done:
+    def work(connection: Connection) -> Done:
+        locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
+        now, customer_id = services.clock(), caller.customer.id
+        ids = connection.scalars(locked.with_for_update()).all()
+        for session_id in ids:
+            _revoke_tokens(connection, session_id, now)
+        if ids:
+            audit.record(connection, services, AuditKind.SIGN_OUT, customer_id, now, client_address=client_address)
+        return Done()
+
+    return services.database.write(work)
+
+
+def _end(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> None:
+    ended = update(session).where(session.c.ended_at.is_(None), *which).values(ended_at=now).returning(session.c.id)
+    for session_id in connection.scalars(ended).all():
+        _revoke_tokens(connection, session_id, now)
+
+
+def _revoke_tokens(connection: Connection, session_id: UUID, now: datetime) -> None:
+    connection.execute(
+        update(refresh_token)
+        .where(refresh_token.c.session_id == session_id, refresh_token.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )

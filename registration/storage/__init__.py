@@ -1,0 +1,1 @@
+"""The database on every engine: connections, tables, migrations, and how rows are inserted."""

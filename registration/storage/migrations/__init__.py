@@ -1,0 +1,37 @@
+"""Brings a database to the schema of this version, through Alembic; it never runs by itself but where asked."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from registration.storage.database import Database, wait_for_ever
+
+
+class UnknownRevisionError(Exception):
+    """The database is of another, probably newer version of the program; the text is one line for the operator."""
+
+
+def migrate(database: Database) -> None:
+    """Apply what is missing, all in one transaction. Raises UnknownRevisionError, having changed nothing."""
+    config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+    def upgrade(connection: Connection) -> None:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in known:
+            raise UnknownRevisionError(f"the database is at revision {current}, which this version does not know")
+        wait_for_ever(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    database.write(upgrade)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config

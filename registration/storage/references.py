@@ -1,0 +1,37 @@
+"""Customer references such as DE--25, drawn in blocks; it never promises that no number is left out."""
+
+from collections import deque
+
+from sqlalchemy import Connection, update
+
+from registration.storage.database import Database
+from registration.storage.tables import counter
+
+BLOCK = 50
+NAME = "customer"
+
+
+class References:
+    """Hands out references to any thread; a process draws a block at a time, so that no sign-up waits for a hot row."""
+
+    def __init__(self, database: Database, prefix: str) -> None:
+        self._database = database
+        self._prefix = prefix
+        self._free: deque[int] = deque()
+
+    def draw(self) -> str:
+        """The next reference; its number is never given out again."""
+        try:
+            number = self._free.popleft()
+        except IndexError:
+            # Threads that meet here draw a block each: none has to wait until another's attempt has failed.
+            number = self._database.write(_draw_block)
+            self._free.extend(range(number + 1, number + BLOCK))
+        return f"{self._prefix}--{number}"
+
+
+def _draw_block(connection: Connection) -> int:
+    after = connection.execute(
+        update(counter).where(counter.c.name == NAME).values(next=counter.c.next + BLOCK).returning(counter.c.next)
+    ).scalar_one()
+    return int(after) - BLOCK

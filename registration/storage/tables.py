@@ -1,0 +1,216 @@
+"""The tables, as every engine of ours understands them; it never runs a statement."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Uuid,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC with microseconds; SQLite keeps no offset, PostgreSQL gives the one of its session."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+# Explicit names, because a migration must be able to name what it drops on every engine.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("reference", String(255), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
+    Column("salutation", String(8)),
+    Column("first_name", String(100)),
+    Column("last_name", String(100)),
+    Column("gender", String(8)),
+    Column("date_of_birth", Date),
+    Column("password_hash", String(255), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("terms_accepted_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("password_changed_at", Instant),
+    Column("anonymized_at", Instant),
+)
+
+# Only confirmed customers can be erased, so anonymized + never confirmed = decoy.
+IS_SHADOW = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(None)
+
+# Of shadows, which are few and soon deleted; see shadows.py.
+Index(
+    "ix_customer_shadow",
+    customer.c.created_at,
+    sqlite_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
+    postgresql_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
+)
+
+# Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
+email_claim = Table(
+    "email_claim",
+    metadata,
+    Column("address", String(320), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+)
+
+confirmation_token = Table(
+    "confirmation_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# One row for each sign-in; ending it refuses its access tokens too.
+session = Table(
+    "session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+# The family of a session's refresh tokens: each is used once, and its reuse ends the family.
+refresh_token = Table(
+    "refresh_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("session_id", Uuid, nullable=False, index=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+# At most one a customer: a new request replaces the old key.
+reset_token = Table(
+    "reset_token",
+    metadata,
+    Column("customer_id", Uuid, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# An address that waits for its proof; it is claimed only then, so that nobody can block another's address.
+email_change = Table(
+    "email_change",
+    metadata,
+    Column("customer_id", Uuid, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# Append-only; nothing is updated but the two personal columns, which erasure and housekeeping null.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("customer_id", Uuid, index=True),
+    Column("client_address", String(64)),
+    Column("address", String(320)),
+    Column("created_at", Instant, nullable=False),
+)
+# Few rows have one.
+Index(
+    "ix_audit_address",
+    audit.c.address,
+    sqlite_where=text("address IS NOT NULL"),
+    postgresql_where=text("address IS NOT NULL"),
+)
+
+# The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.
+mail = Table(
+    "mail",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("bucket", SmallInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("token_id", Uuid),
+    Column("status", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("reason", String(500)),
+    # Only for the one mail that must not follow the customer to a new address; gone when it is sent.
+    Column("recipient", String(320)),
+)
+# Mails that wait are in the index below.
+Index(
+    "ix_mail_settled_at",
+    mail.c.settled_at,
+    sqlite_where=text("settled_at IS NOT NULL"),
+    postgresql_where=text("settled_at IS NOT NULL"),
+)
+Index(
+    "ix_mail_due",
+    mail.c.bucket,
+    mail.c.due_at,
+    sqlite_where=text("status = 'waiting'"),
+    postgresql_where=text("status = 'waiting'"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("window_ends_at", Instant, nullable=False, index=True),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("customer_id", Uuid, index=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)

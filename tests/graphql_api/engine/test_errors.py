@@ -1,0 +1,122 @@
+import traceback
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from graphql_api.engine.executor import Answer, Kind
+from tests.graphql_api.sample_schema import CORRELATION_ID, CREATE, SECRET, VALID_INPUT, codes, run
+
+
+def run_and_log(query: str, variables: dict[str, Any] | None = None) -> tuple[Answer, list[dict[str, Any]], str]:
+    """The answer, the log entries, and everything that both say, tracebacks included."""
+    with capture_logs() as entries:
+        answer = run(query, variables)
+    traces = ["".join(traceback.format_exception(entry["exc_info"])) for entry in entries if "exc_info" in entry]
+    return answer, [dict(entry) for entry in entries], "\n".join([str(answer), str(entries), *traces])
+
+
+class TestFaults:
+    def test_are_masked_and_logged_once(self) -> None:
+        """The client gets a correlation id, the log gets the exception, and neither gets an argument."""
+        answer, entries, everything = run_and_log("query ($p: String!) { broken(password: $p) }", {"p": SECRET})
+        assert answer.kind is Kind.EXECUTED
+        assert answer.data == {"broken": None}
+        assert answer.errors is not None
+        assert answer.errors[0]["path"] == ["broken"]
+        assert answer.errors[0]["extensions"] == {"code": "INTERNAL_ERROR", "correlationId": CORRELATION_ID}
+        assert "cable" not in str(answer)
+        (entry,) = entries
+        assert (entry["event"], entry["log_level"]) == ("graphql.internal_error", "error")
+        assert entry["correlation_id"] == CORRELATION_ID
+        assert "the cable is unplugged" in everything
+        assert SECRET not in everything
+
+    def test_in_a_document_with_literals_keep_the_document_out_of_the_log(self) -> None:
+        """graphql-core prints the line of the document with its errors: ours do not."""
+        _, entries, everything = run_and_log(f'{{ broken(password: "{SECRET}") }}')
+        assert len(entries) == 1
+        assert SECRET not in everything
+
+    def test_of_graphql_core_are_logged_without_the_value(self) -> None:
+        """A resolver that returns the wrong type is our bug, and its value may be a customer's."""
+        answer, entries, everything = run_and_log("{ mistyped }")
+        assert codes(answer) == ["INTERNAL_ERROR"]
+        assert len(entries) == 1
+        assert "could not complete a field" in everything
+        assert SECRET not in everything
+
+    def test_of_the_database_say_that_it_is_unavailable(self) -> None:
+        """An outage is told apart from a bug, so that the client may try again."""
+        answer, entries, _ = run_and_log("{ outage }")
+        assert answer.kind is Kind.UNAVAILABLE
+        assert answer.retry_after is not None
+        assert answer.errors is not None
+        assert answer.errors[0]["extensions"] == {"code": "UNAVAILABLE", "correlationId": CORRELATION_ID}
+        assert [entry["event"] for entry in entries] == ["graphql.unavailable"]
+
+
+class TestMistakes:
+    def test_of_authentication_are_neither_masked_nor_logged(self) -> None:
+        """A protected field without a token says so."""
+        answer, entries, _ = run_and_log("{ me hello }")
+        assert answer.data == {"me": None, "hello": "Hello you"}
+        assert codes(answer) == ["UNAUTHENTICATED"]
+        assert entries == []
+
+    @pytest.mark.parametrize(
+        ("query", "variables"),
+        [
+            ('query ($name: String = "Ada") { hello(name: $name) }', {"name": None}),
+            ("query ($yes: Boolean = true) { hello @include(if: $yes) }", {"yes": None}),
+            (CREATE, {"input": {**VALID_INPUT, "nickname": None}}),
+            (
+                'mutation { create(input: {name: "a", password: "b", color: RED, agreed: true, contact: {}})'
+                " { __typename } }",
+                {},
+            ),
+        ],
+    )
+    def test_that_only_the_execution_finds_are_not_ours(self, query: str, variables: dict[str, Any]) -> None:
+        """Null where a default stands in, null for what may only be absent, none of several of which one is needed."""
+        answer, entries, everything = run_and_log(query, variables)
+        assert answer.kind is Kind.EXECUTED
+        assert codes(answer) == ["BAD_USER_INPUT"]
+        assert entries == []
+        assert SECRET not in everything
+
+    @pytest.mark.parametrize(
+        ("document", "message"),
+        [
+            ("{ hello(name: ", "Syntax error."),
+            (f'{{ hello "{SECRET}" }}', "Syntax error: Expected Name."),
+            (f'{{ hello(name: "{SECRET}) }}', "Syntax error."),
+            (f'{{ hello(name: "Expected {SECRET}, found " "x") }}', "Syntax error: Expected Name."),
+            (f'"{SECRET}, found Expected " 5', "Syntax error."),
+            (rf'{{ hello(name: "\{SECRET}") }}', "Syntax error."),
+        ],
+    )
+    def test_of_syntax_are_located_and_not_quoted(self, document: str, message: str) -> None:
+        """What stands in the wrong place may be half of a password."""
+        answer, entries, everything = run_and_log(document)
+        assert codes(answer) == ["GRAPHQL_PARSE_FAILED"]
+        assert answer.errors is not None
+        assert answer.errors[0]["message"] == message
+        assert answer.errors[0]["locations"][0]["line"] == 1
+        assert entries == []
+        assert SECRET not in everything
+
+    def test_are_never_logged(self) -> None:
+        """A hostile session leaves no line."""
+        with capture_logs() as entries:
+            for document in (
+                "",
+                "{",
+                "{ unknown }",
+                "mutation { create }",
+                "{ hello }" * 5,
+                f'{{ count(upto: "{SECRET}") }}',
+            ):
+                run(document)
+            run(CREATE, {"input": SECRET})
+        assert entries == []

@@ -1,0 +1,335 @@
+import asyncio
+import datetime
+from typing import Any
+
+import pytest
+from graphql import get_introspection_query
+
+from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents
+from graphql_api.engine.executor import Answer, Kind, OperationRequest
+from tests.graphql_api.sample_schema import (
+    CREATE,
+    SECRET,
+    VALID_INPUT,
+    SampleContext,
+    codes,
+    make_executor,
+    run,
+    schema,
+)
+
+
+def violations(answer: Answer) -> list[tuple[str, str]]:
+    assert answer.kind is Kind.REFUSED
+    assert codes(answer) == ["BAD_USER_INPUT"]
+    assert answer.errors is not None
+    assert SECRET not in str(answer)
+    return [(".".join(item["path"]), item["code"]) for item in answer.errors[0]["extensions"]["violations"]]
+
+
+class TestExecutes:
+    def test_a_query(self) -> None:
+        """Synchronous fields, arguments and variables."""
+        answer = run("query ($name: String!) { hello(name: $name) __typename }", {"name": "Ada"})
+        assert answer == Answer(Kind.EXECUTED, {"hello": "Hello Ada", "__typename": "Query"})
+
+    def test_a_mutation_with_every_kind_of_type(self) -> None:
+        """Input objects, enums, dates, unions and async resolvers do without Strawberry's own execution."""
+        variables = {"input": {**VALID_INPUT, "born": "1815-12-10"}}
+        answer = run(CREATE, variables)
+        assert answer.data == {
+            "create": {"__typename": "Created", "name": "Ada", "color": "RED", "born": str(datetime.date(1815, 12, 10))}
+        }
+
+    def test_an_interface(self) -> None:
+        """A member of the union answers to the interface it implements."""
+        answer = run(CREATE, {"input": {**VALID_INPUT, "name": "taken"}})
+        assert answer == Answer(Kind.EXECUTED, {"create": {"__typename": "TakenError", "code": "TAKEN"}})
+
+    def test_introspection_where_it_is_on(self) -> None:
+        """GraphiQL reads its documentation."""
+        answer = run(get_introspection_query())
+        assert answer.kind is Kind.EXECUTED
+        assert answer.data
+        assert not answer.errors
+
+    def test_the_named_one_of_several_operations(self) -> None:
+        """operationName chooses."""
+        document = "query A { a: __typename } query B { b: __typename }"
+        assert run(document, name="B") == Answer(Kind.EXECUTED, {"b": "Query"})
+
+    def test_a_cached_document_like_a_new_one(self) -> None:
+        """Every run coerces and executes anew."""
+        executor = make_executor()
+        document = "query ($name: String!) { hello(name: $name) }"
+        answers = [run(document, {"name": name}, executor=executor).data for name in ("Ada", "Bob", "Ada")]
+        assert answers == [{"hello": f"Hello {name}"} for name in ("Ada", "Bob", "Ada")]
+
+
+class TestRefusesDocuments:
+    @pytest.mark.parametrize(
+        ("document", "code"),
+        [
+            ("", "GRAPHQL_PARSE_FAILED"),
+            ("{", "GRAPHQL_PARSE_FAILED"),
+            ("{ unknown }", "GRAPHQL_VALIDATION_FAILED"),
+            ("fragment F on Query { hello }", "GRAPHQL_VALIDATION_FAILED"),
+            ("type A { b: Int }", "GRAPHQL_VALIDATION_FAILED"),
+            ("subscription { a }", "GRAPHQL_VALIDATION_FAILED"),
+            ("{ ...A } fragment A on Query { ...A }", "GRAPHQL_VALIDATION_FAILED"),
+            ("{ hello } { hello }", "GRAPHQL_VALIDATION_FAILED"),
+            ("{ " + "hello " * 21 + "}", "LIMIT_EXCEEDED"),
+            ("{ " + "hello " * 2000 + "}", "LIMIT_EXCEEDED"),
+            ("#\n" * 2000 + "{ hello }", "LIMIT_EXCEEDED"),
+            ("{ count(upto: " + "[" * 300 + "]" * 300 + ") }", "LIMIT_EXCEEDED"),
+            ("query A { hello } query B { hello }", "OPERATION_NAME_REQUIRED"),
+        ],
+    )
+    def test_with_a_code(self, document: str, code: str) -> None:
+        """Nothing runs, and there is no data."""
+        answer = run(document)
+        assert answer.kind is Kind.REFUSED
+        assert answer.data is None
+        assert set(codes(answer)) == {code}
+
+    def test_without_the_named_operation(self) -> None:
+        """An unknown name is not guessed at, even if there is only one operation."""
+        answer = run("query A { hello }", name="B")
+        assert codes(answer) == ["OPERATION_NOT_FOUND"]
+
+    def test_whose_errors_have_no_end(self) -> None:
+        """A document full of mistakes gets a bounded answer."""
+        answer = run("{ itself { " + " ".join(f"{'x' * 1000}{i}" for i in range(60)) + " } }")
+        assert answer.errors is not None
+        assert len(answer.errors) <= 21
+        assert len(str(answer.errors)) < 20_000
+
+    def test_that_introspect_where_it_is_off(self) -> None:
+        """Before validation, so that nothing of the schema shows; __typename stays."""
+        executor = make_executor(introspection=False)
+        for document in ("{ __schema { unknown } }", '{ x: __type(name: "Query") { name } }'):
+            assert codes(run(document, executor=executor)) == ["INTROSPECTION_DISABLED"]
+        assert run("{ __typename }", executor=executor).data == {"__typename": "Query"}
+
+    @pytest.mark.parametrize("suggestions", [True, False])
+    def test_with_suggestions_only_where_they_are_on(self, suggestions: bool) -> None:
+        """In production a mistyped name does not tell the right one."""
+        answer = run("{ helo(nam: 1) }", executor=make_executor(suggestions=suggestions))
+        assert ("Did you mean 'hello'" in str(answer.errors)) is suggestions
+
+    def test_that_change_something_where_mutations_are_not_allowed(self) -> None:
+        """The resolver never runs."""
+        context = SampleContext()
+        answer = run(CREATE, {"input": VALID_INPUT}, context=context, mutation_allowed=False)
+        assert answer.kind is Kind.MUTATION_NOT_ALLOWED
+        assert codes(answer) == ["MUTATION_NOT_ALLOWED"]
+        assert context.created == []
+
+    def test_that_hash_twice(self) -> None:
+        """One password-hashing field for each operation, under whatever name."""
+        document = (
+            "mutation ($i: CreateInput!) { a: create(input: $i) { __typename } b: create(input: $i) { __typename } }"
+        )
+        assert codes(run(document, {"i": VALID_INPUT})) == ["LIMIT_EXCEEDED"]
+
+
+class TestRefusesVariables:
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"name": None}, [("input.name", "MISSING")]),
+            ({"name": 5}, [("input.name", "NOT_A_STRING")]),
+            ({"name": [SECRET]}, [("input.name", "NOT_A_STRING")]),
+            ({"color": SECRET}, [("input.color", "NOT_A_CHOICE")]),
+            ({"color": {"a": SECRET}}, [("input.color", "NOT_A_CHOICE")]),
+            ({"agreed": SECRET}, [("input.agreed", "NOT_A_BOOLEAN")]),
+            ({"born": SECRET}, [("input.born", "NOT_A_DATE")]),
+            ({"born": 5}, [("input.born", "NOT_A_DATE")]),
+            ({"age": SECRET}, [("input.age", "WRONG_TYPE")]),
+            ({"age": 10**4000}, [("input.age", "WRONG_TYPE")]),
+            ({"tags": ["a", None, 5]}, [("input.tags.1", "MISSING"), ("input.tags.2", "NOT_A_STRING")]),
+            ({"tags": 5}, [("input.tags", "NOT_A_STRING")]),
+            ({"address": SECRET}, [("input.address", "NOT_AN_OBJECT")]),
+            ({"address": {}}, [("input.address.city", "MISSING")]),
+            ({"contact": {"phone": SECRET, "email": SECRET}}, [("variables", "WRONG_TYPE")]),
+            ({"passwort": SECRET}, [("input.passwort", "UNKNOWN_FIELD")]),
+            (
+                {"name": None, "color": "GREEN", "agreed": 1, "extra": 1},
+                [
+                    ("input.name", "MISSING"),
+                    ("input.color", "NOT_A_CHOICE"),
+                    ("input.agreed", "NOT_A_BOOLEAN"),
+                    ("input.extra", "UNKNOWN_FIELD"),
+                ],
+            ),
+        ],
+    )
+    def test_by_path_and_code(self, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+        """Every violation at once, and never a value."""
+        assert violations(run(CREATE, {"input": {**VALID_INPUT, **change}})) == expected
+
+    def test_that_miss_a_required_field(self) -> None:
+        """The trap that prints the whole input, password included, in other servers."""
+        given = {name: value for name, value in VALID_INPUT.items() if name != "agreed"}
+        assert violations(run(CREATE, {"input": given})) == [("input.agreed", "MISSING")]
+
+    @pytest.mark.parametrize(
+        ("variables", "code"),
+        [(None, "MISSING"), ({}, "MISSING"), ({"input": None}, "MISSING"), ({"input": SECRET}, "NOT_AN_OBJECT")],
+    )
+    def test_that_are_not_there_or_no_object(self, variables: dict[str, Any] | None, code: str) -> None:
+        """The variable itself has a path too."""
+        assert violations(run(CREATE, variables)) == [("input", code)]
+
+    def test_without_end(self) -> None:
+        """A thousand mistakes are answered by the first fifty."""
+        given = {**VALID_INPUT, "tags": [5] * 1000}
+        assert len(violations(run(CREATE, {"input": given}))) == 50
+
+    def test_but_not_defaults(self) -> None:
+        """A variable with a default may be absent while another one is wrong."""
+        document = 'query ($name: String! = "you", $upto: Int!) { hello(name: $name) count(upto: $upto) }'
+        assert violations(run(document, {"upto": SECRET})) == [("upto", "WRONG_TYPE")]
+
+
+class TestRefusesLiterals:
+    @pytest.mark.parametrize(
+        ("document", "expected"),
+        [
+            ('{ count(upto: "SECRET") }', [("upto", "WRONG_TYPE")]),
+            ("{ count(upto: 99999999999) }", [("upto", "WRONG_TYPE")]),
+            ("{ count(upto: null) }", [("upto", "MISSING")]),
+            ('query ($upto: Int! = "SECRET") { count(upto: $upto) }', [("upto", "WRONG_TYPE")]),
+            ('mutation { create(input: "SECRET") { __typename } }', [("input", "NOT_AN_OBJECT")]),
+            (
+                'mutation { create(input: {password: "SECRET", color: "RED", tags: ["a", 5], address: {}, x: 1})'
+                " { __typename } }",
+                [
+                    ("input.name", "MISSING"),
+                    ("input.color", "NOT_A_CHOICE"),
+                    ("input.agreed", "MISSING"),
+                    ("input.tags.1", "NOT_A_STRING"),
+                    ("input.address.city", "MISSING"),
+                    ("input.x", "UNKNOWN_FIELD"),
+                ],
+            ),
+            (
+                "mutation ($n: String!)"
+                ' { create(input: {name: $n, password: "SECRET", color: RED, agreed: 1}) { __typename } }',
+                [("input.agreed", "NOT_A_BOOLEAN")],
+            ),
+        ],
+    )
+    def test_by_path_and_code(self, document: str, expected: list[tuple[str, str]]) -> None:
+        """Values in the document are never quoted either."""
+        assert violations(run(document.replace("SECRET", SECRET))) == expected
+
+    def test_of_arguments_that_do_not_exist(self) -> None:
+        """The rule for arguments answers, and no value shows."""
+        answer = run(f'{{ hello(nam: "{SECRET}") }}')
+        assert codes(answer) == ["GRAPHQL_VALIDATION_FAILED"]
+        assert SECRET not in str(answer)
+
+
+class TestHashes:
+    def test_only_when_it_is_their_turn(self) -> None:
+        """Reads go on while every turn is taken, and a sign-up beyond the deadline is refused without being run."""
+
+        async def scenario() -> None:
+            executor = make_executor(slots=1, deadline=0.01)
+            context = SampleContext(gate=asyncio.Event())
+            create = OperationRequest(CREATE, {"input": VALID_INPUT})
+            under_way = [
+                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
+            ]
+            await asyncio.sleep(0)
+            refused = await executor.execute(create, context, mutation_allowed=True)
+            assert refused.kind is Kind.OVERLOADED
+            assert (refused.data, refused.retry_after, codes(refused)) == (None, 1, ["OVERLOADED"])
+            unread = await executor.execute(OperationRequest(CREATE, {"input": 1}), context, mutation_allowed=True)
+            assert unread == refused  # whose variables nobody looked at
+            for other in ("{ hello }", "mutation { touch }"):
+                answer = await executor.execute(OperationRequest(other), context, mutation_allowed=True)
+                assert answer.kind is Kind.EXECUTED
+            assert context.gate is not None
+            context.gate.set()
+            await asyncio.gather(*under_way)
+            assert len(context.created) == 3
+
+        asyncio.run(scenario())
+
+    def test_not_for_a_caller_who_has_gone(self) -> None:
+        """A client that hangs up while it waits signs nobody up."""
+
+        async def scenario() -> None:
+            executor = make_executor(slots=1)
+            context = SampleContext(gate=asyncio.Event())
+            create = OperationRequest(CREATE, {"input": VALID_INPUT})
+            under_way = [
+                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
+            ]
+            await asyncio.sleep(0)
+            gone = asyncio.Event()
+            gone.set()
+            answer = await executor.execute(create, context, mutation_allowed=True, departure=gone.wait)
+            assert answer.kind is Kind.OVERLOADED
+            assert context.gate is not None
+            context.gate.set()
+            await asyncio.gather(*under_way)
+            assert len(context.created) == 3
+
+        asyncio.run(scenario())
+
+    def test_wrong_input_does_not_wait(self) -> None:
+        """What cannot run is refused before the queue, as long as there is a place in it."""
+
+        async def scenario() -> None:
+            executor = make_executor(slots=1)
+            context = SampleContext(gate=asyncio.Event())
+            create = OperationRequest(CREATE, {"input": VALID_INPUT})
+            under_way = [
+                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
+            ]
+            await asyncio.sleep(0)
+            answer = await executor.execute(OperationRequest(CREATE), context, mutation_allowed=True)
+            assert answer.kind is Kind.REFUSED
+            for task in under_way:
+                task.cancel()
+
+        asyncio.run(scenario())
+
+
+class TestDocuments:
+    def documents(self) -> Documents:
+        return Documents(schema._schema, hashing_fields=frozenset({"create"}), introspection=True, suggestions=True)
+
+    def test_prepares_a_document_once(self) -> None:
+        """The same text gives the same operations."""
+        documents = self.documents()
+        assert documents.operations("{ hello }") is documents.operations("{ hello }")
+
+    @pytest.mark.parametrize(
+        "text", [f'{{ hello(name: "{SECRET}") }}', "{ hello }" + " " * 8192, '{ hello } # "', "{ unknown }"]
+    )
+    def test_forgets_what_may_hold_a_password(self, text: str) -> None:
+        """String literals, long documents and wrong ones do not outlive their request."""
+        documents = self.documents()
+        assert documents.operations(text) is not documents.operations(text)
+
+    def test_forgets_the_least_recently_used(self) -> None:
+        """The number of documents is bounded, and use keeps a document."""
+        documents = self.documents()
+        used, unused = documents.operations("{ used: hello }"), documents.operations("{ unused: hello }")
+        for number in range(CACHED_DOCUMENTS - 1):
+            documents.operations(f"{{ a{number}: hello }}")
+            documents.operations("{ used: hello }")
+        assert documents.operations("{ used: hello }") is used
+        assert documents.operations("{ unused: hello }") is not unused
+
+    def test_is_bounded_in_characters(self) -> None:
+        """A few long documents push out what many short ones would."""
+        documents = self.documents()
+        first = documents.operations("{ hello }")
+        for number in range(CACHED_CHARACTERS // 8000 + 1):
+            documents.operations(f"{{ a{number}: hello }}".ljust(8000))
+        assert documents.operations("{ hello }") is not first

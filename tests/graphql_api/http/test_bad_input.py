@@ -1,0 +1,260 @@
+"""What a client can get wrong: each answer names the field or the reason, none is a 500, and nothing is written."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from graphql_api.http.body import BODY_LIMIT
+from registration.storage.database import open_database
+from tests.graphql_api.installation import CREATE, FORM, Installation, installed
+
+REQUIRED = tuple(FORM)
+ENUMS = ("salutation", "gender")
+NAMES = ("firstName", "lastName")
+TEXTS = (*NAMES, "email", "password", "confirmPassword")
+OPTIONAL = ("dateOfBirth", "idempotencyKey")
+CONTROLS = ("\x00", "\n", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u2029")
+NOT_TEXTS: tuple[object, ...] = (5, 1.5, True, ["Ada"], {"text": "Ada"})
+
+
+@pytest.fixture(scope="module")
+def gateway(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One for all of this file, for nothing here may change it."""
+    path = tmp_path_factory.mktemp("bad-input") / "registration.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    with installed(open_database(f"sqlite:///{path}")) as installation:
+        yield installation
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written(gateway: Installation) -> Iterator[None]:
+    before = gateway.content()
+    yield
+    assert gateway.content() == before
+
+
+def found(response: httpx2.Response) -> list[tuple[str, str]]:
+    """The path and the code of each violation, whether the schema or the rules found it."""
+    answer = response.json()
+    if "errors" in answer:
+        (error,) = answer["errors"]
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "data" not in answer
+        violations = error["extensions"]["violations"]
+    else:
+        violations = answer["data"]["createCustomer"]["violations"]
+    return [(".".join(violation["path"]), violation["code"]) for violation in violations]
+
+
+def of_form(gateway: Installation, **changes: object) -> list[tuple[str, str]]:
+    return found(gateway.post(CREATE, {"input": {**FORM, **changes}}))
+
+
+def reason(gateway: Installation, body: bytes, content_type: str = "application/json") -> tuple[int, str]:
+    response = gateway.client.post("/graphql", content=body, headers={"content-type": content_type})
+    (error,) = response.json()["errors"]
+    assert error["extensions"] == {"code": "BAD_REQUEST"}
+    return response.status_code, error["message"]
+
+
+class TestAField:
+    @pytest.mark.parametrize("field", REQUIRED)
+    def test_that_is_missing_is_named(self, gateway: Installation, field: str) -> None:
+        """Before anything else is looked at."""
+        form = {name: value for name, value in FORM.items() if name != field}
+        assert found(gateway.post(CREATE, {"input": form})) == [(f"input.{field}", "MISSING")]
+
+    @pytest.mark.parametrize("field", REQUIRED)
+    def test_that_is_null_is_named(self, gateway: Installation, field: str) -> None:
+        """Null is not a value of a required field."""
+        assert of_form(gateway, **{field: None}) == [(f"input.{field}", "MISSING")]
+
+    def test_missing_beside_others_is_named_with_them(self, gateway: Installation) -> None:
+        """All at once, in the order of the schema."""
+        assert found(gateway.post(CREATE, {"input": {}})) == [(f"input.{field}", "MISSING") for field in REQUIRED]
+
+    @pytest.mark.parametrize(
+        ("field", "codes"),
+        [
+            *((field, ["NOT_A_CHOICE"]) for field in ENUMS),
+            *((field, ["BLANK"]) for field in (*NAMES, "email")),
+            ("acceptedTerms", ["NOT_A_BOOLEAN"]),
+            ("dateOfBirth", ["NOT_A_DATE"]),
+            ("idempotencyKey", ["TOO_SHORT"]),
+        ],
+    )
+    def test_that_is_blank_is_named(self, gateway: Installation, field: str, codes: list[str]) -> None:
+        """An empty string is no value of any field."""
+        assert of_form(gateway, **{field: ""}) == [(f"input.{field}", code) for code in codes]
+
+    def test_that_is_a_blank_password_is_named(self, gateway: Installation) -> None:
+        """And told its minimum."""
+        assert of_form(gateway, password="", confirmPassword="") == [
+            ("input.password", "BLANK"),
+            ("input.password", "TOO_SHORT"),
+            ("input.confirmPassword", "BLANK"),
+            ("input.confirmPassword", "TOO_SHORT"),
+        ]
+
+    @pytest.mark.parametrize("field", [*REQUIRED, *OPTIONAL])
+    def test_of_the_wrong_type_is_named(self, gateway: Installation, field: str) -> None:
+        """Numbers, lists and objects are never taken for text, nor text for a boolean."""
+        wrong = ("true", 1, 0, "1", [True], {}) if field == "acceptedTerms" else NOT_TEXTS
+        code = "NOT_A_CHOICE" if field in ENUMS else "NOT_A_STRING"
+        code = {"acceptedTerms": "NOT_A_BOOLEAN", "dateOfBirth": "NOT_A_DATE"}.get(field, code)
+        for value in wrong:
+            assert of_form(gateway, **{field: value}) == [(f"input.{field}", code)], value
+
+    @pytest.mark.parametrize("field", NAMES)
+    @pytest.mark.parametrize("character", CONTROLS)
+    def test_with_a_control_character_is_named(self, gateway: Installation, field: str, character: str) -> None:
+        """No name holds one, and every log and terminal would have to fear it."""
+        assert of_form(gateway, **{field: f"A{character}da"}) == [(f"input.{field}", "FORBIDDEN_CHARACTER")]
+
+    @pytest.mark.parametrize(
+        "email",
+        [
+            "ada",
+            "ada@",
+            "@example.org",
+            "ada@example",
+            "ada@@example.org",
+            "ada lovelace@example.org",
+            "ada@example.org\n",
+            "ada\x00@example.org",
+            "ada@exa\u202emple.org",
+            "ada@example..org",
+            "ada@-example.org",
+            "Ada <ada@example.org>",
+            "ada@example.org, eve@example.org",
+            "\u212aelvin@example.org",  # the Kelvin sign, which normalisation would make a K
+            "ada@[127.0.0.1]",
+            "ada@mail.localhost",
+            f"ada@{'b' * 64}.example",
+        ],
+    )
+    def test_that_is_no_address_is_named(self, gateway: Installation, email: str) -> None:
+        """By the grammar, and where no mail could ever arrive."""
+        assert of_form(gateway, email=email) == [("input.email", "NOT_AN_EMAIL")]
+
+    @pytest.mark.parametrize(
+        "value", ["1990-02-30", "19900228", "28.02.1990", "1990-2-28", "+1990-02-28", "1990-W09-3"]
+    )
+    def test_that_is_no_date_is_named(self, gateway: Installation, value: str) -> None:
+        """Only YYYY-MM-DD, and only days that there were."""
+        assert of_form(gateway, dateOfBirth=value) == [("input.dateOfBirth", "NOT_A_DATE")]
+
+    @pytest.mark.parametrize("field", [*NAMES, "password", "confirmPassword", "idempotencyKey"])
+    def test_that_is_too_long_is_named(self, gateway: Installation, field: str) -> None:
+        """As long as the whole body may be."""
+        assert (f"input.{field}", "TOO_LONG") in of_form(gateway, **{field: "x" * 60_000})
+
+    def test_that_is_too_long_an_address_is_named(self, gateway: Installation) -> None:
+        """One hundred characters, for the legacy contract's sake."""
+        email = f"ada@{'b' * 50}.{'c' * 50}.example"
+        assert of_form(gateway, email=email) == [("input.email", "TOO_LONG")]
+        assert ("input.email", "NOT_AN_EMAIL") in of_form(gateway, email="x" * 60_000)
+
+    def test_that_nobody_knows_is_named(self, gateway: Installation) -> None:
+        """A misspelt optional field would otherwise be lost without a word."""
+        assert of_form(gateway, dateofbirth="1990-02-28") == [("input.dateofbirth", "UNKNOWN_FIELD")]
+
+    @pytest.mark.parametrize("given", [None, 5, "text", [], [FORM], {"input": FORM}])
+    def test_that_is_the_whole_input_is_named(self, gateway: Installation, given: object) -> None:
+        """As variable and by name."""
+        assert found(gateway.post(CREATE, {"input": given}))[0][0].split(".")[0] == "input"
+
+    def test_written_into_the_document_is_named_too(self, gateway: Installation) -> None:
+        """Without quoting what stands there."""
+        document = "mutation { createCustomer(input: {password: 5, firstName: null}) { __typename } }"
+        response = gateway.post(document)
+        assert found(response)[:2] == [("input.salutation", "MISSING"), ("input.firstName", "MISSING")]
+        assert ("input.password", "NOT_A_STRING") in found(response)
+
+
+class TestABody:
+    def test_of_a_megabyte_is_refused_by_its_limit(self, gateway: Installation) -> None:
+        """Before any of it is read as JSON."""
+        body = json.dumps({"query": CREATE, "variables": {"input": {**FORM, "firstName": "x" * 1_000_000}}})
+        assert reason(gateway, body.encode()) == (413, f"The body is larger than {BODY_LIMIT} bytes.")
+
+    @pytest.mark.parametrize(
+        ("old", "new", "key"),
+        [
+            ('"email":', '"email": "eve@example.org", "email":', "email"),
+            ('"password":', '"password": "other horse", "password":', "password"),
+            ('"query":', '"query": "{ __typename }", "query":', "query"),
+        ],
+    )
+    def test_with_a_repeated_key_is_refused_by_that_key(
+        self, gateway: Installation, old: str, new: str, key: str
+    ) -> None:
+        """Two readers could read two different things."""
+        body = json.dumps({"query": CREATE, "variables": {"input": FORM}}).replace(old, new, 1)
+        assert reason(gateway, body.encode()) == (
+            400,
+            f"The body names the key '{key}' more than once in one object.",
+        )
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/graphql",
+        ],
+    )
+    def test_of_another_type_is_refused(self, gateway: Installation, content_type: str) -> None:
+        """Which is also what keeps other sites' forms from posting here."""
+        body = json.dumps({"query": CREATE, "variables": {"input": FORM}}).encode()
+        assert reason(gateway, body, content_type) == (415, "The Content-Type must be application/json, in UTF-8.")
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b"", "The body is empty."),
+            (b" \n", "The body is empty."),
+            (b"null", "The body must be a JSON object."),
+            (b"true", "The body must be a JSON object."),
+            (b'"x"', "The body must be a JSON object."),
+            (b"[]", "Batches are not supported: send one operation in one request."),
+            (b"{}", "The parameter 'query' must be a string."),
+            (b'{"query": null}', "The parameter 'query' must be a string."),
+            (b'{"query": "{ __typename }", "variables": []}', "The parameter 'variables' must be an object."),
+            (b'{"query": "\xff"}', "The body is not valid UTF-8 (byte 11)."),
+            (b'{"query": NaN}', "The body holds NaN, which JSON does not have."),
+            (b'{"query": "\\ud800"}', "The body holds half of a surrogate pair."),
+            (b"[" * 10_000, None),
+            (b"[" * 10_000 + b"]" * 10_000, "The body is nested more than 64 levels deep."),
+            (b'{"variables":' * 1000 + b"{}" + b"}" * 1000, "The body is nested more than 64 levels deep."),
+            (b"1" * 10_000, None),
+            (b'{"query": "x"', None),
+        ],
+    )
+    def test_that_is_no_request_is_told_why(self, gateway: Installation, body: bytes, message: str | None) -> None:
+        """Whatever the bytes are."""
+        status, told = reason(gateway, body)
+        assert status == 400
+        assert told == message if message else told.startswith("The body ")
+
+
+@pytest.mark.parametrize("depth", [70, 3000])
+def test_deep_documents_are_refused(gateway: Installation, depth: int) -> None:
+    """By a limit that is named, whatever the fields are."""
+    response = gateway.post("{ a " * depth + "}" * depth)
+    (error,) = response.json()["errors"]
+    assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+def test_no_answer_repeats_what_was_sent(gateway: Installation) -> None:
+    """What a client puts into the wrong field may be a password."""
+    secret = "correct-horse-battery"
+    for field in FORM:
+        for value in (secret, [secret], {secret: 1}):
+            form = FORM | {"confirmPassword": "other", field: value}
+            assert secret not in gateway.post(CREATE, {"input": form}).text

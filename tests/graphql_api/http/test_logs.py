@@ -1,0 +1,89 @@
+"""Logs, in processes of their own because they belong to a whole process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECRET = "correct-horse"
+PROGRAM = """
+import asyncio, logging, structlog
+from graphql_api.http.logs import configure_logs
+
+configure_logs(development={development})
+log = structlog.get_logger("ours")
+
+def sign_up(password):
+    raise ValueError("refused " + password)
+
+try:
+    sign_up("{secret}")
+except ValueError as fault:
+    log.error("by value", exc_info=fault)
+    log.exception("by context")
+    logging.getLogger("theirs").exception("failed")
+    try:
+        raise RuntimeError("{secret}") from fault
+    except RuntimeError:
+        logging.getLogger("theirs").exception("failed again")
+log.info("request", status=200)
+log.debug("quiet")
+log.error("no fault", exc_info=None)
+logging.getLogger("theirs").error("nothing raised", exc_info=True)
+logging.getLogger("theirs").warning("careful")
+logging.getLogger("theirs").info("chatter")
+"""
+
+
+def run(development: bool) -> str:
+    program = PROGRAM.format(development=development, secret=SECRET)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_the_text_of_an_exception_and_its_values_never_appear(development: bool) -> None:
+    """Neither from our own log nor from that of a library, in neither mode; the kind and the place do."""
+    log = run(development)
+    assert SECRET not in log
+    assert "refused" not in log
+    assert log.count("ValueError") == 3
+    assert log.count("RuntimeError") == 1
+    assert log.count("in sign_up") == 3
+
+
+def test_production_writes_one_json_object_a_line() -> None:
+    """With level and time in UTC; libraries are heard from WARNING up."""
+    lines = run(development=False).splitlines()
+    ours = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [(entry["level"], entry["event"]) for entry in ours] == [
+        ("error", "by value"),
+        ("error", "by context"),
+        ("info", "request"),
+        ("error", "no fault"),
+    ]
+    assert all(entry["timestamp"].endswith("Z") for entry in ours)
+    assert "fault" not in ours[-1]
+    assert "WARNING theirs careful" in lines
+    assert "chatter" not in "".join(lines)
+
+
+def test_development_writes_lines_to_read() -> None:
+    """Without colours where nobody looks."""
+    log = run(development=True)
+    assert "request" in log
+    assert "\x1b[" not in log
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_a_log_that_cannot_be_written_ends_nothing(development: bool) -> None:
+    """With a full disk behind it, the program does the rest of its work."""
+    program = PROGRAM.format(development=development, secret=SECRET) + "print('the rest')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "the rest\n"

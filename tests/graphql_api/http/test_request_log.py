@@ -1,0 +1,133 @@
+"""The outermost layer, around routes that behave and routes that do not."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
+
+from graphql_api.http.request_log import RequestLog
+from registration.storage.database import Unavailable
+
+SECRET = "correct-horse"
+Entries = list[MutableMapping[str, Any]]
+
+
+async def show(request: Request) -> Response:
+    return PlainTextResponse(request.state.correlation_id)
+
+
+async def fail(request: Request) -> Response:
+    raise ValueError(f"the password was {SECRET}")
+
+
+async def lose_the_database(request: Request) -> Response:
+    raise Unavailable("no database connection became free")
+
+
+async def break_off(request: Request) -> Response:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half of it"
+        raise ValueError(SECRET)
+
+    return StreamingResponse(half())
+
+
+async def greet(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text("hello")
+    await socket.close()
+
+
+APP = Starlette(
+    routes=[
+        Route("/customers/{reference}", show),
+        Route("/fail/{reference}", fail),
+        Route("/outage", lose_the_database),
+        Route("/half", break_off),
+        WebSocketRoute("/socket", greet),
+    ],
+    middleware=[Middleware(RequestLog)],
+)
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(APP)
+
+
+@pytest.fixture
+def entries() -> Iterator[Entries]:
+    with capture_logs() as entries:
+        yield entries
+
+
+def test_a_request_is_one_line_with_the_template_of_its_route(client: TestClient, entries: Entries) -> None:
+    """Real paths and queries hold addresses and keys."""
+    response = client.get(f"/customers/DE--25?token={SECRET}", headers={"x-correlation-id": SECRET})
+    (entry,) = entries
+    assert entry.pop("seconds") >= 0
+    assert entry == {
+        "event": "request",
+        "log_level": "info",
+        "method": "GET",
+        "route": "/customers/{reference}",
+        "status": 200,
+        "correlation_id": response.text,
+    }
+
+
+def test_a_path_that_nothing_serves_is_not_shown(client: TestClient, entries: Entries) -> None:
+    """It may be a link with a key in it, mistyped."""
+    assert client.get(f"/register/confirm/{SECRET}").status_code == 404
+    assert [(entry["route"], entry["status"], entry["log_level"]) for entry in entries] == [("-", 404, "info")]
+
+
+def test_every_answer_carries_its_own_correlation_id(client: TestClient) -> None:
+    """The one that the log has, never one that a client made up."""
+    answers = [client.get("/customers/1", headers={"x-correlation-id": "mine"}) for _ in range(2)]
+    ids = [answer.headers["x-correlation-id"] for answer in answers]
+    assert ids == [answer.text for answer in answers]
+    assert len(set(ids)) == 2
+    assert all(re.fullmatch("[0-9a-f]{16}", found) for found in ids)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "event", "retry_after"),
+    [("/fail/DE--25", 500, "fault", None), ("/outage", 503, "database unavailable", "5")],
+)
+def test_a_fault_is_masked_and_logged_once(  # noqa: PLR0917 - cases and fixtures
+    client: TestClient, entries: Entries, path: str, status: int, event: str, retry_after: str | None
+) -> None:
+    """The client gets the id under which the log has the rest."""
+    response = client.get(path)
+    correlation_id = response.headers["x-correlation-id"]
+    assert (response.status_code, response.headers.get("retry-after")) == (status, retry_after)
+    text = {500: "Internal Server Error", 503: f"not available right now. Correlation id: {correlation_id}"}[status]
+    assert response.text.endswith(text)
+    assert SECRET not in response.text
+    fault, request = entries
+    assert (fault["event"], fault["log_level"], fault["correlation_id"]) == (event, "error", correlation_id)
+    assert (request["event"], request["status"], request["correlation_id"]) == ("request", status, correlation_id)
+
+
+def test_an_answer_that_has_begun_is_cut_off(client: TestClient, entries: Entries) -> None:
+    """The client must not take half of it for the whole; the server closes the connection."""
+    with pytest.raises(ValueError, match=SECRET):
+        client.get("/half")
+    assert [(entry["event"], entry.get("status")) for entry in entries] == [("fault", None), ("request", 200)]
+
+
+def test_what_is_no_http_request_passes_by(client: TestClient, entries: Entries) -> None:
+    """The start and the end of the application, for example."""
+    with client.websocket_connect("/socket") as socket:
+        assert socket.receive_text() == "hello"
+    assert entries == []

@@ -1,0 +1,273 @@
+"""Passwords, profile and erasure, as a client of GraphQL sees them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from graphql_api.engine.errors import Unauthenticated
+from graphql_api.operations.update_customer import _result
+from graphql_api.settings import GatewaySettings
+from registration.language import Language
+from registration.mail.mails import MailKind
+from registration.outcomes import Gone
+from registration.rules.password import PasswordPolicy
+from registration.storage.database import Database
+from registration.storage.tables import customer, mail
+from tests.in_process import Installation, installation
+from tests.registration.forms import PASSWORD
+from tests.registration.members import member
+
+EMAIL, NEW = "ada@example.org", "brand new horse"
+USER_ERROR = "... on UserError { code message }"
+VIOLATIONS = "... on InvalidInputError { violations { path code message minimum maximum } }"
+REQUEST_RESET = f"""mutation ($input: RequestPasswordResetInput!) {{ result: requestPasswordReset(input: $input) {{
+  __typename ... on RequestPasswordResetAccepted {{ message }} {USER_ERROR} {VIOLATIONS}
+  ... on TooManyAttemptsError {{ retryAfterSeconds }} }} }}"""
+RESET = f"""mutation ($input: ResetPasswordInput!) {{ result: resetPassword(input: $input) {{
+  __typename ... on ResetPasswordSuccess {{ message }} ... on ResetTokenError {{ reason }}
+  {USER_ERROR} {VIOLATIONS} }} }}"""
+CHANGE = f"""mutation ($input: ChangePasswordInput!) {{ result: changePassword(input: $input) {{
+  __typename ... on ChangePasswordSuccess {{ message }} {USER_ERROR} {VIOLATIONS} }} }}"""
+UPDATE = f"""mutation ($input: UpdateCustomerInput!) {{ result: updateCustomer(input: $input) {{
+  __typename {USER_ERROR} {VIOLATIONS} ... on TooManyAttemptsError {{ retryAfterSeconds }}
+  ... on UpdateCustomerSuccess {{ customer {{ email salutation firstName lastName gender dateOfBirth }}
+    pendingEmail {{ sentTo expiresAt }} }} }} }}"""
+CONFIRM = f"""mutation ($input: ConfirmEmailChangeInput!) {{ result: confirmEmailChange(input: $input) {{
+  __typename ... on ConfirmEmailChangeSuccess {{ customer {{ email }} }} {USER_ERROR} }} }}"""
+ERASE = f"""mutation ($input: AnonymizeCustomerInput!) {{ result: anonymizeCustomer(input: $input) {{
+  __typename ... on AnonymizeCustomerSuccess {{ message }} {USER_ERROR} }} }}"""
+POLICY = "{ result: registrationPolicy { password { refusesBreached minStrength } } }"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Somebody with an access token, or without."""
+
+    installed: Installation
+    token: str | None
+
+    def ask(self, document: str, given: Mapping[str, object], language: str = "en") -> Any:
+        """The answer to a document with this input."""
+        headers = {"accept-language": language}
+        if self.token is not None:
+            headers["authorization"] = f"Bearer {self.token}"
+        body = {"query": document, "variables": {"input": given}}
+        answer = self.installed.client.post("/graphql", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def result(self, document: str, language: str = "en", **given: Any) -> Any:
+        """What the one field gave, without any error beside it."""
+        answer = self.ask(document, given, language)
+        assert set(answer) == {"data"}, answer
+        return answer["data"]["result"]
+
+
+@pytest.fixture
+def installed(database: Database) -> Iterator[Installation]:
+    with installation(database, GatewaySettings()) as installed:
+        yield installed
+
+
+@pytest.fixture
+def ada(installed: Installation) -> Client:
+    return Client(installed, member(installed.services).tokens.access_token)
+
+
+class TestRequestPasswordReset:
+    def test_says_the_same_of_every_address(self, ada: Client) -> None:
+        """To the letter; only one mail is posted."""
+        known, unknown = (
+            replace(ada, token=None).result(REQUEST_RESET, email=email) for email in (EMAIL, "b@example.org")
+        )
+        assert known == unknown
+        assert known == {
+            "__typename": "RequestPasswordResetAccepted",
+            "message": "If an account has this address, a mail with a link to a new password is on its way.",
+        }
+        assert len(ada.installed.keys(MailKind.RESET)) == 1
+
+    def test_says_it_in_german(self, ada: Client) -> None:
+        assert ada.result(REQUEST_RESET, language="de", email=EMAIL)["message"].startswith("Wenn ein Konto")
+
+    def test_says_what_is_wrong_with_the_address(self, ada: Client) -> None:
+        """By path and code."""
+        result = ada.result(REQUEST_RESET, email="ada")
+        assert (result["__typename"], result["code"]) == ("InvalidInputError", "INVALID_INPUT")
+        assert [(found["path"], found["code"]) for found in result["violations"]] == [
+            (["input", "email"], "NOT_AN_EMAIL")
+        ]
+
+    def test_says_when_to_try_again(self, ada: Client) -> None:
+        """After five in an hour."""
+        for _ in range(5):
+            ada.result(REQUEST_RESET, email=EMAIL)
+        result = ada.result(REQUEST_RESET, email=EMAIL)
+        assert (result["code"], result["retryAfterSeconds"]) == ("TOO_MANY_ATTEMPTS", 3600)
+
+
+class TestResetPassword:
+    def test_needs_the_key_and_no_access_token(self, ada: Client) -> None:
+        """It works once, signs everybody out, and is told apart from one that has expired."""
+        form = {"token": reset_key(ada), "password": NEW, "confirmPassword": NEW}
+        assert replace(ada, token=None).result(RESET, **form) == {
+            "__typename": "ResetPasswordSuccess",
+            "message": "Done.",
+        }
+        assert ada.result(RESET, **form) == {
+            "__typename": "ResetTokenError",
+            "code": "RESET_TOKEN",
+            "message": "This link to a new password is no longer valid.",
+            "reason": "UNKNOWN",
+        }
+        assert is_unauthenticated(ada.ask(UPDATE, {}))
+
+    def test_says_that_a_key_has_expired(self, ada: Client) -> None:
+        """In the language asked for."""
+        form = {"token": reset_key(ada), "password": NEW, "confirmPassword": NEW}
+        ada.installed.clock.move(timedelta(hours=2))
+        result = ada.result(RESET, language="de", **form)
+        assert (result["reason"], result["message"][:10]) == ("EXPIRED", "Dieser Lin")
+
+    def test_says_all_that_is_wrong_with_the_password(self, ada: Client) -> None:
+        """Without looking at the key."""
+        result = ada.result(RESET, token="x", password="short", confirmPassword="other password")
+        assert [(found["path"][-1], found["code"], found["minimum"]) for found in result["violations"]] == [
+            ("password", "TOO_SHORT", 7),
+            ("confirmPassword", "PASSWORDS_DIFFER", None),
+        ]
+
+
+def reset_key(ada: Client) -> str:
+    ada.result(REQUEST_RESET, email=EMAIL)
+    return ada.installed.keys(MailKind.RESET)[-1]
+
+
+def is_unauthenticated(answer: Any) -> bool:
+    """Whether nothing was done, for want of a good access token."""
+    ((error,), nothing) = (answer["errors"], answer["data"])
+    return nothing is None and error["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("token", [None, "x", "a.b.c"])
+@pytest.mark.parametrize(
+    ("document", "given"),
+    [
+        (CHANGE, {"password": PASSWORD, "newPassword": NEW, "confirmPassword": NEW}),
+        (UPDATE, {"firstName": "Zoë"}),
+        (ERASE, {}),
+    ],
+)
+def test_nobody_else_can(ada: Client, document: str, given: dict[str, object], token: str | None) -> None:
+    """What is about an account needs its access token."""
+    before = ada.installed.rows(customer)
+    assert is_unauthenticated(replace(ada, token=token).ask(document, given))
+    assert ada.installed.rows(customer) == before
+
+
+class TestChangePassword:
+    def test_says_that_it_is_done(self, ada: Client) -> None:
+        """The access token of before is refused from then on."""
+        assert ada.result(CHANGE, password=PASSWORD, newPassword=NEW, confirmPassword=NEW) == {
+            "__typename": "ChangePasswordSuccess",
+            "message": "Done.",
+        }
+        assert is_unauthenticated(ada.ask(UPDATE, {}))
+
+    def test_says_that_the_password_is_wrong(self, ada: Client) -> None:
+        result = ada.result(CHANGE, password="wrong", newPassword=NEW, confirmPassword=NEW)
+        assert (result["__typename"], result["code"]) == ("BadCredentialsError", "BAD_CREDENTIALS")
+
+    def test_says_all_that_is_wrong_with_the_new_one(self, ada: Client) -> None:
+        result = ada.result(CHANGE, password="", newPassword="short", confirmPassword="shore")
+        assert [(found["path"][-1], found["code"]) for found in result["violations"]] == [
+            ("password", "BLANK"),
+            ("newPassword", "TOO_SHORT"),
+            ("confirmPassword", "TOO_SHORT"),
+            ("confirmPassword", "PASSWORDS_DIFFER"),
+        ]
+
+
+class TestUpdateCustomer:
+    def test_changes_what_is_sent(self, ada: Client) -> None:
+        """And shows all of it."""
+        changes = {"salutation": "DR", "firstName": "Zoë", "gender": "MALE", "dateOfBirth": "1984-05-17"}
+        assert ada.result(UPDATE, **changes) == {
+            "__typename": "UpdateCustomerSuccess",
+            "customer": {"email": EMAIL, "lastName": "Beispiel", **changes},
+            "pendingEmail": None,
+        }
+
+    def test_null_clears_a_date_of_birth_and_nothing_else(self, ada: Client) -> None:
+        """What is not sent stays, what is null is blank."""
+        ada.result(UPDATE, dateOfBirth="1984-05-17")
+        assert ada.result(UPDATE)["customer"]["dateOfBirth"] == "1984-05-17"
+        assert ada.result(UPDATE, dateOfBirth=None)["customer"]["dateOfBirth"] is None
+        nulls: dict[str, Any] = dict.fromkeys(("email", "gender", "salutation", "firstName", "lastName"))
+        violations = ada.result(UPDATE, **nulls)["violations"]
+        assert [(found["path"][-1], found["code"]) for found in violations] == [(name, "BLANK") for name in nulls]
+
+    def test_parks_another_address(self, ada: Client) -> None:
+        """Until its key comes back, with or without an access token."""
+        result = ada.result(UPDATE, email="new@example.net")
+        assert result["customer"]["email"] == EMAIL
+        assert result["pendingEmail"] == {
+            "sentTo": "new@example.net",
+            "expiresAt": (ada.installed.clock.now + timedelta(days=1)).isoformat(),
+        }
+        (key,) = ada.installed.keys(MailKind.EMAIL_CHANGE)
+        assert replace(ada, token=None).result(CONFIRM, token=key) == {
+            "__typename": "ConfirmEmailChangeSuccess",
+            "customer": {"email": "new@example.net"},
+        }
+        assert ada.result(CONFIRM, token=key)["code"] == "CONFIRMATION_TOKEN"
+
+    def test_says_that_an_address_is_taken(self, ada: Client) -> None:
+        """At once, or when it was taken before its key came back."""
+        ada.result(UPDATE, email="new@example.net")
+        (key,) = ada.installed.keys(MailKind.EMAIL_CHANGE)
+        member(ada.installed.services, email="new@example.net")
+        assert ada.result(UPDATE, email="new@example.net")["code"] == "EMAIL_TAKEN"
+        assert ada.result(CONFIRM, token=key)["code"] == "EMAIL_TAKEN"
+
+    def test_says_when_to_try_again(self, ada: Client) -> None:
+        """After five mails in an hour to the same address."""
+        for _ in range(5):
+            ada.result(UPDATE, email="new@example.net")
+        result = ada.result(UPDATE, email="new@example.net")
+        assert (result["code"], result["retryAfterSeconds"]) == ("TOO_MANY_ATTEMPTS", 3600)
+
+    def test_somebody_erased_meanwhile_is_not_signed_in(self) -> None:
+        """The access token was good when the request came."""
+        with pytest.raises(Unauthenticated):
+            _result(Gone(), Language.EN)
+
+
+class TestAnonymizeCustomer:
+    @pytest.mark.parametrize("given", [{}, {"password": None}, {"password": PASSWORD}])
+    def test_erases_the_caller(self, ada: Client, given: dict[str, Any]) -> None:
+        """The access token is enough; it is good for nothing afterwards."""
+        assert ada.result(ERASE, **given) == {"__typename": "AnonymizeCustomerSuccess", "message": "Done."}
+        assert is_unauthenticated(ada.ask(ERASE, {}))
+        assert [row["first_name"] for row in ada.installed.rows(customer)] == [None]
+        assert ada.installed.rows(mail) == []
+
+    @pytest.mark.parametrize("password", ["wrong", ""])
+    def test_a_wrong_password_is_told(self, ada: Client, password: str) -> None:
+        """And nothing is erased."""
+        assert ada.result(ERASE, password=password)["code"] == "BAD_CREDENTIALS"
+        assert [row["first_name"] for row in ada.installed.rows(customer)] == ["Ada"]
+
+
+def test_the_policy_shows_what_new_passwords_are_asked_for(database: Database) -> None:
+    """Strength and breaches: not asked for by default."""
+    for policy, shown in (
+        (PasswordPolicy(), {"refusesBreached": False, "minStrength": 0}),
+        (PasswordPolicy(min_strength=3), {"refusesBreached": False, "minStrength": 3}),
+    ):
+        with installation(database, GatewaySettings(), policy=policy) as installed:
+            answer = installed.client.post("/graphql", json={"query": POLICY})
+            assert answer.json() == {"data": {"result": {"password": shown}}}

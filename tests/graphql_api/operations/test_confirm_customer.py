@@ -1,0 +1,58 @@
+"""confirmCustomer through the whole application, on both engines."""
+
+from datetime import timedelta
+
+import pytest
+
+from registration.storage.tables import confirmation_token, customer, event
+from tests.graphql_api.installation import Installation
+
+CONFIRM = """
+mutation Confirm($input: ConfirmCustomerInput!) {
+  confirmCustomer(input: $input) {
+    __typename
+    ... on ConfirmCustomerSuccess { customer { email confirmedAt updatedAt } }
+    ... on UserError { code message }
+  }
+}
+"""
+REFUSED = {
+    "__typename": "ConfirmationTokenError",
+    "code": "CONFIRMATION_TOKEN",
+    "message": "This confirmation link is no longer valid.",
+}
+
+
+def test_the_key_of_the_mail_confirms_the_customer(installation: Installation) -> None:
+    """The answer shows since when, the row says the same, and an event tells other systems."""
+    installation.sign_up()
+    installation.clock.move(timedelta(hours=1))
+    (key,) = installation.confirmation_keys()
+    moment = "2026-11-23T14:36:29.123456+00:00"
+    assert installation.mutate(CONFIRM, {"token": key}) == {
+        "__typename": "ConfirmCustomerSuccess",
+        "customer": {"email": "ada@example.org", "confirmedAt": moment, "updatedAt": moment},
+    }
+    assert installation.rows(customer)[0]["confirmed_at"] == installation.clock.now
+    assert sorted(row["kind"] for row in installation.rows(event)) == ["customer.confirmed", "customer.created"]
+    assert installation.rows(confirmation_token) == []
+
+
+def test_unknown_used_and_expired_keys_are_answered_alike(installation: Installation) -> None:
+    """Nothing is told of a key but that it does not work."""
+    installation.sign_up()
+    installation.sign_up(email="bob@example.org")
+    used, expired = installation.confirmation_keys()
+    installation.mutate(CONFIRM, {"token": used})
+    installation.clock.move(timedelta(days=1))
+    before = installation.content()
+    for key in (used, expired, "0" * 32, used.upper(), "", "\0", "ключ", "' OR 1=1 --", "x" * 50_000):
+        assert installation.mutate(CONFIRM, {"token": key}) == REFUSED
+    assert installation.content() == before
+
+
+@pytest.mark.parametrize("language", ["de", "de-CH;q=0.9, en;q=0.1"])
+def test_a_refusal_speaks_the_language_of_the_caller(installation: Installation, language: str) -> None:
+    """The code stays, the message changes."""
+    refusal = installation.mutate(CONFIRM, {"token": "x"}, **{"accept-language": language})
+    assert refusal == REFUSED | {"message": "Dieser Bestätigungslink ist nicht mehr gültig."}

@@ -1,0 +1,263 @@
+"""createAccessToken, refreshAccessToken, revokeRefreshToken and me, as a client sends them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from graphql_api.app import create_app
+from graphql_api.settings import GatewaySettings
+from registration.hashing.passwords import Passwords
+from registration.keys.secret import Secret
+from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.limits.lockout import DatabaseLockout, LockoutTerms
+from registration.services import Services
+from registration.storage.database import Database
+from registration.storage.references import References
+from tests.clock import Clock
+from tests.registration.forms import PASSWORD
+from tests.registration.members import confirmed
+
+ADA = {"email": "ada@example.org", "password": PASSWORD}
+USER_ERROR = "... on UserError { code message }"
+SIGN_IN = f"""mutation ($input: CreateAccessTokenInput!) {{ result: createAccessToken(input: $input) {{ __typename
+  ... on CreateAccessTokenSuccess {{ tokens {{ tokenType accessToken expiresIn refreshToken }} }}
+  ... on TooManyAttemptsError {{ retryAfterSeconds }} {USER_ERROR} }} }}"""
+REFRESH = f"""mutation ($input: RefreshAccessTokenInput!) {{ result: refreshAccessToken(input: $input) {{ __typename
+  ... on RefreshAccessTokenSuccess {{ tokens {{ accessToken refreshToken }} }} {USER_ERROR} }} }}"""
+REVOKE = """mutation ($input: RevokeRefreshTokenInput!) { result: revokeRefreshToken(input: $input) { __typename
+  ... on RevokeRefreshTokenSuccess { message } } }"""
+ME = "{ result: me { id reference email firstName } }"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def services(database: Database, clock: Clock, signing_keys: SigningKeys) -> Services:
+    return Services(
+        database=database,
+        passwords=Passwords(memory_kib=8, time_cost=1, parallelism=1, slots=2),
+        secret=Secret(b"s" * 32),
+        references=References(database, "DE"),
+        signing_keys=signing_keys,
+        lockout=DatabaseLockout(database, LockoutTerms(failures=2), clock),
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[TestClient]:
+    with TestClient(create_app(GatewaySettings(), services)) as client:
+        yield client
+
+
+def ask(client: TestClient, document: str, token: str | None = None, language: str = "en", **given: Any) -> Response:
+    headers = {b"accept-language": language.encode()}
+    if token is not None:
+        headers[b"authorization"] = f"Bearer {token}".encode("latin-1")
+    body = {"query": document, "variables": {"input": given} if given else {}}
+    answer: Response = client.post("/graphql", json=body, headers=headers)
+    return answer
+
+
+def result(answer: Response) -> Any:
+    """What the one field gave, without any error beside it."""
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"data"}
+    return answer.json()["data"]["result"]
+
+
+def tokens_of(client: TestClient) -> dict[str, Any]:
+    tokens: dict[str, Any] = result(ask(client, SIGN_IN, **ADA))["tokens"]
+    return tokens
+
+
+def codes(answer: Response) -> list[str]:
+    return [error["extensions"]["code"] for error in answer.json()["errors"]]
+
+
+class TestSigningIn:
+    def test_gives_a_pair(self, client: TestClient, services: Services) -> None:
+        """Whose access token says who it is."""
+        ada = confirmed(services)
+        answer = result(ask(client, SIGN_IN, **ADA))
+        assert answer["__typename"] == "CreateAccessTokenSuccess"
+        assert (answer["tokens"]["tokenType"], answer["tokens"]["expiresIn"]) == ("Bearer", 28_800)
+        assert result(ask(client, ME, answer["tokens"]["accessToken"])) == {
+            "id": str(ada.id),
+            "reference": ada.reference,
+            "email": ada.email,
+            "firstName": ada.first_name,
+        }
+
+    def test_refusals_are_the_same_bytes(self, client: TestClient, services: Services) -> None:
+        """Unknown, unconfirmed, wrong, and no address at all."""
+        unknown = ask(client, SIGN_IN, **ADA)
+        confirmed(services)
+        wrong = ask(client, SIGN_IN, email=ADA["email"], password="wrong password")
+        no_address = ask(client, SIGN_IN, email="nobody", password=PASSWORD)
+        assert unknown.content == wrong.content == no_address.content
+        assert result(wrong) == {
+            "__typename": "BadCredentialsError",
+            "code": "BAD_CREDENTIALS",
+            "message": "The e-mail address or the password is wrong.",
+        }
+
+    def test_speaks_german(self, client: TestClient) -> None:
+        """As Accept-Language says."""
+        answer = result(ask(client, SIGN_IN, language="de", **ADA))
+        assert answer["message"] == "Die E-Mail-Adresse oder das Passwort ist falsch."
+
+    def test_lock_out_is_a_member_of_its_own(self, client: TestClient, services: Services) -> None:
+        """It says how long to wait; the right password does not help."""
+        confirmed(services)
+        for _ in range(2):
+            ask(client, SIGN_IN, email=ADA["email"], password="wrong password")
+        answer = result(ask(client, SIGN_IN, **ADA))
+        assert (answer["__typename"], answer["code"]) == ("TooManyAttemptsError", "TOO_MANY_ATTEMPTS")
+        assert answer["retryAfterSeconds"] == 360
+
+    @pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
+    def test_a_bad_token_does_not_matter_where_none_is_needed(
+        self, client: TestClient, services: Services, token: str
+    ) -> None:
+        """Whoever signs in may still send the token of yesterday."""
+        confirmed(services)
+        assert result(ask(client, SIGN_IN, token, **ADA))["__typename"] == "CreateAccessTokenSuccess"
+
+
+class TestRefreshing:
+    def test_gives_another_pair(self, client: TestClient, services: Services) -> None:
+        """For the same customer, without an access token."""
+        ada = confirmed(services)
+        first = tokens_of(client)
+        second = result(ask(client, REFRESH, refreshToken=first["refreshToken"]))["tokens"]
+        assert second["refreshToken"] != first["refreshToken"]
+        assert result(ask(client, ME, second["accessToken"]))["id"] == str(ada.id)
+
+    @pytest.mark.parametrize("token", ["", "garbage", "def502" + "0" * 64, "a" * 50_000])
+    def test_refusal(self, client: TestClient, token: str) -> None:
+        """One member for every reason."""
+        assert result(ask(client, REFRESH, refreshToken=token)) == {
+            "__typename": "RefreshTokenError",
+            "code": "REFRESH_TOKEN",
+            "message": "This session has ended. Please sign in again.",
+        }
+
+
+class TestSigningOut:
+    def revoked(self, client: TestClient, token: str, **given: Any) -> bool:
+        """Whether a refresh token of before works no more."""
+        before = tokens_of(client)["refreshToken"]
+        given = {name: before if value == "MINE" else value for name, value in given.items()}
+        assert result(ask(client, REVOKE, token, **given)) == {
+            "__typename": "RevokeRefreshTokenSuccess",
+            "message": "Done.",
+        }
+        return bool(result(ask(client, REFRESH, refreshToken=before))["__typename"] == "RefreshTokenError")
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"refreshToken": "MINE"}, True),
+            ({"refreshToken": "garbage"}, False),
+            ({"refreshToken": ""}, False),
+            ({"all": True}, True),
+            ({"all": False}, False),
+        ],
+    )
+    def test_answer_is_always_the_same(
+        self, client: TestClient, services: Services, given: dict[str, Any], expected: bool
+    ) -> None:
+        """Whether or not there was something to end."""
+        confirmed(services)
+        assert self.revoked(client, tokens_of(client)["accessToken"], **given) == expected
+
+    @pytest.mark.parametrize("given", [{"refreshToken": "a", "all": True}, {"all": None}, {"refreshToken": None}])
+    def test_asks_for_one_of_the_two(self, client: TestClient, services: Services, given: dict[str, Any]) -> None:
+        """Anything else is refused before anything runs."""
+        confirmed(services)
+        token = tokens_of(client)["accessToken"]
+        assert codes(ask(client, REVOKE, token, **given)) == ["BAD_USER_INPUT"]
+        fields = ", ".join(f"{name}: {json.dumps(value)}" for name, value in given.items())
+        literal = f"mutation {{ revokeRefreshToken(input: {{{fields}}}) {{ __typename }} }}"
+        assert codes(ask(client, literal, token)) == ["BAD_USER_INPUT"]
+        empty = "mutation { revokeRefreshToken(input: {}) { __typename } }"
+        assert codes(ask(client, empty, token)) == ["BAD_USER_INPUT"]
+
+
+class TestAuthentication:
+    @pytest.mark.parametrize("document", [ME, REVOKE], ids=["me", "revokeRefreshToken"])
+    @pytest.mark.parametrize("token", [None, "", "garbage", "a.b.c", "\xff", "x" * 20_000])
+    def test_is_asked_for(self, client: TestClient, document: str, token: str | None) -> None:
+        """A top-level error, and the challenge of RFC 9110."""
+        given: dict[str, Any] = {"all": True} if document == REVOKE else {}
+        answer = ask(client, document, token, **given)
+        assert answer.status_code == 200
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert codes(answer) == ["UNAUTHENTICATED"]
+        assert not (answer.json()["data"] or {}).get("result")
+
+    def test_challenge_is_for_those_who_lack_a_token(self, client: TestClient, services: Services) -> None:
+        """Other answers have none."""
+        confirmed(services)
+        assert "www-authenticate" not in ask(client, ME, tokens_of(client)["accessToken"]).headers
+        assert "www-authenticate" not in ask(client, "{ nothing }").headers
+
+    @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER  {} "])
+    def test_scheme_is_spelt_as_one_likes(self, client: TestClient, services: Services, header: str) -> None:
+        """RFC 9110: its case does not matter."""
+        confirmed(services)
+        headers = {"authorization": header.format(tokens_of(client)["accessToken"])}
+        assert result(client.post("/graphql", json={"query": ME}, headers=headers))
+
+    @pytest.mark.parametrize(
+        "header", ["{}", "Basic {}", "Bearer{}", "Bearer", "Bearer x {}", "Bearer {} x", "Bearer {},{}"]
+    )
+    def test_other_headers_are_none(self, client: TestClient, services: Services, header: str) -> None:
+        """A token alone, another scheme, two tokens."""
+        confirmed(services)
+        token = tokens_of(client)["accessToken"]
+        headers = {"authorization": header.format(token, token)}
+        assert codes(client.post("/graphql", json={"query": ME}, headers=headers)) == ["UNAUTHENTICATED"]
+
+    def test_the_other_door_takes_the_same_tokens(self, client: TestClient, services: Services) -> None:
+        """There a token that is sent must be good, even where none is needed."""
+        confirmed(services)
+        key = {"data": {"type": "customer-confirmation", "attributes": {"registrationKey": "0" * 32}}}
+        token = tokens_of(client)["accessToken"]
+        for sent, status in ((token, 422), (token[:-5], 401), ("garbage", 401)):
+            headers = {"authorization": f"Bearer {sent}"}
+            assert client.post("/customer-confirmation", json=key, headers=headers).status_code == status
+
+
+class TestPublicKeys:
+    def test_verify_what_we_sign(self, client: TestClient, services: Services) -> None:
+        """A verifier needs the document and the token, nothing else."""
+        confirmed(services)
+        token = tokens_of(client)["accessToken"]
+        answer = client.get("/.well-known/jwks.json")
+        assert answer.headers["cache-control"] == "public, max-age=300"
+        (key,) = jwt.PyJWKSet.from_dict(answer.json()).keys
+        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        assert jwt.decode(token, key, ["RS256"], options, audience="frontend")["scopes"] == ["customer"]
+
+    def test_are_all_and_public(
+        self, database: Database, services: Services, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        """Every key that verifies, the newest first, with no private member."""
+        directory = tmp_path_factory.mktemp("keys")
+        kids = [create_signing_key(directory) for _ in range(2)]
+        rotated = replace(services, signing_keys=SigningKeys(directory))
+        with TestClient(create_app(GatewaySettings(), rotated)) as client:
+            keys = client.get("/.well-known/jwks.json").json()["keys"]
+        assert [key["kid"] for key in keys] == kids[::-1]
+        assert all(set(key) == {"kid", "use", "alg", "kty", "n", "e"} for key in keys)

@@ -1,0 +1,254 @@
+"""The pages behind the links to a new password and to a new address, on both engines."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import httpx2
+import pytest
+from sqlalchemy import Table, text
+from structlog.testing import capture_logs
+
+from graphql_api.http.body import BODY_LIMIT
+from graphql_api.settings import GatewaySettings
+from registration.account.profile import update_profile
+from registration.mail.mails import MailKind
+from registration.outcomes import BadCredentials, Tokens
+from registration.passwords.reset import request_reset
+from registration.sessions.sign_in import sign_in
+from registration.storage.database import Database, open_database
+from registration.storage.tables import customer, email_change, metadata, reset_token
+from tests.in_process import Installation, installation
+from tests.registration.callers import caller_of
+from tests.registration.forms import PASSWORD
+from tests.registration.members import CLIENT, Member, confirmed, member
+
+PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
+EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
+UNKNOWN = "0" * 32
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, and the words of its heading."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.heading = ""
+        self.feed(response.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] == "h1" and not self.heading:
+            self.heading = data
+
+    def inputs(self) -> dict[str | None, str | None]:
+        return {
+            attributes.get("name"): attributes.get("value") for name, attributes in self.elements if name == "input"
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """An installation with one member, Ada, and a browser without JavaScript."""
+
+    installed: Installation
+    ada: Member
+
+    def get(self, path: str, key: str, **headers: str) -> httpx2.Response:
+        return self.installed.client.get(path, params={"token": key}, headers=headers)
+
+    def post(self, path: str, **form: str) -> httpx2.Response:
+        return self.installed.client.post(path, data=form)
+
+    def reset_key(self) -> str:
+        request_reset(self.installed.services, EMAIL, CLIENT)
+        return self.installed.keys(MailKind.RESET)[-1]
+
+    def email_key(self) -> str:
+        caller = caller_of(self.installed.services, self.ada.tokens)
+        update_profile(self.installed.services, caller, {"email": NEW_EMAIL}, CLIENT)
+        return self.installed.keys(MailKind.EMAIL_CHANGE)[-1]
+
+    def content(self) -> dict[str, list[str]]:
+        """Every row of every table."""
+        return {table.name: sorted(map(repr, self.installed.rows(table))) for table in metadata.sorted_tables}
+
+
+@pytest.fixture
+def shop(database: Database) -> Iterator[Shop]:
+    with installation(database, GatewaySettings()) as installed:
+        yield Shop(installed, member(installed.services))
+
+
+def seen(response: httpx2.Response) -> tuple[int, str]:
+    return response.status_code, Page(response).heading
+
+
+@pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE])
+class TestEveryPage:
+    def test_changes_nothing_when_it_is_read(self, shop: Shop, path: str) -> None:
+        """Mail scanners follow links."""
+        keys = {PASSWORD_PAGE: shop.reset_key, EMAIL_PAGE: shop.email_key}
+        key = keys[path]()
+        before = shop.content()
+        for _ in range(3):
+            assert shop.get(path, key).status_code == 200
+            assert shop.get(path, UNKNOWN).status_code == 404
+        assert shop.content() == before
+
+    def test_runs_no_script_and_leaks_no_key(self, shop: Shop, path: str) -> None:
+        """Nothing is cached, framed, or loaded from anywhere; the page's address goes to nobody."""
+        response = shop.get(path, UNKNOWN)
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["cache-control"] == "no-store"
+        assert not {"script", "img", "a", "iframe"} & {name for name, _ in Page(response).elements}
+
+    @pytest.mark.parametrize("cut_off", ["", "?token=", "?token=%ff%00", "?token=x&token=y"])
+    def test_answers_a_broken_link(self, shop: Shop, path: str, cut_off: str) -> None:
+        """Mail programs break long ones."""
+        assert seen(shop.installed.client.get(path + cut_off)) == (404, "This link is no longer valid")
+
+    def test_speaks_german(self, shop: Shop, path: str) -> None:
+        """As the browser asks."""
+        response = shop.get(path, UNKNOWN, **{"accept-language": "de"})
+        assert response.headers["content-language"] == "de"
+        assert Page(response).heading == "Dieser Link ist nicht mehr gültig"
+
+    def test_refuses_a_form_that_is_too_large(self, shop: Shop, path: str) -> None:
+        """With the limit."""
+        response = shop.post(path, token="x" * BODY_LIMIT)
+        assert (response.status_code, response.text) == (413, f"The form is larger than {BODY_LIMIT} bytes.")
+
+
+class TestThePasswordPage:
+    def test_asks_for_the_new_password_twice(self, shop: Shop) -> None:
+        """And keeps the key in the form."""
+        key = shop.reset_key()
+        response = shop.get(PASSWORD_PAGE, key)
+        assert seen(response) == (200, "Choose a new password")
+        assert Page(response).inputs() == {"token": key, "password": None, "confirmPassword": None}
+
+    def test_stores_it(self, shop: Shop) -> None:
+        """The old one signs nobody in any more; the link is used up."""
+        form = {"action": "reset", "token": shop.reset_key(), "password": NEW, "confirmPassword": NEW}
+        assert seen(shop.post(PASSWORD_PAGE, **form)) == (200, "Done: your password is new")
+        assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
+        assert sign_in(shop.installed.services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
+        assert seen(shop.post(PASSWORD_PAGE, **form)) == (404, "This link is no longer valid")
+
+    def test_says_what_is_wrong_with_it(self, shop: Shop) -> None:
+        """Each thing once; nothing that was typed comes back, and the link still works."""
+        key = shop.reset_key()
+        response = shop.post(PASSWORD_PAGE, action="reset", token=key, password="short", confirmPassword="shore")
+        assert seen(response) == (422, "Choose a new password")
+        assert response.text.count("This value needs 7 characters or more.") == 1
+        assert "The two passwords differ." in response.text
+        assert "shor" not in response.text
+        assert Page(response).inputs()["token"] == key
+        assert shop.get(PASSWORD_PAGE, key).status_code == 200
+
+    def test_offers_a_new_mail_when_the_link_is_over(self, shop: Shop) -> None:
+        """Whether it has expired or never was, the page is the same."""
+        key = shop.reset_key()
+        shop.installed.clock.move(timedelta(hours=2))
+        expired, unknown = shop.get(PASSWORD_PAGE, key), shop.get(PASSWORD_PAGE, UNKNOWN)
+        assert seen(expired) == seen(unknown) == (404, "This link is no longer valid")
+        assert Page(expired).inputs() == {"email": None}
+        assert seen(shop.post(PASSWORD_PAGE, action="request", email=EMAIL)) == (200, "Please look into your mailbox")
+        assert len(shop.installed.keys(MailKind.RESET)) == 2
+
+    def test_says_the_same_of_every_address(self, shop: Shop) -> None:
+        """Known or not."""
+        known, unknown = (
+            re.sub('nonce="[^"]*"', "", shop.post(PASSWORD_PAGE, action="request", email=email).text)
+            for email in (EMAIL, "bob@example.org")
+        )
+        assert known == unknown
+
+    def test_says_what_is_no_address(self, shop: Shop) -> None:
+        """And asks again."""
+        response = shop.post(PASSWORD_PAGE, action="request", email="ada")
+        assert seen(response) == (422, "That is not an e-mail address")
+
+    def test_says_when_there_were_too_many_mails(self, shop: Shop) -> None:
+        """In words and in a header."""
+        for _ in range(5):
+            shop.post(PASSWORD_PAGE, action="request", email=EMAIL)
+        response = shop.post(PASSWORD_PAGE, action="request", email=EMAIL)
+        assert seen(response) == (429, "Please wait a little")
+        assert response.headers["retry-after"] == "3600"
+        assert "60 minutes." in response.text
+
+    @pytest.mark.parametrize("form", [{}, {"action": "reset"}, {"action": "x"}, {"action": "reset", "token": ""}])
+    def test_a_form_of_somebody_else_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
+        """It is no link of ours."""
+        before = shop.content()
+        assert shop.post(PASSWORD_PAGE, **form).status_code == 400
+        assert shop.content() == before
+
+
+class TestTheEmailPage:
+    def test_asks_who_reads_the_new_mailbox(self, shop: Shop) -> None:
+        """It names the address, and no name: the mailbox may be a stranger's."""
+        response = shop.get(EMAIL_PAGE, shop.email_key())
+        assert seen(response) == (200, "Is this your new address?")
+        assert NEW_EMAIL in response.text
+        assert "Beispiel" not in response.text
+
+    def test_moves_the_account(self, shop: Shop) -> None:
+        """Once."""
+        key = shop.email_key()
+        response = shop.post(EMAIL_PAGE, token=key)
+        assert seen(response) == (200, "Done: your new address is confirmed")
+        assert NEW_EMAIL in response.text
+        assert [row["email"] for row in shop.installed.rows(customer)] == [NEW_EMAIL]
+        assert seen(shop.post(EMAIL_PAGE, token=key)) == (404, "This link is no longer valid")
+
+    def test_says_that_the_address_was_taken(self, shop: Shop) -> None:
+        """By somebody who was faster."""
+        key = shop.email_key()
+        confirmed(shop.installed.services, email=NEW_EMAIL)
+        assert seen(shop.post(EMAIL_PAGE, token=key)) == (409, "This address cannot be used")
+
+    @pytest.mark.parametrize("form", [{}, {"token": UNKNOWN}, {"token": "\ud800".encode("utf-8", "replace").decode()}])
+    def test_a_form_of_somebody_else_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
+        """It is no link of ours."""
+        before = shop.content()
+        assert shop.post(EMAIL_PAGE, **form).status_code == 404
+        assert shop.content() == before
+
+
+@pytest.mark.parametrize(("path", "table"), [(PASSWORD_PAGE, reset_token), (EMAIL_PAGE, email_change)])
+def test_a_database_that_does_not_answer_is_an_outage_that_passes(
+    database: Database, database_url: str, path: str, table: Table
+) -> None:
+    """A page for people with the number to tell us; it works again by itself."""
+    with installation(open_database(database_url, wait=0.3), GatewaySettings()) as installed:
+        shop = Shop(installed, member(installed.services))
+        form = {"action": "request", "email": EMAIL} if path == PASSWORD_PAGE else {"token": shop.email_key()}
+        with capture_logs() as entries, locked(database, table):
+            response = shop.post(path, **form)
+        assert seen(response) == (503, "This does not work right now")
+        assert response.headers["retry-after"] == "5"
+        assert response.headers["x-correlation-id"] in response.text
+        assert entries[0]["event"] == "page.unavailable"
+        assert form.get("token", UNKNOWN) not in str(entries)
+        assert shop.post(path, **form).status_code == 200
+
+
+@contextmanager
+def locked(database: Database, table: Table) -> Iterator[None]:
+    """Somebody else writes, and does not end: on SQLite that holds up every writer, on PostgreSQL those of a table."""
+    with database.engine.begin() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE"))
+        yield

@@ -1,0 +1,343 @@
+"""The confirmation page through the whole application, on both engines; the browser's view is in tests/browser."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from html import escape
+from html.parser import HTMLParser
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from graphql_api.app import create_app
+from graphql_api.http.body import BODY_LIMIT
+from graphql_api.pages.confirmation_page import PAGE
+from graphql_api.settings import GatewaySettings
+from registration.storage.database import Database, open_database
+from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
+from tests.graphql_api.installation import Installation, installed
+from tests.rest_compat.asking import ask
+
+UNKNOWN = "0" * 32
+PATH = PAGE.path
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, and the words of its heading."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.heading = ""
+        self.feed(response.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] == "h1" and not self.heading:
+            self.heading = data
+
+    def values(self, tag: str, attribute: str) -> list[str | None]:
+        return [attributes.get(attribute) for name, attributes in self.elements if name == tag]
+
+
+def show(installation: Installation, key: str, method: str = "GET", **headers: str) -> httpx2.Response:
+    return installation.client.request(method, PATH, params={"token": key}, headers=headers)
+
+
+def press(installation: Installation, action: str, given: str = "", **headers: str) -> httpx2.Response:
+    """What the button of that name sends."""
+    field = "email" if action == "resend" else "token"
+    return installation.client.post(PATH, data={"action": action, field: given}, headers=headers)
+
+
+def heading(response: httpx2.Response) -> str:
+    return Page(response).heading
+
+
+def escaped(name: str) -> str:
+    return escape(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
+def words(response: httpx2.Response) -> str:
+    """The page without what is new in every answer."""
+    return re.sub('nonce="[^"]*"', "", response.text)
+
+
+class TestTheLink:
+    def test_says_who_signed_up_and_when(self, installation: Installation) -> None:
+        """So that the owner of the mailbox can tell friend from foe, and has a button for each."""
+        installation.sign_up(firstName="Ada", lastName="Beispiel")
+        response = show(installation, installation.confirmation_keys()[0])
+        assert (response.status_code, heading(response)) == (200, "Is this your registration?")
+        for fact in ("<bdi>Ada</bdi> <bdi>Beispiel</bdi>", "ada@example.org", "23 November 2026, 13:36 UTC"):
+            assert fact in response.text
+        assert Page(response).values("button", "value") == ["confirm", "disown"]
+        assert Page(response).values("input", "value") == installation.confirmation_keys() * 2
+        assert set(Page(response).values("form", "action")) == {PATH}
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_changes_nothing_however_often_it_is_followed(self, installation: Installation, method: str) -> None:
+        """Mail scanners follow links; every row of every table stays as it was, and the key still works."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        before = installation.content()
+        for _ in range(3):
+            assert show(installation, key, method).status_code == 200
+            assert show(installation, UNKNOWN, method).status_code == 404
+        assert installation.content() == before
+        assert press(installation, "confirm", key).status_code == 200
+
+    @pytest.mark.parametrize("target", [PATH, f"{PATH}?token=", f"{PATH}?token=%ff%00", f"{PATH}?token=x&token=y"])
+    def test_that_is_cut_off_is_not_valid(self, installation: Installation, target: str) -> None:
+        """Mail programs break long links."""
+        response = installation.client.get(target)
+        assert (response.status_code, heading(response)) == (404, "This link is no longer valid")
+
+
+class TestTheConfirmButton:
+    def test_confirms_the_customer(self, installation: Installation) -> None:
+        """And says so, with the number of the customer."""
+        reference = installation.sign_up()["customer"]["reference"]
+        response = press(installation, "confirm", installation.confirmation_keys()[0])
+        assert (response.status_code, heading(response)) == (200, "Done: your address is confirmed")
+        assert reference in response.text
+        assert installation.rows(customer)[0]["confirmed_at"] == installation.clock.now
+
+    def test_answers_used_expired_and_unknown_keys_alike(self, installation: Installation) -> None:
+        """To following the link and to both buttons, word for word; a new mail is offered."""
+        installation.sign_up()
+        (used,) = installation.confirmation_keys()
+        press(installation, "confirm", used)
+        installation.sign_up(email="bob@example.org")
+        (expired,) = set(installation.confirmation_keys()) - {used}
+        installation.clock.move(timedelta(days=1))
+        before = installation.content()
+        answers = [
+            ask_for(installation, key)
+            for key in (used, expired, UNKNOWN, "", "ключ")
+            for ask_for in (show, lambda gateway, key: press(gateway, "confirm", key), disown)
+        ]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({words(answer) for answer in answers}) == 1
+        assert heading(answers[0]) == "This link is no longer valid"
+        assert Page(answers[0]).values("button", "value") == ["resend"]
+        assert installation.content() == before
+
+
+def disown(installation: Installation, key: str) -> httpx2.Response:
+    return press(installation, "disown", key)
+
+
+class TestThisWasNotMe:
+    def test_erases_the_pending_account_and_frees_the_address(self, installation: Installation) -> None:
+        """Who signed up with another's address is gone with the password; its owner can sign up."""
+        installation.sign_up(firstName="Mallory")
+        response = disown(installation, installation.confirmation_keys()[0])
+        assert (response.status_code, heading(response)) == (200, "Done: the registration is deleted")
+        for table in (customer, email_claim, confirmation_token, mail):
+            assert installation.rows(table) == []
+        assert "Mallory" not in str(installation.content())
+        assert [row["kind"] for row in installation.rows(event)].count("customer.disowned") == 1
+        assert installation.sign_up()["__typename"] == "CreateCustomerSuccess"
+
+    def test_cannot_erase_a_confirmed_account(self, installation: Installation) -> None:
+        """A key serves once, whichever button was pressed."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        press(installation, "confirm", key)
+        assert disown(installation, key).status_code == 404
+        assert len(installation.rows(customer)) == 1
+
+
+class TestANewMail:
+    def test_is_posted_for_a_pending_account_only(self, installation: Installation) -> None:
+        """Known and unknown addresses read the same words."""
+        installation.sign_up()
+        answers = [press(installation, "resend", email) for email in ("ADA@example.org", "nobody@example.org")]
+        assert [(answer.status_code, heading(answer)) for answer in answers] == [
+            (200, "Please look into your mailbox")
+        ] * 2
+        assert words(answers[0]) == words(answers[1])
+        assert len(installation.rows(mail)) == 2
+
+    def test_comes_once_a_minute_and_five_times_a_day(self, installation: Installation) -> None:
+        """The page says how long to wait, in words for people and in a header for programs."""
+        assert press(installation, "resend", "ada@example.org").status_code == 200
+        response = press(installation, "resend", "ada@example.org")
+        assert (response.status_code, response.headers["retry-after"]) == (429, "60")
+        assert heading(response) == "Please wait a little"
+        assert "in\na minute." in response.text
+        for _ in range(4):
+            installation.clock.move(timedelta(minutes=1))
+            assert press(installation, "resend", "ada@example.org").status_code == 200
+        installation.clock.move(timedelta(minutes=1))
+        assert "in\n24 hours." in press(installation, "resend", "ada@example.org").text
+        installation.clock.move(timedelta(hours=23))
+        assert "in\n55 minutes." in press(installation, "resend", "ada@example.org").text
+        installation.clock.move(timedelta(minutes=1))
+        german = press(installation, "resend", "ada@example.org", **{"accept-language": "de"})
+        assert "in\n54 Minuten." in german.text
+
+    def test_needs_an_address(self, installation: Installation) -> None:
+        """The page asks again."""
+        for given in ("", "not an address", "a@b", "<script>alert(1)</script>@example.org"):
+            response = press(installation, "resend", given)
+            assert (response.status_code, heading(response)) == (422, "That is not an e-mail address")
+            assert Page(response).values("button", "value") == ["resend"]
+            assert "<script>" not in response.text
+
+
+class TestEveryPage:
+    def test_speaks_the_language_of_the_browser(self, installation: Installation) -> None:
+        """English and German; all else is English."""
+        installation.sign_up()
+        installation.sign_up(email="bob@example.org")
+        first, second = installation.confirmation_keys()
+        for accepted, language, headings in (
+            ("fr, de-CH;q=0.8, en;q=0.5", "de", GERMAN),
+            ("fr", "en", ENGLISH),
+        ):
+            answers = all_pages(installation, first if language == "de" else second, accepted)
+            assert [heading(answer) for answer in answers] == headings
+            assert {answer.headers["content-language"] for answer in answers} == {language}
+            assert {lang for answer in answers for lang in Page(answer).values("html", "lang")} == {language}
+            installation.clock.move(timedelta(minutes=2))
+
+    def test_is_locked_down(self, installation: Installation) -> None:
+        """No script, no frame, no foreign request, no cache, no referrer: its address holds a key."""
+        installation.sign_up()
+        answers = all_pages(installation, installation.confirmation_keys()[0], "en")
+        for answer in answers:
+            (nonce,) = Page(answer).values("style", "nonce")
+            assert answer.headers["content-security-policy"] == (
+                f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; "
+                "base-uri 'none'; frame-ancestors 'none'"
+            )
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert "script" not in answer.text
+            assert all(source is None for source in Page(answer).values("img", "src"))
+        assert len({answer.headers["content-security-policy"] for answer in answers}) == len(answers)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "<script>alert(1)</script>",
+            '"><img src=x onerror=alert(1)>',
+            "</dd></dl></main><form action=//evil.example>",
+            "{{ 7 * 7 }}{% raw %}",
+            "&lt;b&gt;&#60;script&#62;",
+            "<!-- ",
+            "javascript:alert(1)//' onfocus='alert(1)",
+        ],
+    )
+    def test_shows_a_name_as_text(self, installation: Installation, name: str) -> None:
+        """Whoever signs up with a stranger's address writes on the page that the stranger opens."""
+        installation.sign_up(email="plain@example.org")
+        (plain,) = installation.confirmation_keys()
+        installation.sign_up(firstName=name, lastName=name)
+        (key,) = set(installation.confirmation_keys()) - {plain}
+        response = show(installation, key)
+        assert escaped(name) in response.text
+        assert [tag for tag, _ in Page(response).elements] == [
+            tag for tag, _ in Page(show(installation, plain)).elements
+        ]
+        confirmed = press(installation, "confirm", key)
+        assert escaped(name) in confirmed.text
+
+
+ENGLISH = [
+    "Is this your registration?",
+    "Done: your address is confirmed",
+    "This link is no longer valid",
+    "Please look into your mailbox",
+    "Please wait a little",
+    "That is not an e-mail address",
+]
+GERMAN = [
+    "Ist das Ihre Registrierung?",
+    "Fertig: Ihre Adresse ist bestätigt",
+    "Dieser Link ist nicht mehr gültig",
+    "Bitte sehen Sie in Ihr Postfach",
+    "Bitte warten Sie ein wenig",
+    "Das ist keine E-Mail-Adresse",
+]
+
+
+def all_pages(installation: Installation, key: str, language: str) -> list[httpx2.Response]:
+    headers = {"accept-language": language}
+    return [
+        show(installation, key, **headers),
+        press(installation, "confirm", key, **headers),
+        press(installation, "confirm", key, **headers),
+        press(installation, "resend", "nobody@example.org", **headers),
+        press(installation, "resend", "nobody@example.org", **headers),
+        press(installation, "resend", "x", **headers),
+    ]
+
+
+class TestAnOddRequest:
+    @pytest.mark.parametrize(
+        "body", [b"", b"action=", b"action=erase", b"\xff\xfe", b"%00=%ff&action", b'{"action":"confirm"}']
+    )
+    def test_without_a_known_button_does_nothing(self, installation: Installation, body: bytes) -> None:
+        """It is answered like a link that does not work."""
+        before = installation.content()
+        response = installation.client.post(PATH, content=body)
+        assert (response.status_code, heading(response)) == (400, "This link is no longer valid")
+        assert installation.content() == before
+
+    def test_that_is_too_large_is_told_the_limit(self, installation: Installation) -> None:
+        """The same limit as at both doors."""
+        response = installation.client.post(PATH, content=b"action=resend&email=" + b"x" * BODY_LIMIT)
+        assert (response.status_code, response.text) == (413, "The form is larger than 65536 bytes.")
+
+    def test_that_ends_early_does_nothing(self, installation: Installation) -> None:
+        """Half a form is none, even if it could be read."""
+        installation.sign_up()
+        before = installation.content()
+        app = create_app(GatewaySettings(), installation.services)
+        body = f"action=confirm&token={installation.confirmation_keys()[0]}".encode()
+        assert ask(app, "POST", PATH, body=body, leaves=True).status == 400
+        assert installation.content() == before
+
+    def test_by_another_method_is_not_ours(self, installation: Installation) -> None:
+        """It gets the 404 of every path that nothing serves."""
+        assert installation.client.put(PATH).status_code == 404
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Somebody else holds what a confirmation needs."""
+    with database.engine.begin() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text("LOCK TABLE customer, attempt IN ACCESS EXCLUSIVE MODE"))
+        yield  # on SQLite, a writing transaction is a lock of everything
+
+
+def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Database, database_url: str) -> None:
+    """A page for people with the number to tell us; nothing is half done, and it works again by itself."""
+    with installed(open_database(database_url, wait=0.3)) as installation:
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        before = installation.content()
+        with capture_logs() as entries, locked(database):
+            response = press(installation, "confirm", key)
+            german = press(installation, "resend", "ada@example.org", **{"accept-language": "de"})
+        assert (response.status_code, heading(response)) == (503, "This does not work right now")
+        assert (german.status_code, heading(german)) == (503, "Das geht gerade nicht")
+        assert response.headers["retry-after"] == "5"
+        assert response.headers["x-correlation-id"] in response.text
+        outage = entries[0]
+        assert (outage["event"], outage["log_level"]) == ("page.unavailable", "error")
+        assert outage["correlation_id"] == response.headers["x-correlation-id"]
+        assert key not in str(entries)
+        assert installation.content() == before
+        assert press(installation, "confirm", key).status_code == 200

@@ -1,0 +1,79 @@
+"""GraphiQL's page and files, without a browser (tests/browser opens the real one)."""
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from graphql_api.pages import graphiql
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A directory such as console/build.py leaves, in small."""
+    directory = tmp_path / "console"
+    directory.mkdir()
+    for name in ("main.js", "main.css", "a.woff2", "LICENSES.txt"):
+        (directory / name).write_text("content")
+    (directory / "stamp").write_text("4711")
+    return directory
+
+
+def client(bundle: Path) -> TestClient:
+    async def page(request: Request) -> Response:
+        return graphiql.page("n0nce", bundle)
+
+    return TestClient(Starlette(routes=[Route("/graphql", page), *graphiql.routes(bundle)]))
+
+
+def test_policy_allows_own_origin_and_the_nonce_only(bundle: Path) -> None:
+    """No foreign origin, no inline script or style, no eval, no frame: only 'self', this nonce and pictures as data."""
+    policy = client(bundle).get("/graphql").headers["content-security-policy"]
+    sources = {source for directive in policy.split("; ") for source in directive.split()[1:]}
+    assert sources == {"'none'", "'self'", "'nonce-n0nce'", "data:"}
+    assert policy.startswith("default-src 'none'; ")
+
+
+def test_page_names_files_by_version_and_is_not_stored(bundle: Path) -> None:
+    """The page is fetched anew each time, and names files of the version that is built."""
+    response = client(bundle).get("/graphql")
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    assert 'src="/graphiql/4711/main.js" nonce="n0nce"' in response.text
+    assert 'href="/graphiql/4711/main.css"' in response.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("main.js", "text/javascript; charset=utf-8"),
+        ("main.css", "text/css; charset=utf-8"),
+        ("a.woff2", "font/woff2"),
+    ],
+)
+def test_files_are_typed_and_kept_for_ever(bundle: Path, name: str, content_type: str) -> None:
+    """Each file has its exact type, must not be sniffed, and never needs to be asked for again."""
+    headers = client(bundle).get(f"/graphiql/4711/{name}").headers
+    assert headers["content-type"] == content_type
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "immutable" in headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["4711/nope.js", "4711/stamp", "4711/LICENSES.txt", "4711/..%2fgraphiql.py", "4711/%00", "0815/main.js"],
+)
+def test_nothing_but_the_bundle_is_served(bundle: Path, path: str) -> None:
+    """Unknown names, other versions and ways out of the directory are not found."""
+    assert client(bundle).get(f"/graphiql/{path}").status_code == 404
+
+
+def test_without_a_bundle_the_page_says_how_to_build_it(tmp_path: Path) -> None:
+    """A checkout that nobody built answers 503 with the command, not a stack trace."""
+    response = client(tmp_path).get("/graphql")
+    assert response.status_code == 503
+    assert "make run" in response.text

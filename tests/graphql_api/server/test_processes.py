@@ -1,0 +1,222 @@
+"""`serve` and `relay` as real processes: how they start, what they log, how they end."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from threading import Thread
+
+import httpx2
+import pytest
+
+from harness.gateway import COMMAND, DIES_WITH_US, Gateway
+from harness.ports import HOST, free_port
+from tests.conftest import Serve
+from tests.graphql_api.installation import CREATE, FORM
+
+PATIENCE = 60  # seconds
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def sign_up(gateway: Gateway, email: str = "ada@example.org") -> str:
+    body = {"query": CREATE, "variables": {"input": FORM | {"email": email}}}
+    response = httpx2.post(f"{gateway.base_url}/graphql", json=body, timeout=PATIENCE)
+    return str(response.json()["data"]["createCustomer"]["__typename"])
+
+
+def wait_for(log: Path, words: str, times: int) -> None:
+    eventually(lambda: log.read_text().count(words) == times)
+
+
+def link_in(directory: Path) -> str:
+    """The link in the only mail there is."""
+    eventually(lambda: list(directory.glob("*.eml")))
+    (path,) = directory.glob("*.eml")
+    body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
+    assert body
+    (link,) = [word for word in body.get_content().split() if "/register/confirm?token=" in word]
+    return str(link)
+
+
+class TestServe:
+    def test_signs_up_mails_and_confirms_without_logging_a_secret(self, serve: Serve, sqlite_url: str) -> None:
+        """From the form to the confirmed address; neither key, address nor password is in the log."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
+        assert sign_up(gateway) == "CreateCustomerSuccess"
+        link = link_in(gateway.mail_directory)
+        key = link.partition("token=")[2][:32]
+        assert link == f"{gateway.base_url}/register/confirm?token={key}&_locale=en_US"
+        assert "Is this your registration?" in httpx2.get(link).text
+        done = httpx2.post(f"{gateway.base_url}/register/confirm", data={"token": key, "action": "confirm"})
+        assert "Done: your address is confirmed" in done.text
+        httpx2.get(f"{gateway.base_url}/nowhere/{key}?email=ada@example.org")
+        gateway.stop()
+        log = gateway.log.read_text()
+        assert '"route": "/register/confirm"' in log
+        assert done.headers["x-correlation-id"] in log
+        for secret in (key, "ada@example.org", "correct horse", "Beispiel"):
+            assert secret not in log
+        assert '"level": "error"' not in log
+
+    def test_says_where_things_are(self, serve: Serve, sqlite_url: str) -> None:
+        """In development with the mailbox, in production without."""
+        production = serve(GATEWAY_DATABASE_URL=sqlite_url)
+        assert production.log.read_text().splitlines()[:3] == [
+            f"GraphQL      {production.base_url}/graphql",
+            f"REST         {production.base_url}/customers",
+            "Stop with Ctrl-C.",
+        ]
+        development = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
+        assert development.log.read_text().splitlines()[:4] == [
+            f"GraphQL      {development.base_url}/graphql  (GraphiQL in a browser)",
+            f"REST         {development.base_url}/customers",
+            f"Mailbox      {development.base_url}/mailbox",
+            "Stop with Ctrl-C.",
+        ]
+
+    def test_makes_an_embedded_installation_by_itself(self, serve: Serve, tmp_path: Path) -> None:
+        """Database and directories; nothing has to be prepared."""
+        gateway = serve(GATEWAY_DATABASE_URL=f"sqlite:///{tmp_path}/new/registration.db")
+        assert sign_up(gateway) == "CreateCustomerSuccess"
+
+    def test_serves_with_several_workers(self, serve: Serve, database_url: str) -> None:
+        """One database, one answer: an address is taken whichever worker is asked."""
+        gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
+        answers = [sign_up(gateway) for _ in range(6)]
+        assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
+
+    def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
+        """In one line that names the settings; the one that has the port goes on."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
+        second = run("serve", tmp_path, GATEWAY_RELAY="off", GATEWAY_PORT=str(gateway.port))
+        assert second.returncode == 2
+        assert (second.stdout, second.stderr) == (
+            "",
+            f"registration-gateway: GATEWAY_HOST 127.0.0.1 with GATEWAY_PORT {gateway.port}: "
+            "cannot listen there: Address already in use\n",
+        )
+        assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
+
+    def test_takes_the_number_of_workers_as_an_option(self, tmp_path: Path) -> None:
+        """It wins over the setting; what comes of it is seen above."""
+        done = run("serve", tmp_path, "--workers", "2", GATEWAY_WORKERS="none", GATEWAY_PORT="none")
+        assert done.stderr.startswith("registration-gateway: GATEWAY_PORT ")
+        assert "GATEWAY_WORKERS" not in done.stderr
+
+
+class TestCtrlC:
+    """A request is under way: its head has arrived, and the server waits for its body."""
+
+    @pytest.fixture
+    def gateway(self, serve: Serve, sqlite_url: str) -> Gateway:
+        return serve(GATEWAY_DATABASE_URL=sqlite_url)
+
+    @pytest.fixture
+    def request_under_way(self, gateway: Gateway) -> Iterator[socket.socket]:
+        with socket.create_connection((HOST, gateway.port), timeout=PATIENCE) as connection:
+            connection.sendall(
+                b"POST /graphql HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 25\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+            yield connection
+
+    def test_lets_requests_finish(self, gateway: Gateway, request_under_way: socket.socket) -> None:
+        """Nobody new gets in, whoever is in gets an answer, and the process ends cleanly."""
+        stopping = Thread(target=gateway.stop)
+        stopping.start()
+        eventually(lambda: not is_listening(gateway))
+        request_under_way.sendall(b'{"query":"{__typename}"} ')
+        answer = b""
+        while part := request_under_way.recv(1000):
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b'{"data":{"__typename":"Query"}}')
+        stopping.join()
+
+    def test_twice_does_not_wait(self, gateway: Gateway, request_under_way: socket.socket) -> None:
+        """An operator in a hurry is not held up by a client that never ends."""
+        process = gateway.process
+        process.send_signal(signal.SIGINT)
+        eventually(lambda: not is_listening(gateway))
+        gateway.stop()
+        assert process.poll() is not None
+
+
+def is_listening(gateway: Gateway) -> bool:
+    try:
+        socket.create_connection((HOST, gateway.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class TestRelay:
+    def test_sends_what_a_gateway_without_one_has_promised(
+        self, serve: Serve, database_url: str, tmp_path: Path
+    ) -> None:
+        """In a process of its own, with the same secret, until it is told to stop."""
+        gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_RELAY="off")
+        assert sign_up(gateway) == "CreateCustomerSuccess"
+        settings = {
+            "GATEWAY_DATABASE_URL": database_url,
+            "GATEWAY_KEYS_DIR": str(gateway.mail_directory.parent / "keys"),
+            "GATEWAY_MAIL_URL": f"file://{tmp_path}/mail",
+            "GATEWAY_PUBLIC_URL": gateway.base_url,
+        }
+        log = tmp_path / "relay.log"
+        for number, starts in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):
+            relay = start("relay", tmp_path, **settings)
+            wait_for(log, "Sending mails. Stop with Ctrl-C.", starts)
+            link = link_in(tmp_path / "mail")
+            wait_for(log, '"status": "sent"', 1)
+            relay.send_signal(number)
+            assert relay.wait(PATIENCE) == 0
+        assert "Is this your registration?" in httpx2.get(link).text
+        assert log.read_text().count('"status": "sent"') == 1
+        assert link.partition("token=")[2][:32] not in log.read_text()
+
+
+def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
+    """As with `registration-gateway schema | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        done = subprocess.run(
+            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    return outer | {"GATEWAY_PORT": str(free_port())} | settings
+
+
+def run(command: str, directory: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, command, *options],
+        cwd=directory,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def start(command: str, directory: Path, **settings: str) -> subprocess.Popen[bytes]:
+    with (directory / f"{command}.log").open("ab") as log:
+        return subprocess.Popen(
+            [*DIES_WITH_US, COMMAND, command], cwd=directory, env=environment(settings), stdout=log, stderr=log
+        )

@@ -1,0 +1,203 @@
+"""GatewaySettings: their defaults, what stops the start, and what an operator is shown."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from pydantic import ValidationError
+
+from graphql_api.settings import GatewaySettings
+from registration.settings import PREFIX, SettingsError, describe, read_settings
+
+Read: TypeAlias = Callable[..., GatewaySettings]
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Reads an environment that holds no other settings."""
+
+    def read(**environment: str) -> GatewaySettings:
+        for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return read_settings(GatewaySettings)
+
+    return read
+
+
+class TestValues:
+    def test_defaults_are_those_of_production(self, read: Read) -> None:
+        """An empty environment is a valid one, and opens nothing."""
+        settings = read()
+        assert (settings.mode, settings.base_url, settings.link_url) == (
+            "production",
+            "http://127.0.0.1:8000",
+            "http://127.0.0.1:8000",
+        )
+        tools = (settings.graphiql, settings.introspection, settings.field_suggestions, settings.graphql_get)
+        assert not any(map(settings.enabled, (*tools, settings.mailbox)))
+
+    def test_empty_means_default(self, read: Read) -> None:
+        """As orchestrators set variables that nobody filled in."""
+        assert read(GATEWAY_PORT="", GATEWAY_REFERENCE_PREFIX="").port == 8000
+
+    def test_values_come_from_the_environment(self, read: Read) -> None:
+        """Each field is one variable."""
+        settings = read(GATEWAY_PORT="9000", GATEWAY_REFERENCE_PREFIX="AT_1", GATEWAY_QUEUE_SECONDS="0.5")
+        assert (settings.port, settings.reference_prefix, settings.queue_seconds) == (9000, "AT_1", 0.5)
+
+    def test_nothing_changes_them(self, read: Read) -> None:
+        """Who holds settings cannot surprise others that do."""
+        with pytest.raises(ValidationError, match="frozen"):
+            read().port = 1
+
+    def test_development_opens_the_tools(self, read: Read) -> None:
+        """All of them, but each can be closed, or opened in production, one by one."""
+        development = read(GATEWAY_MODE="development", GATEWAY_GRAPHIQL="off")
+        assert development.enabled(development.introspection)
+        assert not development.enabled(development.graphiql)
+        production = read(GATEWAY_GRAPHIQL="on")
+        assert production.enabled(production.graphiql)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+    def test_development_is_for_this_machine(self, read: Read, host: str) -> None:
+        """Every loopback address will do."""
+        assert read(GATEWAY_MODE="development", GATEWAY_HOST=host).host == host
+
+    def test_development_elsewhere_is_possible(self, read: Read) -> None:
+        """For who says so, as in a container."""
+        settings = read(GATEWAY_MODE="development", GATEWAY_HOST="0.0.0.0", GATEWAY_ALLOW_REMOTE_DEVELOPMENT="on")  # noqa: S104
+        assert settings.development
+
+    def test_addresses_have_defaults_in_turn(self, read: Read) -> None:
+        """Links in mails lead to the storefront, else to the public address, else to where the gateway listens."""
+        assert read(GATEWAY_HOST="::1", GATEWAY_PORT="1").link_url == "http://[::1]:1"
+        public = read(GATEWAY_PUBLIC_URL="https://api.example.org/glue/")
+        assert public.base_url == public.link_url == "https://api.example.org/glue"
+        both = read(GATEWAY_PUBLIC_URL="https://api.example.org", GATEWAY_STOREFRONT_URL="https://shop.example.org/")
+        assert (both.base_url, both.link_url) == ("https://api.example.org", "https://shop.example.org")
+
+    def test_slots_are_the_cores_divided_among_workers(self, read: Read) -> None:
+        """At least one, and as many as the operator says."""
+        assert read().slots == os.cpu_count()
+        assert read(GATEWAY_WORKERS="64").slots == max(1, (os.cpu_count() or 1) // 64)
+        assert read(GATEWAY_HASH_SLOTS="7", GATEWAY_WORKERS="64").slots == 7
+
+    @pytest.mark.parametrize(
+        ("url", "is_embedded"),
+        [
+            *(("sqlite:///var/x.db", True), ("sqlite+pysqlite:////x.db", True)),
+            *(("postgresql://u:p@h/d", False), ("postgresql+psycopg://h/d", False)),
+        ],
+    )
+    def test_engines(self, read: Read, url: str, is_embedded: bool) -> None:
+        """What is a file of this machine may be created at the start."""
+        assert read(GATEWAY_DATABASE_URL=url).is_embedded is is_embedded
+
+
+class TestWrongValues:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *(("MODE", "test"), ("PORT", "http"), ("PORT", "65536"), ("PORT", "-1"), ("WORKERS", "0")),
+            *(("DATABASE_URL", "x"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://h/d")),
+            *(("DATABASE_URL", "postgresql://u:hunter2@h:hunter2/d"), ("DATABASE_URL", "sqlite://")),
+            *(("DATABASE_URL", "sqlite:///:memory:"), ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "ftp://h")),
+            *(("PUBLIC_URL", "https://"), ("STOREFRONT_URL", "https://h/?shop=1"), ("STOREFRONT_URL", "http://[::1")),
+            *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
+            *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),
+            *(("REFERENCE_PREFIX", "D" * 33), ("REFERENCE_PREFIX", "DE\n"), ("CONFIRMATION", "no")),
+            *(("CONFIRMATION_SECONDS", "59"), ("CONFIRMATION_SECONDS", "9" * 15), ("SIGN_UP_LIMIT", "-1")),
+            *(("TRUSTED_PROXIES", "10.0.0.0/8, proxy"), ("PASSWORD_MIN_LENGTH", "0")),
+            *(("PASSWORD_MAX_LENGTH", "2000"), ("PASSWORD_CHARACTER_RULE", "1"), ("HASH_MEMORY_KIB", "7")),
+            *(("HASH_TIME_COST", "0"), ("HASH_PARALLELISM", "0"), ("HASH_SLOTS", "-1"), ("QUEUE_SECONDS", "0")),
+            *(("QUEUE_SECONDS", "inf"), ("QUEUE_SECONDS", "nan"), ("GRAPHIQL", "yes")),
+            ("MAILBOX", "on"),
+        ],
+    )
+    def test_stop_the_start_with_one_line(self, read: Read, name: str, value: str) -> None:
+        """The line names the variable, and no password that stands in the value."""
+        with pytest.raises(SettingsError) as raised:
+            read(**{f"GATEWAY_{name}": value})
+        line = str(raised.value)
+        assert re.fullmatch(rf"GATEWAY_{name} [^\n]+", line)
+        assert "hunter2" not in line
+
+    @pytest.mark.parametrize(
+        ("environment", "named"),
+        [
+            ({"PASSWORD_MIN_LENGTH": "20", "PASSWORD_MAX_LENGTH": "19"}, "GATEWAY_PASSWORD_MIN_LENGTH"),
+            ({"HASH_MEMORY_KIB": "31", "HASH_PARALLELISM": "4"}, "GATEWAY_HASH_MEMORY_KIB"),
+            ({"DISCLOSURE": "conceal", "CONFIRMATION": "off"}, "GATEWAY_DISCLOSURE"),
+            ({"MODE": "development", "HOST": "192.0.2.1"}, "GATEWAY_HOST"),
+            ({"MODE": "development", "HOST": "example.org"}, "GATEWAY_HOST"),
+        ],
+    )
+    def test_must_fit_together(self, read: Read, environment: dict[str, str], named: str) -> None:
+        """What only the combination makes wrong is told as well."""
+        with pytest.raises(SettingsError, match=rf"^{named} [^\n]+$"):
+            read(**{f"GATEWAY_{name}": value for name, value in environment.items()})
+
+    def test_are_told_together(self, read: Read) -> None:
+        """An operator mends all of them at once."""
+        with pytest.raises(SettingsError, match=r"^GATEWAY_PORT [^\n]+; GATEWAY_RELAY [^\n]+$"):
+            read(GATEWAY_PORT="x", GATEWAY_RELAY="x")
+
+
+def test_unknown_names_are_reported(read: Read) -> None:
+    """They do not stop the start, because orchestrators inject such names."""
+    settings = read(GATEWAY_PROT="80", GATEWAY_SERVICE_HOST="192.0.2.1", GATEWAY_PORT="80", OTHER="x")
+    assert settings.unknown == ("GATEWAY_PROT", "GATEWAY_SERVICE_HOST")
+    assert read().unknown == ()
+
+
+class TestShown:
+    def test_every_setting_is_described(self, read: Read) -> None:
+        """With its value, its default and a meaning."""
+        rows = {name: rest for name, *rest in describe(read(GATEWAY_PORT="9000"))}
+        assert rows.keys() == {PREFIX + name.upper() for name in GatewaySettings.model_fields}
+        assert rows["GATEWAY_PORT"] == ["9000", "8000", "port to listen on"]
+        assert all(meaning for _, _, meaning in rows.values())
+
+    @pytest.mark.parametrize(
+        ("value", "masked"),
+        [
+            ("smtp://user:hunter2@mail.example.org:25", "smtp://user:***@mail.example.org:25"),
+            ("smtps://user:hun@ter:2/x@h", "smtps://user:***@h"),
+            ("smtp://:hunter2@h", "smtp://:***@h"),
+            ("smtp:user:hunter2@h", "smtp:user:***@h"),
+            ("smtp://user@h:25", "smtp://user@h:25"),
+            ("file:///var/mail", "file:///var/mail"),
+        ],
+    )
+    def test_passwords_are_masked(self, read: Read, value: str, masked: str) -> None:
+        """Whatever is in them; all else is shown as it is."""
+        assert dict(row[:2] for row in describe(read(GATEWAY_MAIL_URL=value)))["GATEWAY_MAIL_URL"] == masked
+
+    @pytest.mark.parametrize(
+        ("value", "masked"),
+        [
+            ("postgresql://user:hunter2@[::1]:5432/shop", "postgresql://user:***@[::1]:5432/shop"),
+            (
+                "postgresql://h:5432/shop?password=hunt@er2&sslmode=require",
+                "postgresql://h:5432/shop?password=***&sslmode=require",
+            ),
+        ],
+    )
+    def test_database_passwords_are_masked(self, read: Read, value: str, masked: str) -> None:
+        """Wherever a database URL can hold one."""
+        assert dict(row[:2] for row in describe(read(GATEWAY_DATABASE_URL=value)))["GATEWAY_DATABASE_URL"] == masked
+
+    def test_readme_has_the_same_table(self, read: Read) -> None:
+        """README.md lists exactly the settings, with their defaults and meanings."""
+        table = README.read_text("utf-8").partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
+        rows = [
+            f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |"
+            for name, _, default, meaning in describe(read())
+        ]
+        assert table.splitlines() == ["| variable | default | meaning |", "|---|---|---|", *rows]

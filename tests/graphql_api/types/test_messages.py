@@ -1,0 +1,42 @@
+"""Messages: complete in every language, and nothing left to fill in."""
+
+import re
+from enum import Enum
+
+import pytest
+
+from graphql_api.types.messages import ACCEPTED, VIOLATIONS, Texts, violation_message
+from graphql_api.types.user_errors import USER_ERRORS, UserErrorCode
+from registration.language import Language
+from registration.outcomes import Violation, ViolationCode
+
+ALL: dict[str, Texts] = {
+    "ACCEPTED": ACCEPTED,
+    **{code.name: texts for code, texts in USER_ERRORS.items()},
+    **{code.name: texts for code, texts in VIOLATIONS.items()},
+}
+
+
+@pytest.mark.parametrize(("codes", "texts"), [(UserErrorCode, USER_ERRORS), (ViolationCode, VIOLATIONS)])
+def test_every_code_has_a_message(codes: type[Enum], texts: dict[Enum, Texts]) -> None:
+    """A new code without one fails here."""
+    assert set(texts) == set(codes)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_message_exists_in_every_language(name: str) -> None:
+    """A missing translation fails here, and so does one that was only copied."""
+    texts = ALL[name]
+    assert set(texts) == set(Language)
+    assert len(set(texts.values())) == len(Language)
+    assert all(text.strip() == text and text.endswith(".") for text in texts.values())
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("code", ViolationCode)
+def test_every_violation_can_be_said(code: ViolationCode, language: Language) -> None:
+    """With its limits filled in, the same ones in every language."""
+    message = violation_message(Violation("firstName", code, minimum=7, maximum=128), language)
+    assert not re.search(r"[{}]|None", message)
+    expected = {ViolationCode.TOO_SHORT: ["7"], ViolationCode.TOO_LONG: ["128"]}
+    assert re.findall(r"\d+", message) == expected.get(code, [])

@@ -1,0 +1,253 @@
+"""Changes of address on real databases, with the mails that the relay sends."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from registration.account.email_change import address_of_key, confirm_email_change
+from registration.account.erasure import anonymize
+from registration.account.erasure_proof import Person, prove
+from registration.account.profile import update_profile
+from registration.outcomes import (
+    BadCredentials,
+    Confirmed,
+    EmailTaken,
+    Registered,
+    ResetRefused,
+    TokenRefused,
+    Tokens,
+    TooManyAttempts,
+    Updated,
+)
+from registration.passwords.reset import request_reset, reset
+from registration.services import Services
+from registration.sessions.access_tokens import Caller
+from registration.sessions.sign_in import sign_in
+from registration.signing_up.sign_up import sign_up
+from registration.storage.tables import audit, customer, email_change, email_claim, event, mail
+from tests.clock import Clock
+from tests.registration.callers import caller_of
+from tests.registration.forms import PASSWORD, request
+from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.post import Deliver, deliver, key_in, text_of
+from tests.registration.stored import rows
+
+OLD, NEW = "ada@example.org", "Ada.New@Example.net"
+PAGE = "register/confirm-email"
+
+
+@pytest.fixture
+def caller(services: Services) -> Caller:
+    """Ada, who is signed in."""
+    return caller_of(services, member(services).tokens)
+
+
+@pytest.fixture
+def arrived(services: Services, tmp_path: Path) -> Deliver:
+    """What is in the mailboxes since the last look."""
+    return lambda: deliver(services, tmp_path / "mail")
+
+
+@pytest.fixture
+def parked(services: Services, caller: Caller, arrived: Deliver) -> Callable[..., str]:
+    """Asks for another address; the key that arrives there."""
+
+    def park(email: str = NEW) -> str:
+        arrived()
+        assert isinstance(update_profile(services, caller, {"email": email}, CLIENT), Updated)
+        return key_in(arrived()[0], PAGE)
+
+    return park
+
+
+def claims(services: Services) -> list[str]:
+    return sorted(row["address"] for row in rows(services.database, email_claim))
+
+
+class TestAsking:
+    def test_the_new_address_waits(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """The customer keeps the old one, and nobody is kept from the new one."""
+        outcome = update_profile(services, caller, {"email": NEW, "firstName": "Zoë"}, CLIENT)
+        assert isinstance(outcome, Updated)
+        assert (outcome.customer.email, outcome.customer.first_name) == (OLD, "Zoë")
+        assert (outcome.pending_email, outcome.confirm_before) == (NEW, clock.now + timedelta(days=1))
+        assert claims(services) == [OLD]
+        assert isinstance(sign_up(services, request(email=NEW)), Registered)
+
+    def test_what_waits_is_told_until_it_is_over(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """By every change of the profile."""
+        update_profile(services, caller, {"email": NEW}, CLIENT)
+        later = update_profile(services, caller, {"firstName": "Zoë"}, CLIENT)
+        assert isinstance(later, Updated)
+        assert later.pending_email == NEW
+        clock.move(timedelta(days=1))
+        over = update_profile(services, caller, {}, CLIENT)
+        assert isinstance(over, Updated)
+        assert over.pending_email is None
+
+    def test_both_mailboxes_hear_of_it(self, services: Services, caller: Caller, arrived: Deliver) -> None:
+        """The new one gets a link, the old one a notice without a key and without the new address."""
+        arrived()
+        update_profile(services, caller, {"email": NEW}, CLIENT)
+        link, notice = arrived()
+        assert (link["To"], link["Subject"]) == ("Ada.New@example.net", "Please confirm your new e-mail address")
+        assert (notice["To"], notice["Subject"]) == (OLD, "Your e-mail address is about to change")
+        assert "token=" not in notice.as_string()
+        assert "example.net" not in text_of(notice)
+
+    def test_the_notice_goes_to_the_old_address_however_late(
+        self, services: Services, caller: Caller, arrived: Deliver
+    ) -> None:
+        """A thief who proves the new address before the notice leaves does not get it instead; then it is forgotten."""
+        arrived()
+        update_profile(services, caller, {"email": NEW}, CLIENT)
+        move = customer.update().values(email=NEW)
+        services.database.write(lambda connection: connection.execute(move))
+        assert OLD in [message["To"] for message in arrived()]
+        assert {row["recipient"] for row in rows(services.database, mail)} == {None}
+
+    def test_a_newer_address_replaces_an_older_one(self, services: Services, parked: Callable[..., str]) -> None:
+        """Only the last one can be proven."""
+        first, second = parked("first@example.net"), parked("second@example.net")
+        assert len(rows(services.database, email_change)) == 1
+        assert address_of_key(services, first) is None
+        assert address_of_key(services, second) == "second@example.net"
+
+    def test_a_taken_address_is_refused(self, services: Services, caller: Caller) -> None:
+        """Typed in any way; nothing waits, and no mail goes out."""
+        confirmed(services, email="bob@example.org")
+        before = len(rows(services.database, mail))
+        assert update_profile(services, caller, {"email": "BOB@example.org"}, CLIENT) == EmailTaken()
+        assert rows(services.database, email_change) == []
+        assert len(rows(services.database, mail)) == before
+
+    def test_an_address_that_waits_for_its_sign_up_is_taken_until_that_is_over(
+        self, services: Services, clock: Clock, caller: Caller
+    ) -> None:
+        """As a sign-up has it."""
+        sign_up(services, request(email=NEW))
+        assert update_profile(services, caller, {"email": NEW}, CLIENT) == EmailTaken()
+        clock.move(timedelta(days=1))
+        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
+
+    def test_nobody_can_fill_a_strangers_mailbox(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """An address is asked five times an hour, a customer asks ten times."""
+        for _ in range(5):
+            assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
+        assert update_profile(services, caller, {"email": NEW.upper()}, CLIENT) == TooManyAttempts(3600)
+        for number in range(4):
+            assert isinstance(update_profile(services, caller, {"email": f"{number}@example.net"}, CLIENT), Updated)
+        assert update_profile(services, caller, {"email": "9@example.net"}, CLIENT) == TooManyAttempts(3600)
+        clock.move(timedelta(hours=1))
+        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
+
+    def test_a_link_works_for_a_day_where_no_sign_up_is_confirmed(
+        self, services: Services, clock: Clock, caller: Caller
+    ) -> None:
+        """An address is proven all the same."""
+        outcome = update_profile(replace(services, confirmation=None), caller, {"email": NEW}, CLIENT)
+        assert isinstance(outcome, Updated)
+        assert outcome.confirm_before == clock.now + timedelta(days=1)
+
+
+class TestProving:
+    def test_the_address_is_the_customers(
+        self, services: Services, clock: Clock, caller: Caller, parked: Callable[..., str]
+    ) -> None:
+        """From then on it signs in, as typed at the change; the old one is free."""
+        key = parked()
+        clock.move(timedelta(hours=1))
+        outcome = confirm_email_change(services, key, CLIENT)
+        assert isinstance(outcome, Confirmed)
+        assert (outcome.customer.id, outcome.customer.email) == (caller.customer.id, NEW)
+        assert outcome.customer.updated_at == clock.now
+        assert claims(services) == [NEW.lower()]
+        assert isinstance(sign_in(services, NEW, PASSWORD, CLIENT), Tokens)
+        assert sign_in(services, OLD, PASSWORD, CLIENT) == BadCredentials()
+        assert isinstance(sign_up(services, request()), Registered)
+
+    def test_the_old_address_is_forgotten(self, services: Services, caller: Caller, parked: Callable[..., str]) -> None:
+        """Nothing that was counted or typed names it any more, so that an erasure need not know it."""
+        request_reset(services, OLD, CLIENT)
+        sign_in(services, OLD, "wrong", CLIENT)
+        confirm_email_change(services, parked(), CLIENT)
+        anonymize(services, caller, None)
+        proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
+        assert isinstance(proof, list)
+        assert [place for place in proof if place.found] == []
+
+    def test_a_key_works_once(self, services: Services, parked: Callable[..., str]) -> None:
+        """And never for another purpose."""
+        key = parked()
+        assert isinstance(confirm_email_change(services, key, CLIENT), Confirmed)
+        assert confirm_email_change(services, key, CLIENT) == TokenRefused()
+
+    def test_a_key_works_for_a_day(self, services: Services, clock: Clock, parked: Callable[..., str]) -> None:
+        """Then it is refused as an unknown one is."""
+        key = parked()
+        clock.move(timedelta(days=1))
+        assert address_of_key(services, key) is None
+        assert confirm_email_change(services, key, CLIENT) == TokenRefused()
+        assert claims(services) == [OLD]
+
+    @pytest.mark.parametrize("key", ["", "0" * 32, "\x00", "\ud800", "k" * 100_000])
+    def test_other_keys_are_refused(self, services: Services, key: str) -> None:
+        """Whatever they are made of."""
+        assert confirm_email_change(services, key, CLIENT) == TokenRefused()
+
+    def test_an_address_that_was_taken_meanwhile_stays_with_who_has_it(
+        self, services: Services, parked: Callable[..., str]
+    ) -> None:
+        """First come, first served; the key is used up."""
+        key = parked()
+        confirmed(services, email=NEW)
+        assert confirm_email_change(services, key, CLIENT) == EmailTaken()
+        assert confirm_email_change(services, key, CLIENT) == TokenRefused()
+        assert claims(services) == sorted([OLD, NEW.lower()])
+
+    def test_a_sign_up_that_was_never_confirmed_gives_way(
+        self, services: Services, clock: Clock, parked: Callable[..., str]
+    ) -> None:
+        """When its time is over."""
+        sign_up(services, request(email=NEW))
+        clock.move(timedelta(days=1))
+        key = parked()
+        assert isinstance(confirm_email_change(services, key, CLIENT), Confirmed)
+        assert len(rows(services.database, customer)) == 1
+
+    def test_two_who_prove_the_same_address_at_the_same_moment(self, services: Services, arrived: Deliver) -> None:
+        """One gets it."""
+        keys = []
+        for name in ("bob", "eve"):
+            caller = caller_of(services, member(services, email=f"{name}@example.org").tokens)
+            arrived()
+            update_profile(services, caller, {"email": NEW}, CLIENT)
+            keys.append(key_in(arrived()[0], PAGE))
+        with ThreadPoolExecutor(2) as threads:
+            outcomes = list(threads.map(lambda key: confirm_email_change(services, key, CLIENT), keys))
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Confirmed", "EmailTaken"]
+        assert claims(services).count(NEW.lower()) == 1
+
+    def test_a_key_in_the_old_mailbox_is_worthless_then(
+        self, services: Services, parked: Callable[..., str], arrived: Deliver
+    ) -> None:
+        """Whoever reads it now does not get the account."""
+        request_reset(services, OLD, CLIENT)
+        old_key = key_in(next(iter(arrived())), "password/restore")
+        confirm_email_change(services, parked(), CLIENT)
+        form = {"token": old_key, "password": "brand new", "confirmPassword": "brand new"}
+        assert reset(services, form, CLIENT) == ResetRefused(expired=False)
+
+    def test_it_is_told_and_audited(self, services: Services, caller: Caller, parked: Callable[..., str]) -> None:
+        """The request and the proof, each from where it came."""
+        confirm_email_change(services, parked(), "192.0.2.9")
+        assert "customer.email_changed" in [row["kind"] for row in rows(services.database, event)]
+        trail = rows(services.database, audit)
+        assert {(row["kind"], row["customer_id"], row["client_address"], row["address"]) for row in trail} >= {
+            ("email change request", caller.customer.id, CLIENT, None),
+            ("email change", caller.customer.id, "192.0.2.9", OLD),
+        }

@@ -1,0 +1,125 @@
+"""The secret of an installation: what is derived from it, and the file it lives in."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registration.keys.key_files import KeyFileError
+from registration.keys.secret import FILE_NAME, SIZE, Secret, create_secret, load_secret
+
+SECRET = Secret(b"k" * SIZE)
+
+
+class TestDerive:
+    def test_is_stable(self) -> None:
+        """Rows written today are found with the next version: purpose and parts make the value, for ever."""
+        assert SECRET.derive("purpose", "a", "b") == "897ea508e410320010141535e25789f667f416f946c7af036302ad7e0ae2becb"
+
+    def test_needs_the_key(self) -> None:
+        """Another installation derives other values."""
+        assert Secret(b"l" * SIZE).derive("purpose") != SECRET.derive("purpose")
+
+    @given(st.lists(st.text(), min_size=1), st.lists(st.text(), min_size=1))
+    def test_tells_all_inputs_apart(self, one: list[str], other: list[str]) -> None:
+        """Also when their parts together are the same text, and for half a surrogate pair."""
+        assert (SECRET.derive(*one) == SECRET.derive(*other)) == (one == other)
+        assert SECRET.derive("ab", "c") != SECRET.derive("a", "bc") != SECRET.derive("abc", "")
+
+    def test_shows_nothing(self) -> None:
+        """A secret in a log line is masked."""
+        assert "k" not in f"{SECRET!r}{SECRET}".replace("Secret", "")
+
+
+class TestFile:
+    def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        """Directory and file are made private, and no draft is left."""
+        directory = tmp_path / "a" / "keys"
+        assert create_secret(directory)
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        assert [(entry.name, stat.S_IMODE(entry.stat().st_mode)) for entry in directory.iterdir()] == [
+            (FILE_NAME, 0o600)
+        ]
+
+    def test_is_never_replaced(self, tmp_path: Path) -> None:
+        """A second creation changes nothing and says so."""
+        create_secret(tmp_path)
+        before = load_secret(tmp_path).derive("purpose")
+        assert not create_secret(tmp_path)
+        assert load_secret(tmp_path).derive("purpose") == before
+        assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
+
+    def test_that_is_there_needs_no_place_to_write(self, tmp_path: Path) -> None:
+        """As on a read-only mount, where orchestrators put secrets: the directory is left untouched."""
+        create_secret(tmp_path)
+        os.utime(tmp_path, (0, 0))
+        assert not create_secret(tmp_path)
+        assert tmp_path.stat().st_mtime == 0
+
+    def test_that_leads_elsewhere_is_not_replaced(self, tmp_path: Path) -> None:
+        """A link whose target is not mounted yet is the operator's, and no reason to invent another secret."""
+        (tmp_path / FILE_NAME).symlink_to("not-mounted")
+        assert not create_secret(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+        with pytest.raises(KeyFileError, match="No such file"):
+            load_secret(tmp_path)
+
+    def test_is_random(self, tmp_path: Path) -> None:
+        """No two installations share one."""
+        for name in "ab":
+            create_secret(tmp_path / name)
+        assert load_secret(tmp_path / "a").derive("purpose") != load_secret(tmp_path / "b").derive("purpose")
+
+    def test_is_made_once_by_many(self, tmp_path: Path) -> None:
+        """Of processes that start at once exactly one creates it, and all see a whole one."""
+        barrier = Barrier(16)
+
+        def start(_: int) -> tuple[bool, str]:
+            barrier.wait()
+            return create_secret(tmp_path), load_secret(tmp_path).derive("purpose")
+
+        with ThreadPoolExecutor(16) as threads:
+            created, derived = zip(*threads.map(start, range(16)), strict=True)
+        assert sum(created) == 1
+        assert len(set(derived)) == 1
+
+    def test_missing_is_explained(self, tmp_path: Path) -> None:
+        """The line names the file and the command that creates it."""
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: No such file .* keys new$"):
+            load_secret(tmp_path)
+
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
+    def test_open_to_others_is_refused(self, tmp_path: Path, mode: int) -> None:
+        """The line says how to close it."""
+        create_secret(tmp_path)
+        (tmp_path / FILE_NAME).chmod(mode)
+        with pytest.raises(KeyFileError, match="chmod 600"):
+            load_secret(tmp_path)
+
+    @pytest.mark.parametrize("size", [0, SIZE - 1, SIZE + 1])
+    def test_damaged_is_refused(self, tmp_path: Path, size: int) -> None:
+        """A cut or edited file would derive other values without a word."""
+        create_secret(tmp_path)
+        (tmp_path / FILE_NAME).write_bytes(b"x" * size)
+        with pytest.raises(KeyFileError, match="exactly 32 bytes"):
+            load_secret(tmp_path)
+
+    @pytest.mark.parametrize("place", ["file", "file/keys", "file/keys/more"])
+    def test_impossible_directory_is_explained(self, tmp_path: Path, place: str) -> None:
+        """One line for the operator, at creating and at loading."""
+        (tmp_path / "file").touch()
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path / place}: [^\n]+$"):
+            create_secret(tmp_path / place)
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path / place}/{FILE_NAME}: Not a directory"):
+            load_secret(tmp_path / place)
+
+    def test_unreadable_is_not_called_missing(self, tmp_path: Path) -> None:
+        """Whoever may not read it is not told to create it: `keys new` would leave it as it is."""
+        (tmp_path / FILE_NAME).mkdir()
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: Is a directory$"):
+            load_secret(tmp_path)

@@ -1,0 +1,176 @@
+"""The key files that sign access tokens: which one signs, which ones verify, and what is wrong with a file."""
+
+import os
+import shutil
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from structlog.testing import capture_logs
+
+from registration.keys.key_files import KeyFileError
+from registration.keys.signing_keys import SigningKeys, create_signing_key, has_signing_key
+from tests.clock import Clock
+
+A_SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def directory(keys_directory: Path, tmp_path: Path) -> Path:
+    """A copy of an installation's keys: one of them signs."""
+    return Path(shutil.copytree(keys_directory, tmp_path / "keys"))
+
+
+@pytest.fixture
+def keys(directory: Path, clock: Clock) -> SigningKeys:
+    return SigningKeys(directory, lambda: clock().timestamp())
+
+
+def kids(keys: SigningKeys) -> list[str]:
+    return [key.kid for key in keys.all()]
+
+
+def file_of(directory: Path, kid: str) -> Path:
+    return directory / f"signing-{kid}.pem"
+
+
+def short_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 1024)  # noqa: S505 - it is to be refused
+
+
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, lock: KeySerializationEncryption | None = None) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock or NoEncryption())
+
+
+class TestCreation:
+    def test_writes_a_file_for_its_owner_only(self, tmp_path: Path) -> None:
+        """The directory is made when there is none."""
+        directory = tmp_path / "a" / "keys"
+        assert not has_signing_key(directory)
+        kid = create_signing_key(directory)
+        assert [(entry.name, stat.S_IMODE(entry.stat().st_mode)) for entry in directory.iterdir()] == [
+            (f"signing-{kid}.pem", 0o600)
+        ]
+        assert has_signing_key(directory)
+
+    def test_makes_a_newer_key_each_time(self, directory: Path) -> None:
+        """The newest is told by its name, because copying a file to another node changes its time."""
+        made = [create_signing_key(directory) for _ in range(3)]
+        for age, kid in enumerate(made):
+            os.utime(file_of(directory, kid), (-age, -age))
+        assert kids(SigningKeys(directory))[:3] == made[::-1]
+
+    def test_numbers_are_compared_as_numbers(self, directory: Path) -> None:
+        """The tenth key is newer than the ninth."""
+        old = file_of(directory, kids(SigningKeys(directory))[0])
+        old.rename(file_of(directory, "9-" + "f" * 16))
+        kid = create_signing_key(directory)
+        assert SigningKeys(directory).newest().kid == kid
+        assert kid.startswith("10-")
+
+
+class TestRotation:
+    def test_the_newest_signs_and_all_verify(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """Without a restart, within about a second."""
+        old = keys.newest()
+        new = create_signing_key(directory)
+        assert keys.newest() is old
+        clock.move(A_SECOND)
+        assert keys.newest().kid == new
+        assert [keys.find(kid) is not None for kid in (old.kid, new)] == [True, True]
+
+    def test_a_new_key_verifies_at_once(self, directory: Path, keys: SigningKeys) -> None:
+        """Another node may sign with it before we have looked."""
+        new = create_signing_key(directory)
+        found = keys.find(new)
+        assert found is not None
+        assert found.kid == new
+
+    @pytest.mark.parametrize("kid", ["", "unknown", "1-" + "0" * 16, "../secret", "1-" + "0" * 16 + "\n", "9" * 5000])
+    def test_unknown_names_find_nothing(self, keys: SigningKeys, kid: str) -> None:
+        """And reach no file outside the directory."""
+        assert keys.find(kid) is None
+
+    def test_a_deleted_key_verifies_no_more(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """That is how an operator retires one."""
+        old = keys.newest().kid
+        new = create_signing_key(directory)
+        file_of(directory, old).unlink()
+        clock.move(A_SECOND)
+        assert kids(keys) == [new]
+        assert keys.find(old) is None
+
+    def test_an_emptied_directory_stops_nobody(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """A running process keeps the keys it has; the next start explains."""
+        before = kids(keys)
+        shutil.rmtree(directory)
+        clock.move(A_SECOND)
+        assert kids(keys) == before
+        with pytest.raises(KeyFileError, match=rf"^{directory} holds no signing key; .* keys new$"):
+            SigningKeys(directory)
+
+    def test_a_bad_file_stops_nobody(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """A running process passes it over with a warning, and takes it when it is mended."""
+        old = keys.newest()
+        new = create_signing_key(directory)
+        file_of(directory, new).chmod(0o644)
+        clock.move(A_SECOND)
+        with capture_logs() as logs:
+            assert keys.newest() is old
+        assert [line["reason"].partition(";")[0] for line in logs] == [
+            f"{file_of(directory, new)} is open to other users"
+        ]
+        file_of(directory, new).chmod(0o600)
+        clock.move(A_SECOND)
+        assert keys.newest().kid == new
+
+
+class TestStart:
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o777])
+    def test_open_to_others_is_refused(self, directory: Path, mode: int) -> None:
+        """The line says how to close it."""
+        path = file_of(directory, create_signing_key(directory))
+        path.chmod(mode)
+        with pytest.raises(KeyFileError, match=rf"^{path} is open to other users; run: chmod 600 {path}$"):
+            SigningKeys(directory)
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "is not an RSA key without a passphrase, in PEM"),
+            (b"\x00\xff", "is not an RSA key without a passphrase, in PEM"),
+            (
+                pem(short_key(), BestAvailableEncryption(b"passphrase")),
+                "is not an RSA key without a passphrase, in PEM",
+            ),
+            (pem(short_key()), "is not an RSA key of 2048 bits or more"),
+            (pem(ec.generate_private_key(ec.SECP256R1())), "is not an RSA key of 2048 bits or more"),
+        ],
+        ids=["empty", "noise", "encrypted", "short", "elliptic"],
+    )
+    def test_what_is_no_key_is_refused(self, directory: Path, content: bytes, reason: str) -> None:
+        """One line that names the file and nothing in it."""
+        path = file_of(directory, "7-" + "a" * 16)
+        path.write_bytes(content)
+        path.chmod(0o600)
+        with pytest.raises(KeyFileError, match=rf"^{path} {reason}$"):
+            SigningKeys(directory)
+
+    def test_other_files_are_left_alone(self, directory: Path) -> None:
+        """Drafts, backups and the secret are no keys."""
+        for name in ("signing-.pem", "signing-1.pem", "signing-1-x.pem", ".signing-2-0000000000000000.pem.1f"):
+            (directory / name).write_bytes(b"x")
+        assert len(SigningKeys(directory).all()) == 1
+
+    def test_keys_show_nothing(self, keys: SigningKeys) -> None:
+        """A key in a log line is its name."""
+        assert repr(keys.newest()) == f"SigningKey(kid='{keys.newest().kid}')"

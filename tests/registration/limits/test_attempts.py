@@ -1,0 +1,44 @@
+"""Counts of attempts: exact at the edges of a window and under concurrency."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from registration.limits.attempts import Limit, count_attempt
+from registration.storage.database import Database
+from tests.clock import Clock
+
+LIMIT = Limit(3, 60)
+
+
+def count(database: Database, clock: Clock, key: str = "a") -> int | None:
+    return database.write(lambda connection: count_attempt(connection, key, LIMIT, clock()))
+
+
+def test_counts_up_to_the_limit(database: Database, clock: Clock) -> None:
+    """The one after the last allowed is told how long the window still lasts."""
+    assert [count(database, clock) for _ in range(5)] == [None, None, None, 60, 60]
+
+
+def test_window_begins_with_the_first_attempt(database: Database, clock: Clock) -> None:
+    """Attempts that are refused do not lengthen it; seconds are rounded up, never down to nothing."""
+    for _ in range(4):
+        count(database, clock)
+        clock.move(timedelta(seconds=10))
+    clock.move(timedelta(seconds=19.999))
+    assert count(database, clock) == 1
+    clock.move(timedelta(seconds=0.001))
+    assert [count(database, clock) for _ in range(4)] == [None, None, None, 60]
+
+
+def test_keys_are_counted_apart(database: Database, clock: Clock) -> None:
+    """Nobody pays for another's attempts."""
+    for _ in range(4):
+        count(database, clock)
+    assert count(database, clock, "b") is None
+
+
+def test_attempts_at_the_same_moment_are_all_counted(database: Database, clock: Clock) -> None:
+    """Of twenty at once exactly the limit get through."""
+    with ThreadPoolExecutor(20) as threads:
+        outcomes = list(threads.map(lambda _: count(database, clock), range(20)))
+    assert outcomes.count(None) == LIMIT.count

@@ -1,0 +1,246 @@
+"""The lock-out: the same in a database and in a Valkey server, exact at its edges and under concurrency."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from redis import Redis
+
+from harness.ports import free_port
+from harness.valkey import Valkey
+from registration.keys.secret import Secret
+from registration.limits.lockout import (
+    Blocked,
+    DatabaseLockout,
+    Lockout,
+    LockoutTerms,
+    Taken,
+    attempt_key,
+    attempt_prefix,
+)
+from registration.limits.redis_lockout import NAMESPACE, RedisLockout
+from registration.storage.database import Database, Unavailable, open_database
+from registration.storage.tables import attempt
+from tests.clock import Clock
+from tests.registration.stored import rows
+
+TERMS = LockoutTerms(failures=3, window=timedelta(seconds=900), block=timedelta(seconds=360))
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(valkey: Valkey) -> Iterator[Redis]:
+    """A client of an empty server."""
+    with Redis.from_url(valkey.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def in_valkey(valkey: Valkey, client: Redis) -> Iterator[Lockout]:
+    lockout = RedisLockout(valkey.url, TERMS)
+    yield lockout
+    lockout.close()
+
+
+@pytest.fixture
+def in_database(database: Database, clock: Clock) -> Lockout:
+    return DatabaseLockout(database, TERMS, clock)
+
+
+@pytest.fixture(params=["sqlite_url", "postgresql_url", "in_valkey"])
+def lockout(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Lockout]:
+    """The test runs once on each engine, and once in Valkey."""
+    found = request.getfixturevalue(request.param)
+    if isinstance(found, str):
+        database = open_database(found)
+        yield DatabaseLockout(database, TERMS, clock)
+        database.close()
+    else:
+        yield found
+
+
+class TestCounting:
+    def test_the_last_attempt_is_announced(self, lockout: Lockout) -> None:
+        """After it there is no other until the time is over."""
+        assert [lockout.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
+        assert lockout.take("a") == Blocked(900)
+        lockout.block("a")
+        assert [lockout.take("a") for _ in range(3)] == [Blocked(360)] * 3
+
+    def test_asking_counts_nothing(self, lockout: Lockout) -> None:
+        """However often."""
+        for _ in range(5):
+            assert lockout.blocked("a") is None
+        for _ in range(3):
+            assert lockout.blocked("a") is None
+            lockout.take("a")
+        assert lockout.blocked("a") == Blocked(900)
+        lockout.block("a")
+        assert [lockout.blocked("a") for _ in range(3)] == [Blocked(360)] * 3
+
+    def test_what_is_given_back_was_no_failure(self, lockout: Lockout) -> None:
+        """Neither does it reset what was."""
+        for _ in range(10):
+            lockout.take("a")
+            lockout.give_back("a")
+        lockout.take("a")
+        for _ in range(10):
+            lockout.take("a")
+            lockout.give_back("a")
+        assert lockout.take("a") == Taken(last=False)
+        assert lockout.take("a") == Taken(last=True)
+
+    def test_of_a_key_that_is_unknown(self, lockout: Lockout) -> None:
+        """Its window may have ended meanwhile."""
+        lockout.give_back("a")
+        lockout.block("a")
+        assert [lockout.take("a") for _ in range(3)][-1] == Taken(last=True)
+
+    def test_keys_are_counted_apart(self, lockout: Lockout) -> None:
+        """Nobody pays for another's attempts."""
+        for _ in range(4):
+            lockout.take("a")
+        assert lockout.take("b") == Taken(last=False)
+
+    def test_attempts_at_the_same_moment_are_all_counted(self, lockout: Lockout) -> None:
+        """Of sixteen at once exactly as many get through as may fail."""
+        barrier = Barrier(16)
+
+        def take(_: int) -> Taken | Blocked:
+            barrier.wait()
+            return lockout.take("a")
+
+        with ThreadPoolExecutor(16) as threads:
+            outcomes = list(threads.map(take, range(16)))
+        assert outcomes.count(Taken(last=False)) == 2
+        assert outcomes.count(Taken(last=True)) == 1
+        assert outcomes.count(Blocked(900)) == 13
+
+    def test_an_address_is_forgotten_for_every_client(self, lockout: Lockout) -> None:
+        """And only that address."""
+        secret = Secret(b"s" * 32)
+        keys = [attempt_key(secret, address, client) for address in ("a@b.test", "c@d.test") for client in ("1", "2")]
+        assert len({key[:32] for key in keys}) == 2
+        for key in keys:
+            assert [lockout.take(key) for _ in range(3)][-1] == Taken(last=True)
+        lockout.forget(attempt_prefix(secret, "a@b.test"))
+        assert [isinstance(lockout.take(key), Taken) for key in keys] == [True, True, False, False]
+
+    def test_keys_fit_their_column(self) -> None:
+        """And tell nobody the address who does not know the secret."""
+        key = attempt_key(Secret(b"s" * 32), "ada@example.org", "192.0.2.1")
+        assert len(key) == 64
+        assert key != attempt_key(Secret(b"t" * 32), "ada@example.org", "192.0.2.1")
+
+
+class TestInDatabase:
+    def test_window_begins_with_the_first_failure(self, in_database: Lockout, clock: Clock) -> None:
+        """Those that follow do not lengthen it."""
+        in_database.take("a")
+        clock.move(timedelta(seconds=899.999))
+        assert in_database.take("a") == Taken(last=False)
+        clock.move(timedelta(seconds=0.001))
+        assert [in_database.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
+
+    def test_block_begins_with_the_last(self, in_database: Lockout, clock: Clock) -> None:
+        """Attempts while it lasts do not lengthen it; then everything starts anew."""
+        for _ in range(3):
+            in_database.take("a")
+        in_database.block("a")
+        clock.move(timedelta(seconds=359.5))
+        assert in_database.take("a") == in_database.blocked("a") == Blocked(1)
+        clock.move(timedelta(seconds=0.5))
+        assert in_database.blocked("a") is None
+        assert in_database.take("a") == Taken(last=False)
+
+    def test_nothing_stays_of_success(self, in_database: Lockout, database: Database) -> None:
+        """No row for each customer who signs in."""
+        in_database.take("a")
+        in_database.give_back("a")
+        assert rows(database, attempt) == []
+
+    def test_closing_leaves_the_database_open(self, in_database: Lockout) -> None:
+        """It belongs to others."""
+        in_database.close()
+        assert in_database.take("a") == Taken(last=False)
+
+
+class TestInValkey:
+    def left(self, client: Redis) -> float:
+        """Milliseconds until the server forgets the key."""
+        left = client.pttl(f"{NAMESPACE}a")
+        assert isinstance(left, int)
+        return left
+
+    def test_the_server_forgets_by_itself(self, in_valkey: Lockout, client: Redis) -> None:
+        """The window begins with the first failure, the block with the last."""
+        in_valkey.take("a")
+        assert 890_000 < self.left(client) <= 900_000
+        client.pexpire(f"{NAMESPACE}a", 500_000)
+        in_valkey.take("a")
+        assert in_valkey.take("a") == Taken(last=True)
+        assert self.left(client) <= 500_000
+        assert in_valkey.take("a") == Blocked(500)
+        in_valkey.block("a")
+        assert self.left(client) <= 360_000
+        client.pexpire(f"{NAMESPACE}a", 1)
+        while client.exists(f"{NAMESPACE}a"):
+            pass
+        assert in_valkey.take("a") == Taken(last=False)
+
+    def test_nothing_stays_of_success(self, in_valkey: Lockout, client: Redis) -> None:
+        """No key for each customer who signs in."""
+        in_valkey.take("a")
+        in_valkey.give_back("a")
+        assert client.keys() == []
+
+    def test_two_processes_count_together(self, in_valkey: Lockout, valkey: Valkey) -> None:
+        """As many as share the server."""
+        other = RedisLockout(valkey.url, TERMS)
+        assert [each.take("a") for each in (in_valkey, other, in_valkey, other)] == [
+            Taken(last=False),
+            Taken(last=False),
+            Taken(last=True),
+            Blocked(900),
+        ]
+        other.close()
+
+    def test_survives_a_restart_of_the_server(self, tmp_path: Path) -> None:
+        """Connections and scripts that it has forgotten are made anew."""
+        with Valkey(tmp_path) as server:
+            lockout = RedisLockout(server.url, TERMS)
+            lockout.take("a")
+            server.stop()
+            with pytest.raises(Unavailable):
+                lockout.take("a")
+            server.start()
+            assert isinstance(lockout.take("b"), Taken)
+            lockout.close()
+
+    def test_unreachable_is_an_outage(self) -> None:
+        """Nothing else counts instead; the text names the setting and no address or password."""
+        lockout = RedisLockout(f"redis://:pass-word@127.0.0.1:{free_port()}/0", TERMS)
+        for ask in (lockout.take, lockout.give_back, lockout.block, lockout.forget):
+            with pytest.raises(Unavailable, match=r"^the server of GATEWAY_ATTEMPTS_URL: ConnectionError$") as outage:
+                ask("a")
+            assert outage.value.__cause__ is None
+        lockout.close()
+
+    def test_refusal_of_the_server_is_an_outage(self, client: Redis, valkey: Valkey) -> None:
+        """A wrong password, or a key that is none of ours."""
+        client.lpush(f"{NAMESPACE}a", "x")
+        lockout = RedisLockout(valkey.url, TERMS)
+        stranger = RedisLockout(valkey.url.replace("//", "//user:pass-word@"), TERMS)
+        for each in (lockout, stranger):
+            with pytest.raises(Unavailable, match=r"^the server of GATEWAY_ATTEMPTS_URL: \w+$"):
+                each.take("a")
+            each.close()

@@ -1,0 +1,214 @@
+"""Mails as people and mail servers get them."""
+
+import re
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default
+from uuid import UUID
+
+import pytest
+
+from registration.language import Language
+from registration.mail.composition import LINKS
+from registration.mail.mails import Link, MailKind, greeting_name, parse_sender, render
+from tests.registration.people import NOW, customer
+
+ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
+KEY = "0123456789abcdef0123456789abcdef"
+SITE = "https://shop.example"
+URL = f"{SITE}/register/confirm?token={KEY}"
+SENDER = Address("Shop", "mail", "shop.example")
+
+
+def written(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
+    """The mail as a sender gets it."""
+    link = Link(URL, NOW) if kind in LINKS else None
+    return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=NOW)
+
+
+def mail(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
+    """The mail as it arrives."""
+    return message_from_bytes(written(kind, site=site, **changes).as_bytes(), EmailMessage, policy=default)
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def test_it_says_who_writes_to_whom_about_what() -> None:
+    """A mail has the headers a mail needs, and none that a customer could have written."""
+    headers = dict(mail(first_name="Bcc: eve@example.org", last_name="x").items())
+    assert headers.pop("Content-Type").startswith("multipart/alternative; boundary=")
+    assert headers == {
+        "From": "Shop <mail@shop.example>",
+        "To": "ada@example.org",
+        "Subject": "Please confirm your e-mail address",
+        "Date": "Thu, 05 Mar 2026 07:09:00 +0000",
+        "Message-ID": f"<{ID}@shop.example>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": "en",
+        "MIME-Version": "1.0",
+    }
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("kind", MailKind)
+def test_every_kind_speaks_every_language(kind: MailKind, language: Language) -> None:
+    """Each kind of mail has a subject, a text and an HTML part in each language, and marks the language in both."""
+    message = mail(kind, language=language)
+    assert message["Content-Language"] == language
+    assert f'<html lang="{language}">' in part(message, "html")
+    assert message["Subject"] in part(message, "html")
+    greeting = {Language.EN: "Hello Ada Lovelace,", Language.DE: "Guten Tag Ada Lovelace,"}[language]
+    assert part(message, "plain").startswith(greeting)
+    assert greeting in part(message, "html")
+    assert "shop.example" in part(message, "plain")
+
+
+@pytest.mark.parametrize(
+    ("language", "moment"),
+    [(Language.EN, "until 5 March 2026, 07:09 UTC"), (Language.DE, "bis 5. März 2026, 07:09 Uhr (UTC)")],
+)
+def test_a_confirmation_has_the_link_and_its_end(language: Language, moment: str) -> None:
+    """Both parts hold the link in one piece and say until when it is good and what to do if it was not you."""
+    message = mail(language=language)
+    for kind in ("plain", "html"):
+        assert URL in part(message, kind)
+        assert moment in part(message, kind)
+        assert {Language.EN: "This was not me", Language.DE: "Das war ich nicht"}[language] in part(message, kind)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_link_is_in_the_mails_that_need_one(kind: MailKind, language: Language) -> None:
+    """In both parts, with its end; the other mails have none to click on."""
+    message = mail(kind, language=language)
+    moment = {Language.EN: "until 5 March 2026, 07:09 UTC", Language.DE: "bis 5. März 2026, 07:09 Uhr (UTC)"}[language]
+    for form in ("plain", "html"):
+        assert (URL in part(message, form)) == (moment in part(message, form)) == (kind in LINKS)
+        assert ("http" in part(message, form)) == (kind in LINKS)
+
+
+def test_the_text_can_be_read_without_decoding() -> None:
+    """An ASCII mail is not encoded, so that its link can be copied from the raw file."""
+    assert URL in written().as_string()
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_the_html_fetches_nothing(kind: MailKind) -> None:
+    """The HTML part loads nothing from anywhere and has no script."""
+    assert not re.search(r"<(img|script|link|iframe|form|object)|@import|url\(", part(mail(kind), "html"))
+
+
+def test_markup_in_a_name_is_shown_as_text() -> None:
+    """What a name holds is text in the HTML part."""
+    html = part(mail(first_name='"A&B"', last_name="O'Hara"), "html")
+    assert "Hello &#34;A&amp;B&#34; O&#39;Hara," in html
+
+
+@pytest.mark.parametrize(
+    ("first_name", "last_name"),
+    [
+        ("see http://evil.example", "now"),
+        ("evil.example", "x"),
+        ("visit", "1.23.4.56"),
+        ("a/b", "c"),
+        ("a: b", "c"),
+        ("<b>", "c"),
+        ("c", "b>"),
+        ("full\uff0ewidth", "x"),
+        ("ideographic\u3002stop", "x"),
+        ("half\uff61width", "x"),
+        ("one\u2024dot", "leader"),
+        ("\u202eadA", "x"),
+        ("\u200fA", "x"),
+        ("\u2066A", "x"),
+        ("\u061cA", "x"),
+    ],
+)
+def test_a_name_that_looks_like_a_link_is_left_out(first_name: str, last_name: str) -> None:
+    """A name that a mail program could turn into a link or show as other text is not greeted, in either part."""
+    message = mail(first_name=first_name, last_name=last_name)
+    assert part(message, "plain").startswith("Hello,\n")
+    assert "<p>Hello,</p>" in part(message, "html")
+
+
+@pytest.mark.parametrize("name", ["J. R. R.", "J.R.R.", "Anne-Marie", "O'Neil", "李", "Ünal", "St. John", "עדה", "🦊"])
+def test_an_ordinary_name_is_greeted(name: str) -> None:
+    """Initials, accents, other scripts and emoji are names."""
+    assert greeting_name(customer(first_name=name)) == f"{name} Lovelace"
+
+
+def test_white_space_in_a_name_is_one_space() -> None:
+    """No name breaks a line of the mail."""
+    assert greeting_name(customer(first_name="Ada\u2028\u00a0 Augusta", last_name=" King ")) == "Ada Augusta King"
+
+
+def test_a_very_long_name_keeps_lines_legal() -> None:
+    """No line on the wire has more than 998 characters, whatever HTML makes of a name."""
+    message = written(MailKind.WELCOME, first_name="'" * 100, last_name='"' * 100)
+    assert max(map(len, message.as_bytes().split(b"\r\n"))) <= 998
+    assert "&#39;" * 100 in part(message, "html")
+
+
+def test_an_international_host_needs_no_international_server() -> None:
+    """The host of an address goes out in its ASCII form, so that any mail server takes it."""
+    message = mail(email="Ada@Bücher.example", language=Language.DE)
+    assert message["To"] == "Ada@xn--bcher-kva.example"
+    assert message.as_bytes().isascii()
+
+
+def test_an_international_mailbox_is_written_in_utf8() -> None:
+    """A local part outside ASCII stays as it is, which the standard allows in UTF-8 headers only."""
+    message = written(MailKind.WELCOME, email="jörg@bücher.example")
+    assert "To: jörg@xn--bcher-kva.example\r\n".encode() in message.as_bytes()
+
+
+def test_credentials_in_the_storefront_address_stay_out() -> None:
+    """The mail names the host of the storefront and nothing else of its address."""
+    message = written(MailKind.WELCOME, site="https://user:secret@shop.example:8443/de")
+    assert "at shop.example:8443 is ready" in part(message, "plain")
+
+
+def test_a_link_does_not_show_itself() -> None:
+    """The key is in no repr."""
+    assert KEY not in repr(Link(URL, NOW))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail@shop.example", Address("", "mail", "shop.example")),
+        ("<mail@shop.example>", Address("", "mail", "shop.example")),
+        ("Registration <registration@localhost>", Address("Registration", "registration", "localhost")),
+        ('"Müller, Söhne" <no-reply+x@shop.example>', Address("Müller, Söhne", "no-reply+x", "shop.example")),
+    ],
+)
+def test_a_sender_is_read(text: str, expected: Address) -> None:
+    """The sender is an address, with or without a name, quoted or not."""
+    assert parse_sender(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "shop",
+        "a@b@c",
+        "Shop mail@shop.example",
+        "Shop <mail@shop.example",
+        "mail@shop.example>",
+        "ä@shop.example",
+        "mail@bücher.example",
+        "Shop\nBcc: x@y.example <a@b.example>",
+        "a b@c.example",
+        "<a@b.example>, <c@d.example>",
+    ],
+)
+def test_a_wrong_sender_is_refused(text: str) -> None:
+    """Anything else stops the start with one line."""
+    with pytest.raises(ValueError, match=r"^must be an ASCII address[^\n]*$"):
+        parse_sender(text)

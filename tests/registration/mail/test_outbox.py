@@ -1,0 +1,198 @@
+"""The outbox on real databases."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, event
+
+from registration.mail import outbox
+from registration.mail.outbox import BUCKETS, LEASE, Entry, Job
+from registration.storage.database import Database, open_database
+from registration.storage.tables import mail
+from tests.registration.people import NOW
+
+LATER = NOW + timedelta(seconds=1)
+
+
+def post(database: Database, number: int = 1, now: datetime = NOW) -> None:
+    def work(connection: Connection) -> None:
+        for _ in range(number):
+            outbox.post(connection, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=now)
+
+    database.write(work)
+
+
+def claim(database: Database, now: datetime = NOW) -> list[Job]:
+    """Claim all that is due."""
+
+    def work(connection: Connection) -> list[Job]:
+        return [job for bucket in range(BUCKETS) for job in outbox.claim(connection, bucket, now, 1000)]
+
+    return database.write(work)
+
+
+def listed(database: Database, status: str) -> list[Entry]:
+    return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
+
+
+def settle(
+    database: Database, job: Job, status: outbox.Settled, reason: str | None = None, now: datetime = NOW
+) -> None:
+    database.write(lambda connection: outbox.settle(connection, job, status, now, reason))
+
+
+def test_a_mail_is_promised_by_its_transaction(database: Database) -> None:
+    """A transaction that fails has promised nothing."""
+
+    def work(connection: Connection) -> None:
+        outbox.post(connection, kind="welcome", customer_id=uuid4(), token_id=None, now=NOW)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        database.write(work)
+    assert claim(database) == []
+
+
+def test_a_job_says_what_to_send(database: Database) -> None:
+    """A claimed job holds what the transaction promised."""
+    customer_id, token_id = uuid4(), uuid4()
+    database.write(
+        lambda connection: outbox.post(
+            connection, kind="confirmation", customer_id=customer_id, token_id=token_id, now=NOW
+        )
+    )
+    [job] = claim(database)
+    assert job == Job(job.id, "confirmation", customer_id, token_id, attempts=1, created_at=NOW)
+
+
+def test_no_column_can_hold_a_key_and_one_an_address() -> None:
+    """The outbox names customer and token by their random ids, and an address only where a mail must not follow."""
+    assert set(mail.c.keys()) == {
+        "id", "bucket", "kind", "customer_id", "token_id", "status", "attempts", "due_at", "created_at", "settled_at",
+        "reason", "recipient",
+    }  # fmt: skip
+
+
+def test_mails_spread_over_buckets(database: Database) -> None:
+    """Sixteen buckets are in use, and the probe names those with something due, and no others."""
+    post(database, 400)
+    assert sorted(database.read(lambda connection: outbox.due_buckets(connection, NOW))) == list(range(BUCKETS))
+    assert database.read(lambda connection: outbox.due_buckets(connection, NOW - timedelta(seconds=1))) == []
+
+
+def test_a_claim_is_exclusive_until_its_lease_ends(database: Database) -> None:
+    """A claimed mail is nobody else's before the lease ends, and anybody's after it: a relay may have died."""
+    post(database)
+    [first] = claim(database)
+    assert claim(database, NOW + LEASE - timedelta(seconds=1)) == []
+    [second] = claim(database, NOW + LEASE)
+    assert (second.id, second.attempts) == (first.id, 2)
+
+
+def test_the_longest_due_come_first(database: Database) -> None:
+    """Batches take those first that wait longest."""
+    for second in (2, 1, 0):
+        post(database, 20, NOW + timedelta(seconds=second))
+    for bucket in range(BUCKETS):
+        turns = [claim_one(database, bucket) for _ in range(60)]
+        due = [job.created_at for jobs in turns for job in jobs]
+        assert due == sorted(due)
+
+
+def claim_one(database: Database, bucket: int) -> list[Job]:
+    return database.write(lambda connection: outbox.claim(connection, bucket, NOW + timedelta(seconds=2), 1))
+
+
+@pytest.mark.parametrize("status", ["sent", "dropped", "parked"])
+def test_a_settled_mail_is_never_claimed_again(database: Database, status: outbox.Settled) -> None:
+    """Whatever the end was, it is one."""
+    post(database)
+    [job] = claim(database)
+    settle(database, job, status, "because " * 100)
+    [entry] = listed(database, status)
+    assert entry == Entry(job.id, "confirmation", status, 1, NOW, NOW + LEASE, ("because " * 100)[:500])
+    assert claim(database, NOW + timedelta(days=9)) == []
+
+
+def test_a_postponed_mail_waits(database: Database) -> None:
+    """A mail given back is due again at its time, and shows why it waits."""
+    post(database)
+    [job] = claim(database)
+    database.write(lambda connection: outbox.postpone(connection, job, LATER, "greylisted"))
+    assert claim(database, NOW) == []
+    assert [entry.reason for entry in listed(database, "waiting")] == ["greylisted"]
+    assert [again.id for again in claim(database, LATER)] == [job.id]
+
+
+def test_who_outlived_the_lease_may_only_say_that_the_mail_is_sent(database: Database) -> None:
+    """A relay whose mail another one took over cannot give it up or back; but what is sent must not be sent again."""
+    post(database)
+    [slow] = claim(database)
+    [quick] = claim(database, NOW + LEASE)
+    settle(database, slow, "parked", "too slow")
+    database.write(lambda connection: outbox.postpone(connection, slow, NOW, "too slow"))
+    [entry] = listed(database, "waiting")
+    assert (entry.attempts, entry.due_at, entry.reason) == (2, NOW + 2 * LEASE, None)
+    settle(database, slow, "sent")
+    settle(database, quick, "parked", "refused")
+    assert [entry.reason for entry in listed(database, "sent")] == [None]
+
+
+def test_parked_mails_can_be_sent_again(database: Database) -> None:
+    """An operator re-queues chosen parked mails or all of them; the others stay as they are."""
+    post(database, 4)
+    one, two, three, sent = claim(database)
+    for job in (one, two, three):
+        settle(database, job, "parked", "refused")
+    settle(database, sent, "sent")
+    assert retry(database, [one.id, sent.id, uuid4()]) == 1
+    assert retry(database, None) == 2
+    assert retry(database, None) == 0
+    again = claim(database, LATER)
+    assert {job.id for job in again} == {one.id, two.id, three.id}
+    assert {job.attempts for job in again} == {1}
+
+
+def retry(database: Database, ids: list[UUID] | None) -> int:
+    return database.write(lambda connection: outbox.retry_mails(connection, LATER, ids))
+
+
+def test_the_newest_are_listed_first(database: Database) -> None:
+    """A list shows the newest of a status."""
+    for second in range(3):
+        post(database, now=NOW + timedelta(seconds=second))
+    entries = database.read(lambda connection: outbox.list_mails(connection, "waiting", 2))
+    assert [entry.created_at for entry in entries] == [NOW + timedelta(seconds=2), NOW + timedelta(seconds=1)]
+
+
+def test_two_claims_at_once_share_the_mails(postgresql_url: str) -> None:
+    """On PostgreSQL a relay takes what another one has not taken yet, without waiting for it."""
+    first, second = open_database(postgresql_url), open_database(postgresql_url, wait=1)
+    post(first, 3)
+
+    def work(connection: Connection) -> tuple[list[Job], list[Job]]:
+        mine = [job for bucket in range(BUCKETS) for job in outbox.claim(connection, bucket, NOW, 1)]
+        return mine, claim(second)
+
+    mine, others = first.write(work)
+    first.close()
+    second.close()
+    assert len(mine) + len(others) == 3
+    assert {job.id for job in mine}.isdisjoint(job.id for job in others)
+
+
+def test_looking_for_mails_uses_the_index(sqlite_url: str) -> None:
+    """A relay does not read through a month of settled mails."""
+    database = open_database(sqlite_url)
+    seen: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+    database.write(lambda connection: outbox.due_buckets(connection, NOW))
+    database.write(lambda connection: outbox.claim(connection, 1, NOW, 20))
+    looks = [(sql, values) for sql, values in seen if sql.startswith("SELECT")]
+    assert len(looks) == 2
+    for sql, values in looks:
+        plan = database.write(lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all())  # noqa: B023
+        assert all("INDEX ix_mail_due" in step.detail for step in plan)
+    database.close()

@@ -1,0 +1,393 @@
+"""Senders against real mail servers on the loopback interface, well-behaved and not."""
+
+import ssl
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from pathlib import Path
+from socket import create_server, socket
+from threading import Thread
+from traceback import format_exception
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+from aiosmtpd import smtp as aiosmtp
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+
+from harness.certificate import server_context
+from harness.ports import HOST, free_port
+from registration.mail.senders import open_sender
+from registration.mail.transport import Deferred, Outcome, Refused, Sent, Unreachable
+
+ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
+USER, PASSWORD = "shop@example.org", "p@ss:w/rd #1%"
+
+
+def mail(recipient: str = "ada@example.org") -> EmailMessage:
+    message = EmailMessage(policy=SMTP if recipient.isascii() else SMTPUTF8)
+    message["From"] = "Shop <shop@example.org>"
+    message["To"] = recipient
+    message["Subject"] = "Grüße"
+    message["Message-ID"] = f"<{ID}@shop.example>"
+    message.set_content("The key is secret-key.\n.\nThe end.\n", cte="7bit")
+    return message
+
+
+def send(url: str, *mails: EmailMessage, context: ssl.SSLContext | None = None) -> list[Outcome]:
+    """Send in one session."""
+    with open_sender(url, context).session() as session:
+        return [session.send(ID, message) for message in mails]
+
+
+Replies = Mapping[str, str | list[str | None] | None]
+
+
+class Mailbox:
+    """A handler of aiosmtpd that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.user: object = None
+
+    async def handle_DATA(self, server: aiosmtp.SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        self.envelopes.append(envelope)
+        self.user = session.auth_data
+        return "250 kept"
+
+
+@contextmanager
+def listening(mailbox: Mailbox, **options: Any) -> Iterator[str]:
+    """A well-behaved server; its host and port."""
+    controller = Controller(mailbox, hostname=HOST, port=free_port(), **options)
+    controller.start()
+    try:
+        yield f"{HOST}:{controller.port}"
+    finally:
+        controller.stop()
+
+
+def accept_password(*arguments: Any) -> AuthResult:
+    data = arguments[-1]
+    assert isinstance(data, LoginPassword)
+    right = data == LoginPassword(USER.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=False, auth_data=data.login.decode())
+
+
+class Script:
+    """A server of one's own: each connection follows the next of the given scripts, the last one for ever.
+
+    A script has a reply for each verb, or one for each time it comes; GREET greets, "." ends the content.
+    At None the server hangs up.
+    """
+
+    POLITE: ClassVar[Replies] = {
+        "GREET": "220 hello",
+        "EHLO": "250 hello",
+        "MAIL": "250 ok",
+        "RCPT": "250 ok",
+        "DATA": "354 go on",
+        ".": "250 kept",
+        "RSET": "250 ok",
+        "QUIT": "221 bye",
+    }
+
+    def __init__(self, *scripts: Replies) -> None:
+        self.scripts = [{**self.POLITE, **script} for script in scripts]
+        self.connections = 0
+
+    def __enter__(self) -> Self:
+        self._socket = create_server((HOST, 0))
+        self.url = f"smtp://{HOST}:{self._socket.getsockname()[1]}"
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.scripts.clear()
+        with socket() as last:
+            last.connect(self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            with connection:
+                if not self.scripts:
+                    return
+                self.connections += 1
+                self._follow(self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0], connection)
+
+    def _follow(self, script: Replies, connection: socket) -> None:
+        verb = "GREET"
+        with connection.makefile("rb") as lines:
+            while reply := self._reply(script, verb):
+                connection.sendall(f"{reply}\r\n".encode())
+                if verb == "QUIT" or reply.startswith("421"):
+                    return
+                if reply.startswith("354"):
+                    while lines.readline() not in {b".\r\n", b""}:
+                        pass
+                    verb = "."
+                else:
+                    verb = lines.readline()[:4].decode().strip().upper()
+
+    def _reply(self, script: Replies, verb: str) -> str | None:
+        reply = script.get(verb)
+        return reply.pop(0) if isinstance(reply, list) else reply
+
+
+def test_a_mail_arrives_whole() -> None:
+    """The server gets the envelope and every byte of the mail, over one connection for all mails."""
+    mailbox = Mailbox()
+    with listening(mailbox) as place:
+        assert send(f"smtp://{place}", mail(), mail("bob@example.org")) == [Sent(), Sent()]
+    first, second = mailbox.envelopes
+    assert (first.mail_from, first.rcpt_tos, second.rcpt_tos) == (
+        "shop@example.org",
+        ["ada@example.org"],
+        ["bob@example.org"],
+    )
+    assert first.original_content == mail().as_bytes()
+    assert first.smtp_utf8 is False
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_a_mail_travels_encrypted_and_signed_in(scheme: str, tmp_path: Path) -> None:
+    """With TLS from the start or by STARTTLS, user and password are used, decoded from the address."""
+    server = server_context(tmp_path)
+    tls = {"ssl_context": server} if scheme == "smtps" else {"tls_context": server, "require_starttls": True}
+    mailbox = Mailbox()
+    # aiosmtpd counts only STARTTLS as TLS.
+    with listening(mailbox, authenticator=accept_password, auth_require_tls=scheme != "smtps", **tls) as place:
+        url = f"{scheme}://{quote(USER)}:{quote(PASSWORD, safe='')}@{place}"
+        context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+        assert send(url, mail(), context=context) == [Sent()]
+    assert mailbox.user == USER
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+@pytest.mark.parametrize("fault", ["unknown", "expired", "other host"])
+def test_a_server_that_proves_nothing_gets_nothing(scheme: str, fault: str, tmp_path: Path) -> None:
+    """A certificate that is self-signed, expired or of another host ends the connection; no mail is given up for it."""
+    server = server_context(
+        tmp_path,
+        host=b"\x7f\0\0\x02" if fault == "other host" else b"\x7f\0\0\x01",
+        days=-1 if fault == "expired" else 1,
+    )
+    tls = {"ssl_context": server} if scheme == "smtps" else {"tls_context": server}
+    context = ssl.create_default_context(cafile=None if fault == "unknown" else tmp_path / "cert.pem")
+    mailbox = Mailbox()
+    with listening(mailbox, **tls) as place:
+        [outcome] = send(f"{scheme}://{place}", mail(), context=context)
+    assert isinstance(outcome, Unreachable)
+    assert "CERTIFICATE_VERIFY_FAILED" in outcome.reason
+    assert mailbox.envelopes == []
+
+
+def test_verification_is_on_by_default() -> None:
+    """Without a context of the caller, certificates and host names are checked."""
+    context = open_sender("smtps://mail.example").context  # type: ignore[attr-defined]
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize(
+    ("options", "scheme", "reason"),
+    [
+        ({"authenticator": accept_password, "auth_require_tls": False}, "smtp", "SMTPAuthenticationError 535 5.7.8"),
+        ({}, "smtp", "SMTP AUTH extension not supported"),
+        ({}, "smtp+starttls", "STARTTLS extension not supported"),
+    ],
+)
+def test_an_operators_mistake_gives_no_mail_up(options: dict[str, Any], scheme: str, reason: str) -> None:
+    """A wrong password, or a server that lacks what was asked for, only delays mails."""
+    with listening(Mailbox(), **options) as place:
+        [outcome] = send(f"{scheme}://user:wrong@{place}", mail())
+    assert isinstance(outcome, Unreachable)
+    assert reason in outcome.reason
+    assert "wrong" not in outcome.reason
+
+
+def test_an_international_mailbox_needs_the_extension() -> None:
+    """A local part outside ASCII is sent by SMTPUTF8, and refused for good where the server lacks it."""
+    mailbox = Mailbox()
+    with listening(mailbox, enable_SMTPUTF8=True) as place:
+        assert send(f"smtp://{place}", mail("jörg@example.org")) == [Sent()]
+    [envelope] = mailbox.envelopes
+    assert (envelope.rcpt_tos, envelope.smtp_utf8) == (["jörg@example.org"], True)
+    with listening(mailbox, enable_SMTPUTF8=False) as place:
+        outcomes = send(f"smtp://{place}", mail("jörg@example.org"), mail())
+    assert outcomes == [Refused("the address needs SMTPUTF8, which the mail server does not offer"), Sent()]
+
+
+@pytest.mark.parametrize(
+    ("verb", "step"), [("MAIL", "sender"), ("RCPT", "recipient"), ("DATA", "content"), (".", "content")]
+)
+def test_a_refusal_is_of_one_mail(verb: str, step: str) -> None:
+    """5xx is for good and 4xx for now, at any step; the mail after it is sent."""
+    for code, kind in (("550", Refused), ("451", Deferred)):
+        script = {verb: f"{code} {code[0]}.1.1 <ada@example.org>: secret-key is not welcome"}
+        with Script(script) as server:
+            outcomes = send(server.url, mail(), mail())
+            assert outcomes == [kind(f"{step} refused: {code} {code[0]}.1.1")] * 2
+        with Script(script, {}) as server:
+            again = send(server.url, mail()) + send(server.url, mail())
+            assert again[1] == Sent()
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_server_that_wants_a_password_first_gives_no_mail_up(verb: str) -> None:
+    """ "Sign in first" is the operator's to mend."""
+    with Script({verb: "530 5.7.0 sign in first"}) as server:
+        [outcome] = send(server.url, mail())
+    assert isinstance(outcome, Unreachable)
+    assert outcome.reason.endswith("530 5.7.0")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"GREET": None},
+        {"GREET": "554 go away"},
+        {"GREET": "what?"},
+        {"GREET": "220 hello", "EHLO": None},
+        {"EHLO": "500 what?", "HELO": "500 what?"},
+        {"MAIL": None},
+        {"RCPT": None},
+        {"DATA": None},
+        {".": None},
+        {"MAIL": "421 too busy"},
+        {"RCPT": "421 too busy"},
+        {".": "421 too busy"},
+        {"MAIL": "250 " + "x" * 10_000},
+    ],
+)
+def test_a_server_that_breaks_off_is_not_tried_again_at_once(script: Replies) -> None:
+    """A connection that does not live to carry one mail means that no mail can be sent now."""
+    with Script(script) as server:
+        [outcome] = send(server.url, mail())
+        assert isinstance(outcome, Unreachable)
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("reply", [None, "421 4.7.0 enough for today"])
+def test_a_connection_that_breaks_after_serving_is_opened_anew(reply: str | None) -> None:
+    """A server may limit what one connection carries: the mail it happens to is delayed, the next is sent."""
+    with Script({"MAIL": ["250 ok", reply]}, {}) as server:
+        first, second, third = send(server.url, mail(), mail(), mail())
+        assert (first, third) == (Sent(), Sent())
+        assert isinstance(second, Deferred)
+        assert server.connections == 2
+
+
+def test_a_mail_that_cannot_be_written_does_not_spoil_the_next() -> None:
+    """After a bug in one mail the session goes on with a connection in a known state."""
+    broken = mail()
+    broken["Resent-Date"] = broken["Resent-Date"] = "Mon, 23 Nov 2026 12:00:00 +0000"
+    with Script({}) as server, open_sender(server.url).session() as session:
+        assert session.send(ID, mail()) == Sent()
+        with pytest.raises(ValueError, match="Resent"):
+            session.send(ID, broken)
+        assert session.send(ID, mail()) == Sent()
+
+
+def test_a_server_that_does_not_say_good_bye() -> None:
+    """What was sent is sent, even when the end of the session fails."""
+    with Script({"QUIT": None}) as server:
+        assert send(server.url, mail()) == [Sent()]
+
+
+def test_nobody_listens() -> None:
+    """A server that is down delays mails, and says so in words that hold no secret."""
+    [outcome] = send(f"smtp://user:secret@{HOST}:{free_port()}", mail())
+    assert outcome == Unreachable("no connection: ConnectionRefusedError: Connection refused")
+
+
+def test_a_host_that_is_none() -> None:
+    """A name that cannot even be asked for delays mails."""
+    [outcome] = send(f"smtp://{'x' * 64}.example", mail())
+    assert isinstance(outcome, Unreachable)
+
+
+def test_a_mail_becomes_a_file(tmp_path: Path) -> None:
+    """A directory gets one file per mail, for its owner only, whole or not at all; a second try replaces the first."""
+    directory = tmp_path / "mail box"
+    url = f"file://{quote(str(directory))}"
+    assert send(url, mail("bob@example.org"), mail()) == [Sent(), Sent()]
+    [file] = directory.iterdir()
+    assert file.name == f"{ID}.eml"
+    assert file.read_bytes() == mail().as_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_directory_that_is_gone_delays_mails(tmp_path: Path) -> None:
+    """No mail is given up because a directory cannot be written."""
+    sender = open_sender(f"file://{tmp_path}/mail")
+    (tmp_path / "mail").rmdir()
+    with sender.session() as session:
+        assert session.send(ID, mail()) == Unreachable("the directory cannot be written: No such file or directory")
+
+
+def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The console shows headers and text decoded, in UTF-8 whatever its own encoding is."""
+    assert send("console:", mail()) == [Sent()]
+    shown = capsysbinary.readouterr().out.decode()
+    assert "To: ada@example.org\n" in shown
+    assert "Subject: Grüße\n" in shown
+    assert "The key is secret-key.\n" in shown.replace("\r", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "must start with smtp://, smtps://, smtp+starttls://, file:/// or console:"),
+        ("http://mail.example", "must start with smtp://, smtps://, smtp+starttls://, file:/// or console:"),
+        ("smtp://user:secret#1@mail.example", "is not an address; percent-encode special characters of the password"),
+        (
+            "smtp://user:secret@mail.example:port",
+            "is not an address; percent-encode special characters of the password",
+        ),
+        ("smtp://user:secret@[mail.example", "is not an address; percent-encode special characters of the password"),
+        ("smtp://user:secret@", "must be like smtp://user:password@host:port; percent-encode special characters"),
+        ("smtps:", "must be like smtps://user:password@host:port; percent-encode special characters"),
+        (
+            "smtp://user:25/secret@host",
+            "must be like smtp://user:password@host:port; percent-encode special characters",
+        ),
+        (
+            "smtp://user:25?secret@host",
+            "must be like smtp://user:password@host:port; percent-encode special characters",
+        ),
+        (
+            "smtp://user:25#secret@host",
+            "must be like smtp://user:password@host:port; percent-encode special characters",
+        ),
+        ("smtp://user@mail.example", "must have both a user and a password, or neither"),
+        ("smtp://:secret@mail.example", "must have both a user and a password, or neither"),
+        ("smtp://user:secrét@mail.example", "can only have ASCII characters in user and password"),
+        ("file:mail", "must name an absolute directory: file:///directory"),
+        ("file://var/mail", "must name an absolute directory: file:///directory"),
+        ("file:///dev/null/mail", "names a directory that cannot be made: Not a directory"),
+    ],
+)
+def test_a_wrong_address_is_one_clear_line(url: str, message: str) -> None:
+    """An address that cannot be meant stops the start, without showing the password."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        open_sender(url)
+    assert str(caught.value) == message
+    assert "secret" not in "".join(format_exception(caught.value))
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("smtp", 25), ("smtps", 465), ("smtp+starttls", 587)])
+def test_ports_have_defaults(scheme: str, port: int) -> None:
+    """Without a port the usual one of the scheme is meant; a password is in no repr."""
+    sender = open_sender(f"{scheme}://user:secret@[::1]/")
+    assert (sender.host, sender.port, sender.password) == ("::1", port, "secret")  # type: ignore[attr-defined]
+    assert "secret" not in repr(sender)

@@ -1,0 +1,282 @@
+"""Resets on real databases, with the mails that the relay sends."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from registration.outcomes import (
+    Accepted,
+    BadCredentials,
+    Done,
+    Invalid,
+    RefreshRefused,
+    ResetRefused,
+    Tokens,
+    TooManyAttempts,
+    ViolationCode,
+)
+from registration.passwords.reset import request_reset, reset, reset_refusal
+from registration.services import Services
+from registration.sessions.access_tokens import authenticate
+from registration.sessions.sessions import refresh
+from registration.sessions.sign_in import sign_in
+from registration.signing_up.sign_up import sign_up
+from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
+from tests.clock import Clock
+from tests.registration.forms import PASSWORD, request
+from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.post import Deliver, deliver, key_in
+from tests.registration.stored import counts, rows
+
+NEW = "brand new horse"
+EMAIL = "ada@example.org"
+UNKNOWN = ResetRefused(expired=False)
+EXPIRED = ResetRefused(expired=True)
+
+
+@pytest.fixture
+def arrived(services: Services, tmp_path: Path) -> Deliver:
+    """What is in the mailboxes since the last look."""
+    return lambda: deliver(services, tmp_path / "mail")
+
+
+@pytest.fixture
+def asked(services: Services, arrived: Deliver) -> Callable[[], str]:
+    """Asks for a reset of Ada's password; the key that arrives."""
+
+    def ask() -> str:
+        arrived()
+        assert request_reset(services, EMAIL, CLIENT) == Accepted()
+        [message] = arrived()
+        return key_in(message, "password/restore")
+
+    return ask
+
+
+def form(key: object, password: object = NEW, confirmation: object = NEW) -> dict[str, object]:
+    return {"token": key, "password": password, "confirmPassword": confirmation}
+
+
+def subjects(messages: list[EmailMessage]) -> list[str]:
+    return [message["Subject"] for message in messages]
+
+
+class TestRequest:
+    @pytest.mark.parametrize("typed", [EMAIL, "ADA@Example.org"])
+    def test_a_known_address_gets_a_mail(self, services: Services, arrived: Deliver, typed: str) -> None:
+        """At the address that is stored, however it was typed now."""
+        confirmed(services)
+        arrived()
+        assert request_reset(services, typed, CLIENT) == Accepted()
+        [message] = arrived()
+        assert (message["To"], message["Subject"]) == (EMAIL, "Choose a new password")
+
+    def test_an_unconfirmed_account_gets_one_too(self, services: Services, arrived: Deliver) -> None:
+        """Whoever reads the mail has proven as much as a confirmation does."""
+        sign_up(services, request())
+        arrived()
+        request_reset(services, EMAIL, CLIENT)
+        assert subjects(arrived()) == ["Choose a new password"]
+
+    def test_an_unknown_address_gets_the_same_answer_and_no_mail(self, services: Services, arrived: Deliver) -> None:
+        """And leaves counts and an audit row without the address."""
+        assert request_reset(services, "bob@example.org", CLIENT) == Accepted()
+        assert arrived() == []
+        assert counts(services.database) == {"attempt": 2, "audit": 1}
+        [row] = rows(services.database, audit)
+        assert (row["kind"], row["customer_id"], row["address"], row["client_address"]) == (
+            "reset request",
+            None,
+            None,
+            CLIENT,
+        )
+
+    def test_what_is_no_address_is_refused(self, services: Services) -> None:
+        """Before anything is counted or written."""
+        outcome = request_reset(services, "ada", CLIENT)
+        assert isinstance(outcome, Invalid)
+        assert [violation.code for violation in outcome.violations] == [ViolationCode.NOT_AN_EMAIL]
+        assert counts(services.database) == {}
+
+    @pytest.mark.parametrize("email", [EMAIL, "bob@example.org"])
+    def test_known_or_not_an_address_is_asked_about_five_times_an_hour(
+        self, services: Services, clock: Clock, email: str
+    ) -> None:
+        """And twenty times a day; upper case is no way around it."""
+        confirmed(services)
+        for hour in range(4):
+            for _ in range(5):
+                assert request_reset(services, email, CLIENT) == Accepted()
+            clock.move(timedelta(minutes=10))
+            assert request_reset(services, email.upper(), CLIENT) == TooManyAttempts(3000), hour
+            clock.move(timedelta(minutes=50))
+        assert request_reset(services, email, CLIENT) == TooManyAttempts(20 * 3600)
+        clock.move(timedelta(hours=20))
+        assert request_reset(services, email, CLIENT) == Accepted()
+
+    def test_the_database_never_holds_the_key(self, services: Services, asked: Callable[[], str]) -> None:
+        """Only its digest, as with the key of a confirmation."""
+        confirmed(services)
+        key = asked()
+        [row] = rows(services.database, reset_token)
+        assert key not in repr(row)
+        assert len(row["digest"]) == 64
+
+    def test_a_newer_key_replaces_an_older_one(self, services: Services, asked: Callable[[], str]) -> None:
+        """The older one is unknown from then on."""
+        confirmed(services)
+        old, new = asked(), asked()
+        assert len(rows(services.database, reset_token)) == 1
+        assert reset(services, form(old), CLIENT) == UNKNOWN
+        assert reset(services, form(new), CLIENT) == Done()
+
+    def test_a_newer_mail_replaces_one_that_waits(self, services: Services, arrived: Deliver) -> None:
+        """Nobody gets a link that is dead already."""
+        confirmed(services)
+        arrived()
+        for _ in range(3):
+            request_reset(services, EMAIL, CLIENT)
+        [message] = arrived()
+        assert reset_refusal(services, key_in(message, "password/restore")) is None
+        reasons = [row["reason"] for row in rows(services.database, mail) if row["kind"] == "reset"]
+        assert sorted(reasons, key=str) == [None, "replaced by a newer one", "replaced by a newer one"]
+
+    def test_requests_at_the_same_moment_leave_one_key(self, services: Services, arrived: Deliver) -> None:
+        """Whichever is the last one; none fails."""
+        confirmed(services)
+        arrived()
+        with ThreadPoolExecutor(5) as threads:
+            outcomes = list(threads.map(lambda _: request_reset(services, EMAIL, CLIENT), range(5)))
+        assert outcomes == [Accepted()] * 5
+        assert len(rows(services.database, reset_token)) == 1
+
+    def test_a_mail_whose_key_is_gone_is_not_sent(self, services: Services, arrived: Deliver) -> None:
+        """Used, or taken back with the old password."""
+        confirmed(services)
+        request_reset(services, EMAIL, CLIENT)
+        services.database.write(lambda connection: connection.execute(delete(reset_token)))
+        assert arrived() == []
+        assert "the key was used or taken back" in [row["reason"] for row in rows(services.database, mail)]
+
+
+class TestReset:
+    def test_stores_the_new_password(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
+        """From then on it signs in, and the old one does not."""
+        confirmed(services)
+        key = asked()
+        clock.move(timedelta(hours=2) - timedelta(seconds=1))
+        assert reset(services, form(key), CLIENT) == Done()
+        assert isinstance(sign_in(services, EMAIL, NEW, CLIENT), Tokens)
+        assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
+        [row] = rows(services.database, customer)
+        assert (row["password_changed_at"], row["updated_at"]) == (clock.now, clock.now)
+
+    def test_ends_every_session(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
+        """Neither a refresh token nor an access token of before works."""
+        tokens = member(services).tokens
+        reset(services, form(asked()), CLIENT)
+        clock.move(timedelta(seconds=1))
+        assert refresh(services, tokens.refresh_token, CLIENT) == RefreshRefused()
+        assert authenticate(services, tokens.access_token) is None
+
+    def test_tells_the_customer(self, services: Services, asked: Callable[[], str], arrived: Deliver) -> None:
+        """By a mail without a link."""
+        confirmed(services)
+        reset(services, form(asked()), CLIENT)
+        [message] = arrived()
+        assert (message["To"], message["Subject"]) == (EMAIL, "Your password was changed")
+        assert "token=" not in message.as_string()
+
+    def test_confirms_an_unconfirmed_account(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
+        """The mailbox is proven; the key of the confirmation goes."""
+        sign_up(services, request())
+        reset(services, form(asked()), CLIENT)
+        [row] = rows(services.database, customer)
+        assert row["confirmed_at"] == clock.now
+        assert rows(services.database, confirmation_token) == []
+        assert isinstance(sign_in(services, EMAIL, NEW, CLIENT), Tokens)
+        kinds = {row["kind"] for row in rows(services.database, event)}
+        assert kinds == {"customer.created", "customer.confirmed", "customer.password_changed"}
+
+    def test_a_confirmed_account_keeps_its_moment(
+        self, services: Services, clock: Clock, asked: Callable[[], str]
+    ) -> None:
+        """Confirmed is confirmed."""
+        before = confirmed(services).confirmed_at
+        clock.move(timedelta(hours=1))
+        reset(services, form(asked()), CLIENT)
+        assert [row["confirmed_at"] for row in rows(services.database, customer)] == [before]
+
+    def test_a_key_works_once(self, services: Services, asked: Callable[[], str]) -> None:
+        """Used, it is unknown."""
+        confirmed(services)
+        key = asked()
+        assert reset(services, form(key), CLIENT) == Done()
+        assert reset(services, form(key), CLIENT) == UNKNOWN
+
+    def test_a_key_used_twice_at_the_same_moment_works_once(self, services: Services, asked: Callable[[], str]) -> None:
+        """Both hash, one stores."""
+        confirmed(services)
+        key = asked()
+        with ThreadPoolExecutor(2) as threads:
+            outcomes = list(threads.map(lambda _: reset(services, form(key), CLIENT), range(2)))
+        assert sorted(outcomes, key=repr) == [Done(), UNKNOWN]
+
+    def test_a_key_works_for_two_hours(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
+        """Then it is expired, which is told apart from unknown."""
+        confirmed(services)
+        key = asked()
+        clock.move(timedelta(hours=2))
+        assert reset_refusal(services, key) == EXPIRED
+        assert reset(services, form(key), CLIENT) == EXPIRED
+        assert isinstance(sign_in(services, EMAIL, PASSWORD, CLIENT), Tokens)
+
+    @pytest.mark.parametrize("key", ["0" * 32, "x", " ", "\x00", "\ud800", "k" * 100_000])
+    def test_other_keys_are_unknown(self, services: Services, key: str) -> None:
+        """Whatever they are made of."""
+        assert reset(services, form(key), CLIENT) == UNKNOWN
+
+    def test_rules_come_before_the_key(self, services: Services, asked: Callable[[], str]) -> None:
+        """All that is wrong with the new password is told, and the key can still be used."""
+        confirmed(services)
+        for key in (asked(), "unknown"):
+            outcome = reset(services, form(key, "short", "other"), CLIENT)
+            assert isinstance(outcome, Invalid)
+            assert [(violation.attribute, violation.code) for violation in outcome.violations] == [
+                ("password", ViolationCode.TOO_SHORT),
+                ("confirmPassword", ViolationCode.TOO_SHORT),
+                ("confirmPassword", ViolationCode.PASSWORDS_DIFFER),
+            ]
+        assert len(rows(services.database, reset_token)) == 1
+
+    def test_an_account_that_went_meanwhile_is_not_brought_back(
+        self, services: Services, asked: Callable[[], str]
+    ) -> None:
+        """Its key is as good as unknown."""
+        confirmed(services)
+        key = asked()
+        services.database.write(lambda connection: connection.execute(delete(customer)))
+        assert reset(services, form(key), CLIENT) == UNKNOWN
+
+    def test_is_audited(self, services: Services, asked: Callable[[], str]) -> None:
+        """Who asked, and who reset, from where."""
+        person = confirmed(services)
+        reset(services, form(asked()), "192.0.2.9")
+        trail = [(row["kind"], row["customer_id"], row["client_address"]) for row in rows(services.database, audit)]
+        assert set(trail) >= {("reset request", person.id, CLIENT), ("reset", person.id, "192.0.2.9")}
+
+    def test_a_pending_account_that_gives_way_takes_its_key_along(
+        self, services: Services, clock: Clock, asked: Callable[[], str]
+    ) -> None:
+        """Whoever signs up next with the address is not reset by a key of before."""
+        sign_up(services, request())
+        clock.move(timedelta(days=1))
+        key = asked()
+        sign_up(services, request(firstName="Bob"))
+        assert reset(services, form(key), CLIENT) == UNKNOWN
+        assert len(rows(services.database, email_claim)) == 1

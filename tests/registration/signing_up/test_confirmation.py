@@ -1,0 +1,323 @@
+"""Confirmation: one key confirms once, its owner can disown the account, and nobody learns who is registered."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Event
+
+import pytest
+from sqlalchemy import Connection, delete, select, update
+
+from registration.addresses.pending import erase_pending, is_pending
+from registration.outcomes import (
+    Accepted,
+    Confirmed,
+    Disowned,
+    EmailTaken,
+    Invalid,
+    Registered,
+    TokenRefused,
+    TooManyAttempts,
+    Violation,
+    ViolationCode,
+)
+from registration.services import Services
+from registration.signing_up.confirmation import (
+    PendingSignUp,
+    confirm,
+    disown,
+    pending_sign_up,
+    resend_confirmation,
+)
+from registration.signing_up.sign_up import sign_up
+from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
+from tests.clock import Clock
+from tests.registration.forms import request
+from tests.registration.stored import WAITING, counts, customers, keys, rows
+from tests.waiting import eventually
+
+KEY = "idempotency-key-1"
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
+NO_KEYS = ["", "0" * 32, "x", "\ud800", "\x00", "k" * 1_000_000, "' OR 1=1 --"]
+
+
+@pytest.fixture
+def key(services: Services) -> str:
+    """The key in the mail of somebody who has just signed up."""
+    assert isinstance(sign_up(services, request(idempotencyKey=KEY)), Registered)
+    (key,) = keys(services.database, services.secret)
+    return key
+
+
+def newest_key(services: Services) -> str:
+    return keys(services.database, services.secret)[-1]
+
+
+def erase(connection: Connection) -> None:
+    erase_pending(connection, connection.execute(select(customer.c.id)).scalar_one())
+
+
+def mark_as_confirmed(connection: Connection) -> None:
+    connection.execute(update(customer).values(confirmed_at=datetime.now(UTC)))
+    connection.execute(delete(confirmation_token))
+
+
+def happened(services: Services) -> list[str]:
+    return sorted(row["kind"] for row in rows(services.database, event))
+
+
+class TestConfirm:
+    def test_proves_the_address(self, services: Services, clock: Clock, key: str) -> None:
+        """The customer is confirmed from this moment on, and an event says so."""
+        clock.move(MINUTE)
+        outcome = confirm(services, key)
+        assert isinstance(outcome, Confirmed)
+        assert outcome.customer.confirmed_at == outcome.customer.updated_at == clock()
+        assert outcome.customer.created_at == clock() - MINUTE
+        assert rows(services.database, customer)[0]["confirmed_at"] == clock()
+        assert happened(services) == ["customer.confirmed", "customer.created"]
+        assert counts(services.database).get("confirmation_token") is None
+
+    def test_works_once(self, services: Services, key: str) -> None:
+        """A second click is refused, and changes nothing."""
+        confirm(services, key)
+        assert confirm(services, key) == TokenRefused()
+        assert happened(services) == ["customer.confirmed", "customer.created"]
+
+    def test_works_once_for_many_at_once(self, services: Services, key: str) -> None:
+        """Of ten clicks one confirms."""
+        with ThreadPoolExecutor(10) as threads:
+            outcomes = list(threads.map(lambda _: confirm(services, key), range(10)))
+        assert outcomes.count(TokenRefused()) == 9
+        assert happened(services) == ["customer.confirmed", "customer.created"]
+
+    def test_works_until_the_key_expires(self, services: Services, clock: Clock, key: str) -> None:
+        """To the microsecond; an expired key is answered like an unknown one."""
+        clock.move(DAY)
+        assert confirm(services, key) == TokenRefused()
+        clock.move(-TICK)
+        assert isinstance(confirm(services, key), Confirmed)
+
+    @pytest.mark.parametrize("wrong", NO_KEYS)
+    def test_needs_the_key(self, services: Services, key: str, wrong: str) -> None:
+        """Nothing else confirms, or raises."""
+        assert confirm(services, wrong) == TokenRefused()
+        assert isinstance(confirm(services, key), Confirmed)
+
+    def test_key_is_taken_as_it_is(self, services: Services, key: str) -> None:
+        """Neither case nor white space is mended: it is copied, not typed."""
+        assert confirm(services, key.upper()) == confirm(services, f"{key} ") == TokenRefused()
+
+    def test_works_after_confirmation_was_switched_off(self, services: Services, key: str) -> None:
+        """Who got a mail before can still use it."""
+        assert isinstance(confirm(replace(services, confirmation=None), key), Confirmed)
+
+
+class TestPendingSignUp:
+    def test_shows_who_signed_up_and_when(self, services: Services, clock: Clock, key: str) -> None:
+        """So that the owner of the mailbox can tell friend from foe; looking changes nothing."""
+        before = counts(services.database)
+        expected = PendingSignUp("ada@example.org", "Ada", "Beispiel", clock())
+        assert pending_sign_up(services, key) == pending_sign_up(services, key) == expected
+        assert counts(services.database) == before
+        assert isinstance(confirm(services, key), Confirmed)
+
+    def test_shows_nothing_without_a_good_key(self, services: Services, clock: Clock, key: str) -> None:
+        """Unknown, expired and used keys look alike."""
+        assert [pending_sign_up(services, wrong) for wrong in NO_KEYS] == [None] * len(NO_KEYS)
+        clock.move(DAY)
+        assert pending_sign_up(services, key) is None
+        clock.move(-DAY)
+        confirm(services, key)
+        assert pending_sign_up(services, key) is None
+
+
+class TestDisown:
+    def test_erases_the_account_and_frees_the_address(self, services: Services, key: str) -> None:
+        """Nothing of the stranger is left but two events that name nobody; the owner can sign up."""
+        assert disown(services, key) == Disowned()
+        assert counts(services.database) == {"event": 2, "audit": 2}
+        assert happened(services) == ["customer.created", "customer.disowned"]
+        assert isinstance(sign_up(services, request(firstName="Zoe")), Registered)
+        assert customers(services.database) == [("ada@example.org", "Zoe")]
+
+    def test_works_once(self, services: Services, key: str) -> None:
+        """The key is gone with the account."""
+        disown(services, key)
+        assert disown(services, key) == confirm(services, key) == TokenRefused()
+        assert happened(services) == ["customer.created", "customer.disowned"]
+
+    def test_needs_a_good_key(self, services: Services, clock: Clock, key: str) -> None:
+        """Unknown and expired ones erase nothing."""
+        before = counts(services.database)
+        assert {disown(services, wrong) for wrong in NO_KEYS} == {TokenRefused()}
+        clock.move(DAY)
+        assert disown(services, key) == TokenRefused()
+        assert counts(services.database) == before
+
+    def test_never_erases_a_confirmed_customer(self, services: Services, clock: Clock, key: str) -> None:
+        """Neither by the key that confirmed nor by another one of theirs, not even one that was left behind."""
+        resend_confirmation(services, "ada@example.org")
+        other = newest_key(services)
+        left_behind = rows(services.database, confirmation_token)
+        confirm(services, key)
+        services.database.write(
+            lambda connection: connection.execute(confirmation_token.insert().values(left_behind)).close()
+        )
+        assert disown(services, key) == disown(services, other) == TokenRefused()
+        assert customers(services.database) == [("ada@example.org", "Ada")]
+        assert happened(services) == ["customer.confirmed", "customer.created"]
+
+    @pytest.mark.parametrize("turn", range(5))
+    def test_at_the_moment_of_confirming_one_of_both_wins(self, services: Services, key: str, turn: int) -> None:
+        """Each with a key of its own, in whatever order the engine takes them, deadlocks included."""
+        resend_confirmation(services, "ada@example.org")
+        pairs = [(confirm, key), (disown, newest_key(services))][:: 1 if turn % 2 else -1]
+        barrier = Barrier(2)
+
+        def click(pair: tuple[Callable[[Services, str], object], str]) -> object:
+            barrier.wait()
+            return pair[0](services, pair[1])
+
+        with ThreadPoolExecutor(2) as threads:
+            outcomes = list(threads.map(click, pairs))
+        assert outcomes.count(TokenRefused()) == 1
+        left = 0 if Disowned() in outcomes else 1
+        assert (len(rows(services.database, customer)), len(rows(services.database, email_claim))) == (left, left)
+
+
+class TestResend:
+    def test_posts_another_mail_with_another_key(self, services: Services, clock: Clock, key: str) -> None:
+        """Both keys work until one is used; the new one has its whole lifetime."""
+        clock.move(DAY - MINUTE)
+        assert resend_confirmation(services, "ADA@example.org") == Accepted()
+        other = newest_key(services)
+        assert other != key
+        assert {row["kind"] for row in rows(services.database, mail)} == {"confirmation"}
+        assert pending_sign_up(services, key) == pending_sign_up(services, other) is not None
+        clock.move(DAY - TICK)
+        assert sign_up(services, request()) == EmailTaken()
+        assert isinstance(confirm(services, other), Confirmed)
+        assert confirm(services, key) == TokenRefused()
+
+    def test_revives_an_expired_sign_up(self, services: Services, clock: Clock, key: str) -> None:
+        """Who comes late, and before anybody else, asks for another mail."""
+        clock.move(10 * DAY)
+        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert confirm(services, key) == TokenRefused()
+        assert isinstance(confirm(services, newest_key(services)), Confirmed)
+
+    def test_wakes_who_sends(self, services: Services) -> None:
+        """Known or not, so that no trace tells."""
+        posted: list[None] = []
+        resend_confirmation(replace(services, mail_posted=lambda: posted.append(None)), "nobody@example.org")
+        assert posted == [None]
+
+    def test_never_tells_whether_the_address_is_known(self, services: Services, clock: Clock, key: str) -> None:
+        """Pending, confirmed and unknown ones have one answer, and one count; only the pending one gets a mail."""
+        sign_up(services, request(email="zoe@example.org"))
+        confirm(services, newest_key(services))
+        before = counts(services.database)
+        addresses = ["ada@example.org", "zoe@example.org", "nobody@example.org"]
+        assert [resend_confirmation(services, address) for address in addresses] == [Accepted()] * 3
+        assert [resend_confirmation(services, address) for address in addresses] == [TooManyAttempts(60)] * 3
+        assert counts(services.database) == before | {
+            "attempt": 2 * len(addresses),
+            "mail": before["mail"] + 1,
+            "confirmation_token": before["confirmation_token"] + 1,
+        }
+        assert keys(services.database, services.secret).count(key) == 1
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_is_limited_per_address(self, services: Services, clock: Clock, *, is_known: bool) -> None:
+        """Once a minute, five times a day, however the address is written."""
+        if is_known:
+            sign_up(services, request())
+        spellings = ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.ORG", "ada@ｅxample.org", "Ada@example.org"]
+        for spelling in spellings:
+            assert resend_confirmation(services, spelling) == Accepted()
+            clock.move(MINUTE - TICK)
+            assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+            clock.move(TICK)
+        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(86_400 - 300)
+        clock.move(DAY - 5 * MINUTE - TICK)
+        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+        clock.move(MINUTE)
+        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert counts(services.database).get("mail", 0) == (7 if is_known else 0)
+
+    def test_one_of_many_at_once_is_allowed(self, services: Services, key: str) -> None:
+        """Impatient clicks make one mail."""
+        with ThreadPoolExecutor(10) as threads:
+            outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org"), range(10)))
+        assert outcomes.count(Accepted()) == 1
+        assert len(set(keys(services.database, services.secret)) - {key}) == 1
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    @pytest.mark.parametrize("change", [erase, mark_as_confirmed])
+    def test_writes_nothing_for_who_is_pending_no_more(
+        self, services: Services, key: str, change: Callable[[Connection], object]
+    ) -> None:
+        """The account is erased or confirmed while another mail is asked for: no key is left behind."""
+        is_held = Event()
+
+        def work(connection: Connection) -> None:
+            connection.execute(select(customer).with_for_update()).close()
+            is_held.set()
+            eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
+            change(connection)
+
+        with ThreadPoolExecutor(2) as threads:
+            changing = threads.submit(services.database.write, work)
+            is_held.wait()
+            resending = threads.submit(resend_confirmation, services, "ada@example.org")
+            assert changing.result() is None
+            assert resending.result() == Accepted()
+        assert set(keys(services.database, services.secret)) <= {key}
+        assert rows(services.database, confirmation_token) == []
+
+    @pytest.mark.parametrize(
+        ("email", "code"),
+        [
+            *(("ada", ViolationCode.NOT_AN_EMAIL), ("", ViolationCode.BLANK), (None, ViolationCode.BLANK)),
+            (5, ViolationCode.NOT_A_STRING),
+        ],
+    )
+    def test_needs_an_address(self, services: Services, email: object, code: ViolationCode) -> None:
+        """What cannot be one is told, and not counted."""
+        assert resend_confirmation(services, email) == Invalid((Violation("email", code),))
+        assert counts(services.database) == {}
+
+    def test_posts_nothing_when_nobody_must_confirm(self, services: Services, key: str) -> None:
+        """The answer is the same."""
+        unconfirmed = replace(services, confirmation=None)
+        assert resend_confirmation(unconfirmed, "ada@example.org") == Accepted()
+        assert keys(services.database, services.secret) == [key]
+
+
+def test_pending_means_that_a_key_still_works(services: Services, clock: Clock, key: str) -> None:
+    """Until the last one has expired."""
+    (row,) = rows(services.database, email_claim)
+
+    def pending() -> bool:
+        return services.database.read(lambda connection: is_pending(connection, row["customer_id"], clock()))
+
+    clock.move(MINUTE)
+    resend_confirmation(services, "ada@example.org")
+    clock.move(DAY - TICK)
+    assert pending()
+    assert pending_sign_up(services, key) is None
+    clock.move(TICK)
+    assert not pending()
+
+
+def test_no_table_holds_a_key(services: Services, key: str) -> None:
+    """Who reads the database can confirm nobody."""
+    everything = [
+        services.database.read(lambda connection: connection.execute(select(table)).all())  # noqa: B023
+        for table in confirmation_token.metadata.sorted_tables
+    ]
+    assert key not in str(everything)

@@ -1,0 +1,416 @@
+"""Transactions on real engines: whole or not at all, tried again when the engine asks, unavailable when it is gone."""
+
+import os
+import socket
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, insert, make_url, select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from harness.postgres import PostgresServer
+from harness.proxy import Proxy
+from registration.storage.database import TRIES, Database, Locked, Unavailable, insert_new, open_database
+from registration.storage.migrations import migrate
+from registration.storage.tables import counter, email_claim
+from tests.registration.stored import counts, rows
+
+
+def claim(connection: Connection, address: str = "ada@example.org") -> bool:
+    return insert_new(connection, email_claim, {"address": address, "customer_id": uuid4()})
+
+
+def add_one(connection: Connection) -> None:
+    connection.execute(update(counter).values(next=counter.c.next + 1))
+
+
+def number(database: Database) -> int:
+    (row,) = rows(database, counter)
+    return int(row["next"])
+
+
+@pytest.fixture
+def impatient(database_url: str) -> Iterator[Database]:
+    """The same database, opened by somebody who waits a tenth of a second."""
+    database = open_database(database_url, wait=0.1)
+    yield database
+    database.close()
+
+
+class TestTransactions:
+    def test_result_comes_back_after_the_commit(self, database: Database) -> None:
+        """What is returned is written."""
+        assert database.write(claim) is True
+        assert counts(database) == {"email_claim": 1}
+
+    def test_an_exception_takes_everything_back(self, database: Database) -> None:
+        """It is raised as it is, and the next work finds a sound connection."""
+
+        def work(connection: Connection) -> None:
+            claim(connection)
+            raise KeyError("a bug")
+
+        with pytest.raises(KeyError, match="a bug"):
+            database.write(work)
+        assert counts(database) == {}
+        assert database.write(claim)
+
+    def test_writers_at_once_lose_nothing(self, database: Database) -> None:
+        """They wait for each other."""
+        with ThreadPoolExecutor(10) as threads:
+            list(threads.map(lambda _: database.write(add_one), range(100)))
+        assert number(database) == 101
+
+    def test_readers_do_not_wait_for_a_writer(self, database: Database) -> None:
+        """They see what was committed last."""
+
+        def work(connection: Connection) -> int:
+            claim(connection)
+            return len(rows(database, email_claim))
+
+        assert database.write(work) == 0
+
+    def test_a_broken_constraint_is_a_bug(self, database: Database) -> None:
+        """It is not retried and not called an outage; parameters stay out of its text."""
+
+        def work(connection: Connection) -> None:
+            row = {"address": "ada@example.org", "customer_id": None}
+            connection.execute(insert(email_claim).values(row))
+
+        with pytest.raises(IntegrityError, match="hidden") as raised:
+            database.write(work)
+        assert "parameters hidden" in str(raised.value)
+
+
+class TestInsertNew:
+    def test_tells_whether_the_key_was_new(self, database: Database) -> None:
+        """And leaves the transaction alive when it was not."""
+        assert database.write(lambda connection: [claim(connection), claim(connection), claim(connection, "b")]) == [
+            True,
+            False,
+            True,
+        ]
+
+    @pytest.mark.parametrize("is_committed", [True, False])
+    def test_waits_for_who_holds_the_key(self, database: Database, database_url: str, *, is_committed: bool) -> None:
+        """The key is taken when the other commits, and free when it does not."""
+        other = open_database(database_url)
+        has_claimed, may_end = Event(), Event()
+
+        def hold(connection: Connection) -> None:
+            claim(connection)
+            has_claimed.set()
+            may_end.wait()
+            if not is_committed:
+                raise InterruptedError
+
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(other.write, hold)
+            has_claimed.wait()
+            second = threads.submit(database.write, claim)
+            may_end.set()
+            assert second.result() is not is_committed
+            assert isinstance(first.exception(), InterruptedError) is not is_committed
+        other.close()
+        assert counts(database) == {"email_claim": 1}
+
+    def test_looks_at_the_primary_key_only(self, database: Database) -> None:
+        """Any other unique value that is there twice is a bug, not an answer."""
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("CREATE UNIQUE INDEX one_claim ON email_claim (customer_id)")
+        row = {"customer_id": uuid4()}
+        assert database.write(lambda connection: insert_new(connection, email_claim, row | {"address": "a"}))
+        with pytest.raises(IntegrityError):
+            database.write(lambda connection: insert_new(connection, email_claim, row | {"address": "b"}))
+
+
+class TestUnavailable:
+    def test_while_all_connections_are_busy(self, impatient: Database) -> None:
+        """Who waits in vain for one is told; whoever has one goes on."""
+        capacity = 1 if impatient.dialect == "sqlite" else 16
+        are_busy, may_end = Barrier(capacity + 1), Event()
+
+        def hold(connection: Connection) -> bool:
+            are_busy.wait()
+            may_end.wait()
+            return claim(connection, str(uuid4()))
+
+        with ThreadPoolExecutor(capacity) as threads:
+            busy = [threads.submit(impatient.write, hold) for _ in range(capacity)]
+            are_busy.wait()
+            with pytest.raises(Unavailable, match=r"^no database connection became free$"):
+                impatient.write(claim)
+            may_end.set()
+        assert all(future.result() for future in busy)
+        assert impatient.write(claim)
+
+    def test_while_another_holds_the_lock(self, database: Database, impatient: Database) -> None:
+        """It says so after its wait, has written nothing, and works again when the other is done."""
+
+        def write_both(connection: Connection) -> None:
+            claim(connection)
+            add_one(connection)
+
+        def lock(connection: Connection) -> None:
+            add_one(connection)
+            with pytest.raises(Unavailable, match=r"SQLITE_BUSY|holds a lock"):
+                impatient.write(write_both)
+
+        database.write(lock)
+        assert counts(database) == {}
+        impatient.write(add_one)
+        assert number(database) == 3
+
+
+class TestSqlite:
+    def test_is_as_safe_as_it_can_be(self, sqlite_url: str) -> None:
+        """Every connection waits for the disk at commit and overwrites what it deletes; readers do not block."""
+        database = open_database(sqlite_url)
+        pragmas = [("journal_mode", "wal"), ("synchronous", 2), ("secure_delete", 1)]
+        for run in (database.write, database.read):
+            for pragma, value in pragmas:
+                assert run(pragma_of(pragma)) == value
+        database.close()
+
+    def test_makes_its_directory(self, tmp_path: Path) -> None:
+        """A first start needs no preparation."""
+        database = open_database(f"sqlite:///{tmp_path}/a/b/registration.db")
+        migrate(database)
+        assert number(database) == 1
+        database.close()
+
+    def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        """The file and what SQLite puts beside it hold addresses and password hashes."""
+        database = open_database(f"sqlite:///{tmp_path}/registration.db")
+        migrate(database)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        database.close()
+        assert len(modes) == 3
+        assert set(modes.values()) == {0o600}
+
+    def test_explains_an_impossible_directory(self, tmp_path: Path) -> None:
+        """In one line that names it."""
+        (tmp_path / "file").touch()
+        with pytest.raises(Unavailable, match=rf"^{tmp_path}/file/x.db: [^\n]+$"):
+            open_database(f"sqlite:///{tmp_path}/file/x.db")
+
+    def test_explains_an_impossible_file(self, tmp_path: Path) -> None:
+        """In one line with the engine's name of the error."""
+        (tmp_path / "x.db").mkdir()
+        database = open_database(f"sqlite:///{tmp_path}/x.db")
+        with pytest.raises(Unavailable, match=r"^database error SQLITE_CANTOPEN\w*$"):
+            database.read(lambda connection: None)
+
+    def test_waits_out_a_short_lock(self, sqlite_url: str) -> None:
+        """Another process that writes for a moment, a backup for example, is not noticed."""
+        database = open_database(sqlite_url)
+        other = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(database.write, add_one)
+            other.execute("COMMIT")
+            assert waiting.result() is None
+        other.close()
+        database.close()
+
+    def test_an_exclusive_lock_stops_new_connections_only_for_its_time(self, sqlite_url: str) -> None:
+        """Even the first connection, whose pragmas find the file locked, is an outage and no bug."""
+        other = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        database = open_database(sqlite_url, wait=0.05)
+        for run in (database.write, database.read):
+            with pytest.raises(Unavailable, match="SQLITE_BUSY"):
+                run(lambda connection: None)
+        other.execute("COMMIT")
+        other.close()
+        database.write(add_one)
+        database.close()
+
+
+def pragma_of(name: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+
+@pytest.fixture
+def postgresql(postgresql_url: str) -> Iterator[Database]:
+    database = open_database(postgresql_url)
+    yield database
+    database.close()
+
+
+def both(work: Callable[[Connection, int, int], None], database: Database) -> int:
+    """Run work at the same time for 0 and for 1, told which turn it is; the number of turns in all."""
+    turns = [0, 0]
+
+    def run(who: int) -> None:
+        def counted(connection: Connection) -> None:
+            turns[who] += 1
+            work(connection, who, turns[who])
+
+        database.write(counted)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(run, range(2)))
+    return sum(turns)
+
+
+class TestPostgresql:
+    def test_runs_again_after_a_serialization_failure(self, postgresql: Database) -> None:
+        """Two transactions that cannot both be serialised both succeed, one of them on a second run."""
+        barrier = Barrier(2)
+
+        def work(connection: Connection, who: int, turn: int) -> None:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            seen = connection.execute(select(counter.c.next)).scalar_one()
+            if turn == 1:
+                barrier.wait()
+            connection.execute(update(counter).values(next=seen + 1))
+
+        assert both(work, postgresql) == 3
+        assert number(postgresql) == 3
+
+    def test_runs_again_after_a_deadlock(self, postgresql: Database) -> None:
+        """Two transactions that lock two rows in opposite order both succeed, one of them on a second run."""
+        postgresql.write(lambda connection: [claim(connection, "0"), claim(connection, "1")])
+        barrier = Barrier(2)
+
+        def work(connection: Connection, who: int, turn: int) -> None:
+            connection.exec_driver_sql("SET LOCAL deadlock_timeout = '10ms'")
+            first, second = (update(email_claim).where(email_claim.c.address == str(each)) for each in (who, 1 - who))
+            connection.execute(first.values(customer_id=uuid4()))
+            if turn == 1:
+                barrier.wait()
+            connection.execute(second.values(customer_id=uuid4()))
+
+        assert both(work, postgresql) == 3
+
+    @pytest.mark.parametrize("state", ["40001", "40P01", "57P01", "25006", "08006"])
+    def test_gives_up_after_some_tries(self, postgresql: Database, state: str) -> None:
+        """What the engine asks to retry for ever becomes an outage, with the state and nothing else."""
+        runs = 0
+
+        def work(connection: Connection) -> None:
+            nonlocal runs
+            runs += 1
+            claim(connection)
+            raise_state(connection, state)
+
+        with pytest.raises(Unavailable, match=f"^database error {state}$"):
+            postgresql.write(work)
+        assert runs == TRIES
+        assert counts(postgresql) == {}
+
+    @pytest.mark.parametrize(("state", "kind"), [("42P01", ProgrammingError), ("53100", Unavailable)])
+    def test_runs_other_failures_once(self, postgresql: Database, state: str, kind: type[Exception]) -> None:
+        """A wrong statement is a bug, a full disk is an outage."""
+        runs = 0
+
+        def work(connection: Connection) -> None:
+            nonlocal runs
+            runs += 1
+            raise_state(connection, state)
+
+        with pytest.raises(kind):
+            postgresql.write(work)
+        assert runs == 1
+
+    def test_does_not_notice_that_its_connections_were_ended(self, postgresql: Database, postgresql_url: str) -> None:
+        """As after a restart or a failover: the work runs again on a new connection."""
+        postgresql.write(add_one)
+        with psycopg.connect(postgresql_url) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        postgresql.write(add_one)
+        assert number(postgresql) == 3
+
+    def test_recovers_from_a_stopped_server(self) -> None:
+        """While it is stopped every work is refused; once it is there again, the same object works."""
+        with PostgresServer() as server:
+            database = open_database(server.url())
+            migrate(database)
+            database.write(claim)
+            server.stop()
+            for run in (database.write, database.read):
+                with pytest.raises(Unavailable, match=r"^database error \w+$"):
+                    run(lambda connection: connection.execute(select(counter)).one())
+            server.start()
+            assert counts(database) == {"email_claim": 1}
+            database.write(add_one)
+            server.kill()
+            server.start()
+            database.write(add_one)
+            database.close()
+
+    def test_runs_again_when_the_answer_to_a_commit_is_lost(self, postgresql: Database, postgresql_url: str) -> None:
+        """The first run was committed: work has to find that out by itself, as with a key it made before."""
+        target = make_url(postgresql_url)
+        assert target.port
+        with Proxy(target.port) as proxy:
+            database = open_database(target.set(port=proxy.port).render_as_string(hide_password=False))
+            database.read(lambda connection: connection.execute(text("SELECT 1")))
+            proxy.lose_next_commit()
+            assert database.write(claim) is False
+            assert proxy.lost == 1
+            database.close()
+        assert counts(postgresql) == {"email_claim": 1}
+
+    def test_gives_up_on_a_server_that_stands_still(self) -> None:
+        """Which is neither gone nor answers; who gets the connection next gets no answer to another's question."""
+        with PostgresServer() as server:
+            database = open_database(server.url(), wait=0.2)
+            one = text("SELECT 1")
+            database.read(lambda connection: connection.execute(one))
+            with server.frozen(), pytest.raises(Unavailable, match=r"^database error \w+Timeout$"):
+                database.read(lambda connection: connection.execute(one))
+            assert database.read(lambda connection: connection.execute(text("SELECT 2")).scalar_one()) == 2
+            database.close()
+
+    def test_keeps_a_connection_whose_statement_was_refused(self, postgresql: Database) -> None:
+        """The server has answered: it took too long for a lock, say."""
+
+        def process(connection: Connection) -> object:
+            return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+        before = postgresql.read(process)
+        with pytest.raises(Locked, match=r"^another transaction holds a lock$"):
+            postgresql.read(lambda connection: raise_state(connection, "55P03"))
+        assert postgresql.read(process) == before
+
+    def test_notices_a_server_that_dies_without_a_word(self, postgresql: Database) -> None:
+        """The kernel asks after five seconds of silence and gives up after ten, whoever is waiting."""
+
+        def work(connection: Connection) -> list[int]:
+            driver: Any = connection.connection.dbapi_connection
+            with socket.socket(fileno=os.dup(driver.fileno())) as copy:
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_USER_TIMEOUT)
+                return [copy.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+
+        assert postgresql.read(work) == [5, 5, 10_000]
+
+    def test_waits_for_locks_and_statements_in_bounds(self, postgresql: Database) -> None:
+        """The server itself ends what takes too long, whatever becomes of us."""
+        settings = [
+            postgresql.read(lambda connection: connection.exec_driver_sql(f"SHOW {name}").scalar_one())  # noqa: B023
+            for name in (
+                "lock_timeout",
+                "statement_timeout",
+                "idle_in_transaction_session_timeout",
+                "application_name",
+            )
+        ]
+        assert settings == ["5s", "10s", "10s", "registration-gateway"]
+
+
+def raise_state(connection: Connection, state: str) -> None:
+    connection.exec_driver_sql(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$")
