@@ -21,7 +21,7 @@ def report(settings: GatewaySettings, wish: float, memory_kib: int, seconds: flo
         return measure(wanted, threads, seconds, time.perf_counter)
 
     yield build_in_words(built_for())
-    yield f"GatewaySettings    {_named(costs)}; {settings.workers} x {settings.slots} slots"
+    yield f"Settings    {_named(costs)}; {settings.workers} x {settings.slots} slots"
     if slots > cores():
         yield f"Warning: {slots} slots on {cores()} cores hash more slowly than {cores()} would."
     if costs.is_weak:
