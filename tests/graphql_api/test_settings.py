@@ -1,4 +1,4 @@
-"""GatewaySettings: their defaults, what stops the start, and what an operator is shown."""
+"""Settings: their defaults, what stops the start, and what an operator is shown."""
 
 import os
 import re

@@ -27,7 +27,7 @@ from tests.registration.stored import rows
 
 @pytest.fixture
 def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
-    """GatewaySettings of an installation whose secret is there, with the cheapest hashes."""
+    """Settings of an installation whose secret is there, with the cheapest hashes."""
     create_secret(tmp_path / "keys")
     create_signing_key(tmp_path / "keys")
     return {
