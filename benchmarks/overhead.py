@@ -26,11 +26,12 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.language import Language
 from registration.mail import outbox
-from registration.rules.sign_up import sign_up_violations
+from registration.rules.sign_up import read_sign_up
 from registration.services import Services, utc_now
-from registration.signing_up.batch import GROUP
-from registration.signing_up.new_account import Draft
-from registration.signing_up.sign_up import SignUp, prepare, register
+from registration.signing_up.batch import MAX_BATCH
+from registration.signing_up.commit import commit
+from registration.signing_up.new_account import PreparedSignUp
+from registration.signing_up.sign_up import SignUpRequest, prepare
 from registration.wiring import open_services
 
 NUMBERS = count(1)
@@ -68,9 +69,9 @@ def measure(store: Store) -> Breakdown:
 def break_down(url: str) -> Breakdown:
     """Each part on its own; the transaction is what is left of a sign-up without rules, hash and outbox."""
     with tempfile.TemporaryDirectory() as directory, _opened(Path(directory), url) as (settings, services):
-        whole = asyncio.run(_cpu_of_requests(settings, services)) / GROUP
-        signed_up = _cpu_of(lambda: register(services, [_draft(services) for _ in range(GROUP)])) / GROUP
-        rules = _cpu_of(lambda: sign_up_violations(_form(), services.policy))
+        whole = asyncio.run(_cpu_of_requests(settings, services)) / MAX_BATCH
+        signed_up = _cpu_of(lambda: commit(services, [_draft(services) for _ in range(MAX_BATCH)])) / MAX_BATCH
+        rules = _cpu_of(lambda: read_sign_up(_form(), services.policy))
         hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
         posted = _cpu_of_posts(services)
     return Breakdown(
@@ -109,13 +110,13 @@ def _cpu_of(work: Callable[[], object]) -> float:
 
 def _cpu_of_posts(services: Services) -> float:
     """Of one mail among many in a transaction, so that the transaction itself does not count."""
-    post = partial(outbox.post, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
+    post = partial(outbox.enqueue, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
     return services.database.write(lambda connection: _cpu_of(lambda: post(connection)))
 
 
-def _draft(services: Services) -> Draft:
-    draft = prepare(services, SignUp(_form(), Language.EN, "127.0.0.1"))
-    assert isinstance(draft, Draft)
+def _draft(services: Services) -> PreparedSignUp:
+    draft = prepare(services, SignUpRequest(_form(), Language.EN, "127.0.0.1"))
+    assert isinstance(draft, PreparedSignUp)
     return draft
 
 
@@ -130,7 +131,7 @@ async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> flo
             raise RuntimeError(f"{status} {answer[:200]!r}")
 
     async def register_group() -> None:
-        await asyncio.gather(*(register() for _ in range(GROUP)))
+        await asyncio.gather(*(register() for _ in range(MAX_BATCH)))
 
     for _ in range(WARM_UP):
         await register_group()

@@ -13,7 +13,7 @@ from benchmarks import load, reads
 from benchmarks.load import Generator
 from benchmarks.processes import cpu_seconds
 from benchmarks.servers import Store, gateway
-from graphql_api.server.admission import PRUDENCE
+from graphql_api.server.admission import REFUSE_AT
 from harness.gateway import Gateway
 from registration.hashing.machine import cores
 
@@ -124,7 +124,7 @@ def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
     return load.start(
         running.base_url,
         "graphql",
-        connections=round(capacity * (TIMES + PRUDENCE * QUEUE_SECONDS)),
+        connections=round(capacity * (TIMES + REFUSE_AT * QUEUE_SECONDS)),
         seconds=seconds,
         tag="flood",
         pause=PAUSE,

@@ -1,10 +1,10 @@
-"""The application: everything wired, top to bottom; it never decides anything."""
+"""The application: its parts, its routes and its life, wired from the settings."""
 
 import gc
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -14,18 +14,18 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from starlette.requests import Request
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import client_address, read_networks
+from graphql_api.http.client_ip import Networks, client_address, read_networks
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
 from graphql_api.pages import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
-from graphql_api.schema import HASHING_FIELDS, schema
+from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
 from graphql_api.server.server import use_phrases_of_rfc_9110
 from graphql_api.settings import GatewaySettings
@@ -34,14 +34,13 @@ from registration.mail.relay import Relay
 from registration.services import Services
 from registration.sessions.sign_in import seconds_blocked
 from registration.settings import read_settings
-from registration.signing_up.batch import GROUP, SignUps
+from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
 
-AT_A_SLOT = 8
-"""Operations in a hash slot or next to it, so that none idles while the event loop is busy with a burst of others.
-Besides these, a group of sign-ups is on its way to the database."""
+PER_SLOT = 8
+"""Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch of sign-ups comes on top."""
 
 
 def from_environment() -> RequestLog:
@@ -60,91 +59,130 @@ def from_environment() -> RequestLog:
 
 def create_app(settings: GatewaySettings, services: Services, relay: Relay | None = None) -> RequestLog:
     """The application; it closes services and relay when it is shut down."""
-    # Concealing, the relay only looks by itself: if it were woken, the next request would feel what it has to do.
+    # Concealing, the relay only polls: if a sign-up woke it, the next request would feel what it has to do.
     if relay and not services.conceal:
-        services = replace(services, mail_posted=relay.wake)
-    under_way = settings.slots * AT_A_SLOT + GROUP
-    admission = Admission(capacity=under_way, deadline=settings.queue_seconds, clock=time.monotonic)
-    threads = Threads(hashing=under_way)
-    sign_ups = SignUps(services)
-    trusted = read_networks(settings.trusted_proxies)
+        services = replace(services, on_mail_enqueued=relay.wake)
+    parts = open_parts(settings, services)
+    # A router, not a Starlette application: RequestLog does what the layers of that one are for.
+    return RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
 
-    def context_for(request: Request) -> Context:
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes share, opened once per process."""
+
+    services: Services
+    admission: Admission
+    threads: Threads
+    batcher: SignUpBatcher
+    executor: Executor
+    trusted_proxies: Networks
+
+    def context_for(self, request: Request) -> Context:
         return Context(
-            services=services,
-            threads=threads,
-            sign_ups=sign_ups,
+            services=self.services,
+            threads=self.threads,
+            admission=self.admission,
+            batcher=self.batcher,
             language=negotiate(request.headers.get("accept-language", "")),
-            client_address=client_address(request, trusted),
+            client_ip=self.client_ip(request),
             correlation_id=request.state.correlation_id,
             authorization=request.headers.get("authorization"),
         )
 
-    executor = Executor(
-        schema._schema,  # the graphql-core schema: Strawberry offers no public name for it
-        hashing_fields=HASHING_FIELDS,
-        admission=admission,
-        introspection=settings.enabled(settings.introspection),
-        suggestions=settings.enabled(settings.field_suggestions),
-    )
-    endpoint = GraphQLEndpoint(
-        executor=executor,
-        context_for=context_for,
-        queries_by_get=settings.enabled(settings.graphql_get),
-        graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
-    )
+    def client_ip(self, request: Request) -> str:
+        return client_address(request, self.trusted_proxies)
 
-    async def execute(request: Request, document: str, variables: Mapping[str, object]) -> Reply:
-        operation = OperationRequest(document, variables)
-        answer = await executor.execute(
-            operation, context_for(request), mutation_allowed=True, departure=partial(departure, request)
+    async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
+        """Run a constant document of the shim."""
+        answer = await self.executor.execute(
+            OperationRequest(document, variables),
+            self.context_for(request),
+            mutation_allowed=True,
+            departure=partial(departure, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
-    async def blocked(request: Request, email: str) -> int | None:
-        return await threads.run(seconds_blocked, services, email, client_address(request, trusted))
+    async def seconds_blocked(self, request: Request, email: str) -> int | None:
+        return await self.threads.run(seconds_blocked, self.services, email, self.client_ip(request))
 
-    @asynccontextmanager
-    async def lifespan(_router: Router) -> AsyncIterator[None]:
-        # A daemon, because a second Ctrl-C skips the shutdown below and must not wait for a mail server.
-        sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
-        if sending:
-            sending.start()
-        yield
-        if relay and sending:
-            relay.stop()
-            sending.join()
-        threads.close()
-        sign_ups.close()
-        services.close()
 
-    *shim, any_path = rest_compat.routes(
-        execute,
+def open_parts(settings: GatewaySettings, services: Services) -> Parts:
+    in_flight = settings.slots * PER_SLOT + MAX_BATCH
+    admission = Admission(capacity=in_flight, deadline=settings.queue_seconds, clock=time.monotonic)
+    executor = Executor(
+        schema._schema,  # the graphql-core schema: Strawberry offers no public name for it
+        admission=admission,
+        introspection=settings.enabled(settings.introspection),
+        suggestions=settings.enabled(settings.field_suggestions),
+    )
+    return Parts(
+        services=services,
+        admission=admission,
+        threads=Threads(hashing=in_flight),
+        batcher=SignUpBatcher(services),
+        executor=executor,
+        trusted_proxies=read_networks(settings.trusted_proxies),
+    )
+
+
+def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
+    """In the order in which a router tries them: the GraphQL endpoint first, the path that matches everything last."""
+    shim = rest_compat.routes(
+        parts.execute,
         read_json=read_json,
-        policy=services.policy,
+        policy=parts.services.policy,
         base_url=settings.base_url,
         client_id=settings.token_audience,
-        seconds_blocked=blocked,
+        seconds_blocked=parts.seconds_blocked,
         lockout_minutes=ceil(settings.lockout_block_seconds / 60),
         id_company_user=settings.id_company_user == "on",
     )
-    routes = [
-        Route("/graphql", endpoint),  # first, because a router tries them in turn
-        *shim,
-        *confirmation_page.routes(context_for),
-        *password_page.routes(context_for),
-        *email_change_page.routes(context_for),
-        *health.routes(services.database, threads),
-        *jwks.routes(services.signing_keys, threads),
+    return [
+        Route("/graphql", graphql_endpoint(settings, parts)),
+        *shim.resources,
+        *confirmation_page.routes(parts.context_for),
+        *password_page.routes(parts.context_for),
+        *email_change_page.routes(parts.context_for),
+        *health.routes(parts.services.database, parts.threads),
+        *jwks.routes(parts.services.signing_keys, parts.threads),
+        *development_routes(settings),
+        shim.any_path,
     ]
+
+
+def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint:
+    return GraphQLEndpoint(
+        executor=parts.executor,
+        context_for=parts.context_for,
+        queries_by_get=settings.enabled(settings.graphql_get),
+        graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
+    )
+
+
+def development_routes(settings: GatewaySettings) -> list[Route]:
+    found: list[Route] = []
     if settings.enabled(settings.graphiql):
-        routes += graphiql.routes()
+        found += graphiql.routes()
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        routes += mailbox.routes(mail_directory(settings))
-    routes.append(any_path)
-    # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    return RequestLog(Router(routes, lifespan=lifespan))
+        found += mailbox.routes(mail_directory(settings))
+    return found
+
+
+@asynccontextmanager
+async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncIterator[None]:
+    # Daemon: a second Ctrl-C skips the shutdown below and must not wait for a mail server.
+    sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
+    if sending:
+        sending.start()
+    yield
+    if relay and sending:
+        relay.stop()
+        sending.join()
+    parts.threads.close()
+    parts.batcher.close()
+    parts.services.close()
 
 
 def mail_directory(settings: GatewaySettings) -> Path:

@@ -1,4 +1,4 @@
-"""The schema: every operation by name; it never resolves anything itself."""
+"""The schema: every operation by name."""
 
 from datetime import date, datetime
 
@@ -21,11 +21,6 @@ from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
 from graphql_api.types.customer import Customer
 from graphql_api.types.scalars import DATE, DATE_TIME
-
-# Operations that hash a password: at most one in a request, and each waits for a hash slot.
-HASHING_FIELDS = frozenset(
-    {"createCustomer", "createAccessToken", "resetPassword", "changePassword", "anonymizeCustomer"}
-)
 
 
 @strawberry.type(description="What can be read.")

@@ -1,8 +1,9 @@
-"""The customer as the rest of the program sees one; it never carries a password or its hash."""
+"""The customer as the rest of the program sees one; without the password and its hash."""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -27,41 +28,39 @@ class Gender(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
-    """A customer who has not been erased; `email` is as typed, instants are UTC."""
+class Person:
+    """What a customer tells of the person; each field is a personal column of the customer table."""
 
-    id: UUID
-    reference: str
-    email: str
     salutation: Salutation
     first_name: str
     last_name: str
     gender: Gender
     date_of_birth: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer(Person):
+    """A customer who has not been erased; `email` is as typed, instants are UTC."""
+
+    id: UUID
+    reference: str
+    email: str
     language: Language
     created_at: datetime
     updated_at: datetime
     confirmed_at: datetime | None
 
 
+def personal_data(person: Person) -> dict[str, Any]:
+    """The fields of `Person` alone."""
+    return {each.name: getattr(person, each.name) for each in fields(Person)}
+
+
 def customer_of(row: Row[tuple[object, ...]]) -> Customer:
     """Read a full row of the customer table."""
-    return Customer(
-        id=row.id,
-        reference=row.reference,
-        email=row.email,
-        salutation=Salutation(row.salutation),
-        first_name=row.first_name,
-        last_name=row.last_name,
-        gender=Gender(row.gender),
-        date_of_birth=row.date_of_birth,
-        language=Language(row.language),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        confirmed_at=row.confirmed_at,
-    )
+    return Customer(**{each.name: row._mapping[each.name] for each in fields(Customer)})
 
 
 def row_of(customer: Customer) -> dict[str, object]:
     """The columns that a customer fills; the table has more (the password hash)."""
-    return {field.name: getattr(customer, field.name) for field in fields(customer)}
+    return {each.name: getattr(customer, each.name) for each in fields(customer)}

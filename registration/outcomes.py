@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from math import ceil
 
 from registration.customer import Customer
 
@@ -74,6 +75,11 @@ class TooManyAttempts:
     """The same thing was tried too often."""
 
     retry_after_seconds: int
+
+    @classmethod
+    def until(cls, ends_at: datetime, now: datetime) -> "TooManyAttempts":
+        """Whole seconds, at least one."""
+        return cls(max(1, ceil((ends_at - now).total_seconds())))
 
 
 @dataclass(frozen=True, slots=True)

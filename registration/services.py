@@ -9,6 +9,7 @@ from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.lockout import Lockout
+from registration.limits.sign_up_limit import SignUpLimit
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
@@ -28,8 +29,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def nobody_listens() -> None:
-    """The default of `mail_posted`: the relay polls anyway."""
+def do_nothing() -> None:
+    """The default of `on_mail_enqueued`: the relay polls anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ class Services:
     signing_keys: SigningKeys
     lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
+    sign_up_limit: SignUpLimit = field(default_factory=SignUpLimit)
     confirmation: timedelta | None = timedelta(days=1)
-    sign_ups_per_hour: int = 0
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
-    mail_posted: Callable[[], None] = nobody_listens
+    on_mail_enqueued: Callable[[], None] = do_nothing
 
     def close(self) -> None:
         self.passwords.close()

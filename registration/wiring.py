@@ -8,6 +8,7 @@ from registration.hashing.passwords import Passwords
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
+from registration.limits.sign_up_limit import SignUpLimit
 from registration.mail.composition import Composer
 from registration.mail.mails import parse_sender
 from registration.mail.relay import Relay
@@ -39,9 +40,9 @@ def open_services(settings: Settings) -> Services:
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys,
         lockout=open_lockout(settings, database),
+        sign_up_limit=SignUpLimit(settings.sign_up_limit),
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
-        sign_ups_per_hour=settings.sign_up_limit,
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",

@@ -6,7 +6,8 @@ from functools import partial
 from starlette.requests import Request
 
 from registration.outcomes import Stage, Violation
-from registration.rules.attributes import email_violations, text_violations
+from registration.rules.account import read_address, read_key
+from registration.rules.form import violations_of
 from rest_compat.attributes import ADDRESS, TEXT, TOKENS, Attribute, Schema
 from rest_compat.errors import OUTCOMES, locked_out, sign_in_outcomes
 from rest_compat.execution import Execute, run
@@ -55,8 +56,8 @@ LIST_NOTHING = Operation("An empty list", _list_nothing, lists=True)
 
 def _violations(call: Call) -> list[Violation]:
     # An address that only the full grammar refuses belongs to nobody, as all wrong ones do.
-    username = [violation for violation in email_violations(call.attributes, "username") if _is_of_attribute(violation)]
-    return username + text_violations(call.attributes, "password")
+    username = violations_of(read_address(call.attributes, "username"))
+    return [*filter(_is_of_attribute, username), *violations_of(read_key(call.attributes, "password"))]
 
 
 def _is_of_attribute(violation: Violation) -> bool:

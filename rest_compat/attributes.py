@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from registration.customer import Gender, Salutation
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
-from registration.rules.attributes import NAME_MAX_LENGTH
+from registration.rules.form import NAME_MAX_LENGTH
 from registration.rules.password import PasswordPolicy
 from registration.rules.sign_up import KEY_MAX_LENGTH, KEY_MIN_LENGTH
 
@@ -57,6 +57,12 @@ PROFILE: dict[str, Schema] = {
     "firstName": NAME,
     "lastName": NAME,
 }
+SHOWN: dict[str, Schema] = {**PROFILE, "dateOfBirth": DATE, "createdAt": INSTANT, "updatedAt": INSTANT}
+"""The attributes of a customer as the shim shows one."""
+
+CUSTOMER_FIELDS = " ".join(("reference", *SHOWN))
+"""What its documents select of a customer."""
+
 TOKENS: dict[str, Schema] = {
     "tokenType": {"type": "string", "const": "Bearer"},
     "expiresIn": {"type": "integer", "description": "Seconds."},

@@ -5,14 +5,15 @@ from typing import Any
 
 from starlette.requests import Request
 
+from rest_compat.attributes import CUSTOMER_FIELDS
 from rest_compat.errors import INVALID_ACCESS_TOKEN, MISSING_ACCESS_TOKEN, OUTCOMES, TWO_IDENTITIES
 from rest_compat.execution import Execute, read
 from rest_compat.resource import Refused
 
-ME = """
-query Me {
-  me { reference email salutation gender firstName lastName dateOfBirth createdAt updatedAt }
-}
+ME = f"""
+query Me {{
+  me {{ {CUSTOMER_FIELDS} }}
+}}
 """
 
 

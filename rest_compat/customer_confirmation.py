@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from registration.rules.attributes import text_violations
+from registration.rules.account import read_key
+from registration.rules.form import violations_of
 from rest_compat.attributes import KEY, Attribute
 from rest_compat.errors import OUTCOMES
 from rest_compat.execution import Execute, run
@@ -23,7 +24,7 @@ def customer_confirmation(execute: Execute) -> Resource:
         answer=partial(_confirm, execute),
         status=204,
         takes={"registrationKey": Attribute(KEY)},
-        rules=lambda call: text_violations(call.attributes, "registrationKey"),
+        rules=lambda call: violations_of(read_key(call.attributes, "registrationKey")),
         errors=OUTCOMES["confirmCustomer"].errors,
     )
     return Resource("customer-confirmation", {"POST": confirm})

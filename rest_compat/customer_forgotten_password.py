@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from registration.rules.account import EMAIL_MAX_LENGTH, reset_request_violations
+from registration.rules.account import EMAIL_MAX_LENGTH, read_reset_request
+from registration.rules.form import violations_of
 from rest_compat.attributes import ADDRESS, Attribute
 from rest_compat.errors import OUTCOMES
 from rest_compat.execution import Execute, run
@@ -24,7 +25,7 @@ def customer_forgotten_password(execute: Execute) -> Resource:
         answer=partial(_request_reset, execute),
         status=204,
         takes={"email": Attribute({**ADDRESS, "maxLength": EMAIL_MAX_LENGTH})},
-        rules=lambda call: reset_request_violations(call.attributes),
+        rules=lambda call: violations_of(read_reset_request(call.attributes)),
         errors=OUTCOMES["requestPasswordReset"].errors,
     )
     return Resource("customer-forgotten-password", {"POST": request_reset})

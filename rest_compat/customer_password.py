@@ -3,7 +3,8 @@
 from functools import partial
 
 from registration.outcomes import Stage, Violation
-from registration.rules.account import password_change_violations
+from registration.rules.account import read_password_change
+from registration.rules.form import violations_of
 from registration.rules.password import PasswordPolicy
 from rest_compat.attributes import TEXT, Attribute, new_password
 from rest_compat.errors import OUTCOMES, UNAUTHORIZED, stage_errors
@@ -42,7 +43,7 @@ def customer_password(execute: Execute, policy: PasswordPolicy) -> Resource:
 
 def _early_violations(call: Call, policy: PasswordPolicy) -> list[Violation]:
     """A wrong current password comes before the policy (contract 7), so the mutation reports what breaks that."""
-    violations = password_change_violations(call.attributes, policy)
+    violations = violations_of(read_password_change(call.attributes, policy))
     return [violation for violation in violations if violation.stage is not Stage.PASSWORD]
 
 

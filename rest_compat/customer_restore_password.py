@@ -3,7 +3,8 @@
 from functools import partial
 
 from registration.outcomes import Stage
-from registration.rules.account import reset_violations
+from registration.rules.account import read_reset
+from registration.rules.form import violations_of
 from registration.rules.password import PasswordPolicy
 from rest_compat.attributes import KEY, Attribute, new_password
 from rest_compat.errors import OUTCOMES, stage_errors
@@ -32,7 +33,7 @@ def customer_restore_password(execute: Execute, policy: PasswordPolicy) -> Resou
             "password": Attribute(password),
             "confirmPassword": Attribute(password),
         },
-        rules=lambda call: reset_violations(call.attributes, policy, "restorePasswordKey"),
+        rules=lambda call: violations_of(read_reset(call.attributes, policy, "restorePasswordKey")),
         errors=[*stage_errors(Stage.AGREEMENT, Stage.PASSWORD), *OUTCOMES["resetPassword"].errors],
     )
     return Resource("customer-restore-password", single={"PATCH": restore})

@@ -2,44 +2,56 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from registration.customer import Gender, Salutation
 from registration.outcomes import Stage
-from registration.rules.account import update_violations
+from registration.rules.account import read_profile_changes
+from registration.rules.form import is_true, violations_of
 from registration.rules.password import PasswordPolicy
-from registration.rules.sign_up import sign_up_violations
-from rest_compat.attributes import ACCEPTED, DATE, IDEMPOTENCY_KEY, INSTANT, PROFILE, Attribute, new_password, optional
+from registration.rules.sign_up import read_sign_up
+from rest_compat.attributes import (
+    ACCEPTED,
+    CUSTOMER_FIELDS,
+    DATE,
+    IDEMPOTENCY_KEY,
+    PROFILE,
+    SHOWN,
+    Attribute,
+    Schema,
+    new_password,
+    optional,
+)
 from rest_compat.errors import CUSTOMER_NOT_FOUND, OUTCOMES, UNAUTHORIZED, stage_errors
-from rest_compat.execution import Execute, run
+from rest_compat.execution import Execute, run, run_unchecked
 from rest_compat.jsonapi import Item
-from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
+from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
 
-CREATE_CUSTOMER = """
-mutation CreateCustomer($input: CreateCustomerInput!) {
-  createCustomer(input: $input) {
+CREATE_CUSTOMER = f"""
+mutation CreateCustomer($input: CreateCustomerInput!) {{
+  createCustomer(input: $input) {{
     __typename
-    ... on CreateCustomerSuccess {
-      customer { reference email salutation gender firstName lastName dateOfBirth createdAt updatedAt }
-    }
-    ... on UserError { code }
-    ... on InvalidInputError { violations { path code minimum maximum } }
-    ... on TooManyAttemptsError { retryAfterSeconds }
-  }
-}
+    ... on CreateCustomerSuccess {{
+      customer {{ {CUSTOMER_FIELDS} }}
+    }}
+    ... on UserError {{ code }}
+    ... on TooManyAttemptsError {{ retryAfterSeconds }}
+  }}
+}}
 """
-UPDATE_CUSTOMER = """
-mutation UpdateCustomer($input: UpdateCustomerInput!) {
-  updateCustomer(input: $input) {
-    ... on UpdateCustomerSuccess {
-      customer { reference email salutation gender firstName lastName dateOfBirth createdAt updatedAt }
-    }
-    ... on UserError { code }
-    ... on InvalidInputError { violations { path code minimum maximum } }
-    ... on TooManyAttemptsError { retryAfterSeconds }
-  }
-}
+UPDATE_CUSTOMER = f"""
+mutation UpdateCustomer($input: UpdateCustomerInput!) {{
+  updateCustomer(input: $input) {{
+    ... on UpdateCustomerSuccess {{
+      customer {{ {CUSTOMER_FIELDS} }}
+    }}
+    ... on UserError {{ code }}
+    ... on InvalidInputError {{ violations {{ path code minimum maximum }} }}
+    ... on TooManyAttemptsError {{ retryAfterSeconds }}
+  }}
+}}
 """
 ANONYMIZE_CUSTOMER = """
 mutation AnonymizeCustomer($input: AnonymizeCustomerInput!) {
@@ -48,30 +60,51 @@ mutation AnonymizeCustomer($input: AnonymizeCustomerInput!) {
   }
 }
 """
-SHOWN = {**PROFILE, "dateOfBirth": DATE, "createdAt": INSTANT, "updatedAt": INSTANT}
-# How GraphQL writes what a legacy client sends.
+
+
+def _choice(choices: type[StrEnum]) -> Callable[[object], str | None]:
+    return lambda value: choices(value).name if isinstance(value, str) and value in list(choices) else None
+
+
+# How GraphQL writes what a legacy client sends. None where the contract does not know the value: GraphQL refuses that,
+# too, and the rules say why. Another name of a choice (FEMALE) would mean something to GraphQL.
 AS_INPUT: Mapping[str, Callable[[Any], object]] = {
-    "gender": lambda value: Gender(value).name,
-    "salutation": lambda value: Salutation(value).name,
-    "acceptedTerms": bool,
-    "dateOfBirth": lambda value: value or None,
+    "gender": _choice(Gender),
+    "salutation": _choice(Salutation),
+    "acceptedTerms": lambda value: is_true(value) or None,
+    "dateOfBirth": lambda value: None if value == "" else value,
 }
 
 
 def customers(execute: Execute, policy: PasswordPolicy) -> Resource:
-    password = new_password(policy)
-    passwords = {"password": password, "confirmPassword": password}
-    create = Operation(
+    return Resource(
+        "customers",
+        collection={
+            "GET": Operation("Show the own profile, as a list of one", _list, shows=SHOWN, protected=True, lists=True),
+            "POST": _sign_up_operation(execute, policy),
+        },
+        single={
+            "GET": Operation("Show the own profile", _show, shows=SHOWN, protected=True, foreign=CUSTOMER_NOT_FOUND),
+            "PATCH": _update_operation(execute, policy),
+            "DELETE": _erase_operation(execute),
+        },
+        id_name="customerReference",
+    )
+
+
+def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
+    required = PROFILE | _passwords(policy) | {"acceptedTerms": ACCEPTED}
+    return Operation(
         summary="Sign up",
         answer=partial(_create, execute),
         status=201,
         shows=SHOWN,
         takes={
-            **{name: Attribute(schema) for name, schema in (PROFILE | passwords).items()},
-            "acceptedTerms": Attribute(ACCEPTED),
+            **{name: Attribute(schema) for name, schema in required.items()},
             "dateOfBirth": optional(DATE),
         },
-        rules=lambda call: sign_up_violations(_sign_up(call), policy),
+        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy)),
+        rules_first=False,
         errors=[
             *stage_errors(Stage.TERMS, Stage.AGREEMENT, Stage.PASSWORD, Stage.EMAIL),
             *OUTCOMES["createCustomer"].errors,
@@ -79,42 +112,41 @@ def customers(execute: Execute, policy: PasswordPolicy) -> Resource:
         may_accept=True,
         headers={"Idempotency-Key": IDEMPOTENCY_KEY},
     )
-    update = Operation(
+
+
+def _update_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
+    attributes = PROFILE | _passwords(policy) | {"dateOfBirth": DATE}
+    return Operation(
         summary="Change the own profile; a new e-mail address counts when the link sent to it was followed",
         answer=partial(_update, execute),
         shows=SHOWN,
-        takes={name: optional(schema) for name, schema in (PROFILE | passwords | {"dateOfBirth": DATE}).items()},
-        rules=lambda call: update_violations(call.attributes, policy),
+        takes={name: optional(schema) for name, schema in attributes.items()},
+        rules=lambda call: violations_of(read_profile_changes(call.attributes, policy)),
         errors=[*stage_errors(Stage.AGREEMENT, Stage.EMAIL), *OUTCOMES["updateCustomer"].errors],
         protected=True,
         foreign=UNAUTHORIZED,
     )
-    return Resource(
-        "customers",
-        collection={
-            "GET": Operation("Show the own profile, as a list of one", _list, shows=SHOWN, protected=True, lists=True),
-            "POST": create,
-        },
-        single={
-            "GET": Operation("Show the own profile", _show, shows=SHOWN, protected=True, foreign=CUSTOMER_NOT_FOUND),
-            "PATCH": update,
-            "DELETE": Operation(
-                summary="Erase the customer: the person is forgotten, the reference stays",
-                answer=partial(_erase, execute),
-                status=204,
-                errors=OUTCOMES["anonymizeCustomer"].errors,
-                protected=True,
-                foreign=UNAUTHORIZED,
-            ),
-        },
-        id_name="customerReference",
+
+
+def _erase_operation(execute: Execute) -> Operation:
+    return Operation(
+        summary="Erase the customer: the person is forgotten, the reference stays",
+        answer=partial(_erase, execute),
+        status=204,
+        errors=OUTCOMES["anonymizeCustomer"].errors,
+        protected=True,
+        foreign=UNAUTHORIZED,
     )
+
+
+def _passwords(policy: PasswordPolicy) -> dict[str, Schema]:
+    return dict.fromkeys(("password", "confirmPassword"), new_password(policy))
 
 
 async def _create(execute: Execute, call: Call) -> Answer:
     sent = _sign_up(call)
-    member = await run(execute, call.request, CREATE_CUSTOMER, _input(sent), OUTCOMES["createCustomer"])
-    if isinstance(member, Refused):
+    member = await run_unchecked(execute, call.request, CREATE_CUSTOMER, _input(sent), OUTCOMES["createCustomer"])
+    if isinstance(member, Refused | RulesBroken):
         return member
     if member["__typename"] == "RegistrationAccepted":
         return Accepted({name: sent.get(name) for name in SHOWN})

@@ -12,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 from registration.outcomes import Stage, Violation
 from rest_compat.body import read_body
 from rest_compat.caller import caller_of
-from rest_compat.errors import ID_MISSING, NOT_FOUND, violation_errors
+from rest_compat.errors import ID_MISSING, INTERNAL_ERROR, NOT_FOUND, violation_errors
 from rest_compat.execution import Execute
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
 from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
-from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
+from rest_compat.resource import Accepted, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
 from rest_compat.response import document_response, dressed, error_response, language_of
 
+Told: TypeAlias = Shown | Listed | Accepted | Done | Refused
 ReadJson: TypeAlias = Callable[[bytes], object]
 """Reads strict JSON; returns something that is no JSON value where the bytes are none."""
 
@@ -75,7 +76,7 @@ class Door:
         wanted = None if fields is None else frozenset(fields.split(","))
         return Presentation(self.base_url, resource_type, request.scope["query_string"], wanted)
 
-    async def _answer(self, request: Request, place: Place, operation: Operation) -> Answer:
+    async def _answer(self, request: Request, place: Place, operation: Operation) -> Told:
         """Groups 3 to 10 of the order of checks (contract 3.3): the first that fails answers alone."""
         attributes = await _attributes_of(request, place.resource.type, self.read_json)
         if isinstance(attributes, Error):
@@ -85,7 +86,8 @@ class Door:
         call = await self._checked(request, place, operation, attributes)
         if isinstance(call, Refused):
             return await operation.blocked(request, attributes) or call
-        return await operation.answer(call)
+        answer = await operation.answer(call)
+        return await self._why(operation, call) if isinstance(answer, RulesBroken) else answer
 
     async def _checked(
         self, request: Request, place: Place, operation: Operation, attributes: Mapping[str, object]
@@ -95,8 +97,15 @@ class Door:
             return caller
         known = {name: attributes[name] for name in operation.takes if name in attributes}
         call = Call(request, place.id, known, caller)
-        violations = await to_thread(operation.rules, call) if self.slow_rules else operation.rules(call)
+        violations = await self._violations(operation, call) if operation.rules_first else ()
         return _refusal(operation, call, violations) or call
+
+    async def _violations(self, operation: Operation, call: Call) -> Sequence[Violation]:
+        return await to_thread(operation.rules, call) if self.slow_rules else operation.rules(call)
+
+    async def _why(self, operation: Operation, call: Call) -> Refused:
+        """Why a mutation did not take what was sent; a bug of ours if no rule is broken."""
+        return _refusal(operation, call, await self._violations(operation, call)) or Refused((INTERNAL_ERROR,))
 
 
 def _refusal(operation: Operation, call: Call, violations: Sequence[Violation]) -> Refused | None:
@@ -128,7 +137,7 @@ async def _attributes_of(request: Request, resource_type: str, read_json: ReadJs
     return content if isinstance(content, Error) else read_attributes(read_json(content), resource_type)
 
 
-def _response(answer: Answer, operation: Operation, presentation: Presentation) -> Response:
+def _response(answer: Told, operation: Operation, presentation: Presentation) -> Response:
     match answer:
         case Shown(item):
             return document_response(presentation.single(item), operation.status)

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from registration.rules.attributes import text_violations
+from registration.rules.account import read_key
+from registration.rules.form import violations_of
 from rest_compat.access_tokens import LIST_NOTHING
 from rest_compat.attributes import TEXT, TOKENS, Attribute
 from rest_compat.errors import OUTCOMES
@@ -32,7 +33,7 @@ def refresh_tokens(execute: Execute) -> Resource:
         status=201,
         shows=TOKENS,
         takes={"refreshToken": Attribute(TEXT)},
-        rules=lambda call: text_violations(call.attributes, "refreshToken"),
+        rules=lambda call: violations_of(read_key(call.attributes, "refreshToken")),
         errors=OUTCOMES["refreshAccessToken"].errors,
     )
     revoke = Operation(

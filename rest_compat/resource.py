@@ -59,7 +59,12 @@ class Refused:
     retry_after: int | None = None
 
 
-Answer = Shown | Listed | Accepted | Done | Refused
+@dataclass(frozen=True, slots=True)
+class RulesBroken:
+    """The mutation did not take the attributes; the rules say why, in the contract's words."""
+
+
+Answer = Shown | Listed | Accepted | Done | Refused | RulesBroken
 
 
 def no_rules(_call: Call) -> Sequence[Violation]:
@@ -84,6 +89,8 @@ class Operation:
     shows: Mapping[str, Schema] = field(default_factory=dict)
     takes: Mapping[str, Attribute] = field(default_factory=dict)
     rules: Callable[[Call], Sequence[Violation]] = no_rules
+    rules_first: bool = True
+    """False where the mutation looks at the rules itself; then they are asked only where it did not take the input."""
     errors: Sequence[Error] = ()
     blocked: Callable[[Request, Mapping[str, object]], Awaitable[Refused | None]] = never_blocked
     """Group 5 of the order of checks; asked only where a later group refuses, because `answer` knows by itself."""

@@ -1,6 +1,7 @@
 """All of the shim, as routes for the end of the list: the last of them matches every path that is left."""
 
 import re
+from typing import NamedTuple
 
 from starlette.routing import Route
 
@@ -19,6 +20,13 @@ from rest_compat.refresh_tokens import refresh_tokens
 from rest_compat.token import token_route
 
 
+class Shim(NamedTuple):
+    """All routes of the shim; `any_path` matches every path, so it must come after all others."""
+
+    resources: list[Route]
+    any_path: Route
+
+
 def routes(
     execute: Execute,
     *,
@@ -29,7 +37,7 @@ def routes(
     seconds_blocked: SecondsBlocked,
     lockout_minutes: int,
     id_company_user: bool,
-) -> list[Route]:
+) -> Shim:
     """`base_url` is the public address that self links start with; `client_id` is the one OAuth client there is."""
     resources = [
         customers(execute, policy),
@@ -52,12 +60,9 @@ def routes(
         read_json,
         slow_rules=policy.breaches is not None or policy.min_strength > 0,
     )
-    return [
-        openapi_route(resources, door.base_url),
-        token_route(execute, client_id),
-        *(route for name in door.resources for route in _resource_routes(name, door)),
-        _any_path(door),
-    ]
+    named = [openapi_route(resources, door.base_url), token_route(execute, client_id)]
+    named += [route for name in door.resources for route in _resource_routes(name, door)]
+    return Shim(named, _any_path(door))
 
 
 def _resource_routes(name: str, door: Door) -> list[Route]:

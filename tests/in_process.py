@@ -22,6 +22,7 @@ from registration.keys.link_keys import confirmation_key, email_change_key, rese
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
+from registration.limits.sign_up_limit import SignUpLimit
 from registration.mail.mails import MailKind
 from registration.services import Services
 from registration.storage.database import Database
@@ -79,7 +80,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         lockout=DatabaseLockout(database, terms, clock),
         policy=password_policy(settings),
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
-        sign_ups_per_hour=settings.sign_up_limit,
+        sign_up_limit=SignUpLimit(settings.sign_up_limit),
         sessions=session_terms(settings),
         conceal=settings.disclosure == "conceal",
         clock=clock,

@@ -275,7 +275,7 @@ def show_audit(reference: Annotated[str, typer.Argument(help="of the customer, f
         stop("there is no customer of that reference")
     table = Table("when (UTC)", "what", "from")
     for entry in entries:
-        table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_address or "")
+        table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_ip or "")
     show(table)
 
 

@@ -1,15 +1,24 @@
-"""What a resolver may use of one request; it never holds the request itself."""
+"""What a resolver may use of one request."""
 
+from asyncio import wrap_future
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from strawberry import Info as StrawberryInfo
 
 from graphql_api.engine.errors import Unauthenticated
-from graphql_api.engine.threads import Threads
+from graphql_api.engine.threads import Threads, require_turn
+from graphql_api.server.admission import Admission, Admitted, Refusal
 from registration.language import Language
+from registration.outcomes import SignUpOutcome
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
-from registration.signing_up.batch import SignUps
+from registration.signing_up.batch import SignUpBatcher
+from registration.signing_up.sign_up import SignUpRequest, sign_up
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +27,15 @@ class Context:
 
     services: Services
     threads: Threads
-    sign_ups: SignUps
+    admission: Admission
+    batcher: SignUpBatcher
     language: Language
-    client_address: str
+    client_ip: str
     correlation_id: str
     authorization: str | None = field(default=None, repr=False)
 
     async def caller(self) -> Caller:
-        """Whose access token it is; raises Unauthenticated, which becomes a top-level error of that code."""
+        """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""
         scheme, *tokens = (self.authorization or "").split() or [""]
         caller = None
         if scheme.lower() == "bearer" and len(tokens) == 1:
@@ -33,6 +43,17 @@ class Context:
         if caller is None:
             raise Unauthenticated
         return caller
+
+    async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
+        """Register a customer, in a turn of the admission."""
+        require_turn()
+        return await wrap_future(sign_up(self.services, self.batcher, request))
+
+    async def run_in_turn(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Admitted[Result] | Refusal:
+        """Wait for a turn, then run a use case that hashes: for requests that are no GraphQL operation."""
+        return await self.admission.run(lambda: self.threads.run_hashing(work, *args, **kwargs))
 
 
 Info = StrawberryInfo[Context, None]

@@ -1,6 +1,6 @@
 """One GraphQL operation from text to answer: read, coerce, admit, execute; it knows no HTTP."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +13,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.engine.compiled_operation import Plan, Root
+from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Operations
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
@@ -61,13 +62,12 @@ _is_awaitable = cast("Callable[[object], TypeGuard[Awaitable[Any]]]", optimized_
 
 
 class Executor:
-    """Runs operations against one schema. `hashing_fields` are the root fields that hash a password."""
+    """Runs operations against one schema; those that hash a password wait for their turn in `admission`."""
 
     def __init__(
         self,
         schema: GraphQLSchema,
         *,
-        hashing_fields: Collection[str],
         admission: Admission,
         introspection: bool,
         suggestions: bool,
@@ -75,7 +75,7 @@ class Executor:
         self._schema = schema
         self._admission = admission
         self._documents = Documents(
-            schema, hashing_fields=hashing_fields, introspection=introspection, suggestions=suggestions
+            schema, hashing_fields=hashing_fields(schema), introspection=introspection, suggestions=suggestions
         )
 
     async def execute(
@@ -174,8 +174,8 @@ class Executor:
                 return answer
             case Overloaded(seconds):
                 return overloaded_answer(seconds)
-            case Departed():
-                return overloaded_answer(1)
+            case Departed(seconds):
+                return overloaded_answer(seconds)
         assert_never(outcome)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import hashes
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
@@ -30,6 +31,7 @@ AnonymizeCustomerResult = Annotated[
 ]
 
 
+@hashes
 async def anonymize_customer(
     info: Info, input: Annotated[AnonymizeCustomerInput, strawberry.argument(description="The password, or nothing.")]
 ) -> AnonymizeCustomerResult:

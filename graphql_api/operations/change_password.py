@@ -5,6 +5,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import hashes
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
@@ -34,6 +35,7 @@ ChangePasswordResult = Annotated[
 ]
 
 
+@hashes
 async def change_password(
     info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="Old and new password.")]
 ) -> ChangePasswordResult:
@@ -44,7 +46,7 @@ async def change_password(
         "newPassword": input.new_password,
         "confirmPassword": input.confirm_password,
     }
-    outcome = await context.threads.run_hashing(change, context.services, caller, attributes, context.client_address)
+    outcome = await context.threads.run_hashing(change, context.services, caller, attributes, context.client_ip)
     return _result(outcome, context.language)
 
 

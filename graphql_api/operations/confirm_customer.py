@@ -32,7 +32,7 @@ async def confirm_customer(
     info: Info, input: Annotated[ConfirmCustomerInput, strawberry.argument(description="The token.")]
 ) -> ConfirmCustomerResult:
     context = info.context
-    outcome = await context.threads.run(confirm, context.services, input.token, context.client_address)
+    outcome = await context.threads.run(confirm, context.services, input.token, context.client_ip)
     return _result(outcome, context.language)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import hashes
 from graphql_api.types.token_pair import TokenPair, token_pair
 from graphql_api.types.user_errors import BadCredentialsError, TooManyAttemptsError, user_error
 from registration import outcomes
@@ -29,12 +30,13 @@ CreateAccessTokenResult = Annotated[
 ]
 
 
+@hashes
 async def create_access_token(
     info: Info, input: Annotated[CreateAccessTokenInput, strawberry.argument(description="Address and password.")]
 ) -> CreateAccessTokenResult:
     context = info.context
     outcome = await context.threads.run_hashing(
-        sign_in, context.services, input.email, input.password, context.client_address
+        sign_in, context.services, input.email, input.password, context.client_ip
     )
     return _result(outcome, context.language)
 

@@ -6,8 +6,9 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.threads import result_of
+from graphql_api.engine.costs import hashes
 from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import ACCEPTED
 from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
@@ -20,7 +21,7 @@ from graphql_api.types.user_errors import (
 from registration import outcomes
 from registration.customer import Gender, Salutation
 from registration.language import Language
-from registration.signing_up.sign_up import SignUp
+from registration.signing_up.sign_up import SignUpRequest
 
 
 @strawberry.input(description="What a person fills in to register.")
@@ -63,28 +64,13 @@ CreateCustomerResult = Annotated[
 ]
 
 
+@hashes
 async def create_customer(
     info: Info, input: Annotated[CreateCustomerInput, strawberry.argument(description="The registration form.")]
 ) -> CreateCustomerResult:
     context = info.context
-    request = SignUp(_attributes(input), context.language, context.client_address)
-    outcome = await result_of(context.sign_ups.submit(request))
+    outcome = await context.sign_up(SignUpRequest(attributes_of(input), context.language, context.client_ip))
     return _result(outcome, context.language)
-
-
-def _attributes(form: CreateCustomerInput) -> dict[str, object]:
-    return {
-        "salutation": form.salutation.value,
-        "firstName": form.first_name,
-        "lastName": form.last_name,
-        "email": form.email,
-        "gender": form.gender.value,
-        "password": form.password,
-        "confirmPassword": form.confirm_password,
-        "acceptedTerms": form.accepted_terms,
-        "dateOfBirth": form.date_of_birth.isoformat() if form.date_of_birth else None,
-        "idempotencyKey": None if form.idempotency_key is strawberry.UNSET else form.idempotency_key,
-    }
 
 
 def _result(outcome: outcomes.SignUpOutcome, language: Language) -> CreateCustomerResult:

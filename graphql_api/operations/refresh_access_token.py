@@ -32,7 +32,7 @@ async def refresh_access_token(
     info: Info, input: Annotated[RefreshAccessTokenInput, strawberry.argument(description="The refresh token.")]
 ) -> RefreshAccessTokenResult:
     context = info.context
-    outcome = await context.threads.run(refresh, context.services, input.refresh_token, context.client_address)
+    outcome = await context.threads.run(refresh, context.services, input.refresh_token, context.client_ip)
     return _result(outcome, context.language)
 
 

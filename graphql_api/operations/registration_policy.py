@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from registration.customer import Gender, Salutation
 from registration.rules import address
-from registration.rules.attributes import NAME_MAX_LENGTH
+from registration.rules.form import NAME_MAX_LENGTH
 from registration.rules.password import SPECIALS
 
 

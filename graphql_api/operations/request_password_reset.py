@@ -33,7 +33,7 @@ async def request_password_reset(
     info: Info, input: Annotated[RequestPasswordResetInput, strawberry.argument(description="The address.")]
 ) -> RequestPasswordResetResult:
     context = info.context
-    outcome = await context.threads.run(request_reset, context.services, input.email, context.client_address)
+    outcome = await context.threads.run(request_reset, context.services, input.email, context.client_ip)
     return _result(outcome, context.language)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import hashes
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import ResetTokenError, ResetTokenReason, user_error
@@ -31,12 +32,13 @@ ResetPasswordResult = Annotated[
 ]
 
 
+@hashes
 async def reset_password(
     info: Info, input: Annotated[ResetPasswordInput, strawberry.argument(description="Token and new password.")]
 ) -> ResetPasswordResult:
     context = info.context
     attributes = {"token": input.token, "password": input.password, "confirmPassword": input.confirm_password}
-    outcome = await context.threads.run_hashing(reset, context.services, attributes, context.client_address)
+    outcome = await context.threads.run_hashing(reset, context.services, attributes, context.client_ip)
     return _result(outcome, context.language)
 
 

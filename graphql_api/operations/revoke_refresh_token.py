@@ -35,7 +35,7 @@ async def revoke_refresh_token(
     context = info.context
     caller = await context.caller()
     if input.all:
-        await context.threads.run(revoke_all, context.services, caller, context.client_address)
+        await context.threads.run(revoke_all, context.services, caller, context.client_ip)
     elif input.refresh_token:
-        await context.threads.run(revoke, context.services, caller, input.refresh_token, context.client_address)
+        await context.threads.run(revoke, context.services, caller, input.refresh_token, context.client_ip)
     return RevokeRefreshTokenSuccess(message=DONE[context.language])

@@ -1,7 +1,6 @@
 """updateCustomer: input, results and resolver on one page; what is not sent stays as it is."""
 
 from datetime import date
-from enum import Enum
 from typing import Annotated, assert_never
 
 import strawberry
@@ -9,6 +8,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
 from graphql_api.types.user_errors import EmailTakenError, TooManyAttemptsError, user_error
@@ -58,28 +58,9 @@ async def update_customer(
     context = info.context
     caller = await context.caller()
     outcome = await context.threads.run(
-        update_profile, context.services, caller, _attributes(input), context.client_address
+        update_profile, context.services, caller, attributes_of(input), context.client_ip
     )
     return _result(outcome, context.language)
-
-
-def _attributes(form: UpdateCustomerInput) -> dict[str, object]:
-    """What was sent, by its public name, as it is written on the wire."""
-    sent: dict[str, object] = {
-        "salutation": form.salutation,
-        "firstName": form.first_name,
-        "lastName": form.last_name,
-        "gender": form.gender,
-        "email": form.email,
-        "dateOfBirth": form.date_of_birth,
-    }
-    return {name: _wire_value(value) for name, value in sent.items() if value is not strawberry.UNSET}
-
-
-def _wire_value(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _result(outcome: outcomes.UpdateOutcome, language: Language) -> UpdateCustomerResult:

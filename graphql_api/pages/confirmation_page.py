@@ -39,7 +39,7 @@ async def _act(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(confirm, context.services, form.get("token", ""), context.client_address)
+    outcome = await context.threads.run(confirm, context.services, form.get("token", ""), context.client_ip)
     match outcome:
         case outcomes.Confirmed(customer):
             return PAGE.render(context, "confirmed", 200, customer=customer)

@@ -28,7 +28,7 @@ async def _show(context: Context, key: str) -> Response:
 
 async def _act(context: Context, form: Mapping[str, str]) -> Response:
     key = form.get("token", "")
-    outcome = await context.threads.run(confirm_email_change, context.services, key, context.client_address)
+    outcome = await context.threads.run(confirm_email_change, context.services, key, context.client_ip)
     match outcome:
         case outcomes.Confirmed(customer):
             return PAGE.render(context, "confirmed", 200, email=customer.email)

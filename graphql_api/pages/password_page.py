@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from graphql_api.engine.context import Context
 from graphql_api.pages.page import Page
+from graphql_api.server.admission import Admitted
 from graphql_api.types.messages import violation_message
 from registration import outcomes
 from registration.passwords.reset import request_reset, reset, reset_refusal
@@ -37,8 +38,10 @@ async def _act(context: Context, form: Mapping[str, str]) -> Response:
 
 async def _reset(context: Context, form: Mapping[str, str]) -> Response:
     attributes = {name: form.get(name, "") for name in ("token", "password", "confirmPassword")}
-    # No place is held for it: only who has a good key makes us hash.
-    outcome = await context.threads.run_hashing(reset, context.services, attributes, context.client_address)
+    turn = await context.run_in_turn(reset, context.services, attributes, context.client_ip)
+    if not isinstance(turn, Admitted):
+        return PAGE.render(context, "unavailable", 503, retry_after=turn.retry_after)
+    outcome = turn.result
     match outcome:
         case outcomes.Done():
             return PAGE.render(context, "done", 200)
@@ -52,7 +55,7 @@ async def _reset(context: Context, form: Mapping[str, str]) -> Response:
 
 async def _request(context: Context, form: Mapping[str, str]) -> Response:
     email = form.get("email", "")
-    outcome = await context.threads.run(request_reset, context.services, email, context.client_address)
+    outcome = await context.threads.run(request_reset, context.services, email, context.client_ip)
     match outcome:
         case outcomes.Accepted():
             return PAGE.render(context, "sent", 200)

@@ -4,22 +4,26 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
+HAS_TURN: ContextVar[bool] = ContextVar("has_turn", default=False)
+"""Whether the current task works in a turn of an admission."""
+
 Departure: TypeAlias = Callable[[], Awaitable[object]]
 """Completes when the caller has gone, so that nobody works for it."""
 
-FIRST_GUESS = 0.1
+INITIAL_SERVICE_SECONDS = 0.1
 """Seconds that an operation takes, until some have been measured."""
 
 WEIGHT_OF_LATEST = 0.1
 
-PRUDENCE = 0.8
-"""Of the deadline: who is expected to wait longer is refused at once, because hashes may become slower meanwhile.
+REFUSE_AT = 0.8
+"""Share of the deadline: a longer expected wait is refused at once.
 
-A machine has neighbours, and a flood takes some of it, too; and who is refused after a wait has waited for nothing.
+Leave headroom: hashes slow down under load, and a refusal after waiting wastes the client's time.
 """
 
 WATCH_AFTER = 0.5
@@ -42,6 +46,8 @@ class Overloaded:
 class Departed:
     """The caller went away while it waited; nothing was done."""
 
+    retry_after: int = 1
+
 
 Refusal: TypeAlias = Overloaded | Departed
 _Turn: TypeAlias = "asyncio.Future[Refusal | None]"
@@ -59,7 +65,7 @@ class Admission:
         self._free = capacity
         self._deadline = deadline
         self._clock = clock
-        self.service_time = FIRST_GUESS
+        self.service_time = INITIAL_SERVICE_SECONDS
         """Seconds that an operation took lately, from when its turn came."""
         self._queue: OrderedDict[_Turn, None] = OrderedDict()
 
@@ -72,9 +78,11 @@ class Admission:
         elif refusal := await self._wait(departure):
             return refusal
         started = self._clock()
+        turn = HAS_TURN.set(True)
         try:
             return Admitted(await work())
         finally:
+            HAS_TURN.reset(turn)
             self.service_time += WEIGHT_OF_LATEST * (self._clock() - started - self.service_time)
             self._leave()
 
@@ -89,7 +97,7 @@ class Admission:
     def refusal(self, ahead: int = 0) -> Overloaded | None:
         """What somebody who came now would be told at once; None for a turn or a place in the queue."""
         wait = self.expected_wait(ahead)
-        return _overloaded(wait) if wait > PRUDENCE * self._deadline else None
+        return _overloaded(wait) if wait > REFUSE_AT * self._deadline else None
 
     async def _wait(self, departure: Departure | None) -> Refusal | None:
         """None when the turn has come, which is then the caller's to give back."""

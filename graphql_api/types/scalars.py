@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import strawberry
 
-from registration.rules.attributes import as_date
+from registration.rules.form import as_date
 
 
 def _parse(value: object) -> date:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from registration.addresses.claims import claim
 from registration.addresses.forgetting import forget_address
-from registration.addresses.holders import find_holder, keep
+from registration.addresses.holders import find_holder, lock_holder
 from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
 from registration.limits.address_limits import count_for_address
@@ -21,7 +21,7 @@ from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, Tok
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
-from registration.rules.address import address_key
+from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
 from registration.storage.database import replace_row
 from registration.storage.tables import customer, email_change, email_claim, reset_token
@@ -41,50 +41,62 @@ class PendingChange:
     confirm_before: datetime
 
 
-def park(
-    connection: Connection, services: Services, person: Row[Any], email: str, client_address: str
-) -> EmailTaken | TooManyAttempts | None:
-    """Let an address wait, inside the caller's transaction; None when it does. It takes the place of an earlier one.
+def request_change(
+    connection: Connection, services: Services, person: Row[Any], email: EmailAddress, client_ip: str
+) -> PendingChange | EmailTaken | TooManyAttempts:
+    """Let an address wait for its proof, inside the caller's transaction that has locked `person`, a customer's row.
 
-    It is claimed only when it is proven: otherwise anybody could block another's address. Concealing, one that is taken
-    waits like any other, but for a key that nobody gets; who has it is told.
+    It replaces an address that waits already. It is claimed only when it is proven: otherwise a customer could block
+    the address of a stranger. Concealing, a taken address waits, too: no mail has its key, and its holder is told.
     """
     now = services.clock()
-    address = str(address_key(email))
-    blocked = _count(connection, services, person.id, address)
+    blocked = _count(connection, services, person.id, email.key)
     if blocked:
         return blocked
-    holder = keep(connection, find_holder(connection, address, now))
-    taken_by = holder.id if holder and holder.is_firm and holder.id != person.id else None
+    taken_by = _other_holder(connection, person.id, email.key, now)
     if taken_by and not services.conceal:
         return EmailTaken()
     token_id = services.new_id()
+    pending = PendingChange(email.text, now + (services.confirmation or LIFETIME))
     row = {
         "customer_id": person.id,
         "digest": digest(email_change_key(services.secret, token_id)),
-        "email": email,
-        "expires_at": now + (services.confirmation or LIFETIME),
+        "email": pending.email,
+        "expires_at": pending.confirm_before,
     }
     replace_row(connection, email_change, row)
+    _enqueue_mails(connection, person, token_id, taken_by, now)
+    kind = AuditKind.EMAIL_CHANGE_REQUEST
+    audit.record(connection, services.new_id(), kind, person.id, now, client_ip=client_ip)
+    return pending
+
+
+def _other_holder(connection: Connection, customer_id: UUID, address: str, now: datetime) -> UUID | None:
+    """The other customer who keeps the address; locked against erasure."""
+    holder = lock_holder(connection, find_holder(connection, address, now))
+    return holder.id if holder and holder.is_firm and holder.id != customer_id else None
+
+
+def _enqueue_mails(
+    connection: Connection, person: Row[Any], token_id: UUID, taken_by: UUID | None, now: datetime
+) -> None:
     outbox.withdraw(connection, MailKind.EMAIL_CHANGE, person.id, now)
     if taken_by:
-        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=taken_by, token_id=None, now=now)
+        outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=taken_by, token_id=None, now=now)
     else:
-        outbox.post(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
+        outbox.enqueue(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
     # To the address of this moment: the new one may be proven before the notice leaves.
     notice = MailKind.EMAIL_CHANGE_NOTICE
-    outbox.post(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
-    kind = AuditKind.EMAIL_CHANGE_REQUEST
-    audit.record(connection, services, kind, person.id, now, client_address=client_address)
-    return None
+    outbox.enqueue(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
 
 
 def _count(connection: Connection, services: Services, customer_id: UUID, address: str) -> TooManyAttempts | None:
     key = services.secret.derive("email change attempts of a customer", str(customer_id))
-    seconds = count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, services.clock())
-    if seconds is not None:
-        return TooManyAttempts(seconds)
-    return count_for_address(connection, services, "email change", address, LIMITS_OF_AN_ADDRESS)
+    now = services.clock()
+    blocked = count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
+    return blocked or count_for_address(
+        connection, services.secret, address, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
+    )
 
 
 def pending_change(connection: Connection, customer_id: UUID, now: datetime) -> PendingChange | None:
@@ -108,7 +120,7 @@ def address_of_key(services: Services, key: str) -> str | None:
     return services.database.read(look)
 
 
-def confirm_email_change(services: Services, key: str, client_address: str) -> EmailChangeOutcome:
+def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailChangeOutcome:
     """Use a key up: the new address is the customer's, the old one is free."""
 
     def work(connection: Connection) -> EmailChangeOutcome:
@@ -120,13 +132,13 @@ def confirm_email_change(services: Services, key: str, client_address: str) -> E
         ).one_or_none()
         if proven is None:
             return TokenRefused()
-        if not claim(connection, str(address_key(proven.email)), proven.customer_id, now):
+        if not claim(connection, key_of_stored(proven.email), proven.customer_id, now):
             return EmailTaken()
         former, row = _move(connection, services, proven.customer_id, proven.email)
-        record_event(connection, services, "customer.email_changed", row.id, now)
+        record_event(connection, services.new_id(), "customer.email_changed", row.id, now)
         # The former address is kept there for the erasure, which could not find what is typed at sign-ins from now on.
         kind = AuditKind.EMAIL_CHANGE
-        audit.record(connection, services, kind, row.id, now, client_address=client_address, address=former)
+        audit.record(connection, services.new_id(), kind, row.id, now, client_ip=client_ip, email_key=former)
         return Confirmed(customer_of(row))
 
     return services.database.write(work)
@@ -136,7 +148,7 @@ def _move(connection: Connection, services: Services, customer_id: UUID, email: 
     """The address that is given up, as it is compared, and the customer's row."""
     former: str = connection.scalars(
         delete(email_claim)
-        .where(email_claim.c.customer_id == customer_id, email_claim.c.address != address_key(email))
+        .where(email_claim.c.customer_id == customer_id, email_claim.c.address != key_of_stored(email))
         .returning(email_claim.c.address)
     ).one()
     forget_address(connection, services, former)

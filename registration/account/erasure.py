@@ -1,11 +1,11 @@
 """Erasure: the customer's row stays, the person goes, in one transaction; it never asks why."""
 
-from datetime import datetime
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Table, delete, select, update
 
 from registration.addresses.forgetting import forget_address
 from registration.limits.lockout import attempt_prefix
@@ -14,23 +14,11 @@ from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
-from registration.rules.address import address_key
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
-from registration.storage.tables import (
-    confirmation_token,
-    customer,
-    email_change,
-    email_claim,
-    idempotency,
-    mail,
-    refresh_token,
-    reset_token,
-    session,
-)
-
-# Sessions before their tokens: a refresh that is under way holds its session, and has written its token by then.
-OWNED = (email_claim, confirmation_token, reset_token, email_change, mail, idempotency, session, refresh_token)
+from registration.storage.personal import deleted_tables, emptied_values
+from registration.storage.tables import customer, email_change, email_claim, metadata
 
 
 def anonymize(services: Services, caller: Caller, password: str | None) -> ErasureOutcome:
@@ -38,7 +26,7 @@ def anonymize(services: Services, caller: Caller, password: str | None) -> Erasu
     if password is not None and verified_hash(services, caller.customer.id, password) is None:
         return BadCredentials()
     # First, because it may count in a server of its own, whose outage then leaves everything as it was.
-    services.lockout.forget(attempt_prefix(services.secret, str(address_key(caller.customer.email))))
+    services.lockout.forget(attempt_prefix(services.secret, key_of_stored(caller.customer.email)))
     services.database.write(partial(_erase, services, caller.customer.id))
     services.database.empty_log()
     return Done()
@@ -51,37 +39,31 @@ def _erase(services: Services, customer_id: UUID, connection: Connection) -> Non
     if person is None:  # another request was faster
         return
     now = services.clock()
-    connection.execute(update(customer).where(customer.c.id == customer_id).values(_nobody(services, now)))
+    emptied = {**emptied_row(services.new_id), "updated_at": now, "anonymized_at": now}
+    connection.execute(update(customer).where(customer.c.id == customer_id).values(emptied))
     addresses = _addresses(connection, person)
-    for table in OWNED:
+    for table in deleted_tables(metadata):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     # After the sessions: a refresh that is under way may have recorded that its token was used twice.
     for address in addresses:
         audit.forget_person(connection, customer_id, address)
         forget_address(connection, services, address)
     # Not from where: that would name the person again.
-    audit.record(connection, services, AuditKind.ERASE, customer_id, now)
-    record_event(connection, services, "customer.erased", customer_id, now)
+    audit.record(connection, services.new_id(), AuditKind.ERASE, customer_id, now)
+    record_event(connection, services.new_id(), "customer.erased", customer_id, now)
 
 
-def _nobody(services: Services, now: datetime) -> dict[str, object]:
-    """What the row holds of a person from now on.
+def emptied_row(new_id: Callable[[], UUID], table: Table = customer) -> dict[str, object]:
+    """What the personal columns of an erased customer's row hold from now on.
 
     The legacy system keeps the password's hash. We do not: it is derived from what a person knows and may use
-    elsewhere, nobody can sign in with it, and no answer ever showed it.
+    elsewhere, it opens nothing any more, and no answer ever showed it.
     """
-    name, host, domain = (services.new_id().hex for _ in range(3))
-    return {
-        "email": f"{name}@{host}.{domain}",
-        "salutation": None,
-        "first_name": None,
-        "last_name": None,
-        "gender": None,
-        "date_of_birth": None,
-        "password_hash": "",
-        "updated_at": now,
-        "anonymized_at": now,
-    }
+    return emptied_values(
+        table,
+        address=lambda: f"{new_id().hex}@{new_id().hex}.{new_id().hex}",
+        text=lambda _column: "",
+    )
 
 
 def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
@@ -89,4 +71,4 @@ def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
     waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
     former = audit.former_addresses(connection, person.id)
     others = connection.scalars(select(email_claim.c.address).where(email_claim.c.address.in_(former))).all()
-    return [str(address_key(email)) for email in (person.email, *waiting)] + [*set(former).difference(others)]
+    return [key_of_stored(email) for email in (person.email, *waiting)] + [*set(former).difference(others)]

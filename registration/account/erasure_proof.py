@@ -1,4 +1,4 @@
-"""The proof of an erasure: looks at every cell of every table, and at every byte of an SQLite file; it changes nothing.
+"""The proof of an erasure: looks at every cell of every table, and at every byte of an SQLite file.
 
 The program has forgotten the person, so whoever asks must say what to look for.
 """
@@ -17,17 +17,12 @@ from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
 from registration.keys.secret import Secret
 from registration.limits.address_limits import address_mark
 from registration.limits.lockout import attempt_prefix
-from registration.rules.address import address_key
+from registration.rules.address import email_key
 from registration.storage.database import Database
-from registration.storage.tables import IS_SHADOW, customer
+from registration.storage.personal import Emptied, OnErasure, owned_rows, personal_columns
+from registration.storage.tables import IS_DECOY, customer, metadata
 
-# Tables that may still have rows of the customer, with the columns that must be empty in those.
-KEPT: Mapping[str, tuple[str, ...]] = {
-    "customer": ("salutation", "first_name", "last_name", "gender", "date_of_birth", "password_hash"),
-    "audit": ("client_address", "address"),
-    "event": (),
-}
-NOBODYS_ADDRESS = re.compile(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}")
+EMPTIED_ADDRESS = re.compile(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}")
 AT_A_TIME = 1000
 
 
@@ -61,23 +56,29 @@ def person_of(lines: Sequence[str]) -> Person:
     return Person([line for line in given if "@" in line], [line for line in given if "@" not in line])
 
 
-def prove(database: Database, secret: Secret, reference: str, person: Person) -> list[Looked] | CannotProve:
-    """Look everywhere; that nothing is found anywhere is the proof."""
-    is_meant = (customer.c.reference == reference) & ~IS_SHADOW
+def prove(
+    database: Database, secret: Secret, reference: str, person: Person, declared: MetaData = metadata
+) -> list[Looked] | CannotProve:
+    """Look everywhere; that nothing is found anywhere is the proof. Marks of the `declared` tables say what is kept.
+
+    Moves SQLite's log into its file first, so that no byte of the log is overlooked.
+    """
+    is_meant = (customer.c.reference == reference) & ~IS_DECOY
     erased = database.read(lambda connection: connection.execute(select(customer).where(is_meant)).one_or_none())
     if erased is None:
         return CannotProve(f"no customer has the reference {reference}")
     if erased.anonymized_at is None:
         return CannotProve(f"{reference} was not erased")
     database.empty_log()
-    search = Search(erased.id, secret, person)
+    search = Search(erased.id, secret, person, declared)
     return [*database.read(search.look_into_tables), *look_into_files(database, person)]
 
 
 class Search:
     """Knows a trace of the person in a cell when it sees one."""
 
-    def __init__(self, customer_id: UUID, secret: Secret, person: Person) -> None:
+    def __init__(self, customer_id: UUID, secret: Secret, person: Person, declared: MetaData) -> None:
+        self._declared = declared
         self._customer_id = customer_id
         self._address = _any_of(_forms(person) | _derived(secret, person))
         # Whole words only: many a name is a part of other words.
@@ -94,11 +95,13 @@ class Search:
         size = 0
         for row in connection.execute(select(table), execution_options={"yield_per": AT_A_TIME}).mappings():
             size += 1
-            found.update(self._columns_with_a_trace(table.name, row))
+            found.update(self._columns_with_a_trace(table, row))
         return Looked(f"table {table.name}", f"{size} rows", found)
 
-    def _columns_with_a_trace(self, table: str, row: RowMapping) -> Iterator[str]:
-        owner = row.get("id" if table == "customer" else "customer_id")
+    def _columns_with_a_trace(self, table: Table, row: RowMapping) -> Iterator[str]:
+        declared = self._declared.tables.get(table.name)
+        rows = None if declared is None else owned_rows(declared)
+        owner = row.get(rows.owner if rows else "customer_id")
         is_own = owner is not None and UUID(str(owner)) == self._customer_id
         for column, value in row.items():
             text = "" if value is None else str(value)
@@ -106,18 +109,23 @@ class Search:
             if (
                 self._address.search(text)
                 or ((is_own or owner is None) and self._name.search(text))
-                or (is_own and _should_be_gone(table, str(column), text))
+                or (is_own and _should_be_gone(declared, str(column), text))
             ):
                 yield str(column)
 
 
-def _should_be_gone(table: str, column: str, text: str) -> bool:
-    """Whether a cell in a row of an erased customer holds what no such row has."""
-    if table not in KEPT:
+def _should_be_gone(declared: Table | None, column: str, text: str) -> bool:
+    """Whether a cell in a row of an erased customer holds what no such row has, by the marks of its table.
+
+    `declared` is None for a table that this program does not know: no row of it may name the customer.
+    """
+    rows = None if declared is None else owned_rows(declared)
+    if declared is None or rows is None or rows.on_erasure is OnErasure.DELETE:
         return column == "customer_id"
-    if (table, column) == ("customer", "email"):
-        return not NOBODYS_ADDRESS.fullmatch(text)
-    return column in KEPT[table] and text != ""
+    emptied = {each.name: each.info["personal"] for each in personal_columns(declared)}.get(column)
+    if emptied is Emptied.ADDRESS:
+        return not EMPTIED_ADDRESS.fullmatch(text)
+    return emptied is not None and text != ""
 
 
 def look_into_files(database: Database, person: Person) -> list[Looked]:
@@ -156,13 +164,13 @@ def _bearers(connection: Connection, full_names: Sequence[str]) -> int:
 
 def _forms(person: Person) -> set[str]:
     """The addresses as typed and as compared."""
-    keys = {address_key(address) or "" for address in person.addresses} - {""}
+    keys = {email_key(address) or "" for address in person.addresses} - {""}
     return keys | {form for address in person.addresses for form in (address, address.lower(), address.upper())}
 
 
 def _derived(secret: Secret, person: Person) -> set[str]:
     """What the program makes of an address, and nobody else can: the beginnings of the keys under which it counts."""
-    keys = [key for key in map(address_key, person.addresses) if key]
+    keys = [key for key in map(email_key, person.addresses) if key]
     return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix)}
 
 

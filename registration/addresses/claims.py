@@ -1,4 +1,4 @@
-"""Claims: an address is one account's at a time, as the database decides; it never looks at how it was typed."""
+"""Claims: one account at a time holds an address, given as its key; the primary key of `email_claim` decides."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,21 +6,24 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registration.addresses.decoys import shadow_address
-from registration.addresses.holders import NOBODY, find_holder, keep
+from registration.addresses.decoys import decoy_address
+from registration.addresses.holders import NO_CUSTOMER, find_holder, lock_holder
 from registration.addresses.pending import erase_pending, is_pending
 from registration.storage.database import insert_new
 from registration.storage.tables import email_claim
 
 
 def claim(connection: Connection, address: str, customer_id: UUID, now: datetime) -> bool:
-    """Take an address, unless another account holds it that is confirmed or whose confirmation can still be used."""
+    """Take an address; False when another account holds it that is confirmed, or can still be confirmed.
+
+    Erases a pending account that cannot be confirmed any more. Locks the claim.
+    """
     if insert_new(connection, email_claim, {"address": address, "customer_id": customer_id}):
         return True
     holder = connection.execute(
         select(email_claim.c.customer_id).where(email_claim.c.address == address).with_for_update()
     ).scalar_one_or_none()
-    if holder is None:  # given up by its holder between the two statements
+    if holder is None:  # released between the two statements
         return claim(connection, address, customer_id, now)
     if holder == customer_id:
         return True
@@ -29,26 +32,29 @@ def claim(connection: Connection, address: str, customer_id: UUID, now: datetime
     return claim(connection, address, customer_id, now)
 
 
-def claim_evenly(connection: Connection, address: str, customer_id: UUID, now: datetime) -> UUID:
-    """As `claim`, but with the same statements whoever holds the address; who holds it from now on.
+def claim_with_uniform_work(connection: Connection, address: str, customer_id: UUID, now: datetime) -> UUID:
+    """As `claim`, in the same statements whether or not another account holds the address; the holder from now on.
 
-    Who does not get the address gets one of nobody's, so that the number of rows is the same, too.
+    The order of the steps is the feature: each runs in every case, with values that find nothing where there is
+    nothing to do. The loser claims a decoy address, so both outcomes insert the same number of rows.
     """
     holder = find_holder(connection, address, now)
     if holder and holder.id == customer_id:  # the database runs the transaction again
         return customer_id
-    erase_pending(connection, holder.id if holder and not holder.is_firm else NOBODY, evenly=True)
-    holder = keep(connection, holder)
-    own = shadow_address(customer_id) if holder else address
-    first = _hold(connection, own, customer_id)
-    if first != customer_id:  # somebody was faster
-        _hold(connection, shadow_address(customer_id), customer_id)
+    # 1. Erase the account that gives way; without one, the rows of no customer.
+    erase_pending(connection, holder.id if holder and not holder.is_firm else NO_CUSTOMER, uniform_work=True)
+    # 2. Lock the account that stays; after step 1, none where it was erased.
+    holder = lock_holder(connection, holder)
+    # 3. Claim the address or, where it is held, a decoy address.
+    first = _upsert_claim(connection, decoy_address(customer_id) if holder else address, customer_id)
+    if first != customer_id:  # another transaction claimed it between step 1 and step 3
+        _upsert_claim(connection, decoy_address(customer_id), customer_id)
         return first
     return holder.id if holder else customer_id
 
 
-def _hold(connection: Connection, address: str, customer_id: UUID) -> UUID:
-    """Take an address unless somebody holds it; who holds it then. Waits for the transaction that takes it."""
+def _upsert_claim(connection: Connection, address: str, customer_id: UUID) -> UUID:
+    """Claim an address unless it is claimed; the customer who has it then. Waits for the transaction that claims it."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(email_claim).values(address=address, customer_id=customer_id)
     # An update that changes nothing, because only a row that was written is returned.

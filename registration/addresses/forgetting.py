@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, func, select
 from registration.limits.address_limits import address_mark
 from registration.limits.lockout import attempt_prefix
 from registration.records import audit
-from registration.rules.address import address_key
+from registration.rules.address import email_key
 from registration.services import Services
 from registration.storage.tables import attempt, email_change
 
@@ -25,4 +25,4 @@ def _waiting_forms(connection: Connection, address: str) -> list[str]:
     beginning = f"{local}@" if local.isascii() else ""
     alike = func.lower(email_change.c.email).startswith(beginning, autoescape=True)
     waiting = connection.scalars(select(email_change.c.email).where(alike))
-    return [email for email in waiting if address_key(email) == address]
+    return [email for email in waiting if email_key(email) == address]

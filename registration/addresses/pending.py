@@ -5,35 +5,31 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, select
 
-from registration.addresses.holders import NOBODY
+from registration.addresses.holders import NO_CUSTOMER
 from registration.records import audit
-from registration.storage.tables import confirmation_token, customer, email_claim, idempotency, mail, reset_token
+from registration.storage.personal import deleted_tables
+from registration.storage.tables import confirmation_token, customer, email_claim, metadata
 
 
 def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool:
     """Whether a key of the customer can still be used."""
-    return bool(
-        connection.execute(
-            select(
-                exists().where(confirmation_token.c.customer_id == customer_id, confirmation_token.c.expires_at > now)
-            )
-        ).scalar_one()
-    )
+    is_usable = (confirmation_token.c.customer_id == customer_id) & (confirmation_token.c.expires_at > now)
+    return bool(connection.execute(select(exists().where(is_usable))).scalar_one())
 
 
-def erase_pending(connection: Connection, customer_id: UUID, *, evenly: bool = False) -> bool:
-    """Delete an account that was never confirmed, with all that belongs to it; false if it is confirmed or gone.
+def erase_pending(connection: Connection, customer_id: UUID, *, uniform_work: bool = False) -> bool:
+    """Delete an account that was never confirmed, with all that belongs to it; False if it is confirmed or gone.
 
-    Done `evenly`, it takes the same statements when there is nothing to delete.
+    With `uniform_work` it runs the same statements when there is nothing to delete.
     """
     erased = connection.execute(delete(customer).where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None)))
     is_erased = erased.rowcount == 1
-    if not is_erased and not evenly:
+    if not is_erased and not uniform_work:
         return False
-    owner = customer_id if is_erased else NOBODY
+    owner = customer_id if is_erased else NO_CUSTOMER
     addresses = connection.scalars(select(email_claim.c.address).where(email_claim.c.customer_id == owner)).all()
     for address in addresses or [""]:
         audit.forget_person(connection, owner, address)
-    for table in (email_claim, confirmation_token, reset_token, mail, idempotency):
+    for table in deleted_tables(metadata, pending=True):
         connection.execute(delete(table).where(table.c.customer_id == owner))
     return is_erased

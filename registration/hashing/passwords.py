@@ -38,10 +38,10 @@ class Passwords:
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
         self._argon2id = Argon2id(memory_kib=memory_kib, time_cost=time_cost, parallelism=parallelism)
         self._parameters = Parameters(Type.ID, ARGON2_VERSION, 16, 32, time_cost, memory_kib, parallelism)
-        self._nobodys_hash = _nobodys_hash(self._parameters)
+        self._decoy_hash = _decoy_hash(self._parameters)
         self.slots = slots
-        self._here = local()
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash", initializer=self._enter)
+        self._thread = local()
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash", initializer=self._init_thread)
 
     def submit(self, work: Callable[[], None]) -> None:
         """Do work that hashes on the thread of a slot, when one is free: it need not wait for a slot then."""
@@ -49,7 +49,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
-        return self._in_slot(self._argon2id.hash, password.encode("utf-8", "surrogatepass"))
+        return self._on_hash_thread(self._argon2id.hash, password.encode("utf-8", "surrogatepass"))
 
     def verify(self, encoded: str | None, password: str) -> Verdict:
         """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
@@ -60,18 +60,20 @@ class Passwords:
         given = password.encode("utf-8", "surrogatepass")
         if not 0 < len(given) <= MAX_BYTES:  # says nothing about whose password it is
             return Verdict.WRONG
-        return self._in_slot(self._verify, encoded or "", given)
+        return self._on_hash_thread(self._verify, encoded or "", given)
 
     def close(self) -> None:
         self._threads.shutdown()
         self._argon2id.close()
 
-    def _enter(self) -> None:
-        self._here.is_slot = True
-        yield_to_others()
+    def _init_thread(self) -> None:
+        self._thread.is_slot = True
+        lower_priority()
 
-    def _in_slot(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        if getattr(self._here, "is_slot", False):
+    def _on_hash_thread(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        if getattr(self._thread, "is_slot", False):
             return work(*args, **kwargs)
         return self._threads.submit(work, *args, **kwargs).result()
 
@@ -88,11 +90,11 @@ class Passwords:
 
     def _refuse(self, given: bytes) -> Verdict:
         """Say no after the work of a hash, so that the time does not tell why."""
-        self._argon2id.verify(self._nobodys_hash, given)
+        self._argon2id.verify(self._decoy_hash, given)
         return Verdict.WRONG
 
 
-def yield_to_others() -> None:
+def lower_priority() -> None:
     """Let every other thread of the machine go before this one, where the system knows priorities of threads.
 
     A hash takes a processor for milliseconds; who reads, or waits for a commit, must not wait for its slice to end.
@@ -105,7 +107,7 @@ def _verdict(right: bool, when_right: Verdict) -> Verdict:
     return when_right if right else Verdict.WRONG
 
 
-def _nobodys_hash(parameters: Parameters) -> str:
+def _decoy_hash(parameters: Parameters) -> str:
     """A hash with our cost whose password nobody knows, because there is none."""
     salt, digest = (b64encode(token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     cost = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"

@@ -33,22 +33,22 @@ def create_key_file(path: Path, content: bytes) -> bool:
         if path.exists():  # perhaps where nobody may write, as a mounted secret
             return False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = _write_draft(path, content)
+        temp_path = _write_temp(path, content)
     except OSError as error:
         raise KeyFileError(f"{path.parent}: {error.strerror}") from None
     try:
-        os.link(draft, path)
+        os.link(temp_path, path)
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        temp_path.unlink()
     return True
 
 
-def _write_draft(path: Path, content: bytes) -> Path:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+def _write_temp(path: Path, content: bytes) -> Path:
+    temp_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    return draft
+    return temp_path

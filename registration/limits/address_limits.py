@@ -1,13 +1,13 @@
 """Limits for an address, known or not; what they store names no address, and yet erasure finds it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit, count_attempt
 from registration.outcomes import TooManyAttempts
-from registration.services import Services
 
 
 def address_mark(secret: Secret, address: str) -> str:
@@ -16,13 +16,13 @@ def address_mark(secret: Secret, address: str) -> str:
 
 
 def count_for_address(
-    connection: Connection, services: Services, purpose: str, address: str, limits: Sequence[Limit]
+    connection: Connection, secret: Secret, email_key: str, *, purpose: str, limits: Sequence[Limit], now: datetime
 ) -> TooManyAttempts | None:
     """Count one attempt inside the caller's transaction; None when it is within every limit."""
     for limit in limits:
-        counted = services.secret.derive(f"{purpose} attempts", str(limit.seconds), address)[:32]
-        key = address_mark(services.secret, address) + counted
-        seconds = count_attempt(connection, key, limit, services.clock())
-        if seconds is not None:
-            return TooManyAttempts(seconds)
+        counted = secret.derive(f"{purpose} attempts", str(limit.seconds), email_key)[:32]
+        key = address_mark(secret, email_key) + counted
+        blocked = count_attempt(connection, key, limit, now)
+        if blocked is not None:
+            return blocked
     return None

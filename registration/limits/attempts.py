@@ -1,12 +1,15 @@
-"""Counts of what must not be tried too often, kept in the database; it never knows what is counted."""
+"""Counts of what must not be tried too often, kept in the table `attempt` under keys that name nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, case
+from sqlalchemy import Connection, Executable, bindparam, case
 from sqlalchemy.dialects import postgresql, sqlite
 
+from registration.outcomes import TooManyAttempts
 from registration.storage.tables import attempt
 
 
@@ -18,27 +21,47 @@ class Limit:
     seconds: int
 
 
-def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime) -> int | None:
-    """Count one attempt; None when it is within the limit, else the seconds until the window ends.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many attempts there were in the window, the last ones included."""
+
+    count: int
+    window_ends_at: datetime
+
+
+def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime) -> TooManyAttempts | None:
+    """Count one attempt; None when it is within the limit."""
+    counted = count_attempts(connection, {key: 1}, limit, now)[key]
+    return None if counted.count <= limit.count else TooManyAttempts.until(counted.window_ends_at, now)
+
+
+def count_attempts(
+    connection: Connection, numbers: Mapping[str, int], limit: Limit, now: datetime
+) -> Mapping[str, Counted]:
+    """Count attempts, so many for each key, in the order of the keys: two nodes cannot wait for each other in a circle.
 
     One statement, so that attempts at the same moment cannot both be the last one allowed.
     """
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
-    window_ends_at = now + timedelta(seconds=limit.seconds)
-    is_over = attempt.c.window_ends_at <= now
-    count, ends_at = connection.execute(
-        insert(attempt)
-        .values(key=key, count=1, window_ends_at=window_ends_at)
-        .on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "count": case((is_over, 1), else_=attempt.c.count + 1),
-                "window_ends_at": case((is_over, window_ends_at), else_=attempt.c.window_ends_at),
-            },
-        )
-        .returning(attempt.c.count, attempt.c.window_ends_at)
-    ).one()
-    if count <= limit.count:
-        return None
-    left: float = (ends_at - now).total_seconds()
-    return max(1, ceil(left))
+    ends_at = now + timedelta(seconds=limit.seconds)
+    rows = [
+        {"key": key, "count": number, "window_ends_at": ends_at, "now": now} for key, number in sorted(numbers.items())
+    ]
+    found = connection.execute(_upsert(connection.dialect.name), rows)
+    return {key: Counted(count, window_ends_at) for key, count, window_ends_at in found}
+
+
+@cache
+def _upsert(dialect: str) -> Executable:
+    """Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
+    insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
+    is_over = attempt.c.window_ends_at <= bindparam("now", type_=attempt.c.window_ends_at.type)
+    new = insert.excluded
+    upsert = insert.on_conflict_do_update(
+        index_elements=attempt.primary_key,
+        set_={
+            "count": case((is_over, new.count), else_=attempt.c.count + new.count),
+            "window_ends_at": case((is_over, new.window_ends_at), else_=attempt.c.window_ends_at),
+        },
+    )
+    returning: Executable = upsert.returning(attempt.c.key, attempt.c.count, attempt.c.window_ends_at)
+    return returning

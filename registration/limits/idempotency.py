@@ -1,6 +1,7 @@
 """Replays: the same key with the same input has one outcome for a day; it never keeps an answer, an input or a key."""
 
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,9 +34,9 @@ class Record:
     customer_id: UUID | None
 
 
-def ticket_of(secret: Secret, operation: str, key: str, given: Any) -> Ticket:
-    """The ticket for an operation's input, given as a dataclass."""
-    parts = [f"{field.name}={value!s}" for field, value in zip(fields(given), astuple(given), strict=True)]
+def ticket_of(secret: Secret, operation: str, key: str, given: Mapping[str, object]) -> Ticket:
+    """The ticket for an operation's input, given by name; every value must have a text that tells it from others."""
+    parts = [f"{name}={value!s}" for name, value in given.items()]
     return Ticket(
         key=secret.derive("idempotency key", operation, key),
         fingerprint=secret.derive("idempotency input", operation, *parts),

@@ -73,17 +73,17 @@ def attempt_prefix(secret: Secret, address: str) -> str:
     return secret.derive("sign-in attempts of an address", address)[:32]
 
 
-def attempt_key(secret: Secret, address: str, client_address: str) -> str:
-    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_address))[:32]
+def attempt_key(secret: Secret, address: str, client_ip: str) -> str:
+    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_ip))[:32]
 
 
-def _client(client_address: str) -> str:
+def _client(client_ip: str) -> str:
     """Whoever has an IPv6 address has the 2^64 of its network, and could send each attempt from another one."""
     try:
-        address = ip_address(client_address)
+        address = ip_address(client_ip)
     except ValueError:  # not known
-        return client_address
-    return client_address if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
+        return client_ip
+    return client_ip if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
 
 
 class DatabaseLockout:

@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MailRecord:
     """What an operator sees of a mail; `status` is waiting, sent, dropped (not needed any more) or parked."""
 
     id: UUID
@@ -53,7 +53,7 @@ class Entry:
     reason: str | None
 
 
-def post(
+def enqueue(
     connection: Inserting,
     *,
     kind: str,
@@ -131,13 +131,13 @@ def postpone(connection: Connection, job: Job, due_at: datetime, reason: str) ->
     )
 
 
-def list_mails(connection: Connection, status: str, limit: int) -> list[Entry]:
+def list_mails(connection: Connection, status: str, limit: int) -> list[MailRecord]:
     """The newest mails of a status."""
     columns = (mail.c.id, mail.c.kind, mail.c.status, mail.c.attempts, mail.c.created_at, mail.c.due_at, mail.c.reason)
     rows = connection.execute(
         select(*columns).where(mail.c.status == status).order_by(mail.c.created_at.desc()).limit(limit)
     )
-    return [Entry(**row) for row in rows.mappings()]
+    return [MailRecord(**row) for row in rows.mappings()]
 
 
 def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:

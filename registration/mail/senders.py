@@ -78,11 +78,11 @@ class Directory:
         return nullcontext(self)
 
     def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
-        draft = self.path / f".{mail_id}"
+        temp_path = self.path / f".{mail_id}"
         try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(message.as_bytes())
-            draft.replace(self.path / f"{mail_id}.eml")
+            temp_path.replace(self.path / f"{mail_id}.eml")
         except OSError as error:
             return Unreachable(f"the directory cannot be written: {error.strerror}")
         return Sent()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select
 
-from registration.addresses.holders import find_holder, keep
+from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
@@ -16,8 +16,7 @@ from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRe
 from registration.passwords.stored import store_password
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.rules.account import reset_request_violations, reset_violations
-from registration.rules.address import address_key
+from registration.rules.account import read_reset, read_reset_request
 from registration.services import Services
 from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
@@ -27,33 +26,40 @@ from registration.storage.tables import reset_token
 REQUEST_LIMITS = (Limit(5, 3600), Limit(20, 86_400))
 
 
-def request_reset(services: Services, email: object, client_address: str) -> ResetRequestOutcome:
+def request_reset(services: Services, email: object, client_ip: str) -> ResetRequestOutcome:
     """Post a mail with a key if an account, confirmed or not, has the address; says the same if not."""
-    violations = reset_request_violations({"email": email})
-    if violations:
-        return Invalid(tuple(violations))
-    address = str(address_key(str(email)))
+    address = read_reset_request({"email": email})
+    if isinstance(address, list):
+        return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResetRequestOutcome:
-        blocked = count_for_address(connection, services, "reset", address, REQUEST_LIMITS)
+        blocked = count_for_address(
+            connection, services.secret, address.key, purpose="reset", limits=REQUEST_LIMITS, now=services.clock()
+        )
         if blocked:
             return blocked
         now = services.clock()
-        holder = keep(connection, find_holder(connection, address, now))
-        # Concealing, a key for nobody is written, whose mail the relay does not send.
-        customer_id = holder.id if holder else services.new_id() if services.conceal else None
+        holder = lock_holder(connection, find_holder(connection, address.key, now))
+        customer_id = _recipient(services, holder)
         if customer_id:
-            _post_key(connection, services, customer_id, now)
+            _enqueue_key(connection, services, customer_id, now)
         # An address that nobody has is not kept: it would name a stranger, for ever.
-        audit.record(connection, services, AuditKind.RESET_REQUEST, customer_id, now, client_address=client_address)
+        audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
 
     outcome = services.database.write(work)
-    services.mail_posted()
+    services.on_mail_enqueued()
     return outcome
 
 
-def _post_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
+def _recipient(services: Services, holder: Holder | None) -> UUID | None:
+    """Concealing, a key is written for a customer who does not exist; the relay does not send its mail."""
+    if holder:
+        return holder.id
+    return services.new_id() if services.conceal else None
+
+
+def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
     """The new key takes the place of an older one, whose mail is not sent if it still waits."""
     token_id = services.new_id()
     row = {
@@ -63,7 +69,7 @@ def _post_key(connection: Connection, services: Services, customer_id: UUID, now
     }
     replace_row(connection, reset_token, row)
     outbox.withdraw(connection, MailKind.RESET, customer_id, now)
-    outbox.post(connection, kind=MailKind.RESET, customer_id=customer_id, token_id=token_id, now=now)
+    outbox.enqueue(connection, kind=MailKind.RESET, customer_id=customer_id, token_id=token_id, now=now)
 
 
 def reset_refusal(services: Services, key: str) -> ResetRefused | None:
@@ -78,33 +84,32 @@ def _refusal(connection: Connection, key_digest: str, now: datetime) -> ResetRef
     return None if expires_at and expires_at > now else ResetRefused(expired=expires_at is not None)
 
 
-def reset(services: Services, raw: Mapping[str, object], client_address: str) -> ResetOutcome:
+def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> ResetOutcome:
     """Use a key up and store a new password; costs a hash only if the key is good.
 
     The key proves the mailbox, so an unconfirmed account is confirmed. Every session ends.
     """
-    violations = reset_violations(raw, services.policy)
-    if violations:
-        return Invalid(tuple(violations))
-    key = str(raw["token"])
-    refused = reset_refusal(services, key)
+    read = read_reset(raw, services.policy)
+    if isinstance(read, list):
+        return Invalid(tuple(read))
+    refused = reset_refusal(services, read.key)
     if refused:
         return refused
-    key_digest = digest(key)
-    password_hash = services.passwords.hash(str(raw["password"]))
+    key_digest = digest(read.key)
+    password_hash = services.passwords.hash(read.password)
 
     def work(connection: Connection) -> ResetOutcome:
         now = services.clock()
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
             return ResetRefused(expired=False)  # used by another request while this one hashed
-        mark_confirmed(connection, services, customer_id, client_address)
-        outbox.post(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
-        audit.record(connection, services, AuditKind.RESET, customer_id, now, client_address=client_address)
+        mark_confirmed(connection, services, customer_id, client_ip)
+        outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
+        audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)
         return Done()
 
     outcome = services.database.write(work)
-    services.mail_posted()
+    services.on_mail_enqueued()
     return outcome
 
 

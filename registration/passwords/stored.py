@@ -48,5 +48,5 @@ def store_password(
     for table in (reset_token, email_change):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     end_sessions(connection, customer_id, now, keep)
-    record_event(connection, services, "customer.password_changed", customer_id, now)
+    record_event(connection, services.new_id(), "customer.password_changed", customer_id, now)
     return True

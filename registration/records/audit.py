@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
-from registration.services import Services
 from registration.storage.inserts import Inserting
-from registration.storage.tables import IS_SHADOW, audit, customer
+from registration.storage.personal import personal_columns
+from registration.storage.tables import IS_DECOY, audit, customer
 
 INSERT = insert(audit)
 
@@ -37,80 +37,80 @@ class AuditKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What an operator sees of a record; `client_address` is None where it is not known, or not any more."""
+class AuditRecord:
+    """What an operator sees of a record; `client_ip` is None where it is not known, or not any more."""
 
     created_at: datetime
     kind: str
-    client_address: str | None
+    client_ip: str | None
 
 
 def record(
     connection: Inserting,
-    services: Services,
+    record_id: UUID,
     kind: AuditKind,
     customer_id: UUID | None,
     now: datetime,
     *,
-    client_address: str | None = None,
-    address: str | None = None,
+    client_ip: str | None = None,
+    email_key: str | None = None,
 ) -> None:
     """Write a row inside the caller's transaction.
 
-    `address` is what was typed where no customer is known by it, and after a change of address the former one.
+    `email_key` is the address that was typed where no customer has it, and after a change of address the former one.
     """
     row = {
-        "id": services.new_id(),
+        "id": record_id,
         "kind": kind,
         "customer_id": customer_id,
         # An IPv6 address can be followed by the name of a zone, as long as its sender likes.
-        "client_address": client_address[:64] if client_address else None,
-        "address": address and address[:320],
+        "client_ip": client_ip[:64] if client_ip else None,
+        "email_key": email_key and email_key[:320],
         "created_at": now,
     }
     connection.execute(INSERT, row)
 
 
-def forget_person(connection: Connection, customer_id: UUID, address: str) -> None:
+EMPTIED = dict.fromkeys((column.key for column in personal_columns(audit)), None)
+
+
+def forget_person(connection: Connection, customer_id: UUID, email_key: str) -> None:
     """Null what names a person, for erasure; the rows stay."""
-    connection.execute(
-        update(audit)
-        .where((audit.c.customer_id == customer_id) | (audit.c.address == address))
-        .values(client_address=None, address=None)
-    )
+    is_theirs = (audit.c.customer_id == customer_id) | (audit.c.email_key == email_key)
+    connection.execute(update(audit).where(is_theirs).values(EMPTIED))
 
 
-def forget_address(connection: Connection, address: str) -> None:
-    """Null an address where nobody was known by it."""
-    is_strangers = (audit.c.address == address) & audit.c.customer_id.is_(None)
-    connection.execute(update(audit).where(is_strangers).values(address=None))
+def forget_address(connection: Connection, email_key: str) -> None:
+    """Null an address in the rows that name no customer."""
+    is_strangers = (audit.c.email_key == email_key) & audit.c.customer_id.is_(None)
+    connection.execute(update(audit).where(is_strangers).values(email_key=None))
 
 
 def forget_strangers(connection: Connection, before: datetime, limit: int) -> int:
     """Null what names people who are no customers, in at most `limit` rows older than that; in how many."""
-    is_over = audit.c.customer_id.is_(None) & audit.c.address.is_not(None) & (audit.c.created_at < before)
+    is_over = audit.c.customer_id.is_(None) & audit.c.email_key.is_not(None) & (audit.c.created_at < before)
     over = select(audit.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
     ids = connection.scalars(over).all()
-    nulled = update(audit).where(audit.c.id.in_(ids)).values(client_address=None, address=None)
+    nulled = update(audit).where(audit.c.id.in_(ids)).values(EMPTIED)
     return connection.execute(nulled).rowcount if ids else 0
 
 
 def former_addresses(connection: Connection, customer_id: UUID) -> Sequence[str]:
     """Those that a customer has had before, as they are compared."""
-    is_former = (audit.c.customer_id == customer_id) & audit.c.address.is_not(None)
-    return connection.scalars(select(audit.c.address).where(is_former).distinct()).all()
+    is_former = (audit.c.customer_id == customer_id) & audit.c.email_key.is_not(None)
+    return connection.scalars(select(audit.c.email_key).where(is_former).distinct()).all()
 
 
-def trail(connection: Connection, reference: str) -> list[Entry] | None:
+def trail(connection: Connection, reference: str) -> list[AuditRecord] | None:
     """Everything recorded of a customer, erased or not, the oldest first; None if the reference is nobody's."""
     customer_id = connection.execute(
-        select(customer.c.id).where(customer.c.reference == reference, ~IS_SHADOW)
+        select(customer.c.id).where(customer.c.reference == reference, ~IS_DECOY)
     ).scalar_one_or_none()
     if customer_id is None:
         return None
     rows = connection.execute(
-        select(audit.c.created_at, audit.c.kind, audit.c.client_address)
+        select(audit.c.created_at, audit.c.kind, audit.c.client_ip)
         .where(audit.c.customer_id == customer_id)
         .order_by(audit.c.created_at)
     )
-    return [Entry(row.created_at, row.kind, row.client_address) for row in rows]
+    return [AuditRecord(*row) for row in rows]

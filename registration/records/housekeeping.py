@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
 from registration.records import audit
 from registration.storage.tables import (
-    IS_SHADOW,
+    IS_DECOY,
     attempt,
     confirmation_token,
     customer,
@@ -39,8 +39,8 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (email_change, email_change.c.expires_at < now - KEPT),
         (refresh_token, refresh_token.c.expires_at < now - KEPT),
         (session, (session.c.created_at < now - KEPT) & ~exists().where(refresh_token.c.session_id == session.c.id)),
-        (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_SHADOW))),
-        (customer, IS_SHADOW & ~exists().where(email_claim.c.customer_id == customer.c.id)),
+        (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_DECOY))),
+        (customer, IS_DECOY & ~exists().where(email_claim.c.customer_id == customer.c.id)),
     ]
 
 

@@ -1,91 +1,123 @@
-"""What requests about an existing account must look like: raw attributes in, every violation out; it stores nothing.
+"""What requests about an existing account must look like: raw attributes in, what was read or every violation out."""
 
-Each function takes attributes as they came from JSON: what was not sent is absent from the mapping, null is None.
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from collections.abc import Iterator, Mapping
-
-from registration.customer import Gender, Salutation
 from registration.outcomes import Stage, Violation, ViolationCode
-from registration.rules.address import address_key, has_shape
-from registration.rules.attributes import (
-    ABSENT,
-    Rule,
-    choice_of,
-    date_rule,
-    email_rule,
-    name_rule,
-    of_attribute,
-    text_rule,
-)
-from registration.rules.password import PasswordPolicy, agreement, length_rule, policy_rule
+from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
+from registration.rules.form import Form
+from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
+from registration.rules.person import OPTIONAL, REQUIRED, read_sent
 
 # Of a reset request (contract 6.1); no customer has an address that long.
 EMAIL_MAX_LENGTH = 255
 
 
-def reset_request_violations(raw: Mapping[str, object]) -> list[Violation]:
-    """The violations of a request for a password reset."""
-    return _of_required(raw, {"email": _any_email})
+@dataclass(frozen=True, slots=True)
+class PasswordReset:
+    """A new password and the key that allows it."""
+
+    key: str = field(repr=False)
+    password: str = field(repr=False)
 
 
-def reset_violations(raw: Mapping[str, object], policy: PasswordPolicy, key: str = "token") -> list[Violation]:
-    """The violations of a password reset, whose key has this name."""
-    rules = {key: text_rule, "password": policy_rule(policy), "confirmPassword": length_rule(policy)}
-    return [*_of_required(raw, rules), *agreement(raw, "password")]
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """A new password beside the current one, of which it is not known yet whether it is right.
 
-
-def password_change_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> list[Violation]:
-    """The violations of a password change; whether the current password is right is not among them."""
-    rules = {"password": text_rule, "newPassword": policy_rule(policy), "confirmPassword": length_rule(policy)}
-    return [*_of_required(raw, rules), *agreement(raw, "newPassword")]
-
-
-def update_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> list[Violation]:
-    """The violations of a change of the profile. What is absent stays as it is.
-
-    A password is never stored here; legacy clients may send one, which must then keep the rules of attributes.
+    `policy_violations` are those of stage PASSWORD, which are told only where the current password is right.
     """
-    rules: dict[str, Rule] = {
-        "email": email_rule,
-        "gender": choice_of(Gender),
-        "salutation": choice_of(Salutation),
-        "firstName": name_rule,
-        "lastName": name_rule,
-        "password": _unused(policy_rule(policy)),
-        "confirmPassword": _unused(length_rule(policy)),
-        "dateOfBirth": date_rule,
-    }
-    found = [violation for name, rule in rules.items() if name in raw for violation in rule(name, raw[name])]
-    return [*found, *_unused_agreement(raw)]
+
+    password: str = field(repr=False)
+    new_password: str = field(repr=False)
+    policy_violations: tuple[Violation, ...] = ()
 
 
-def _of_required(raw: Mapping[str, object], rules: Mapping[str, Rule]) -> list[Violation]:
-    return [broken for name, rule in rules.items() for broken in of_attribute(name, raw.get(name, ABSENT), rule)]
+@dataclass(frozen=True, slots=True)
+class ProfileChanges:
+    """What was sent of a profile: new values by the column of the customer table, and another address."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    email: EmailAddress | None
 
 
-def _any_email(name: str, value: object) -> Iterator[Violation]:
-    yield from text_rule(name, value)
-    if isinstance(value, str) and value:
-        is_too_long = len(value) > EMAIL_MAX_LENGTH
-        # The grammar allows fewer characters than that, and must not speak for the length.
-        if not (has_shape(value) if is_too_long else address_key(value)):
-            yield Violation(name, ViolationCode.NOT_AN_EMAIL)
-        if is_too_long:
-            yield Violation(name, ViolationCode.TOO_LONG, maximum=EMAIL_MAX_LENGTH)
+def read_address(raw: Mapping[str, object], name: str = "email") -> EmailAddress | list[Violation]:
+    """Read a request that names only an address."""
+    form = Form(raw)
+    return form.read_as(form.email(name))
 
 
-def _unused(rule: Rule) -> Rule:
-    """The part of a password's rule that holds for one that is stored nowhere (contract 4.5)."""
-
-    def unused(name: str, value: object) -> Iterator[Violation]:
-        for violation in rule(name, value):
-            if violation.stage is Stage.ATTRIBUTE and violation.code is not ViolationCode.BLANK:
-                yield violation
-
-    return unused
+def read_key(raw: Mapping[str, object], name: str) -> str | list[Violation]:
+    """Read a request that names only a text, a key for example."""
+    form = Form(raw)
+    return form.read_as(form.text(name))
 
 
-def _unused_agreement(raw: Mapping[str, object]) -> Iterator[Violation]:
-    if raw.get("password") and raw.get("password") != raw.get("confirmPassword"):
-        yield Violation("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
+def read_reset_request(raw: Mapping[str, object]) -> EmailAddress | list[Violation]:
+    """Read a request for a password reset."""
+    form = Form(raw)
+    text = form.text("email")
+    address = read_email(text) if text else NO_EMAIL
+    is_too_long = len(text) > EMAIL_MAX_LENGTH
+    # The grammar allows fewer characters than that, and must not speak for the length.
+    if not (has_shape(text) if is_too_long else address):
+        form.refuse("email", ViolationCode.NOT_AN_EMAIL)
+    if is_too_long:
+        form.refuse("email", ViolationCode.TOO_LONG, maximum=EMAIL_MAX_LENGTH)
+    return form.read_as(address or NO_EMAIL)
+
+
+def read_reset(
+    raw: Mapping[str, object], policy: PasswordPolicy, key: str = "token"
+) -> PasswordReset | list[Violation]:
+    """Read a password reset, whose key has this name."""
+    form = Form(raw)
+    read = PasswordReset(form.text(key), read_new_password(form, "password", policy))
+    read_password_text(form, "confirmPassword", policy)
+    check_agreement(form, "password")
+    return form.read_as(read)
+
+
+def read_password_change(raw: Mapping[str, object], policy: PasswordPolicy) -> PasswordChange | list[Violation]:
+    """Read a password change; all violations are told when one of them is of an earlier stage than PASSWORD."""
+    form = Form(raw)
+    current, chosen = form.text("password"), read_new_password(form, "newPassword", policy)
+    read_password_text(form, "confirmPassword", policy)
+    check_agreement(form, "newPassword")
+    if any(violation.stage < Stage.PASSWORD for violation in form.violations):
+        return form.violations
+    return PasswordChange(current, chosen, tuple(form.violations))
+
+
+def read_profile_changes(raw: Mapping[str, object], policy: PasswordPolicy) -> ProfileChanges | list[Violation]:
+    """Read a change of the profile. What is absent stays as it is.
+
+    A password is not stored here; legacy clients may send one, which must then keep the rules of attributes.
+    """
+    form = Form(raw)
+    email = form.email("email") if "email" in raw else None
+    values = read_sent(form, REQUIRED)
+    _check_unused_passwords(form, policy)
+    values |= read_sent(form, OPTIONAL)
+    _check_unused_agreement(form)
+    return form.read_as(ProfileChanges(values, email))
+
+
+def _check_unused_passwords(form: Form, policy: PasswordPolicy) -> None:
+    """The part of the rules that holds for passwords that are stored nowhere (contract 4.5)."""
+    unused = Form(form.raw)
+    if "password" in form.raw:
+        read_new_password(unused, "password", policy)
+    if "confirmPassword" in form.raw:
+        read_password_text(unused, "confirmPassword", policy)
+    form.violations += [
+        violation
+        for violation in unused.violations
+        if violation.stage is Stage.ATTRIBUTE and violation.code is not ViolationCode.BLANK
+    ]
+
+
+def _check_unused_agreement(form: Form) -> None:
+    if form.raw.get("password") and form.raw.get("password") != form.raw.get("confirmPassword"):
+        form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)

@@ -1,6 +1,7 @@
-"""E-mail addresses: which ones are valid, and when two are the same; it never asks the network."""
+"""E-mail addresses: which ones are valid, and when two are the same (decision 0005). No look-up in the network."""
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from unicodedata import normalize
 
@@ -14,6 +15,34 @@ PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 PLAIN_DOMAIN = re.compile(r"(?!.*--)[A-Za-z0-9.-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """A valid address: as it was typed, and the key under which addresses are compared."""
+
+    text: str = field(repr=False)
+    key: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+NO_EMAIL = EmailAddress("", "")
+"""Stands for an address that could not be read."""
+
+
+def read_email(text: str) -> EmailAddress | None:
+    """None when the text is no address; see `email_key`."""
+    key = email_key(text)
+    return None if key is None else EmailAddress(text, key)
+
+
+def key_of_stored(text: str) -> str:
+    """The key of an address that is stored, which was valid when it was written."""
+    key = email_key(text)
+    assert key is not None, "a stored address is valid"
+    return key
+
+
 def has_shape(text: str) -> bool:
     """Something, one `@`, and something with a dot inside; takes linear time for any text."""
     match = SHAPE.fullmatch(text)
@@ -21,7 +50,7 @@ def has_shape(text: str) -> bool:
 
 
 @lru_cache(maxsize=64)  # a sign-up asks more than once: its rules at each door, and its claim
-def address_key(text: str) -> str | None:
+def email_key(text: str) -> str | None:
     """The form under which addresses are compared, or None when the text is no address.
 
     Local part: lower case, in NFC. Domain: IDNA 2008 with the UTS 46 mapping, as `xn--` labels, lower case.

@@ -1,12 +1,11 @@
-"""The rules of a new password: its policy, its confirmation (contract section 10)."""
+"""The rules of a new password: its policy and its confirmation (contract section 10)."""
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from registration.outcomes import Stage, Violation, ViolationCode
-from registration.rules.attributes import Rule, text_rule
+from registration.outcomes import Stage, ViolationCode
 from registration.rules.breaches import Breaches
+from registration.rules.form import Form
 from registration.rules.strength import strength
 
 SPECIALS = r"!@#$%^&*()_-+=[]{}|;:<>.,/?\~"
@@ -25,37 +24,37 @@ class PasswordPolicy:
     breaches: Breaches | None = None
 
 
-def length_rule(policy: PasswordPolicy) -> Rule:
-    def length(name: str, value: object) -> Iterator[Violation]:
-        yield from text_rule(name, value)
-        if isinstance(value, str):
-            if len(value) < policy.min_length:
-                yield Violation(name, ViolationCode.TOO_SHORT, minimum=policy.min_length)
-            if len(value) > policy.max_length:
-                yield Violation(name, ViolationCode.TOO_LONG, maximum=policy.max_length)
-
-    return length
-
-
-def policy_rule(policy: PasswordPolicy) -> Rule:
-    """The rule of a new password (contract section 10)."""
-    length = length_rule(policy)
-
-    def password(name: str, value: object) -> Iterator[Violation]:
-        yield from length(name, value)
-        if isinstance(value, str) and value:
-            if policy.character_rule and not has_asked_characters(value):
-                yield Violation(name, ViolationCode.PASSWORD_CHARACTERS)
-            if policy.breaches is not None and policy.breaches.hold(value):
-                yield Violation(name, ViolationCode.PASSWORD_BREACHED)
-            if policy.min_strength and strength(value) < policy.min_strength:
-                yield Violation(name, ViolationCode.PASSWORD_WEAK)
-            if value.lower() in policy.deny_list:
-                yield Violation(name, ViolationCode.PASSWORD_COMMON, Stage.PASSWORD)
-            if policy.repeats_rule and re.search(r"(.)\1\1", value, re.DOTALL):
-                yield Violation(name, ViolationCode.PASSWORD_REPEATS, Stage.PASSWORD)
-
+def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
+    """A password that the policy allows."""
+    password = read_password_text(form, name, policy)
+    if not password:
+        return password
+    if policy.character_rule and not has_asked_characters(password):
+        form.refuse(name, ViolationCode.PASSWORD_CHARACTERS)
+    if policy.breaches is not None and policy.breaches.hold(password):
+        form.refuse(name, ViolationCode.PASSWORD_BREACHED)
+    if policy.min_strength and strength(password) < policy.min_strength:
+        form.refuse(name, ViolationCode.PASSWORD_WEAK)
+    if password.lower() in policy.deny_list:
+        form.refuse(name, ViolationCode.PASSWORD_COMMON, Stage.PASSWORD)
+    if policy.repeats_rule and re.search(r"(.)\1\1", password, re.DOTALL):
+        form.refuse(name, ViolationCode.PASSWORD_REPEATS, Stage.PASSWORD)
     return password
+
+
+def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:
+    """A text as long as a password."""
+    password = form.text(name)
+    if isinstance(form.raw.get(name), str):
+        form.length(name, password, policy.min_length, policy.max_length)
+    return password
+
+
+def check_agreement(form: Form, name: str) -> None:
+    """The password in this attribute is confirmed; one that is no text breaks a rule of its own."""
+    chosen, confirmation = form.raw.get(name), form.raw.get("confirmPassword")
+    if isinstance(chosen, str) and isinstance(confirmation, str) and chosen != confirmation:
+        form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
 
 
 def has_asked_characters(password: str) -> bool:
@@ -64,10 +63,3 @@ def has_asked_characters(password: str) -> bool:
         all(re.search(letters, password) for letters in ("[A-Z]", "[a-z]", "[0-9]", f"[{re.escape(SPECIALS)}]"))
         and re.fullmatch(f"[A-Za-z0-9{re.escape(SPECIALS)}]*", password) is not None
     )
-
-
-def agreement(raw: Mapping[str, object], attribute: str) -> Iterator[Violation]:
-    """The rule that the password in this attribute is confirmed; one that is no text breaks a rule of its own."""
-    chosen, confirmation = raw.get(attribute), raw.get("confirmPassword")
-    if isinstance(chosen, str) and isinstance(confirmation, str) and chosen != confirmation:
-        yield Violation("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)

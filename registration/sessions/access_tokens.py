@@ -24,7 +24,7 @@ SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 CLOCK_SKEW = timedelta(seconds=1)
 SCOPES = ("customer",)
 # The customer of a session that has not ended; made once, because that takes as long as to ask it.
-HOLDER = (
+CUSTOMER_BY_SESSION = (
     select(tables.customer)
     .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
     .where(
@@ -87,7 +87,7 @@ def _claims_of(services: Services, token: str) -> Claims | None:
         read = jwt.decode(token, key.public, [ALGORITHM], options, audience=services.sessions.audience)
     except (jwt.PyJWTError, LookupError, TypeError, ValueError, RecursionError):
         return None
-    return _checked(read, services.clock())
+    return _claims_if_valid(read, services.clock())
 
 
 def _kid_of(token: str) -> str:
@@ -99,7 +99,7 @@ def _kid_of(token: str) -> str:
     return str(json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
 
 
-def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
+def _claims_if_valid(read: dict[str, Any], now: datetime) -> Claims | None:
     """Whoever signs with our key might not be us: a token of the shop that we replace, for example."""
     try:
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
@@ -111,7 +111,9 @@ def _checked(read: dict[str, Any], now: datetime) -> Claims | None:
 
 
 def _caller(connection: Connection, claims: Claims) -> Caller | None:
-    row = connection.execute(HOLDER, {"session_id": claims.session_id, "customer_id": claims.customer_id}).one_or_none()
+    row = connection.execute(
+        CUSTOMER_BY_SESSION, {"session_id": claims.session_id, "customer_id": claims.customer_id}
+    ).one_or_none()
     if row is None or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
         return None
     return Caller(customer_of(row), claims.session_id)

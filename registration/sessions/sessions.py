@@ -45,7 +45,7 @@ def open_session(connection: Connection, services: Services, holder: Row[Any], s
     return _grant(connection, services, holder, session_id, token)
 
 
-def tokens(services: Services, grant: Grant, token: str) -> Tokens:
+def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
     """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
         access_token=issue(services, grant.customer_id, grant.reference, grant.session_id, grant.now),
@@ -54,7 +54,7 @@ def tokens(services: Services, grant: Grant, token: str) -> Tokens:
     )
 
 
-def refresh(services: Services, token: str, client_address: str) -> RefreshOutcome:
+def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
     """Use a refresh token up for a new pair. One that was used before ends its session: somebody else has it.
 
     In the grace after its first use it gets another pair, so that two tabs of a browser do not sign each other out.
@@ -62,11 +62,11 @@ def refresh(services: Services, token: str, client_address: str) -> RefreshOutco
     if not SHAPE.fullmatch(token):
         return RefreshRefused()
     successor = new_token()
-    grant = services.database.write(partial(_rotate, services, digest(token), successor, client_address))
-    return RefreshRefused() if grant is None else tokens(services, grant, successor)
+    grant = services.database.write(partial(_rotate, services, digest(token), successor, client_ip))
+    return RefreshRefused() if grant is None else token_pair(services, grant, successor)
 
 
-def revoke(services: Services, caller: Caller, token: str, client_address: str) -> Done:
+def revoke(services: Services, caller: Caller, token: str, client_ip: str) -> Done:
     """Sign the caller out where this refresh token came from; one that is not the caller's is left alone.
 
     Access tokens stay good until they expire: legacy clients use theirs after this.
@@ -74,12 +74,12 @@ def revoke(services: Services, caller: Caller, token: str, client_address: str) 
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, caller, client_address, session.c.id == family.scalar_subquery())
+    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery())
 
 
-def revoke_all(services: Services, caller: Caller, client_address: str) -> Done:
+def revoke_all(services: Services, caller: Caller, client_ip: str) -> Done:
     """Sign the caller out everywhere; see `revoke`."""
-    return _revoke(services, caller, client_address, session.c.customer_id == caller.customer.id)
+    return _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -92,7 +92,7 @@ def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep:
 
 
 def _rotate(
-    services: Services, used_digest: str, successor: str, client_address: str, connection: Connection
+    services: Services, used_digest: str, successor: str, client_ip: str, connection: Connection
 ) -> Grant | None:
     now = services.clock()
     family = _lock_family(connection, used_digest)
@@ -102,7 +102,7 @@ def _rotate(
     if used.used_at and used.used_at + services.sessions.grace <= now:
         _end(connection, now, session.c.id == family.id)
         kind = AuditKind.TOKEN_REUSE
-        audit.record(connection, services, kind, family.customer_id, now, client_address=client_address)
+        audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
         return None
     if used.expires_at <= now:
         return None
@@ -140,7 +140,7 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
-def _revoke(services: Services, caller: Caller, client_address: str, which: ColumnElement[bool]) -> Done:
+def _revoke(services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool]) -> Done:
     def work(connection: Connection) -> Done:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
@@ -148,7 +148,7 @@ def _revoke(services: Services, caller: Caller, client_address: str, which: Colu
         for session_id in ids:
             _revoke_tokens(connection, session_id, now)
         if ids:
-            audit.record(connection, services, AuditKind.SIGN_OUT, customer_id, now, client_address=client_address)
+            audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
         return Done()
 
     return services.database.write(work)

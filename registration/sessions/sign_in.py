@@ -6,19 +6,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from registration.addresses.holders import stays
+from registration.addresses.holders import lock_if_present
 from registration.hashing.passwords import Verdict
 from registration.limits.lockout import Blocked, attempt_key
 from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.rules.address import address_key
+from registration.rules.address import email_key
 from registration.services import Services
-from registration.sessions.sessions import Grant, new_token, open_session, tokens
+from registration.sessions.sessions import Grant, new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
 # Made once, because that takes as long as to ask them.
-HOLDER = (
+CUSTOMER_BY_EMAIL = (
     select(customer)
     .join(email_claim, email_claim.c.customer_id == customer.c.id)
     .where(email_claim.c.address == bindparam("held"))
@@ -32,19 +32,19 @@ class Attempt:
 
     address: str | None
     holder: Row[Any] | None
-    client_address: str
+    client_ip: str
 
 
-def sign_in(services: Services, email: str, password: str, client_address: str) -> SignInOutcome:
+def sign_in(services: Services, email: str, password: str, client_ip: str) -> SignInOutcome:
     """Open a session. Whatever the reason of a refusal, the answer and the work are the same: one password hash."""
-    address = address_key(email)
-    key = attempt_key(services.secret, address or "", client_address)
+    address = email_key(email)
+    key = attempt_key(services.secret, address or "", client_ip)
     turn = services.lockout.take(key)
     if isinstance(turn, Blocked):
         return TooManyAttempts(turn.seconds)
     holder = services.database.read(partial(_holder, address=address or ""))
-    attempt = Attempt(address, holder, client_address)
-    granted = _checked(services, attempt, password)
+    attempt = Attempt(address, holder, client_ip)
+    granted = _open_session_if_correct(services, attempt, password)
     if granted is None:
         services.database.write(partial(_record_failure, services, attempt, is_last=turn.last))
         if turn.last:
@@ -54,17 +54,17 @@ def sign_in(services: Services, email: str, password: str, client_address: str) 
     return granted
 
 
-def seconds_blocked(services: Services, email: str, client_address: str) -> int | None:
+def seconds_blocked(services: Services, email: str, client_ip: str) -> int | None:
     """How long a client is still locked out; None when it is not. For a request that does not get to `sign_in`."""
-    blocked = services.lockout.blocked(attempt_key(services.secret, address_key(email) or "", client_address))
+    blocked = services.lockout.blocked(attempt_key(services.secret, email_key(email) or "", client_ip))
     return None if blocked is None else blocked.seconds
 
 
 def _holder(connection: Connection, address: str) -> Row[Any] | None:
-    return connection.execute(HOLDER, {"held": address}).one_or_none()
+    return connection.execute(CUSTOMER_BY_EMAIL, {"held": address}).one_or_none()
 
 
-def _checked(services: Services, attempt: Attempt, password: str) -> Tokens | None:
+def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | None:
     holder = attempt.holder
     verdict = services.passwords.verify(holder.password_hash if holder else None, password)
     if holder is None or holder.confirmed_at is None or verdict is Verdict.WRONG:
@@ -78,11 +78,11 @@ def _checked(services: Services, attempt: Attempt, password: str) -> Tokens | No
             return None
         if new_hash:
             _replace_hash(connection, holder, new_hash)
-        audit.record(connection, services, AuditKind.SIGN_IN, holder.id, now, client_address=attempt.client_address)
+        audit.record(connection, services.new_id(), AuditKind.SIGN_IN, holder.id, now, client_ip=attempt.client_ip)
         return open_session(connection, services, holder, session_id, token)
 
     grant = services.database.write(work)
-    return None if grant is None else tokens(services, grant, token)
+    return None if grant is None else token_pair(services, grant, token)
 
 
 def _is_unchanged(connection: Connection, holder: Row[Any]) -> bool:
@@ -110,14 +110,14 @@ def _replace_hash(connection: Connection, holder: Row[Any], new_hash: str) -> No
 def _record_failure(services: Services, attempt: Attempt, connection: Connection, *, is_last: bool) -> None:
     holder_id = attempt.holder.id if attempt.holder else None
     # Whoever was erased since is nobody: the trail of an erased customer names no client.
-    customer_id = holder_id if stays(connection, holder_id) else None
+    customer_id = holder_id if lock_if_present(connection, holder_id) else None
     for kind in (AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT)[: 1 + is_last]:
         audit.record(
             connection,
-            services,
+            services.new_id(),
             kind,
             customer_id,
             services.clock(),
-            client_address=attempt.client_address,
-            address=None if attempt.holder else attempt.address,
+            client_ip=attempt.client_ip,
+            email_key=None if attempt.holder else attempt.address,
         )

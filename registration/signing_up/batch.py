@@ -1,58 +1,61 @@
-"""Sign-ups under way: made ready on the thread of a hash slot, then written in company; it decides nothing itself."""
+"""The batch: sign-ups in flight are prepared on the threads of hash slots, and committed together."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
-from registration.signing_up.group_commit import GroupCommit
-from registration.signing_up.new_account import Draft
-from registration.signing_up.sign_up import SignUp, prepare, register
+from registration.signing_up.commit import commit
+from registration.signing_up.new_account import PreparedSignUp
+from registration.storage.group_commit import GroupCommit
 
-GROUP = 8
+MAX_BATCH = 8
 """Sign-ups in one transaction at most: what they share is 7/8 saved then."""
 
-PATIENCE = 0.05
-"""Seconds that a sign-up waits for company, if slots are so slow."""
+MAX_WAIT = 0.05
+"""Seconds that a sign-up waits for others, if slots are so slow."""
 
 LOCK_WAIT = 0.05
-"""Seconds that a transaction waits for an address that another node is writing, before its company is let go."""
+"""Seconds that a batch waits for an address that another node is writing; then its sign-ups are written one by one."""
+
+Prepare = Callable[[], PreparedSignUp | SignUpOutcome]
 
 
-class SignUps:
-    """Takes sign-ups from any thread; costs no thread of its own for each that waits."""
+class SignUpBatcher:
+    """Takes sign-ups from any thread; a sign-up that waits costs no thread of its own."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
-        self._commits: GroupCommit[Draft, SignUpOutcome] = GroupCommit(
-            partial(register, services, lock_wait=LOCK_WAIT),
-            lambda draft: register(services, [draft])[0],
-            most=GROUP,
-            spare=services.passwords.slots,
-            patience=PATIENCE,
+        self._passwords = services.passwords
+        self._commits: GroupCommit[PreparedSignUp, SignUpOutcome] = GroupCommit(
+            partial(commit, services, lock_wait=LOCK_WAIT),
+            lambda sign_up: commit(services, [sign_up])[0],
+            max_batch=MAX_BATCH,
+            min_in_flight=services.passwords.slots,
+            max_wait=MAX_WAIT,
         )
 
-    def submit(self, request: SignUp) -> "Future[SignUpOutcome]":
-        """What `sign_up` would answer; cannot be cancelled."""
+    def submit(self, prepare: Prepare) -> "Future[SignUpOutcome]":
+        """Prepare a sign-up when a hash slot is free, then commit it unless its outcome is known by then."""
         outcome: Future[SignUpOutcome] = Future()
         outcome.set_running_or_notify_cancel()
-        self._commits.expect()
-        self._services.passwords.submit(partial(self._prepare, request, outcome))
+        self._commits.reserve()
+        self._passwords.submit(partial(self._prepare, prepare, outcome))
         return outcome
 
     def close(self) -> None:
-        """Wait for those under way; nobody may submit any more."""
+        """Wait for the sign-ups in flight; the caller must not submit any more."""
         self._commits.close()
 
-    def _prepare(self, request: SignUp, outcome: "Future[SignUpOutcome]") -> None:
+    def _prepare(self, prepare: Prepare, outcome: "Future[SignUpOutcome]") -> None:
         try:
-            draft = prepare(self._services, request)
+            prepared = prepare()
         except Exception as error:
-            self._commits.forgo()
+            self._commits.release()
             outcome.set_exception(error)
             return
-        if isinstance(draft, Draft):
-            self._commits.add(draft, outcome)
+        if isinstance(prepared, PreparedSignUp):
+            self._commits.submit(prepared, outcome)
         else:
-            self._commits.forgo()
-            outcome.set_result(draft)
+            self._commits.release()
+            outcome.set_result(prepared)

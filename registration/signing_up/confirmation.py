@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from registration.addresses.holders import NOBODY, find_holder
+from registration.addresses.holders import NO_CUSTOMER, find_holder
 from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
@@ -28,8 +28,7 @@ from registration.outcomes import (
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
-from registration.rules.address import address_key
-from registration.rules.attributes import email_violations
+from registration.rules.account import read_address
 from registration.services import Services
 from registration.storage.inserts import Inserting
 from registration.storage.tables import confirmation_token, customer
@@ -76,12 +75,12 @@ def pending_sign_up(services: Services, key: str) -> PendingSignUp | None:
     return services.database.read(look)
 
 
-def confirm(services: Services, key: str, client_address: str = "") -> ConfirmationOutcome:
+def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOutcome:
     """Use a key up and confirm its customer."""
 
     def work(connection: Connection) -> ConfirmationOutcome:
         customer_id = _use_up(connection, key, services.clock())
-        row = None if customer_id is None else mark_confirmed(connection, services, customer_id, client_address)
+        row = None if customer_id is None else mark_confirmed(connection, services, customer_id, client_ip)
         if row is None:
             return TokenRefused()
         return Confirmed(customer_of(row))
@@ -89,9 +88,7 @@ def confirm(services: Services, key: str, client_address: str = "") -> Confirmat
     return services.database.write(work)
 
 
-def mark_confirmed(
-    connection: Connection, services: Services, customer_id: UUID, client_address: str
-) -> Row[Any] | None:
+def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:
     """Confirm a customer inside the caller's transaction; the row, or None if there was nothing to confirm."""
     now = services.clock()
     row = connection.execute(
@@ -102,8 +99,8 @@ def mark_confirmed(
     ).one_or_none()
     if row is not None:
         connection.execute(delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id))
-        record_event(connection, services, "customer.confirmed", customer_id, now)
-        audit.record(connection, services, AuditKind.CONFIRM, customer_id, now, client_address=client_address)
+        record_event(connection, services.new_id(), "customer.confirmed", customer_id, now)
+        audit.record(connection, services.new_id(), AuditKind.CONFIRM, customer_id, now, client_ip=client_ip)
     return row
 
 
@@ -115,9 +112,9 @@ def disown(services: Services, key: str) -> DisownOutcome:
         customer_id = _use_up(connection, key, now)
         if customer_id is None or not erase_pending(connection, customer_id):
             return TokenRefused()
-        record_event(connection, services, "customer.disowned", customer_id, now)
+        record_event(connection, services.new_id(), "customer.disowned", customer_id, now)
         # Not from where: nobody is left to whom that would belong.
-        audit.record(connection, services, AuditKind.DISOWN, customer_id, now)
+        audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)
         return Disowned()
 
     return services.database.write(work)
@@ -128,39 +125,40 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
 
     Concealing, it also does the same: who is confirmed gets a mail that says so, and the one to nobody is not sent.
     """
-    violations = email_violations({"email": email})
-    if violations:
-        return Invalid(tuple(violations))
-    address = str(address_key(str(email)))
+    address = read_address({"email": email})
+    if isinstance(address, list):
+        return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResendOutcome:
-        blocked = count_for_address(connection, services, "resend", address, RESEND_LIMITS)
+        blocked = count_for_address(
+            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=services.clock()
+        )
         if blocked is None:
-            _post_again(connection, services, address, services.clock())
+            _enqueue_again(connection, services, address.key, services.clock())
         return blocked or Accepted()
 
     outcome = services.database.write(work)
-    services.mail_posted()
+    services.on_mail_enqueued()
     return outcome
 
 
-def _post_again(connection: Connection, services: Services, address: str, now: datetime) -> None:
+def _enqueue_again(connection: Connection, services: Services, email_key: str, now: datetime) -> None:
     if services.confirmation is None:
         return
-    holder = find_holder(connection, address, now)
-    waiting = holder.id if holder and not holder.is_confirmed else NOBODY
+    holder = find_holder(connection, email_key, now)
+    waiting = holder.id if holder and not holder.is_confirmed else NO_CUSTOMER
     # Locked, else it could be confirmed, erased or replaced before the token is written.
     pending = connection.scalar(
         select(customer.c.id).where(customer.c.id == waiting, customer.c.confirmed_at.is_(None)).with_for_update()
     )
     if pending is not None:
         token_id = issue_token(connection, services, pending, now)
-        outbox.post(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
+        outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
     elif services.conceal:
         nobody = services.new_id()
         issue_token(connection, services, nobody, now)
         told = holder.id if holder else nobody
-        outbox.post(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=told, token_id=None, now=now)
+        outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=told, token_id=None, now=now)
 
 
 def _use_up(connection: Connection, key: str, now: datetime) -> UUID | None:

@@ -1,15 +1,15 @@
-"""New accounts: what a sign-up writes inside the caller's transaction; it never commits."""
+"""New accounts: what a sign-up writes inside the caller's transaction."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
-from registration.addresses.claims import claim, claim_evenly
-from registration.addresses.decoys import shadow_of
-from registration.customer import Customer, Gender, Salutation, row_of
+from registration.addresses.claims import claim, claim_with_uniform_work
+from registration.addresses.decoys import decoy_of
+from registration.customer import Customer, personal_data, row_of
 from registration.language import Language
 from registration.limits.idempotency import Ticket
 from registration.mail import outbox
@@ -17,141 +17,134 @@ from registration.mail.mails import MailKind
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
-from registration.rules.address import address_key
+from registration.rules.sign_up import NewCustomer
 from registration.services import Services
 from registration.signing_up.confirmation import issue_token
 from registration.storage.database import insert_new
-from registration.storage.inserts import Inserting, gathered, insert_new_together
+from registration.storage.inserts import Inserting, RowBatch, gathered, insert_new_together
 from registration.storage.tables import customer, email_claim
 
-
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """Attributes that keep the rules."""
-
-    email: str
-    salutation: Salutation
-    first_name: str
-    last_name: str
-    gender: Gender
-    date_of_birth: date | None
-    password: str = field(repr=False)
+INSERT = insert(customer)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PreparedSignUp:
     """All that the transaction writes, made before it opens, so that running it again makes nothing new."""
 
-    id: UUID
-    reference: str
-    applicant: Applicant = field(repr=False)
+    new: NewCustomer = field(repr=False)
+    customer: Customer = field(repr=False)
     password_hash: str = field(repr=False)
-    language: Language
-    client_address: str
-    now: datetime
+    client_ip: str
     ticket: Ticket | None = field(default=None, repr=False)
 
     @property
-    def address(self) -> str:
-        return str(address_key(self.applicant.email))
+    def id(self) -> UUID:
+        return self.customer.id
+
+    @property
+    def now(self) -> datetime:
+        return self.customer.created_at
+
+    @property
+    def row(self) -> dict[str, object]:
+        return {
+            **row_of(self.customer),
+            "password_hash": self.password_hash,
+            "terms_accepted_at": self.now,
+            "anonymized_at": None,
+        }
+
+
+def customer_of_sign_up(
+    services: Services, new: NewCustomer, *, customer_id: UUID, reference: str, language: Language, now: datetime
+) -> Customer:
+    """The customer that a sign-up makes at this moment."""
+    return Customer(
+        **personal_data(new),
+        id=customer_id,
+        reference=reference,
+        email=new.email.text,
+        language=language,
+        created_at=now,
+        updated_at=now,
+        confirmed_at=None if services.confirmation else now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
-    """What a sign-up leaves besides an account: a mail, an event and an entry in the audit trail, by their kinds."""
+class SideRows:
+    """What a sign-up writes besides an account: a mail, an event and an audit row, by their kinds."""
 
     mail: MailKind
     event: str
     audit: AuditKind
 
 
-INSERT = insert(customer)
-NEW = Traces(MailKind.CONFIRMATION, "customer.created", AuditKind.SIGN_UP)
-READY = replace(NEW, mail=MailKind.WELCOME)
-# These are about the account that has the address.
-REPEATED = Traces(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated", AuditKind.SIGN_UP_REPEATED)
+CONFIRMATION_NEEDED = SideRows(MailKind.CONFIRMATION, "customer.created", AuditKind.SIGN_UP)
+CONFIRMED_AT_ONCE = SideRows(MailKind.WELCOME, "customer.created", AuditKind.SIGN_UP)
+ADDRESS_TAKEN = SideRows(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated", AuditKind.SIGN_UP_REPEATED)
+"""These rows are about the account that has the address."""
 
 
-def write_accounts(services: Services, drafts: Sequence[Draft], connection: Connection) -> Collection[UUID]:
-    """Write accounts whose addresses nobody has, and their traces; the ids of those that are new.
+def write_accounts(services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection) -> Collection[UUID]:
+    """Write the accounts whose addresses are not claimed, with their side rows; the ids of those.
 
-    The others are for `write_account`, which also looks whether who has an address may keep it.
+    The others are for `write_account`, which also looks whether the holder of an address may keep it.
     """
-    claims = [{"address": draft.address, "customer_id": draft.id} for draft in drafts]
+    claims = [{"address": each.new.email.key, "customer_id": each.id} for each in sign_ups]
     claimed = insert_new_together(connection, email_claim.c.customer_id, claims)
-    with gathered(connection) as inserts:
-        for draft in drafts:
-            if draft.id in claimed:
-                new = new_customer(services, draft)
-                inserts.execute(INSERT, _row_of(new, draft))
-                _leave_traces_of(inserts, services, draft, new)
+    with gathered(connection) as batch:
+        for each in sign_ups:
+            if each.id in claimed:
+                batch.execute(INSERT, each.row)
+                _insert_side_rows(batch, services, each)
     return claimed
 
 
-def write_account(services: Services, draft: Draft, connection: Connection) -> bool:
-    """Write the account and its traces; false when somebody has the address."""
-    if not claim(connection, draft.address, draft.id, draft.now):
+def write_account(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
+    """Write the account and its side rows; False when another account has the address."""
+    if not claim(connection, sign_up.new.email.key, sign_up.id, sign_up.now):
         return False
-    new = new_customer(services, draft)
-    # Else an earlier try has written both, whose commit was not acknowledged.
-    if insert_new(connection, customer, _row_of(new, draft)):
-        with gathered(connection) as inserts:
-            _leave_traces_of(inserts, services, draft, new)
+    # False where an earlier try has written both, whose commit was not acknowledged.
+    if insert_new(connection, customer, sign_up.row):
+        with gathered(connection) as batch:
+            _insert_side_rows(batch, services, sign_up)
     return True
 
 
-def _leave_traces_of(inserts: Inserting, services: Services, draft: Draft, new: Customer) -> None:
-    token_id = issue_token(inserts, services, new.id, draft.now) if new.confirmed_at is None else None
-    _leave(inserts, services, draft, NEW if token_id else READY, customer_id=new.id, token_id=token_id)
-
-
-def write_account_evenly(services: Services, draft: Draft, connection: Connection) -> bool:
-    """As `write_account`, but with as many statements and rows when somebody has the address: for a shadow then."""
-    holder = claim_evenly(connection, draft.address, draft.id, draft.now)
-    is_new = holder == draft.id
-    row = _row_of(new_customer(services, draft), draft) | {"anonymized_at": None}
-    shadow = shadow_of(row, draft.id)
-    if insert_new(connection, customer, row if is_new else shadow):
-        with gathered(connection) as inserts:
-            issued = issue_token(inserts, services, draft.id, draft.now)
-            traces, token_id = (NEW, issued) if is_new else (REPEATED, None)
-            _leave(inserts, services, draft, traces, customer_id=holder, token_id=token_id)
+def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
+    """As `write_account`, in as many statements and rows when the address is taken: for a decoy then."""
+    holder = claim_with_uniform_work(connection, sign_up.new.email.key, sign_up.id, sign_up.now)
+    is_new = holder == sign_up.id
+    decoy = decoy_of(sign_up.row, sign_up.id)
+    if insert_new(connection, customer, sign_up.row if is_new else decoy):
+        with gathered(connection) as batch:
+            token_id = issue_token(batch, services, sign_up.id, sign_up.now)
+            if is_new:
+                _insert(batch, services, sign_up, CONFIRMATION_NEEDED, customer_id=sign_up.id, token_id=token_id)
+            else:
+                _insert(batch, services, sign_up, ADDRESS_TAKEN, customer_id=holder, token_id=None)
     return is_new
 
 
-def _row_of(new: Customer, draft: Draft) -> dict[str, object]:
-    return row_of(new) | {"password_hash": draft.password_hash, "terms_accepted_at": draft.now}
+def _insert_side_rows(batch: RowBatch, services: Services, sign_up: PreparedSignUp) -> None:
+    if sign_up.customer.confirmed_at is None:
+        token_id = issue_token(batch, services, sign_up.id, sign_up.now)
+        _insert(batch, services, sign_up, CONFIRMATION_NEEDED, customer_id=sign_up.id, token_id=token_id)
+    else:
+        _insert(batch, services, sign_up, CONFIRMED_AT_ONCE, customer_id=sign_up.id, token_id=None)
 
 
-def _leave(
-    connection: Inserting,
+def _insert(
+    batch: Inserting,
     services: Services,
-    draft: Draft,
-    traces: Traces,
+    sign_up: PreparedSignUp,
+    side_rows: SideRows,
     *,
     customer_id: UUID,
     token_id: UUID | None,
 ) -> None:
-    outbox.post(connection, kind=traces.mail, customer_id=customer_id, token_id=token_id, now=draft.now)
-    record_event(connection, services, traces.event, customer_id, draft.now)
-    where = draft.client_address
-    audit.record(connection, services, traces.audit, customer_id, draft.now, client_address=where)
-
-
-def new_customer(services: Services, draft: Draft) -> Customer:
-    """The customer that a draft makes."""
-    applicant = draft.applicant
-    return Customer(
-        id=draft.id,
-        reference=draft.reference,
-        email=applicant.email,
-        salutation=applicant.salutation,
-        first_name=applicant.first_name,
-        last_name=applicant.last_name,
-        gender=applicant.gender,
-        date_of_birth=applicant.date_of_birth,
-        language=draft.language,
-        created_at=draft.now,
-        updated_at=draft.now,
-        confirmed_at=None if services.confirmation else draft.now,
-    )
+    now = sign_up.now
+    outbox.enqueue(batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now)
+    record_event(batch, services.new_id(), side_rows.event, customer_id, now)
+    audit.record(batch, services.new_id(), side_rows.audit, customer_id, now, client_ip=sign_up.client_ip)

@@ -1,6 +1,7 @@
 """The tables, as every engine of ours understands them; it never runs a statement."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from registration.customer import Gender, Salutation
+from registration.language import Language
+from registration.storage.personal import Emptied, OnErasure, owned, personal
+
 
 class Instant(TypeDecorator[datetime]):
     """A moment in UTC with microseconds; SQLite keeps no offset, PostgreSQL gives the one of its session."""
@@ -30,6 +35,20 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Choice(TypeDecorator[StrEnum]):
+    """One of the values of an enum, stored as its text."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, choices: type[StrEnum], length: int) -> None:
+        super().__init__(length)
+        self.choices = choices
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.choices(value)
 
 
 # Explicit names, because a migration must be able to name what it drops on every engine.
@@ -46,26 +65,27 @@ customer = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("reference", String(255), nullable=False, unique=True),
-    Column("email", String(320), nullable=False),
-    Column("salutation", String(8)),
-    Column("first_name", String(100)),
-    Column("last_name", String(100)),
-    Column("gender", String(8)),
-    Column("date_of_birth", Date),
-    Column("password_hash", String(255), nullable=False),
-    Column("language", String(8), nullable=False),
+    personal("email", String(320), Emptied.ADDRESS, nullable=False),
+    personal("salutation", Choice(Salutation, 8)),
+    personal("first_name", String(100)),
+    personal("last_name", String(100)),
+    personal("gender", Choice(Gender, 8)),
+    personal("date_of_birth", Date),
+    personal("password_hash", String(255), Emptied.TEXT, nullable=False),
+    Column("language", Choice(Language, 8), nullable=False),
     Column("terms_accepted_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("password_changed_at", Instant),
     Column("anonymized_at", Instant),
+    info=owned(OnErasure.EMPTY, owner="id"),
 )
 
 # Only confirmed customers can be erased, so anonymized + never confirmed = decoy.
-IS_SHADOW = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(None)
+IS_DECOY = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(None)
 
-# Of shadows, which are few and soon deleted; see shadows.py.
+# Decoys are few and soon deleted; see addresses/decoys.py.
 Index(
     "ix_customer_shadow",
     customer.c.created_at,
@@ -77,8 +97,9 @@ Index(
 email_claim = Table(
     "email_claim",
     metadata,
-    Column("address", String(320), primary_key=True),
+    personal("address", String(320), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
+    info=owned(OnErasure.DELETE),
 )
 
 confirmation_token = Table(
@@ -87,6 +108,7 @@ confirmation_token = Table(
     Column("digest", String(64), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False),
+    info=owned(OnErasure.DELETE),
 )
 
 # One row for each sign-in; ending it refuses its access tokens too.
@@ -97,8 +119,11 @@ session = Table(
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    info=owned(OnErasure.DELETE, pending=False),
 )
 
+# Declared after `session`, because erasure deletes in this order: a refresh in flight holds its session, and has
+# written its token by then.
 # The family of a session's refresh tokens: each is used once, and its reuse ends the family.
 refresh_token = Table(
     "refresh_token",
@@ -109,6 +134,7 @@ refresh_token = Table(
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Column("revoked_at", Instant),
+    info=owned(OnErasure.DELETE, pending=False),
 )
 
 # At most one a customer: a new request replaces the old key.
@@ -118,6 +144,7 @@ reset_token = Table(
     Column("customer_id", Uuid, primary_key=True),
     Column("digest", String(64), nullable=False, unique=True),
     Column("expires_at", Instant, nullable=False),
+    info=owned(OnErasure.DELETE),
 )
 
 # An address that waits for its proof; it is claimed only then, so that nobody can block another's address.
@@ -126,8 +153,9 @@ email_change = Table(
     metadata,
     Column("customer_id", Uuid, primary_key=True),
     Column("digest", String(64), nullable=False, unique=True),
-    Column("email", String(320), nullable=False),
+    personal("email", String(320), nullable=False),
     Column("expires_at", Instant, nullable=False),
+    info=owned(OnErasure.DELETE, pending=False),
 )
 
 # Append-only; nothing is updated but the two personal columns, which erasure and housekeeping null.
@@ -137,14 +165,15 @@ audit = Table(
     Column("id", Uuid, primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("customer_id", Uuid, index=True),
-    Column("client_address", String(64)),
-    Column("address", String(320)),
+    personal("client_address", String(64), key="client_ip"),
+    personal("address", String(320), key="email_key"),
     Column("created_at", Instant, nullable=False),
+    info=owned(OnErasure.EMPTY),
 )
 # Few rows have one.
 Index(
     "ix_audit_address",
-    audit.c.address,
+    audit.c.email_key,
     sqlite_where=text("address IS NOT NULL"),
     postgresql_where=text("address IS NOT NULL"),
 )
@@ -165,7 +194,8 @@ mail = Table(
     Column("settled_at", Instant),
     Column("reason", String(500)),
     # Only for the one mail that must not follow the customer to a new address; gone when it is sent.
-    Column("recipient", String(320)),
+    personal("recipient", String(320)),
+    info=owned(OnErasure.DELETE),
 )
 # Mails that wait are in the index below.
 Index(
@@ -189,6 +219,7 @@ event = Table(
     Column("kind", String(64), nullable=False),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
+    info=owned(OnErasure.EMPTY),
 )
 
 counter = Table(
@@ -213,4 +244,5 @@ idempotency = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("customer_id", Uuid, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE),
 )

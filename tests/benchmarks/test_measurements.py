@@ -9,7 +9,7 @@ from benchmarks import growth, servers, start
 from benchmarks import overhead as besides
 from benchmarks.servers import Store, drain
 from registration.hashing.calibration import Costs
-from registration.signing_up.batch import GROUP
+from registration.signing_up.batch import MAX_BATCH
 from registration.storage.database import Database
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
@@ -41,7 +41,7 @@ def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest
     """Every registration of it is written, and no part is free."""
     monkeypatch.setattr(besides, "ROUNDS", 20)
     parts = besides.break_down(database_url)
-    assert Store(database_url, None).customers() == 2 * GROUP * (besides.WARM_UP + 20)
+    assert Store(database_url, None).customers() == 2 * MAX_BATCH * (besides.WARM_UP + 20)
     assert parts.total == pytest.approx(parts.gateway + parts.rules + parts.hash + parts.transaction + parts.outbox)
 
 

@@ -159,7 +159,6 @@ def make_executor(
 ) -> Executor:
     return Executor(
         of,
-        hashing_fields=frozenset({"create"}),
         admission=admission or Admission(capacity=3 * slots, deadline=deadline, clock=time.monotonic),
         introspection=introspection,
         suggestions=suggestions,

@@ -17,10 +17,10 @@ from harness.valkey import Valkey
 from registration.outcomes import Confirmed
 from registration.services import Services
 from registration.signing_up.confirmation import confirm
-from registration.signing_up.sign_up import sign_up
 from registration.wiring import open_services
 from tests.conftest import Serve
 from tests.registration.forms import PASSWORD, request
+from tests.registration.signing import sign_up
 from tests.registration.stored import keys
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

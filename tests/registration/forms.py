@@ -1,7 +1,7 @@
 """What people send to sign up, as raw attributes; nothing here knows what becomes of it."""
 
 from registration.language import Language
-from registration.signing_up.sign_up import SignUp
+from registration.signing_up.sign_up import SignUpRequest
 
 PASSWORD = "correct horse"
 
@@ -21,5 +21,5 @@ def form(**changes: object) -> dict[str, object]:
     }
 
 
-def request(**changes: object) -> SignUp:
-    return SignUp(form(**changes), Language.EN, "192.0.2.1")
+def request(**changes: object) -> SignUpRequest:
+    return SignUpRequest(form(**changes), Language.EN, "192.0.2.1")

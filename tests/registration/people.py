@@ -59,7 +59,7 @@ def signed_up(
                     digest=digest(key), customer_id=person.id, expires_at=now + lifetime
                 )
             )
-        outbox.post(connection, kind=kind, customer_id=person.id, token_id=token_id, now=now)
+        outbox.enqueue(connection, kind=kind, customer_id=person.id, token_id=token_id, now=now)
 
     database.write(work)
     return person.id

@@ -18,7 +18,8 @@ WAITING = (
 
 def rows(database: Database, table: Table) -> list[dict[str, Any]]:
     def look(connection: Connection) -> list[dict[str, Any]]:
-        return [dict(row) for row in connection.execute(select(table)).mappings()]
+        found = connection.execute(select(table)).mappings()
+        return [{column.key: row[column] for column in table.columns} for row in found]
 
     return database.read(look)
 

@@ -13,15 +13,15 @@ from registration.keys.key_files import KeyFileError
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.mail.relay import Relay
-from registration.outcomes import Invalid, Registered, ViolationCode
+from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
 from registration.settings import SettingsError
-from registration.signing_up.sign_up import sign_up
 from registration.storage.migrations import migrate
 from registration.storage.tables import customer
 from registration.wiring import open_relay, open_services, password_policy
 from tests.registration.forms import request
+from tests.registration.signing import sign_up
 from tests.registration.stored import rows
 
 
@@ -62,7 +62,7 @@ class TestServices:
         """In UTC; ids are random; nobody listens to mails until a relay does."""
         assert abs(wired.clock() - datetime.now(UTC)) < timedelta(hours=1)
         assert wired.new_id() != wired.new_id()
-        wired.mail_posted()
+        wired.on_mail_enqueued()
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_follow_the_settings(self, values: dict[str, Any]) -> None:
@@ -70,20 +70,21 @@ class TestServices:
         changes = {
             "reference_prefix": "AT",
             "confirmation": "off",
-            "sign_up_limit": 3,
+            "sign_up_limit": 1,
             "password_min_length": 20,
             "hash_memory_kib": 32,
             "hash_parallelism": 2,
             "hash_time_cost": 3,
         }
         with closing(open_services(GatewaySettings(**(values | changes)))) as services:
-            assert services.sign_ups_per_hour == 3
             assert isinstance(sign_up(services, request()), Invalid)
             long = "a very long correct horse"
             outcome = sign_up(services, request(password=long, confirmPassword=long))
             assert isinstance(outcome, Registered)
             assert (outcome.customer.reference, outcome.confirm_before) == ("AT--1", None)
             assert rows(services.database, customer)[0]["password_hash"].startswith("$argon2id$v=19$m=32,t=3,p=2$")
+            again = request(email="bob@example.org", password=long, confirmPassword=long)
+            assert isinstance(sign_up(services, again), TooManyAttempts)
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_confirmation_lasts_as_long_as_is_set(self, values: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def application(
         lockout_minutes=lockout_minutes,
         id_company_user=id_company_user,
     )
-    return Starlette(routes=shim)
+    return Starlette(routes=[*shim.resources, shim.any_path])
 
 
 NOTHING_RUNS = Gateway(Reply(None))

@@ -4,7 +4,7 @@ import pytest
 
 from graphql_api.http.strict_json import read_json
 from registration.outcomes import Stage, Violation, ViolationCode
-from registration.rules.attributes import ABSENT
+from registration.rules.form import ABSENT
 from rest_compat.attributes import TEXT, Attribute
 from rest_compat.door import Door
 from rest_compat.execution import Reply

@@ -4,9 +4,7 @@ from hypothesis import strategies as st
 
 from registration.language import Language
 from registration.outcomes import Stage, Violation, ViolationCode
-from registration.rules.attributes import text_violations
 from registration.rules.password import PasswordPolicy
-from registration.rules.sign_up import sign_up_violations
 from rest_compat.errors import (
     OUTCOMES,
     VIOLATIONS,
@@ -16,6 +14,7 @@ from rest_compat.errors import (
     violation_errors,
 )
 from rest_compat.jsonapi import Error
+from tests.registration.violations import sign_up_violations, text_violations
 
 STRICT = PasswordPolicy(
     min_length=12, character_rule=True, repeats_rule=True, deny_list=frozenset({"qwerty", "aaaaaaaaaaaaa"})

@@ -14,14 +14,14 @@ from sqlalchemy import Connection, delete
 from graphql_api.settings import GatewaySettings
 from registration.customer import Gender, Salutation
 from registration.outcomes import Violation
-from registration.rules.attributes import ABSENT, is_true
-from registration.rules.sign_up import sign_up_violations
+from registration.rules.form import ABSENT, is_true
 from registration.storage.database import Database, open_database
 from registration.storage.tables import attempt, confirmation_token, customer, email_claim, idempotency, mail, metadata
 from registration.storage.tables import event as event_table
 from rest_compat.errors import OUTCOMES, violation_errors
 from rest_compat.jsonapi import error_document
 from tests.in_process import Installation, installation
+from tests.registration.violations import sign_up_violations
 
 SIGN_UP = """
 mutation ($input: CreateCustomerInput!) {

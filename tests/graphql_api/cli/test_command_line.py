@@ -17,7 +17,7 @@ from graphql_api.schema import print_schema
 from graphql_api.settings import GatewaySettings
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
-from registration.mail.outbox import claim, due_buckets, post, settle
+from registration.mail.outbox import claim, due_buckets, enqueue, settle
 from registration.storage.database import Database, open_database
 from registration.storage.revision import is_current, newest
 from tests.graphql_api.cli.test_contract import commit, git
@@ -195,7 +195,7 @@ class TestOutbox:
     @pytest.fixture(autouse=True)
     def two_parked_and_one_waiting(self, database: Database) -> None:
         def post_one(connection: Connection, kind: str, now: datetime) -> None:
-            post(connection, kind=kind, customer_id=uuid4(), token_id=None, now=now)
+            enqueue(connection, kind=kind, customer_id=uuid4(), token_id=None, now=now)
 
         def work(connection: Connection) -> None:
             post_one(connection, "confirmation", NOW)

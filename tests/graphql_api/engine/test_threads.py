@@ -1,17 +1,19 @@
 """The thread hop: what comes back from other threads, and what happens when nobody waits any more."""
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from concurrent.futures import Future
 from contextlib import suppress
 from threading import current_thread
 
 import pytest
 
-from graphql_api.engine.threads import Threads, result_of
+from graphql_api.engine.threads import HashWithoutTurn, Threads
+from graphql_api.server.admission import Admission, Admitted
 
 
 async def cancelled_while_waiting(future: "Future[str]") -> bool:
-    waiting = asyncio.ensure_future(result_of(future))
+    waiting = asyncio.ensure_future(asyncio.wrap_future(future))
     await asyncio.sleep(0)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
@@ -19,58 +21,35 @@ async def cancelled_while_waiting(future: "Future[str]") -> bool:
     return waiting.cancelled()
 
 
-class TestResultOf:
-    def test_is_what_another_thread_made(self) -> None:
-        """Also when it is there before anybody waits."""
+def test_a_running_use_case_outlives_its_caller_and_the_event_loop() -> None:
+    """After a second Ctrl-C work may end when there is no loop any more to tell."""
+    future: Future[str] = Future()
+    future.set_running_or_notify_cancel()
+    assert asyncio.run(cancelled_while_waiting(future))
+    future.set_result("done")
+    assert future.result() == "done"
 
-        async def both() -> tuple[str, str]:
-            with ThreadPoolExecutor(1) as threads:
-                made = threads.submit(str, "now")
-                return await result_of(made), await result_of(made)
 
-        assert asyncio.run(both()) == ("now", "now")
-
-    def test_is_what_another_thread_raised(self) -> None:
-        """The same exception."""
-
-        async def failing() -> None:
-            with ThreadPoolExecutor(1) as threads:
-                await result_of(threads.submit(int, "no number"))
-
-        with pytest.raises(ValueError, match="no number"):
-            asyncio.run(failing())
-
-    def test_may_be_left_alone(self) -> None:
-        """A caller who is cancelled does not cancel the work, whose end then disturbs nobody."""
-        future: Future[str] = Future()
-
-        async def leave() -> bool:
-            is_cancelled = await cancelled_while_waiting(future)
-            future.set_result("done")
-            await asyncio.sleep(0.01)
-            return is_cancelled
-
-        assert asyncio.run(leave())
-        assert future.result() == "done"
-
-    def test_outlives_the_event_loop(self) -> None:
-        """After a second Ctrl-C work may end when there is no loop any more to tell."""
-        future: Future[str] = Future()
-        assert asyncio.run(cancelled_while_waiting(future))
-        future.set_result("done")
-        assert future.result() == "done"
+def test_hashing_outside_of_a_turn_is_refused() -> None:
+    """An operation that hashes a password without the mark `hashes` is a bug, and hashes nothing."""
+    threads = Threads(hashing=1, other=1)
+    with pytest.raises(HashWithoutTurn):
+        asyncio.run(threads.run_hashing(_name))
+    threads.close()
 
 
 def test_pools_are_told_apart() -> None:
-    """Sign-ups never take the threads of reads."""
+    """Use cases that hash do not take the threads of reads."""
     threads = Threads(hashing=1, other=1)
 
     async def names() -> tuple[str, str]:
-        return await threads.run_hashing(_name), await threads.run(_name)
+        hashed = await Admission(capacity=1, deadline=1, clock=time.monotonic).run(lambda: threads.run_hashing(_name))
+        assert isinstance(hashed, Admitted)
+        return hashed.result, await threads.run(_name)
 
     hashing, other = asyncio.run(names())
     threads.close()
-    assert hashing.startswith("sign-up")
+    assert hashing.startswith("hashing")
     assert other.startswith("work")
 
 

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from graphql_api.server.admission import PRUDENCE, WATCH_AFTER, Admission, Admitted, Departed, Overloaded
+from graphql_api.server.admission import REFUSE_AT, WATCH_AFTER, Admission, Admitted, Departed, Overloaded
 
 pytestmark = pytest.mark.anyio
 CAPACITY = 3
@@ -88,7 +88,7 @@ class TestTurns:
 class TestOverload:
     async def test_refuses_at_once_when_the_wait_would_pass_the_deadline(self) -> None:
         """With a first guess of 0.1 s an operation and three at a time, waits of up to 0.1 s let three wait."""
-        house = House(deadline=0.101 / PRUDENCE)
+        house = House(deadline=0.101 / REFUSE_AT)
         await settle()
         queued = [house.enqueue(name) for name in ("first", "second", "third")]
         await settle()

@@ -27,13 +27,13 @@ from registration.passwords.reset import request_reset, reset
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
 from registration.sessions.sign_in import sign_in
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import audit, customer, email_change, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
+from tests.registration.signing import sign_up
 from tests.registration.stored import rows
 
 OLD, NEW = "ada@example.org", "Ada.New@Example.net"
@@ -247,7 +247,7 @@ class TestProving:
         confirm_email_change(services, parked(), "192.0.2.9")
         assert "customer.email_changed" in [row["kind"] for row in rows(services.database, event)]
         trail = rows(services.database, audit)
-        assert {(row["kind"], row["customer_id"], row["client_address"], row["address"]) for row in trail} >= {
+        assert {(row["kind"], row["customer_id"], row["client_ip"], row["email_key"]) for row in trail} >= {
             ("email change request", caller.customer.id, CLIENT, None),
             ("email change", caller.customer.id, "192.0.2.9", OLD),
         }

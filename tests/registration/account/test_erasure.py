@@ -23,13 +23,13 @@ from registration.records.audit import AuditKind, record
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
 from registration.sessions.sign_in import sign_in
-from registration.signing_up.sign_up import sign_up
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, rows
 
 FORMER = "ada@example.org"  # as EMAIL is compared
@@ -66,7 +66,7 @@ def test_nothing_else_stays_but_what_names_nobody(services: Services, ada: Calle
     assert set(left) == {"customer", "event", "audit", "attempt"}
     assert left["attempt"] == 1
     trail = rows(services.database, audit)
-    assert {(row["client_address"], row["address"]) for row in trail} == {(None, None)}
+    assert {(row["client_ip"], row["email_key"]) for row in trail} == {(None, None)}
     assert trail[-1]["kind"] == "erase"
     assert rows(services.database, event)[-1]["kind"] == "customer.erased"
 
@@ -177,14 +177,14 @@ def test_a_reuse_that_is_recorded_at_this_moment_is_forgotten_too(services: Serv
         while not connection.exec_driver_sql(WAITING).fetchall():
             pass
         now = services.clock()
-        record(connection, services, AuditKind.TOKEN_REUSE, ada.customer.id, now, client_address=CLIENT)
+        record(connection, services.new_id(), AuditKind.TOKEN_REUSE, ada.customer.id, now, client_ip=CLIENT)
 
     with ThreadPoolExecutor(1) as threads:
         reusing = threads.submit(services.database.write, reuse)
         is_locked.wait()
         anonymize(services, ada, None)
         reusing.result()
-    trail = {row["kind"]: row["client_address"] for row in rows(services.database, audit)}
+    trail = {row["kind"]: row["client_ip"] for row in rows(services.database, audit)}
     assert trail["token reuse"] is None
 
 
@@ -223,7 +223,7 @@ def test_a_former_address_goes_too(services: Services, ada: Caller) -> None:
     anonymize(services, caller, None)
     assert not counts_of(services, address_mark)
     assert not counts_of(services, attempt_prefix)
-    assert {row["address"] for row in rows(services.database, audit)} == {None}
+    assert {row["email_key"] for row in rows(services.database, audit)} == {None}
 
 
 def test_a_former_address_that_somebody_else_has_is_theirs(services: Services, clock: Clock, ada: Caller) -> None:
@@ -234,4 +234,4 @@ def test_a_former_address_that_somebody_else_has_is_theirs(services: Services, c
     sign_in(services, FORMER, "wrong", CLIENT)
     anonymize(services, caller, None)
     assert counts_of(services, attempt_prefix) == 1
-    assert {row["address"] for row in rows(services.database, audit)} == {None}
+    assert {row["email_key"] for row in rows(services.database, audit)} == {None}

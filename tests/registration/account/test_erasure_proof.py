@@ -92,7 +92,7 @@ def test_it_needs_an_erased_customer(services: Services) -> None:
 @pytest.mark.parametrize("left", [EMAIL, EMAIL.lower(), f"<{EMAIL.upper()}>", WAITING])
 def test_an_address_is_found_in_any_cell(services: Services, erased: Caller, left: str) -> None:
     """However it is typed, and in whosever row."""
-    row = {"id": uuid4(), "kind": "sign-in failure", "address": left, "created_at": services.clock()}
+    row = {"id": uuid4(), "kind": "sign-in failure", "email_key": left, "created_at": services.clock()}
     services.database.write(lambda connection: connection.execute(audit.insert().values(row)))
     assert found(services, erased)["table audit"] == {"address": 1}
 

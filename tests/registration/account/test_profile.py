@@ -40,7 +40,7 @@ def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Cloc
     assert [getattr(person, name) for name in kept] == [getattr(caller.customer, name) for name in kept]
     assert [row["first_name"] for row in rows(services.database, customer)] == ["Zoë"]
     assert [row["kind"] for row in rows(services.database, event)].count("customer.updated") == 1
-    changes = [row["client_address"] for row in rows(services.database, audit) if row["kind"] == "profile change"]
+    changes = [row["client_ip"] for row in rows(services.database, audit) if row["kind"] == "profile change"]
     assert changes == [CLIENT]
 
 

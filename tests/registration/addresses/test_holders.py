@@ -3,20 +3,21 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from registration.account.erasure import anonymize
-from registration.addresses.holders import Holder, find_holder, keep
+from registration.addresses.holders import Holder, find_holder, lock_holder, nearest_claim
 from registration.mail import outbox
 from registration.services import Services
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import customer, email_claim, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import request
 from tests.registration.members import confirmed, member
+from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import rows
 
@@ -60,6 +61,21 @@ def test_a_claim_without_an_account_is_told(services: Services) -> None:
     assert found(services) == Holder(nobody, is_confirmed=False, is_firm=False)
 
 
+def test_the_look_up_of_an_unknown_address_reads_the_account_with_the_next_one(services: Services) -> None:
+    """As many pages are fetched as for a known address; otherwise the time would tell which one is known."""
+    bob = confirmed(services, email="bob@example.org")
+    zoe = confirmed(services, email="zoe@example.org")
+
+    def nearest(address: str) -> Row[Any]:
+        found = services.database.read(lambda connection: nearest_claim(connection, address, services.clock()))
+        assert found is not None
+        return found
+
+    for address, person in (("ada@example.org", bob), ("bob@example.org", bob), ("cleo@example.org", zoe)):
+        assert nearest(address).customer_id == person.id
+        assert nearest(address).confirmed_at == person.confirmed_at
+
+
 def test_an_address_is_found_in_one_statement(services: Services) -> None:
     """Known or not, by the order of the claims and by nothing that grows with them."""
     confirmed(services, email=ADA)
@@ -84,10 +100,10 @@ class TestKeep:
 
         def post(connection: Connection) -> None:
             now = services.clock()
-            assert keep(connection, find_holder(connection, ADA, now))
+            assert lock_holder(connection, find_holder(connection, ADA, now))
             is_kept.set()
             wait_for_a_waiter(connection)
-            outbox.post(connection, kind="reset", customer_id=ada.customer.id, token_id=None, now=now)
+            outbox.enqueue(connection, kind="reset", customer_id=ada.customer.id, token_id=None, now=now)
 
         with ThreadPoolExecutor(1) as threads:
             posting = threads.submit(services.database.write, post)
@@ -111,5 +127,5 @@ class TestKeep:
         with ThreadPoolExecutor(1) as threads:
             erasing = threads.submit(services.database.write, erase)
             is_erased.wait()
-            assert services.database.write(lambda connection: keep(connection, holder)) is None
+            assert services.database.write(lambda connection: lock_holder(connection, holder)) is None
             erasing.result()

@@ -11,7 +11,8 @@ LIMIT = Limit(3, 60)
 
 
 def count(database: Database, clock: Clock, key: str = "a") -> int | None:
-    return database.write(lambda connection: count_attempt(connection, key, LIMIT, clock()))
+    blocked = database.write(lambda connection: count_attempt(connection, key, LIMIT, clock()))
+    return None if blocked is None else blocked.retry_after_seconds
 
 
 def test_counts_up_to_the_limit(database: Database, clock: Clock) -> None:

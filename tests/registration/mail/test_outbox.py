@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from registration.mail import outbox
-from registration.mail.outbox import BUCKETS, LEASE, Entry, Job
+from registration.mail.outbox import BUCKETS, LEASE, Job, MailRecord
 from registration.storage.database import Database, open_database
 from registration.storage.tables import mail
 from tests.registration.people import NOW
@@ -19,7 +19,7 @@ LATER = NOW + timedelta(seconds=1)
 def post(database: Database, number: int = 1, now: datetime = NOW) -> None:
     def work(connection: Connection) -> None:
         for _ in range(number):
-            outbox.post(connection, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=now)
+            outbox.enqueue(connection, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=now)
 
     database.write(work)
 
@@ -33,7 +33,7 @@ def claim(database: Database, now: datetime = NOW) -> list[Job]:
     return database.write(work)
 
 
-def listed(database: Database, status: str) -> list[Entry]:
+def listed(database: Database, status: str) -> list[MailRecord]:
     return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
 
 
@@ -47,7 +47,7 @@ def test_a_mail_is_promised_by_its_transaction(database: Database) -> None:
     """A transaction that fails has promised nothing."""
 
     def work(connection: Connection) -> None:
-        outbox.post(connection, kind="welcome", customer_id=uuid4(), token_id=None, now=NOW)
+        outbox.enqueue(connection, kind="welcome", customer_id=uuid4(), token_id=None, now=NOW)
         raise KeyError
 
     with pytest.raises(KeyError):
@@ -59,7 +59,7 @@ def test_a_job_says_what_to_send(database: Database) -> None:
     """A claimed job holds what the transaction promised."""
     customer_id, token_id = uuid4(), uuid4()
     database.write(
-        lambda connection: outbox.post(
+        lambda connection: outbox.enqueue(
             connection, kind="confirmation", customer_id=customer_id, token_id=token_id, now=NOW
         )
     )
@@ -112,7 +112,7 @@ def test_a_settled_mail_is_never_claimed_again(database: Database, status: outbo
     [job] = claim(database)
     settle(database, job, status, "because " * 100)
     [entry] = listed(database, status)
-    assert entry == Entry(job.id, "confirmation", status, 1, NOW, NOW + LEASE, ("because " * 100)[:500])
+    assert entry == MailRecord(job.id, "confirmation", status, 1, NOW, NOW + LEASE, ("because " * 100)[:500])
     assert claim(database, NOW + timedelta(days=9)) == []
 
 

@@ -21,7 +21,7 @@ from registration.limits.attempts import Limit, count_attempt
 from registration.limits.idempotency import Ticket
 from registration.mail import outbox
 from registration.mail.composition import Composer
-from registration.mail.outbox import LEASE, Entry
+from registration.mail.outbox import LEASE, MailRecord
 from registration.mail.relay import BATCH_TIME, GIVE_UP, Relay
 from registration.mail.senders import open_sender
 from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Unreachable
@@ -68,7 +68,7 @@ def relay_of(database: Database, sender: Sender, clock: Clock | None = None) -> 
     return Relay(database, COMPOSER, sender, clock=clock or Clock(), random=RANDOM)
 
 
-def listed(database: Database, status: str) -> list[Entry]:
+def listed(database: Database, status: str) -> list[MailRecord]:
     return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
 
 

@@ -97,7 +97,7 @@ def test_it_is_told_and_audited(services: Services, ada: Member) -> None:
     """One event without a person, one row of the trail with the client's address."""
     change_password(services, caller_of(services, ada.tokens), form(), "192.0.2.9")
     assert [row["kind"] for row in rows(services.database, event)][-1] == "customer.password_changed"
-    trail = {(row["kind"], row["client_address"]) for row in rows(services.database, audit)}
+    trail = {(row["kind"], row["client_ip"]) for row in rows(services.database, audit)}
     assert ("password change", "192.0.2.9") in trail
 
 

@@ -25,12 +25,12 @@ from registration.services import Services
 from registration.sessions.access_tokens import authenticate
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in
+from tests.registration.signing import sign_up
 from tests.registration.stored import counts, rows
 
 NEW = "brand new horse"
@@ -89,7 +89,7 @@ class TestRequest:
         assert arrived() == []
         assert counts(services.database) == {"attempt": 2, "audit": 1}
         [row] = rows(services.database, audit)
-        assert (row["kind"], row["customer_id"], row["address"], row["client_address"]) == (
+        assert (row["kind"], row["customer_id"], row["email_key"], row["client_ip"]) == (
             "reset request",
             None,
             None,
@@ -267,7 +267,7 @@ class TestReset:
         """Who asked, and who reset, from where."""
         person = confirmed(services)
         reset(services, form(asked()), "192.0.2.9")
-        trail = [(row["kind"], row["customer_id"], row["client_address"]) for row in rows(services.database, audit)]
+        trail = [(row["kind"], row["customer_id"], row["client_ip"]) for row in rows(services.database, audit)]
         assert set(trail) >= {("reset request", person.id, CLIENT), ("reset", person.id, "192.0.2.9")}
 
     def test_a_pending_account_that_gives_way_takes_its_key_along(

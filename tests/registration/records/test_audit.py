@@ -8,11 +8,11 @@ from registration.services import Services
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm, disown
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import audit, customer
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import confirmed, signed_in
+from tests.registration.signing import sign_up
 from tests.registration.stored import keys, rows
 
 ADA = "ada@example.org"
@@ -40,7 +40,7 @@ def test_holds_a_life_in_its_order(services: Services, clock: Clock) -> None:
     refresh(services, token, "203.0.113.9")
     entries = services.database.read(lambda connection: trail(connection, "DE--1"))
     assert entries is not None
-    assert [((entry.created_at - start).seconds, entry.kind, entry.client_address) for entry in entries] == [
+    assert [((entry.created_at - start).seconds, entry.kind, entry.client_ip) for entry in entries] == [
         (0, "sign-up", "192.0.2.1"),
         (1, "confirm", "198.51.100.7"),
         (2, "sign-in failure", "198.51.100.7"),
@@ -83,7 +83,7 @@ def test_disowning_forgets_from_where(services: Services) -> None:
     assert disown(services, key) == Disowned()
     assert disown(services, key) == TokenRefused()
     assert sorted(row["kind"] for row in rows(services.database, audit)) == ["disown", "sign-in failure", "sign-up"]
-    assert all(row["client_address"] is row["address"] is None for row in rows(services.database, audit))
+    assert all(row["client_ip"] is row["email_key"] is None for row in rows(services.database, audit))
 
 
 def test_an_expired_sign_up_is_forgotten_with_the_next(services: Services, clock: Clock) -> None:
@@ -91,7 +91,7 @@ def test_an_expired_sign_up_is_forgotten_with_the_next(services: Services, clock
     sign_up(services, request())
     clock.move(timedelta(days=2))
     sign_up(services, request())
-    found = {row["customer_id"]: row["client_address"] for row in rows(services.database, audit)}
+    found = {row["customer_id"]: row["client_ip"] for row in rows(services.database, audit)}
     (ours,) = (row["id"] for row in rows(services.database, customer))
     assert found.pop(ours) == "192.0.2.1"
     assert list(found.values()) == [None]
@@ -100,9 +100,11 @@ def test_an_expired_sign_up_is_forgotten_with_the_next(services: Services, clock
 def test_what_is_too_long_is_cut(services: Services) -> None:
     """The zone of an IPv6 address is as long as its sender likes."""
     ada = confirmed(services)
-    record_long = {"client_address": "fe80::1%" + "a" * 100, "address": "a" * 400}
+    record_long = {"client_ip": "fe80::1%" + "a" * 100, "email_key": "a" * 400}
     services.database.write(
-        lambda connection: record(connection, services, AuditKind.SIGN_IN, ada.id, services.clock(), **record_long)
+        lambda connection: record(
+            connection, services.new_id(), AuditKind.SIGN_IN, ada.id, services.clock(), **record_long
+        )
     )
-    lengths = {(len(row["client_address"] or ""), len(row["address"] or "")) for row in rows(services.database, audit)}
+    lengths = {(len(row["client_ip"] or ""), len(row["email_key"] or "")) for row in rows(services.database, audit)}
     assert lengths == {(9, 0), (0, 0), (64, 320)}

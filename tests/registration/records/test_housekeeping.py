@@ -86,7 +86,7 @@ def test_strangers_are_forgotten(database: Database) -> None:
     """A typed address that nobody had is kept for a month; customers' own rows keep theirs until the erasure."""
 
     def entry(created_at: datetime, customer_id: UUID | None) -> dict[str, object]:
-        facts = {"id": uuid4(), "kind": "sign-in failure", "client_address": "192.0.2.1", "address": "ada@example.org"}
+        facts = {"id": uuid4(), "kind": "sign-in failure", "client_ip": "192.0.2.1", "email_key": "ada@example.org"}
         return facts | {"customer_id": customer_id, "created_at": created_at}
 
     for row in [entry(LONG_AGO, None)] * 3:
@@ -94,7 +94,7 @@ def test_strangers_are_forgotten(database: Database) -> None:
     store(database, {audit: entry(NOW, None)})
     store(database, {audit: entry(LONG_AGO, uuid4())})
     assert [database.write(lambda connection: tidy_up(connection, NOW, 2)) for _ in range(3)] == [2, 1, 0]
-    left = [(row["created_at"], row["client_address"], row["address"]) for row in rows(database, audit)]
+    left = [(row["created_at"], row["client_ip"], row["email_key"]) for row in rows(database, audit)]
     assert sorted(left, key=repr) == sorted(
         [(LONG_AGO, None, None)] * 3 + [(each, "192.0.2.1", "ada@example.org") for each in (NOW, LONG_AGO)], key=repr
     )

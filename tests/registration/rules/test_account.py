@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from registration.outcomes import Stage, Violation
 from registration.outcomes import ViolationCode as Code
-from registration.rules.account import (
+from registration.rules.password import PasswordPolicy
+from tests.registration.violations import (
     password_change_violations,
     reset_request_violations,
     reset_violations,
     update_violations,
 )
-from registration.rules.password import PasswordPolicy
 
 POLICY = PasswordPolicy(min_length=8, deny_list=frozenset({"password"}), repeats_rule=True, character_rule=True)
 LAX = PasswordPolicy()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registration.rules.address import _key_by_library, address_key, has_shape
+from registration.rules.address import _key_by_library, email_key, has_shape
 
 LETTERS = st.characters(exclude_characters="@", exclude_categories=["Cs"])
 LABELS = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd", "Mn"]) | st.just("-"), min_size=1, max_size=12)
@@ -44,7 +44,7 @@ class TestSameAddress:
     )
     def test_is_one_address_however_written(self, one: str, other: str) -> None:
         """Case, Unicode form and IDNA form make no other address."""
-        assert address_key(one) == address_key(other) is not None
+        assert email_key(one) == email_key(other) is not None
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -67,11 +67,11 @@ class TestSameAddress:
     )
     def test_is_another_address_where_servers_tell_them_apart(self, one: str, other: str) -> None:
         """Look-alikes are valid addresses of their own: nobody can claim another's by them."""
-        assert None is not address_key(one) != address_key(other) is not None
+        assert None is not email_key(one) != email_key(other) is not None
 
     def test_is_compared_as_named(self) -> None:
         """The key is the local part in lower case and NFC, and the domain in its xn-- form."""
-        assert address_key("A\u0308DA@Bücher.Example.COM") == "äda@xn--bcher-kva.example.com"
+        assert email_key("A\u0308DA@Bücher.Example.COM") == "äda@xn--bcher-kva.example.com"
 
 
 class TestNoAddress:
@@ -89,29 +89,29 @@ class TestNoAddress:
     )
     def test_has_no_key(self, text: str) -> None:
         """What cannot get mail, or hides something, is no address."""
-        assert address_key(text) is None
+        assert email_key(text) is None
 
     @pytest.mark.parametrize("letter", ["\u212a", "\u037e", "\u1fef"])
     def test_letters_that_turn_into_ascii_are_refused(self, letter: str) -> None:
         """A Kelvin sign before the @ would silently be the K of somebody else's address."""
         assert normalize("NFC", letter).isascii()
-        assert address_key(f"{letter}im@example.org") is None
+        assert email_key(f"{letter}im@example.org") is None
 
     @pytest.mark.parametrize(
         "local", ["=?utf-8?q?=0ABcc=3Aeve?=", "=?us-ascii?b?YWRh?=", "ü=?utf-8?q?x?=", "a.=?utf-8?q?x?="]
     )
     def test_encoded_words_are_refused(self, local: str) -> None:
         """The header To would hold them decoded: another address, or a header of the sender's own."""
-        assert address_key(f"{local}@example.org") is None
+        assert email_key(f"{local}@example.org") is None
 
     @pytest.mark.parametrize("local", ["a=b", "a?b", "a?=b", "bounce+ada=example.org"])
     def test_their_signs_are_not(self, local: str) -> None:
         """An equals sign and a question mark are allowed, only not as the start of such a word."""
-        assert address_key(f"{local}@example.org") == f"{local}@example.org"
+        assert email_key(f"{local}@example.org") == f"{local}@example.org"
 
     def test_domains_for_tests_are_accepted(self) -> None:
         """People try a program out with them."""
-        assert address_key("ada@shop.test") == "ada@shop.test"
+        assert email_key("ada@shop.test") == "ada@shop.test"
 
 
 class TestShape:
@@ -139,7 +139,7 @@ class TestAnyText:
     @example("a@" + "\u0130" * 60 + ".org")
     def test_never_raises(self, text: str) -> None:
         """Any text either has a key or has none; a key fits its column."""
-        key = address_key(text)
+        key = email_key(text)
         assert key is None or (len(key) <= 320 and has_shape(key))
 
     @given(ADDRESSES)
@@ -148,8 +148,8 @@ class TestAnyText:
     @example("ΑΣ@example.org")
     def test_a_key_is_its_own_key(self, text: str) -> None:
         """Whoever writes the normalised form means the same address."""
-        key = address_key(text)
-        assert key is None or address_key(key) == key
+        key = email_key(text)
+        assert key is None or email_key(key) == key
 
     @given(PLAIN | ADDRESSES)
     @example(f"{'a' * 64}@example.org")
@@ -159,10 +159,10 @@ class TestAnyText:
     @example("a@ab--c.org")
     def test_the_way_for_plain_ones_leads_to_the_same(self, text: str) -> None:
         """It asks the library about the domain only, once for all who have it."""
-        assert address_key(text) == (_key_by_library(text) if has_shape(text) else None)
+        assert email_key(text) == (_key_by_library(text) if has_shape(text) else None)
 
     @given(ADDRESSES)
     def test_case_makes_no_difference(self, text: str) -> None:
         """Lower case is the same address, wherever it is one at all."""
-        key = address_key(text)
-        assert key is None or address_key(text.lower()) == key
+        key = email_key(text)
+        assert key is None or email_key(text.lower()) == key

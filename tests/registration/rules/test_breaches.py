@@ -11,10 +11,10 @@ from graphql_api.settings import GatewaySettings
 from registration.outcomes import ViolationCode
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.password import PasswordPolicy
-from registration.rules.sign_up import sign_up_violations
 from registration.settings import SettingsError
 from registration.wiring import password_policy
 from tests.registration.forms import form
+from tests.registration.violations import sign_up_violations
 
 FORMS = ["{hash}\n", "{hash}:{count}\n", "{hash}:{count}\r\n"]
 

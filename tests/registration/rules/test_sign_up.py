@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registration.outcomes import Stage, Violation, ViolationCode
-from registration.rules.attributes import as_date, email_violations, has_control_character, is_true, text_violations
+from registration.rules.form import as_date, has_control_character, is_true
 from registration.rules.password import SPECIALS, PasswordPolicy, has_asked_characters
-from registration.rules.sign_up import sign_up_violations
 from tests.registration.forms import form
+from tests.registration.violations import email_violations, sign_up_violations, text_violations
 
 Code = ViolationCode
 DEFAULT = PasswordPolicy()

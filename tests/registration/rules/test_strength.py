@@ -7,9 +7,9 @@ import pytest
 
 from registration.outcomes import ViolationCode
 from registration.rules.password import PasswordPolicy
-from registration.rules.sign_up import sign_up_violations
 from registration.rules.strength import MEASURED, strength
 from tests.registration.forms import form
+from tests.registration.violations import sign_up_violations
 
 
 @pytest.mark.parametrize(

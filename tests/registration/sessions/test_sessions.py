@@ -51,7 +51,7 @@ def caller(services: Services, tokens: Tokens) -> Caller:
 def reuses(services: Services) -> list[tuple[object, object]]:
     """Customer and client of each reuse in the audit trail."""
     found = (row for row in rows(services.database, audit) if row["kind"] == "token reuse")
-    return [(row["customer_id"], row["client_address"]) for row in found]
+    return [(row["customer_id"], row["client_ip"]) for row in found]
 
 
 def at_once(works: Sequence[Callable[[], Result]]) -> list[Result]:
@@ -228,7 +228,7 @@ class TestSigningOut:
         for token in ("garbage", ada.tokens.refresh_token):
             revoke(services, caller(services, ada.tokens), token, "192.0.2.9")
         found = [row for row in rows(services.database, audit) if row["kind"] == "sign-out"]
-        assert [(row["customer_id"], row["client_address"]) for row in found] == [(ada.customer.id, "192.0.2.9")]
+        assert [(row["customer_id"], row["client_ip"]) for row in found] == [(ada.customer.id, "192.0.2.9")]
 
 
 class TestEnding:

@@ -18,12 +18,12 @@ from registration.services import Services
 from registration.sessions.access_tokens import authenticate
 from registration.sessions.sessions import end_sessions
 from registration.sessions.sign_in import seconds_blocked, sign_in
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import attempt, audit, customer, refresh_token, session
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, signed_in
+from tests.registration.signing import sign_up
 from tests.registration.stored import rows
 
 ADA = "ada@example.org"
@@ -48,7 +48,7 @@ def trail(services: Services) -> list[tuple[str, UUID | None, str | None, str | 
         (row for row in rows(services.database, audit) if row["kind"] not in {"sign-up", "confirm"}),
         key=lambda row: (row["created_at"], row["kind"] == "lock-out"),
     )
-    return [(row["kind"], row["customer_id"], row["client_address"], row["address"]) for row in found]
+    return [(row["kind"], row["customer_id"], row["client_ip"], row["email_key"]) for row in found]
 
 
 class CountingPasswords(Passwords):
@@ -300,7 +300,7 @@ class TestMeanwhile:
         assert enter(replace(services, new_id=Meanwhile(lambda: anonymize(services, caller, None)))) == BadCredentials()
         assert trail(services)[-1] == ("sign-in failure", None, CLIENT, None)
         of_ada = [row for row in rows(services.database, audit) if row["customer_id"] == ada.id]
-        assert {(row["client_address"], row["address"]) for row in of_ada} == {(None, None)}
+        assert {(row["client_ip"], row["email_key"]) for row in of_ada} == {(None, None)}
 
     def test_another_sign_in_replaced_the_hash(self, services: Services) -> None:
         """Both get in, and the hash of the first stays."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure_proof import CannotProve, Person, prove
 from registration.account.profile import update_profile
-from registration.addresses.decoys import shadow_address
+from registration.addresses.decoys import decoy_address
 from registration.language import Language
 from registration.outcomes import (
     Accepted,
@@ -35,7 +35,6 @@ from registration.records.housekeeping import tidy_up
 from registration.services import Services
 from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm, resend_confirmation
-from registration.signing_up.sign_up import sign_up
 from registration.storage import tables
 from registration.storage.tables import (
     confirmation_token,
@@ -51,6 +50,7 @@ from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
+from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import counts, customers, rows
 
@@ -261,7 +261,7 @@ class TestShadow:
         sign_up(services, request(firstName="Eve", dateOfBirth="1984-05-17"))
         [shadow] = [row for row in rows(services.database, customer) if row["email"] != ADA]
         [other] = [row for row in rows(services.database, customer) if row["email"] == ADA]
-        assert shadow["email"] == shadow_address(shadow["id"])
+        assert shadow["email"] == decoy_address(shadow["id"])
         personal = ("salutation", "first_name", "last_name", "gender", "date_of_birth", "confirmed_at")
         assert [shadow[column] for column in personal] == [None] * len(personal)
         assert set(shadow["password_hash"]) == {"*"}

@@ -30,10 +30,10 @@ from registration.signing_up.confirmation import (
     pending_sign_up,
     resend_confirmation,
 )
-from registration.signing_up.sign_up import sign_up
 from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
+from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.waiting import eventually
 
@@ -213,7 +213,7 @@ class TestResend:
     def test_wakes_who_sends(self, services: Services) -> None:
         """Known or not, so that no trace tells."""
         posted: list[None] = []
-        resend_confirmation(replace(services, mail_posted=lambda: posted.append(None)), "nobody@example.org")
+        resend_confirmation(replace(services, on_mail_enqueued=lambda: posted.append(None)), "nobody@example.org")
         assert posted == [None]
 
     def test_never_tells_whether_the_address_is_known(self, services: Services, clock: Clock, key: str) -> None:

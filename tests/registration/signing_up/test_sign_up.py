@@ -19,6 +19,7 @@ from registration.addresses.pending import erase_pending
 from registration.customer import Customer, Gender, Salutation
 from registration.keys.link_keys import digest
 from registration.language import Language
+from registration.limits.sign_up_limit import SignUpLimit
 from registration.outcomes import (
     Confirmed,
     EmailTaken,
@@ -31,13 +32,15 @@ from registration.outcomes import (
 )
 from registration.services import Services
 from registration.signing_up.confirmation import confirm, disown
-from registration.signing_up.sign_up import SignUp, _applicant_of, _draft_of, sign_up
+from registration.signing_up.new_account import PreparedSignUp
+from registration.signing_up.sign_up import SignUpRequest, prepare
 from registration.storage.database import open_database
 from registration.storage.references import BLOCK, References
 from registration.storage.tables import confirmation_token, counter, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, form, request
 from tests.registration.rules.test_sign_up import ATTRIBUTES, JSON
+from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.waiting import eventually
 
@@ -56,7 +59,7 @@ class TestRegistered:
     def test_answers_the_customer(self, services: Services, clock: Clock) -> None:
         """As typed, with what the installation adds."""
         given = form(email="Ada.Ü@Example.ORG", dateOfBirth="1815-12-10", firstName="Ἀδα 🙂")
-        outcome = sign_up(services, SignUp(given, Language.DE, "192.0.2.1"))
+        outcome = sign_up(services, SignUpRequest(given, Language.DE, "192.0.2.1"))
         assert isinstance(outcome, Registered)
         assert outcome.confirm_before == clock() + timedelta(days=1)
         assert outcome.customer == Customer(
@@ -102,7 +105,7 @@ class TestRegistered:
     def test_wakes_who_sends(self, services: Services) -> None:
         """A mail need not wait for the next poll."""
         posted: list[None] = []
-        registered(replace(services, mail_posted=lambda: posted.append(None)))
+        registered(replace(services, on_mail_enqueued=lambda: posted.append(None)))
         assert posted == [None]
 
     def test_references_count_up(self, services: Services) -> None:
@@ -141,7 +144,8 @@ class TestInvalid:
         """No row, no hash, no reference, no mail."""
         posted: list[None] = []
         outcome = sign_up(
-            replace(services, mail_posted=lambda: posted.append(None)), request(email="ada", firstName="", gender="x")
+            replace(services, on_mail_enqueued=lambda: posted.append(None)),
+            request(email="ada", firstName="", gender="x"),
         )
         assert isinstance(outcome, Invalid)
         assert [violation.code for violation in outcome.violations] == [
@@ -270,25 +274,25 @@ class TestTogether:
 class TestLimit:
     def test_sign_ups_are_counted_per_client(self, services: Services, clock: Clock) -> None:
         """Over an hour from the first; what breaks a rule is not counted, what is taken is."""
-        limited = replace(services, sign_ups_per_hour=2)
+        limited = replace(services, sign_up_limit=SignUpLimit(2))
         sign_up(limited, request(email="ada"))
         registered(limited)
         assert sign_up(limited, request()) == EmailTaken()
         clock.move(timedelta(minutes=20))
         assert sign_up(limited, request(email="eve@example.org")) == TooManyAttempts(2400)
-        assert isinstance(sign_up(limited, replace(request(email="eve@example.org"), client_address="::1")), Registered)
+        assert isinstance(sign_up(limited, replace(request(email="eve@example.org"), client_ip="::1")), Registered)
         clock.move(timedelta(minutes=40))
         registered(limited, email="zoe@example.org")
 
     def test_client_addresses_are_not_kept(self, services: Services) -> None:
         """Only a value under the secret is."""
-        registered(replace(services, sign_ups_per_hour=2))
+        registered(replace(services, sign_up_limit=SignUpLimit(2)))
         assert counts(services.database) == ONE_PENDING | {"attempt": 1}
         assert "192.0.2.1" not in str(rows(services.database, customer))
 
     def test_replay_is_not_counted(self, services: Services) -> None:
         """Who repeats a request whose answer was lost is not punished."""
-        limited = replace(services, sign_ups_per_hour=1)
+        limited = replace(services, sign_up_limit=SignUpLimit(1))
         first = registered(limited, idempotencyKey=KEY)
         assert registered(limited, idempotencyKey=KEY) == first
 
@@ -402,10 +406,11 @@ class TestFaults:
 
 class TestSecrecy:
     def test_representations_hold_no_person(self, services: Services) -> None:
-        """A log line with a request, an applicant or a draft holds no password, no hash and no key."""
+        """A log line with a request, a prepared sign-up or its customer holds no password, no hash and no key."""
         asked = request(idempotencyKey=KEY)
-        applicant = _applicant_of(asked.attributes)
-        shown = f"{asked!r} {applicant!r} {_draft_of(services, asked, applicant, None)!r} {services!r}"
+        prepared = prepare(services, asked)
+        assert isinstance(prepared, PreparedSignUp)
+        shown = f"{asked!r} {prepared.new!r} {prepared!r} {services!r}"
         assert PASSWORD not in shown
         assert "argon2" not in shown
         assert KEY not in shown
@@ -416,5 +421,5 @@ class TestSecrecy:
 @example(raw=form(password="\ud800" * 7, confirmPassword="\ud800" * 7, idempotencyKey="\ud800" * 16))
 def test_never_raises(services: Services, raw: dict[str, Any]) -> None:
     """Whatever attributes JSON can hold, the answer is an outcome."""
-    outcome = sign_up(services, SignUp(raw, Language.EN, ""))
+    outcome = sign_up(services, SignUpRequest(raw, Language.EN, ""))
     assert isinstance(outcome, Registered | Invalid | EmailTaken)

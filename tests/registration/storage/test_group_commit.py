@@ -7,11 +7,11 @@ from threading import Event
 
 import pytest
 
-from registration.signing_up.group_commit import GroupCommit
 from registration.storage.database import Locked, Unavailable
+from registration.storage.group_commit import GroupCommit
 
 FOR_EVER = 3600.0
-MOST = 3
+MAX_BATCH = 3
 
 
 class Ledger:
@@ -39,7 +39,7 @@ class Ledger:
         self.pages.append(list(numbers))
         return [f"wrote {number}" for number in numbers]
 
-    def write_patiently(self, number: int) -> str:
+    def write_alone(self, number: int) -> str:
         self.released.wait()
         self.held.clear()
         return self.write([number])[0]
@@ -51,29 +51,31 @@ def ledger() -> Ledger:
 
 
 @contextmanager
-def opened(ledger: Ledger, *, spare: int = 0, patience: float = FOR_EVER) -> Iterator[GroupCommit[int, str]]:
-    commits = GroupCommit(ledger.write, ledger.write_patiently, most=MOST, spare=spare, patience=patience)
+def opened(ledger: Ledger, *, min_in_flight: int = 0, max_wait: float = FOR_EVER) -> Iterator[GroupCommit[int, str]]:
+    commits = GroupCommit(
+        ledger.write, ledger.write_alone, max_batch=MAX_BATCH, min_in_flight=min_in_flight, max_wait=max_wait
+    )
     yield commits
     ledger.unlocked.set()
     ledger.released.set()
     commits.close()
 
 
-def expect(commits: GroupCommit[int, str], number: int) -> None:
+def reserve(commits: GroupCommit[int, str], number: int) -> None:
     for _ in range(number):
-        commits.expect()
+        commits.reserve()
 
 
-def forgo(commits: GroupCommit[int, str], number: int) -> None:
+def release(commits: GroupCommit[int, str], number: int) -> None:
     for _ in range(number):
-        commits.forgo()
+        commits.release()
 
 
-def add(commits: GroupCommit[int, str], *items: int) -> list["Future[str]"]:
+def submit(commits: GroupCommit[int, str], *items: int) -> list["Future[str]"]:
     """Items that were expected."""
     outcomes: list[Future[str]] = [Future() for _ in items]
     for item, outcome in zip(items, outcomes, strict=True):
-        commits.add(item, outcome)
+        commits.submit(item, outcome)
     return outcomes
 
 
@@ -82,78 +84,78 @@ class TestGroups:
         """Nobody else is expected, so there is nobody to wait for."""
         with opened(ledger) as commits:
             for number in (1, 2):
-                expect(commits, 1)
-                assert add(commits, number)[0].result() == f"wrote {number}"
+                reserve(commits, 1)
+                assert submit(commits, number)[0].result() == f"wrote {number}"
         assert ledger.pages == [[1], [2]]
 
     def test_those_expected_are_waited_for(self, ledger: Ledger) -> None:
         """And written together, each with an outcome of its own."""
         with opened(ledger) as commits:
-            expect(commits, 2)
-            assert [outcome.result() for outcome in add(commits, 1, 2)] == ["wrote 1", "wrote 2"]
+            reserve(commits, 2)
+            assert [outcome.result() for outcome in submit(commits, 1, 2)] == ["wrote 1", "wrote 2"]
         assert ledger.pages == [[1, 2]]
 
     def test_who_does_not_come_is_not_waited_for(self, ledger: Ledger) -> None:
         """Its sign-up was refused, say."""
         with opened(ledger) as commits:
-            expect(commits, 2)
-            (outcome,) = add(commits, 1)
-            forgo(commits, 1)
+            reserve(commits, 2)
+            (outcome,) = submit(commits, 1)
+            release(commits, 1)
             assert outcome.result() == "wrote 1"
 
     def test_spare_makers_are_not_waited_for(self, ledger: Ledger) -> None:
         """They might be waiting for a place that those who wait here hold."""
-        with opened(ledger, spare=2) as commits:
-            expect(commits, 3)
-            assert add(commits, 1)[0].result() == "wrote 1"
-            forgo(commits, 2)
+        with opened(ledger, min_in_flight=2) as commits:
+            reserve(commits, 3)
+            assert submit(commits, 1)[0].result() == "wrote 1"
+            release(commits, 2)
 
     def test_full_group_does_not_wait(self, ledger: Ledger) -> None:
         """However many more are expected."""
         with opened(ledger) as commits:
-            expect(commits, MOST + 5)
-            for outcome in add(commits, *range(MOST)):
+            reserve(commits, MAX_BATCH + 5)
+            for outcome in submit(commits, *range(MAX_BATCH)):
                 outcome.result()
-            forgo(commits, 5)
+            release(commits, 5)
         assert ledger.pages == [[0, 1, 2]]
 
     def test_patience_ends(self, ledger: Ledger) -> None:
         """Somebody is expected who takes too long."""
-        with opened(ledger, patience=0.01) as commits:
-            expect(commits, 2)
-            assert add(commits, 1)[0].result() == "wrote 1"
-            forgo(commits, 1)
+        with opened(ledger, max_wait=0.01) as commits:
+            reserve(commits, 2)
+            assert submit(commits, 1)[0].result() == "wrote 1"
+            release(commits, 1)
 
     def test_who_comes_meanwhile_is_in_the_next_group(self, ledger: Ledger) -> None:
         """While a transaction runs, the next group gathers, of no more than the most."""
         ledger.unlocked.clear()
         with opened(ledger) as commits:
-            expect(commits, 1)
-            outcomes = add(commits, 0)
+            reserve(commits, 1)
+            outcomes = submit(commits, 0)
             ledger.began.wait()
-            expect(commits, MOST + 1)
-            outcomes += add(commits, *range(1, MOST + 2))
+            reserve(commits, MAX_BATCH + 1)
+            outcomes += submit(commits, *range(1, MAX_BATCH + 2))
             ledger.unlocked.set()
-            assert [outcome.result() for outcome in outcomes] == [f"wrote {number}" for number in range(MOST + 2)]
+            assert [outcome.result() for outcome in outcomes] == [f"wrote {number}" for number in range(MAX_BATCH + 2)]
         assert ledger.pages == [[0], [1, 2, 3], [4]]
 
     def test_closing_waits_for_those_expected(self, ledger: Ledger) -> None:
         """Nobody is told that it is closed who was told to come."""
         with ThreadPoolExecutor() as threads, opened(ledger) as commits:
-            expect(commits, 2)
+            reserve(commits, 2)
             closing = threads.submit(commits.close)
-            (outcome,) = add(commits, 1)
+            (outcome,) = submit(commits, 1)
             assert outcome.result() == "wrote 1"
             assert not closing.done()
-            forgo(commits, 1)
+            release(commits, 1)
             closing.result()
 
     def test_closing_writes_what_waits(self, ledger: Ledger) -> None:
         """Nothing that was added is forgotten."""
         with opened(ledger) as commits:
-            expect(commits, 2)
-            (outcome,) = add(commits, 1)
-            forgo(commits, 1)
+            reserve(commits, 2)
+            (outcome,) = submit(commits, 1)
+            release(commits, 1)
         assert outcome.result() == "wrote 1"
 
 
@@ -161,8 +163,8 @@ class TestFailures:
     def test_one_at_fault_fails_alone(self, ledger: Ledger) -> None:
         """The others are written as if it had never been there."""
         with opened(ledger) as commits:
-            expect(commits, 3)
-            first, second, third = add(commits, 1, -2, 3)
+            reserve(commits, 3)
+            first, second, third = submit(commits, 1, -2, 3)
             assert first.result() == "wrote 1"
             assert third.result() == "wrote 3"
             with pytest.raises(ValueError, match="a debt"):
@@ -173,8 +175,8 @@ class TestFailures:
         """To ask for each again would let the last one wait for as many time-outs."""
         ledger.is_away = True
         with opened(ledger) as commits:
-            expect(commits, 2)
-            for outcome in add(commits, 1, 2):
+            reserve(commits, 2)
+            for outcome in submit(commits, 1, 2):
                 with pytest.raises(Unavailable):
                     outcome.result()
 
@@ -182,8 +184,8 @@ class TestFailures:
         """Who raises an exception adds to its traceback, which the next one would log."""
         ledger.is_away = True
         with opened(ledger) as commits:
-            expect(commits, 2)
-            first, second = (outcome.exception() for outcome in add(commits, 1, 2))
+            reserve(commits, 2)
+            first, second = (outcome.exception() for outcome in submit(commits, 1, 2))
         assert first is not second
         assert str(first) == str(second) == "closed for today"
 
@@ -191,11 +193,11 @@ class TestFailures:
         """Neither its company nor whoever comes later waits with it; closing does."""
         ledger.held = {2}
         with ThreadPoolExecutor() as threads, opened(ledger) as commits:
-            expect(commits, 3)
-            first, held, third = add(commits, 1, 2, 3)
+            reserve(commits, 3)
+            first, held, third = submit(commits, 1, 2, 3)
             assert (first.result(), third.result()) == ("wrote 1", "wrote 3")
-            expect(commits, 1)
-            assert add(commits, 4)[0].result() == "wrote 4"
+            reserve(commits, 1)
+            assert submit(commits, 4)[0].result() == "wrote 4"
             closing = threads.submit(commits.close)
             assert not held.done()
             ledger.released.set()
@@ -207,8 +209,8 @@ class TestFailures:
         ledger.held = {-2}
         ledger.released.set()
         with opened(ledger) as commits:
-            expect(commits, 2)
-            first, held = add(commits, 1, -2)
+            reserve(commits, 2)
+            first, held = submit(commits, 1, -2)
             assert first.result() == "wrote 1"
             with pytest.raises(ValueError, match="a debt"):
                 held.result()
@@ -216,7 +218,7 @@ class TestFailures:
     def test_goes_on_after_a_failure(self, ledger: Ledger) -> None:
         """A failure is its caller's, not the end of the thread."""
         with opened(ledger) as commits:
-            expect(commits, 2)
-            add(commits, -1, -2)
-            expect(commits, 1)
-            assert add(commits, 3)[0].result() == "wrote 3"
+            reserve(commits, 2)
+            submit(commits, -1, -2)
+            reserve(commits, 1)
+            assert submit(commits, 3)[0].result() == "wrote 3"

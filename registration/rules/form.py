@@ -1,0 +1,167 @@
+"""Forms: raw attributes are read one by one into typed values, and every rule that they break is collected.
+
+A value that breaks a rule is read as one of its type that means nothing: a form with violations is never used.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Final, TypeVar
+from unicodedata import category
+
+from registration.outcomes import Stage, Violation, ViolationCode
+from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
+from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
+
+NAME_MAX_LENGTH = 100
+
+Choice = TypeVar("Choice", bound=StrEnum)
+Parsed = TypeVar("Parsed")
+
+
+class Absent(Enum):
+    """The value of an attribute that was not sent."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+class Form:
+    """Attributes by their public names, as they came from JSON or already typed (choices, dates).
+
+    An attribute that was not sent is absent from the mapping; null is None. Unknown attributes are ignored.
+    """
+
+    def __init__(self, raw: Mapping[str, object]) -> None:
+        self.raw = raw
+        self.violations: list[Violation] = []
+
+    def read_as(self, parsed: Parsed) -> Parsed | list[Violation]:
+        """What was read, or every violation in the order in which the attributes were read."""
+        return self.violations or parsed
+
+    def refuse(
+        self,
+        name: str,
+        code: ViolationCode,
+        stage: Stage = Stage.ATTRIBUTE,
+        minimum: int | None = None,
+        maximum: int | None = None,
+    ) -> None:
+        self.violations.append(Violation(name, code, stage, minimum, maximum))
+
+    def text(self, name: str) -> str:
+        """A text that is not empty."""
+        value = self._required(name)
+        if isinstance(value, str):
+            return value
+        if value is not ABSENT and not _is_blank(value):
+            self.refuse(name, ViolationCode.NOT_A_STRING)
+        return ""
+
+    def name(self, name: str) -> str:
+        """The name of a person: without control characters, of at most 100 characters."""
+        value = self.text(name)
+        if len(value) > NAME_MAX_LENGTH:
+            self.refuse(name, ViolationCode.TOO_LONG, maximum=NAME_MAX_LENGTH)
+        if has_control_character(value):
+            self.refuse(name, ViolationCode.FORBIDDEN_CHARACTER)
+        return value
+
+    def email(self, name: str) -> EmailAddress:
+        """An address that a customer can have."""
+        value = self.text(name)
+        address = read_email(value) if value else NO_EMAIL
+        if address is None:
+            stage = Stage.EMAIL if has_shape(value) else Stage.ATTRIBUTE
+            self.refuse(name, ViolationCode.NOT_AN_EMAIL, stage)
+        if len(value) > EMAIL_MAX_LENGTH:
+            self.refuse(name, ViolationCode.TOO_LONG, Stage.EMAIL, maximum=EMAIL_MAX_LENGTH)
+        return address or NO_EMAIL
+
+    def choice(self, name: str, choices: type[Choice]) -> Choice:
+        """One of a few values."""
+        value = self._required(name)
+        first, *_ = choices
+        if value is ABSENT or value is None:
+            return first
+        if isinstance(value, str) and value in list(choices):
+            return choices(value)
+        self.refuse(name, ViolationCode.NOT_A_CHOICE)
+        return first
+
+    def date(self, name: str) -> date | None:
+        """A calendar date, or None when it was not sent, is null or an empty text."""
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        day = value if isinstance(value, date) else as_date(value)
+        if day is None:
+            self.refuse(name, ViolationCode.NOT_A_DATE)
+        return day
+
+    def consent(self, name: str) -> None:
+        """Something that must be true."""
+        value = self.raw.get(name, ABSENT)
+        if value is ABSENT:
+            self.refuse(name, ViolationCode.MISSING)
+        elif value is None:
+            self.refuse(name, ViolationCode.NOT_TRUE, Stage.TERMS)
+        elif not is_true(value):
+            self.refuse(name, ViolationCode.NOT_TRUE)
+
+    def optional_text(self, name: str, minimum: int, maximum: int) -> str | None:
+        """A text within bounds, or None for what is no text."""
+        value = self.raw.get(name)
+        if not isinstance(value, str):
+            return None
+        self.length(name, value, minimum, maximum)
+        return value
+
+    def length(self, name: str, value: str, minimum: int, maximum: int) -> None:
+        if len(value) < minimum:
+            self.refuse(name, ViolationCode.TOO_SHORT, minimum=minimum)
+        if len(value) > maximum:
+            self.refuse(name, ViolationCode.TOO_LONG, maximum=maximum)
+
+    def _required(self, name: str) -> object:
+        """The value, with a violation where it is missing or blank."""
+        value = self.raw.get(name, ABSENT)
+        if value is ABSENT:
+            self.refuse(name, ViolationCode.MISSING)
+        elif _is_blank(value):
+            self.refuse(name, ViolationCode.BLANK)
+        return value
+
+
+def violations_of(read: object) -> Sequence[Violation]:
+    """The violations of what a form was read as; none where it keeps every rule."""
+    return read if isinstance(read, list) else ()
+
+
+def is_true(value: object) -> bool:
+    """Whether a JSON value counts as true: `true`, `1` and `"1"` do (contract 3.4)."""
+    return value is True or value == "1" or (value == 1 and isinstance(value, int))
+
+
+def as_date(value: object) -> date | None:
+    """A calendar date written YYYY-MM-DD, else None."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def has_control_character(text: str) -> bool:
+    """Whether a text holds what no name holds: controls, line and paragraph separators, lone surrogates."""
+    return not text.isprintable() and any(category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text)
+
+
+def _is_blank(value: object) -> bool:
+    # The contract counts these as blank, "0" and " " not.
+    return value is None or value is False or value in ("", [])

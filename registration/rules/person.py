@@ -1,0 +1,32 @@
+"""The rules of what a customer tells of the person: one row for each attribute, for sign-up and profile alike."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from registration.customer import Gender, Salutation
+from registration.rules.form import Form
+
+Reader = Callable[[Form, str], Any]
+
+REQUIRED: Mapping[str, tuple[str, Reader]] = {
+    "gender": ("gender", lambda form, name: form.choice(name, Gender)),
+    "salutation": ("salutation", lambda form, name: form.choice(name, Salutation)),
+    "firstName": ("first_name", Form.name),
+    "lastName": ("last_name", Form.name),
+}
+"""Public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
+
+OPTIONAL: Mapping[str, tuple[str, Reader]] = {
+    "dateOfBirth": ("date_of_birth", Form.date),
+}
+"""The same, for attributes that need not be sent; they are read after all others."""
+
+
+def read_person(form: Form, attributes: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
+    """The values of these attributes by the fields of `Person`."""
+    return {field: read(form, name) for name, (field, read) in attributes.items()}
+
+
+def read_sent(form: Form, attributes: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
+    """As `read_person`, of those attributes that were sent."""
+    return read_person(form, {name: row for name, row in attributes.items() if name in form.raw})

@@ -1,0 +1,138 @@
+"""The transaction of sign-ups: each is registered, or its address is taken, or its idempotency key was used before."""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from registration.customer import Customer
+from registration.language import Language
+from registration.limits import idempotency
+from registration.limits.idempotency import Record
+from registration.outcomes import (
+    Accepted,
+    EmailTaken,
+    IdempotencyConflict,
+    Registered,
+    SignUpOutcome,
+    TooManyAttempts,
+)
+from registration.rules.sign_up import NewCustomer
+from registration.services import Services
+from registration.signing_up.new_account import (
+    PreparedSignUp,
+    customer_of_sign_up,
+    write_account,
+    write_account_with_uniform_work,
+    write_accounts,
+)
+from registration.storage.database import wait_briefly
+from registration.storage.tables import customer
+
+Outcomes = dict[UUID, SignUpOutcome]
+
+
+def commit(
+    services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None = None
+) -> list[SignUpOutcome]:
+    """Write sign-ups; what came of each, in their order. Raises Locked after `lock_wait` seconds behind another writer.
+
+    One transaction for all but those with an idempotency key, each of which has its own: a transaction that locks both
+    idempotency keys and addresses could deadlock with another node.
+    """
+    together = [each for each in sign_ups if each.ticket is None]
+    outcomes: Outcomes = {}
+    for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
+        outcomes |= services.database.write(partial(_commit_in, services, group, lock_wait))
+    _remember_refusals(services, sign_ups, outcomes)
+    services.on_mail_enqueued()
+    return [outcomes[each.id] for each in sign_ups]
+
+
+def replayed(services: Services, connection: Connection, record: Record, new: NewCustomer) -> SignUpOutcome | None:
+    """The outcome of the first use of an idempotency key; None if its customer was erased meanwhile, with the record.
+
+    The same request has the same answer: the customer as it was sent, whatever has changed since.
+    """
+    if not record.same_input:
+        return IdempotencyConflict()
+    if services.conceal:
+        return Accepted()
+    if record.customer_id is None:
+        return EmailTaken()
+    row = connection.execute(
+        select(customer).where(customer.c.id == record.customer_id, customer.c.anonymized_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    first = customer_of_sign_up(
+        services,
+        new,
+        customer_id=row.id,
+        reference=row.reference,
+        language=Language(row.language),
+        now=row.created_at,
+    )
+    return _registered(services, first)
+
+
+def _commit_in(
+    services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None, connection: Connection
+) -> Outcomes:
+    if lock_wait is not None:
+        wait_briefly(connection, lock_wait)
+    outcomes, allowed = _count(services, sign_ups, connection)
+    # Sorted, so that two nodes that write the same addresses cannot wait for each other in a circle.
+    in_order = sorted(allowed, key=lambda each: each.new.email.key)
+    at_once = [] if services.conceal else [each for each in in_order if each.ticket is None]
+    written = write_accounts(services, at_once, connection)
+    for each in in_order:
+        is_written = each.id in written
+        outcomes[each.id] = (
+            _registered(services, each.customer) if is_written else _commit_one(services, each, connection)
+        )
+    return outcomes
+
+
+def _count(
+    services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection
+) -> tuple[Outcomes, list[PreparedSignUp]]:
+    """The refusals of clients that have reached the sign-up limit, and the sign-ups of all others."""
+    clients = [each.client_ip for each in sign_ups]
+    refusals = services.sign_up_limit.count(connection, services.secret, clients, services.clock())
+    judged = list(zip(sign_ups, refusals, strict=True))
+    outcomes: Outcomes = {each.id: refusal for each, refusal in judged if refusal}
+    return outcomes, [each for each, refusal in judged if not refusal]
+
+
+def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:
+    outcome = _outcome_of_first_use(services, sign_up, connection)
+    if outcome is not None:
+        return outcome
+    write = write_account_with_uniform_work if services.conceal else write_account
+    is_new = write(services, sign_up, connection)
+    if sign_up.ticket and (is_new or services.conceal):
+        idempotency.finish(connection, sign_up.ticket, sign_up.id if is_new else None)
+    if services.conceal:
+        return Accepted()
+    return _registered(services, sign_up.customer) if is_new else EmailTaken()
+
+
+def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome | None:
+    """What the idempotency key of a sign-up was used for before; None when it has none, or now is the first use."""
+    if sign_up.ticket is None:
+        return None
+    record = idempotency.begin(connection, sign_up.ticket, sign_up.now)
+    return None if record is None else replayed(services, connection, record, sign_up.new)
+
+
+def _registered(services: Services, new: Customer) -> Registered:
+    return Registered(new, new.created_at + services.confirmation if services.confirmation else None)
+
+
+def _remember_refusals(services: Services, sign_ups: Sequence[PreparedSignUp], outcomes: Outcomes) -> None:
+    for each in sign_ups:
+        outcome = outcomes[each.id]
+        if isinstance(outcome, TooManyAttempts):
+            services.sign_up_limit.remember(each.client_ip, outcome, each.now)

@@ -1,0 +1,74 @@
+"""Marks of personal data, set where a column is declared: erasure, decoys and the erasure proof derive from them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Column, MetaData, Table
+
+
+class Emptied(Enum):
+    """What a personal column holds when the person is gone and the row stays."""
+
+    NULL = "null"
+    ADDRESS = "an address that belongs to no customer"
+    TEXT = "a text that says nothing"
+
+
+class OnErasure(Enum):
+    """What becomes of a customer's rows of a table when the customer is erased."""
+
+    DELETE = "the rows go"
+    EMPTY = "the rows stay, their personal columns are emptied"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRows:
+    """The mark of a table whose rows belong to a customer, named by the column `owner`.
+
+    `pending` says whether a customer whose address is not confirmed yet can have such rows.
+    """
+
+    on_erasure: OnErasure
+    owner: str = "customer_id"
+    pending: bool = True
+
+
+def personal(name: str, kind: Any, emptied: Emptied = Emptied.NULL, **options: Any) -> "Column[Any]":
+    """A column that tells something about a person."""
+    return Column(name, kind, info={"personal": emptied}, **options)
+
+
+def owned(on_erasure: OnErasure, **options: Any) -> dict[str, OwnedRows]:
+    """The `info` of a table whose rows belong to a customer."""
+    return {"owned": OwnedRows(on_erasure, **options)}
+
+
+def owned_rows(table: Table) -> OwnedRows | None:
+    """The mark of a table; None when its rows belong to no customer."""
+    return table.info.get("owned")
+
+
+def personal_columns(table: Table) -> "list[Column[Any]]":
+    return [column for column in table.columns if "personal" in column.info]
+
+
+def emptied_values(table: Table, address: Callable[[], str], text: Callable[[str], str]) -> dict[str, object]:
+    """What the personal columns hold of a row whose person is gone.
+
+    `address` makes an address that belongs to no customer, `text` replaces the text of a column by its key.
+    """
+    made = {Emptied.NULL: lambda _key: None, Emptied.ADDRESS: lambda _key: address(), Emptied.TEXT: text}
+    return {column.key: made[column.info["personal"]](column.key) for column in personal_columns(table)}
+
+
+def deleted_tables(metadata: MetaData, *, pending: bool = False) -> Iterator[Table]:
+    """The tables whose rows go with their customer, in the order of their declaration.
+
+    With `pending` only those in which a customer who has not confirmed the address can have rows.
+    """
+    for table in metadata.tables.values():
+        rows = owned_rows(table)
+        if rows and rows.on_erasure is OnErasure.DELETE and (rows.pending or not pending):
+            yield table
