@@ -1,0 +1,171 @@
+"""docs/nginx.conf in front of a real gateway: what nginx lets through, what it holds back, what it logs."""
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from harness.certificate import server_context
+from harness.gateway import DIES_WITH_US, Gateway
+from harness.ports import HOST, free_port
+from registration.storage.database import open_database
+from registration.storage.tables import audit
+from tests.conftest import Serve
+from tests.faults.doors import CREATE, FORM
+from tests.registration.stored import rows
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
+EXAMPLE = Path(__file__).parent.parent / "docs" / "nginx.conf"
+# What a package of nginx puts around the example.
+AROUND = """
+daemon off;
+user root;
+pid {0}/pid;
+error_log {0}/start.log;
+events {{}}
+http {{
+    client_body_temp_path {0}/body;
+    proxy_temp_path {0}/proxy;
+    fastcgi_temp_path {0}/fastcgi;
+    uwsgi_temp_path {0}/uwsgi;
+    scgi_temp_path {0}/scgi;
+    include {0}/gateway.conf;
+}}
+"""
+PUBLIC_URL = "https://shop.example"
+# Clients have an address of their own: the gateway trusts 127.0.0.1, which is the proxy's.
+CLIENT = "127.0.0.2"
+FAR_TOO_MANY = 1000
+OPEN_REQUESTS = 20  # `limit_conn connections` of the example
+READ = {"query": "{ __typename }"}
+TOO_MANY = "Too many requests. Please try again in a moment.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """A gateway behind nginx, and a client of nginx; `directory` has the logs of nginx."""
+
+    gateway: Gateway
+    client: httpx2.Client
+    port: int
+    trust: ssl.SSLContext
+    directory: Path
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx on this machine. Debian has it where only root looks."""
+    path = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+    if path is None and ("CI" in os.environ or "REQUIRE_NGINX" in os.environ):
+        pytest.fail(
+            "nginx is required here (CI or REQUIRE_NGINX is set), but it is neither on the PATH nor in /usr/sbin"
+        )
+    if path is None:
+        pytest.skip("PROXY EXAMPLE NOT TESTED: there is no nginx (Debian: apt-get install nginx)")
+    return path
+
+
+@pytest.fixture
+def proxied(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> Iterator[Proxied]:
+    gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_TRUSTED_PROXIES=HOST, GATEWAY_PUBLIC_URL=PUBLIC_URL)
+    directory, port = tmp_path / "nginx", free_port()
+    directory.mkdir()
+    server_context(directory)
+    trust = ssl.create_default_context(cafile=directory / "cert.pem")
+    (directory / "gateway.conf").write_text(_example(directory, port, gateway.port))
+    (directory / "nginx.conf").write_text(AROUND.format(directory))
+    with ExitStack() as running:
+        process = running.enter_context(subprocess.Popen([*DIES_WITH_US, nginx, "-c", directory / "nginx.conf"]))
+        running.callback(process.terminate)
+        transport = httpx2.HTTPTransport(verify=trust, local_address=CLIENT)
+        client = running.enter_context(httpx2.Client(transport=transport, base_url=f"https://{HOST}:{port}"))
+        eventually(lambda: process.poll() is not None or (directory / "pid").exists())
+        assert process.poll() is None, (directory / "start.log").read_text()
+        yield Proxied(gateway, client, port, trust, directory)
+
+
+def _example(directory: Path, port: int, gateway_port: int) -> str:
+    """The example as it is published, on other ports and in other directories."""
+    text = EXAMPLE.read_text("utf-8")
+    for published, here in {
+        "listen 443 ssl": f"listen {HOST}:{port} ssl",
+        "server 127.0.0.1:8000": f"server {HOST}:{gateway_port}",
+        "/etc/nginx/tls/": f"{directory}/",
+        "/var/log/nginx/": f"{directory}/",
+    }.items():
+        assert published in text
+        text = text.replace(published, here)
+    return text
+
+
+def test_a_sign_up_passes_with_the_address_of_its_client(proxied: Proxied, sqlite_url: str) -> None:
+    """Both doors register through nginx, and record the client's own address, whatever the client claims."""
+    claimed = {"X-Forwarded-For": "203.0.113.9"}
+    form = FORM | {"email": "ada@example.org", "salutation": "MS", "gender": "FEMALE"}
+    graphql = proxied.client.post("/graphql", json={"query": CREATE, "variables": {"input": form}}, headers=claimed)
+    document = {"data": {"type": "customers", "attributes": FORM | {"email": "bea@example.org"}}}
+    rest = proxied.client.post("/customers", json=document, headers=claimed)
+    assert graphql.json()["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
+    assert rest.status_code == 201
+    assert rest.json()["data"]["links"]["self"].startswith(f"{PUBLIC_URL}/customers/")
+    database = open_database(sqlite_url)
+    assert [row["client_address"] for row in rows(database, audit)] == [CLIENT, CLIENT]
+    database.close()
+
+
+def test_a_burst_beyond_the_rate_does_not_reach_the_gateway(proxied: Proxied) -> None:
+    """A client that asks without a pause is answered 429 by nginx; the gateway sees the requests before that only."""
+    answers = [proxied.client.post("/graphql", json=READ)]
+    while answers[-1].status_code == 200 and len(answers) < FAR_TOO_MANY:
+        answers.append(proxied.client.post("/graphql", json=READ))
+    *passed, refused = answers
+    assert (refused.status_code, refused.text) == (429, TOO_MANY)
+    assert refused.headers["retry-after"]
+    proxied.gateway.stop()
+    assert passed
+    assert proxied.gateway.log.read_text().count('"route": "/graphql"') == len(passed)
+
+
+def test_a_client_has_so_many_requests_open_and_no_more(proxied: Proxied) -> None:
+    """While a client has as many requests open as it may, the next one is answered 429."""
+    with ExitStack() as opened:
+        for _ in range(OPEN_REQUESTS):
+            connection = opened.enter_context(proxied.trust.wrap_socket(_connect(proxied), server_hostname=HOST))
+            connection.sendall(b"POST /graphql HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9\r\n\r\n{")
+        assert proxied.client.post("/graphql", json=READ).text == TOO_MANY
+    eventually(lambda: proxied.client.post("/graphql", json=READ).status_code == 200)
+
+
+def test_large_requests_get_the_answer_of_the_gateway(proxied: Proxied) -> None:
+    """A body over the gateway's limit and a token of thousands of characters in the path pass nginx."""
+    large = proxied.client.post("/graphql", content=b"x" * 100_000, headers={"Content-Type": "application/json"})
+    assert (large.status_code, "65536" in large.text) == (413, True)
+    long = proxied.client.delete(f"/refresh-tokens/def502{'0' * 20_000}")
+    assert (long.status_code, long.json()["errors"][0]["code"]) == (403, "002")
+
+
+def test_no_log_of_the_proxy_holds_a_key_or_a_token(proxied: Proxied) -> None:
+    """Neither the access log nor the error log of nginx has a path or a query, not even when the gateway is down."""
+    key = "0123456789abcdef0123456789abcdef"
+    addresses = (f"/register/confirm?token={key}", f"/refresh-tokens/{key}")
+    found = [proxied.client.get(address).status_code for address in addresses]
+    proxied.gateway.stop()
+    lost = [proxied.client.get(address).status_code for address in addresses]
+    assert (found, lost) == ([404, 404], [502, 502])
+    logs = {path.name: path.read_text() for path in proxied.directory.glob("*.log")}
+    assert logs["gateway.log"].count(" GET 502 ") == 2
+    assert not [name for name, text in logs.items() if key in text]
+
+
+def _connect(proxied: Proxied) -> socket.socket:
+    return socket.create_connection((HOST, proxied.port), source_address=(CLIENT, 0))
