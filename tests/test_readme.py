@@ -1,4 +1,4 @@
-"""What README.md promises a newcomer: its calls work when they are pasted in order."""
+"""What README.md promises a newcomer: its calls work when they are pasted in order, and its links lead to files."""
 
 import ast
 import os
@@ -19,6 +19,8 @@ OPERATIONS = ["createCustomer", "confirmCustomer", "createAccessToken", "me", "r
 OPERATIONS += ["requestPasswordReset", "resetPassword"]
 RESOURCES = ["customers", "customer-confirmation", "access-tokens", "customers", "refresh-tokens"]
 RESOURCES += ["customer-forgotten-password", "customer-restore-password"]
+PAGES = sorted({*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")})
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]+)[^)]*\)")
 PACKAGES = ("registration", "graphql_api", "rest_compat")
 ANSWERED = "\x1e"
 PATIENCE = 120  # seconds for all blocks
@@ -74,6 +76,13 @@ def test_readme_goes_the_whole_way_through_both_doors() -> None:
     calls = "".join(block for block, _ in blocks)
     assert re.findall(r'"query": "(?:mutation [^{]*)?\{ (\w+)', calls) == OPERATIONS
     assert [resource for resource in re.findall(r"\$gateway/([\w-]+)", calls) if resource != "graphql"] == RESOURCES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_to_files(page: Path) -> None:
+    """Every relative link of a page leads to a file or folder of the repository."""
+    dead = [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
+    assert dead == []
 
 
 def test_files_that_the_readme_names_are_links() -> None:
