@@ -2,18 +2,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-# Without the byte code of the last time every gateway that a test starts would compile all of ours again.
+# Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup native console run check test test-all bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.stamp
-# One more than the cores there usually are: many a test waits for a process to start.
+# One more than the usual number of cores, because many tests wait for a process to start.
 WORKERS ?= 3
 # The processors that Argon2 is built for, as the compiler's -march: x86-64-v3 for an image that moves, empty for the wheel.
 MARCH ?= native
-# Coverage of the workers of pytest-xdist and of the gateways that tests start ends up here.
+# Here the workers of pytest-xdist, and the gateways that tests start, write their coverage.
 COVERAGE := var/coverage
 
 help: ## this list
@@ -21,15 +21,16 @@ help: ## this list
 
 setup: $(STAMP) ## install what the lock names into .venv
 
-# The stamp comes last: an interrupted set-up starts again, and a half-made .venv is not built upon.
+# The stamp is written last, so that an interrupted set-up starts again from an empty .venv.
 $(STAMP): requirements.lock native.lock pyproject.toml
-	test -e $@ || $(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m native.build --march="$(MARCH)" --if-possible
-	touch $@
+	@test -e $@ || { echo "Setting up .venv: some seconds ..."; $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing the packages of requirements.lock: a minute or two ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m native.build --march="$(MARCH)" --if-possible
+	@touch $@
 
-native: $(STAMP) ## build Argon2 for this host, or fail (make setup falls back to the wheel); MARCH=x86-64-v3
+native: $(STAMP) ## build Argon2 for this host, or fail (make setup falls back to the portable wheel); MARCH=x86-64-v3
 	$(BIN)/python -m native.build --march="$(MARCH)"
 
 console: $(STAMP) ## build the offline GraphiQL; nothing happens when it is up to date
@@ -42,7 +43,7 @@ run: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
 run: console ## serve on http://127.0.0.1:8000 with SQLite and mails in var/
 	@exec $(BIN)/registration-gateway serve
 
-check: $(STAMP) ## everything that needs no running program
+check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -54,7 +55,7 @@ check: $(STAMP) ## everything that needs no running program
 test: console ## the tests, on SQLite and PostgreSQL, and the coverage
 	@$(call measured,)
 
-test-all: console ## also those that take minutes
+test-all: console ## the same, and the tests that take minutes
 	@$(call measured,-m "")
 
 # The last line is pytest's summary, below the coverage: CI reads it there.
@@ -67,25 +68,25 @@ define measured
 	exit $$status
 endef
 
-bench-disclosure: $(STAMP) ## can anybody tell from the time of an answer who is registered? takes ten minutes
+bench-disclosure: $(STAMP) ## whether the time of an answer tells that an address is registered: ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
 bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 six minutes; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-bench-peers: $(STAMP) ## the same beside better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once
+bench-peers: $(STAMP) ## the same for better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once
 	@$(BIN)/python -m benchmarks.peers $(if $(QUICK),--quick) $(ARGUMENTS)
 
-format: $(STAMP) ## let ruff arrange the code
+format: $(STAMP) ## format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(STAMP) ## write schema.graphql anew
+schema: $(STAMP) ## write schema.graphql from the code
 	$(BIN)/registration-gateway schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 
-# uv lives in a directory of its own for the moment; no setting of this machine may leave a trace in the lock.
-lock: ## lock all dependencies anew
+# uv is installed in a temporary directory. Settings of this machine are unset, so that they leave no trace in the locks.
+lock: ## write requirements.lock and native.lock from pyproject.toml
 	directory=$$(mktemp -d); trap 'rm -rf "$$directory"' EXIT; \
 	$(PYTHON) -m venv "$$directory"; \
 	"$$directory/bin/pip" install --quiet --disable-pip-version-check uv; \
@@ -94,5 +95,5 @@ lock: ## lock all dependencies anew
 	$$compile --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
-clean: ## remove everything that these commands made, but keep var/
+clean: ## remove everything that these commands made except var/
 	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules benchmarks/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -48,6 +48,7 @@ def build() -> None:
     """Build the bundle unless its stamp names these very inputs."""
     inputs = fingerprint()
     if built_from() != inputs:
+        print("Building the offline GraphiQL: about a minute ...", flush=True)
         install_packages()
         replace_bundle(inputs)
 

@@ -53,6 +53,7 @@ def build(march: str) -> None:
     """Raises BuildError; the wheel is then in place."""
     if missing := missing_tools():
         raise BuildError(f"no {' and no '.join(missing)} here")
+    print("Building Argon2 for this host: about 20 seconds ...", flush=True)
     with TemporaryDirectory() as directory:
         tools, entry = Path(directory, "tools"), Path(directory, "entry")
         entry.write_text(locked_entry())

@@ -1,7 +1,6 @@
 """The command `registration-gateway erase-proof`, as an operator types it."""
 
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,7 +104,10 @@ def test_says_why_there_is_nothing_to_prove(operator: Operator, given: str, refe
 def test_asks_who_sits_at_a_terminal(operator: Operator) -> None:
     """What is typed is no argument, so no list of processes and no history shows it."""
     anonymize(operator.services, operator.caller, None)
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = os.openpty()
+    except OSError as error:
+        pytest.skip(f"TERMINAL NOT TESTED: this machine has no pseudo-terminal ({error})")
     os.write(ours, f"{PERSON}\x04".encode())
     done = subprocess.run(
         [Path(sys.executable).with_name("registration-gateway"), "erase-proof", operator.caller.customer.reference],
