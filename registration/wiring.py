@@ -13,6 +13,7 @@ from registration.mail.composition import Composer
 from registration.mail.mails import parse_sender
 from registration.mail.relay import Relay
 from registration.mail.senders import open_sender
+from registration.records.housekeeping import tidy_up
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.password import PasswordPolicy
@@ -112,4 +113,11 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_FROM {error}") from None
     composer = Composer(services.secret, settings.link_url, address)
-    return Relay(services.database, composer, sender, clock=services.clock, random=random.Random())  # noqa: S311 - jitter
+    return Relay(
+        services.database,
+        composer,
+        sender,
+        clock=services.clock,
+        random=random.Random(),  # noqa: S311 - jitter
+        chore=tidy_up,
+    )

@@ -1,8 +1,10 @@
 """What must hold for the repository as a whole, whatever its parts do."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tests import lockfiles
 REPOSITORY = Path(__file__).parent.parent
 
 # Programs, which do their work when they are run.
-PROGRAMS = {"graphql_api.__main__", "registration.migrations.env"}
+PROGRAMS = {"graphql_api.__main__", "registration.storage.migrations.env"}
 
 # Run in an interpreter of its own, where an audit hook, which cannot be taken back, does no harm.
 IMPORT_EVERYTHING = f"""
@@ -55,14 +57,42 @@ def test_importing_does_nothing(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("package", ["registration", "graphql_api", "rest_compat"])
-def test_every_module_has_its_place_in_the_architecture(package: str) -> None:
-    """The tables of docs/architecture.md name what there is, and nothing else."""
+def test_every_room_has_its_place_in_the_architecture(package: str) -> None:
+    """The tables of docs/architecture.md name the rooms and the modules beside them, and nothing else."""
     page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
     table = page.partition(f"| {package} | |\n")[2].partition("\n\n")[0]
     named = re.findall("`([a-z_0-9]+)`", " ".join(row.split("|")[1] for row in table.splitlines()))
     modules = {path.stem for path in (REPOSITORY / package).glob("*.py")} - {"__init__", "__main__"}
     packages = {path.parent.name for path in (REPOSITORY / package).glob("*/__init__.py")}
     assert sorted(named) == sorted(modules | packages)
+
+
+def modules() -> list[Path]:
+    packages = ("registration", "graphql_api", "rest_compat")
+    found = [path for package in packages for path in (REPOSITORY / package).rglob("*.py")]
+    return [path for path in found if "versions" not in path.parts and "node_modules" not in path.parts]
+
+
+def test_no_folder_is_crowded() -> None:
+    """A newcomer finds a module from the file tree: at most 16 in a room, 24 in the shim."""
+    sizes = Counter(path.parent for path in modules() if path.name != "__init__.py")
+    crowded = {
+        folder.name: size for folder, size in sizes.items() if size > (24 if folder.name == "rest_compat" else 16)
+    }
+    assert crowded == {}
+
+
+def test_no_module_and_no_function_is_long() -> None:
+    """At most 250 lines in a module, 45 in a function."""
+    long_modules = [path.name for path in modules() if len(path.read_text("utf-8").splitlines()) > 250]
+    assert long_modules == []
+    functions = [
+        (path.name, node.name, node.end_lineno - node.lineno + 1)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+    ]
+    assert [found for found in functions if found[2] > 45] == []
 
 
 def test_lock_files_are_complete_and_name_no_host() -> None:

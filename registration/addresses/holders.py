@@ -1,4 +1,4 @@
-"""Holders: which account has an address. A look-up costs the same whether or not there is one (decision 0030)."""
+"""Holders: which account has an address. A look-up costs the same whether or not there is one (decision 0013)."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -15,7 +15,6 @@ from registration.mail import outbox
 from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import Job, Settled
 from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Session, Unreachable
-from registration.records.housekeeping import tidy_up
 from registration.storage.database import Database, Unavailable
 
 BATCH = 20
@@ -23,9 +22,17 @@ BATCH = 20
 BATCH_TIME = timedelta(minutes=1)
 GIVE_UP = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY = 20.0, 3600.0  # seconds; drawn from nothing up to these, so half of them on average
-TIDY_UP_BATCH = 500
+CHORE_BATCH = 500
 
 log = structlog.get_logger(__name__)
+
+
+Chore = Callable[[Connection, datetime, int], int]
+"""Work that is done about once an hour beside the mails, at most so many rows in one transaction; returns how many."""
+
+
+def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
+    return 0
 
 
 class Relay:
@@ -43,6 +50,7 @@ class Relay:
         *,
         clock: Callable[[], datetime],
         random: Random,
+        chore: Chore = no_chore,
     ) -> None:
         self._database = database
         self._composer = composer
@@ -52,13 +60,14 @@ class Relay:
         self._stopping = Event()
         self._awake = Event()
         self._is_blocked = False
-        self._tidy_up_at = clock()
+        self._chore = chore
+        self._chore_at = clock()
 
     def run(self) -> None:
         """Send until `stop` is called; no outage and no bug ends it."""
         while not self._stopping.is_set():
             try:
-                self._tidy_up()
+                self._do_chore()
                 count = self.run_once()
             except Unavailable as error:
                 self._is_blocked = True
@@ -163,12 +172,12 @@ class Relay:
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts - 1, 10))
         return timedelta(seconds=self._random.uniform(0, longest))
 
-    def _tidy_up(self) -> None:
+    def _do_chore(self) -> None:
         now = self._clock()
-        if now < self._tidy_up_at:
+        if now < self._chore_at:
             return
-        self._tidy_up_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
-        while self._database.write(lambda connection: tidy_up(connection, now, TIDY_UP_BATCH)):
+        self._chore_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
+        while self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
             pass
 
 

@@ -1,7 +1,7 @@
 """Group commit: items of many callers are written in one transaction.
 
 A transaction for eight costs little more than one for one: they share its statements, its commit, and the processor's
-caches, which the password hashes between two transactions have emptied (decision 0040).
+caches, which the password hashes between two transactions have emptied (decision 0015).
 """
 
 from collections.abc import Callable, Sequence

@@ -25,6 +25,7 @@ from registration.mail.outbox import LEASE, MailRecord
 from registration.mail.relay import BATCH_TIME, GIVE_UP, Relay
 from registration.mail.senders import open_sender
 from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Unreachable
+from registration.records.housekeeping import tidy_up
 from registration.storage import tables
 from registration.storage.database import Database, open_database
 from tests.registration.people import NOW, SECRET, signed_up
@@ -389,9 +390,9 @@ def test_old_mails_are_forgotten(database: Database) -> None:
     clock, sender = Clock(), Signalling()
     for _ in range(2):
         signed_up(database)
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=RANDOM)
+    relay = Relay(database, COMPOSER, sender, clock=clock, random=RANDOM, chore=tidy_up)
     relay.run_once()
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=Hasty())
+    relay = Relay(database, COMPOSER, sender, clock=clock, random=Hasty(), chore=tidy_up)
     clock.pass_(timedelta(days=31))
     with running(relay):
         until(lambda: not listed(database, "sent"))
@@ -407,7 +408,7 @@ def test_what_has_expired_is_forgotten(database: Database) -> None:
 
     database.write(work)
     clock.pass_(idempotency.LIFETIME)
-    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=Hasty())):
+    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=Hasty(), chore=tidy_up)):
         until(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))
 
 
