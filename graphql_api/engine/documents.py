@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from graphql_api.engine.coercion import LiteralsOfCorrectType
-from graphql_api.engine.compiled_operation import Plan, plan
+from graphql_api.engine.compiled_operation import CompiledOperation, compile_operation
 from graphql_api.engine.errors import (
     ErrorCode,
     PublicError,
@@ -42,13 +42,13 @@ RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule
 class Operation:
     """One operation of a valid document. `hashes` says that it holds a field which hashes a password.
 
-    Documents that are kept have a plan, if there is one.
+    `compiled` is None for documents that are not kept, and for operations that graphql-core has to execute.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
     hashes: bool
-    plan: Plan | None = None
+    compiled: CompiledOperation | None = None
 
     @property
     def name(self) -> str | None:
@@ -63,7 +63,10 @@ Operations: TypeAlias = tuple[Operation, ...]
 
 
 class Documents:
-    """Reads documents for one schema. Belongs to one event loop or thread."""
+    """Reads documents for one schema. Belongs to one event loop or thread.
+
+    Without `compiled_operations` graphql-core executes every operation.
+    """
 
     def __init__(
         self,
@@ -73,8 +76,10 @@ class Documents:
         introspection: bool,
         suggestions: bool,
         limits: Limits | None = None,
+        compiled_operations: bool = True,
     ) -> None:
         self._schema = schema
+        self._compiled_operations = compiled_operations
         self._hashing_fields = hashing_fields
         self._introspection = introspection
         self._suggestions = suggestions
@@ -88,9 +93,13 @@ class Documents:
             return operations
         prepared = self._prepare(text)
         if isinstance(prepared, tuple) and _may_be_kept(text):
-            prepared = tuple(replace(each, plan=plan(self._schema, each.document, each.node)) for each in prepared)
+            if self._compiled_operations:
+                prepared = tuple(map(self._compiled, prepared))
             self._cache.put(text, prepared)
         return prepared
+
+    def _compiled(self, operation: Operation) -> Operation:
+        return replace(operation, compiled=compile_operation(self._schema, operation.document, operation.node))
 
     def _prepare(self, text: str) -> Operations | list[PublicError]:
         most = self._limits.tokens

@@ -12,7 +12,7 @@ from graphql.execution import Executor as Execution
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
-from graphql_api.engine.compiled_operation import Plan, Root
+from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.documents import Documents, Operation, Operations
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
@@ -71,11 +71,16 @@ class Executor:
         admission: Admission,
         introspection: bool,
         suggestions: bool,
+        compiled_operations: bool = True,
     ) -> None:
         self._schema = schema
         self._admission = admission
         self._documents = Documents(
-            schema, hashing_fields=hashing_fields, introspection=introspection, suggestions=suggestions
+            schema,
+            hashing_fields=hashing_fields,
+            introspection=introspection,
+            suggestions=suggestions,
+            compiled_operations=compiled_operations,
         )
 
     async def execute(
@@ -109,20 +114,25 @@ class Executor:
 
     def _planned(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
         """The short cut, if there is one and the variables fit; whether they do not, and why, is not decided here."""
-        if operation.plan is None:
+        if operation.compiled is None:
             return None
         try:
-            variables = operation.plan.read(request.variables or {})
+            variables = operation.compiled.read(request.variables or {})
         except Exception:
             return None
-        return partial(self._follow, operation, operation.plan, variables, request, context)
+        return partial(self._follow, operation, operation.compiled, variables, request, context)
 
     async def _follow(
-        self, operation: Operation, plan: Plan, variables: dict[str, Any], request: OperationRequest, context: Context
+        self,
+        operation: Operation,
+        compiled: CompiledOperation,
+        variables: dict[str, Any],
+        request: OperationRequest,
+        context: Context,
     ) -> Answer:
-        root = plan.root
+        root = compiled.root
         if root is None:
-            return Answer(Kind.EXECUTED, dict(plan.data))
+            return Answer(Kind.EXECUTED, dict(compiled.data))
         try:
             value = root.resolve(variables, context)
             if _is_awaitable(value):
@@ -131,11 +141,11 @@ class Executor:
             value = error
         else:
             with suppress(Exception):
-                return Answer(Kind.EXECUTED, plan.show(root, value))
+                return Answer(Kind.EXECUTED, compiled.serialize(root, value))
         return await self._tell(operation, root, request, context, value)
 
     async def _tell(
-        self, operation: Operation, root: Root, request: OperationRequest, context: Context, value: object
+        self, operation: Operation, root: RootField, request: OperationRequest, context: Context, value: object
     ) -> Answer:
         """What graphql-core makes of a value that the root field has already, or of what its resolver raised."""
 

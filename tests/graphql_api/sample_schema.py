@@ -156,6 +156,7 @@ def make_executor(
     suggestions: bool = True,
     of: GraphQLSchema = schema._schema,
     admission: Admission | None = None,
+    compiled_operations: bool = True,
 ) -> Executor:
     return Executor(
         of,
@@ -163,6 +164,7 @@ def make_executor(
         admission=admission or Admission(capacity=3 * slots, deadline=deadline, clock=time.monotonic),
         introspection=introspection,
         suggestions=suggestions,
+        compiled_operations=compiled_operations,
     )
 
 
