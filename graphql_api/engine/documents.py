@@ -1,10 +1,10 @@
 """Documents made ready to run: parsed, weighed, validated, and kept in a bounded cache; nothing is executed here."""
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLSchema,
@@ -84,7 +84,7 @@ class Documents:
         self._introspection = introspection
         self._suggestions = suggestions
         self._limits = limits or Limits()
-        self._cache = _Cache()
+        self._cache: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS, _size)
 
     def operations(self, text: str) -> Operations | list[PublicError]:
         """The operations of a valid document, else what is wrong with it."""
@@ -95,7 +95,7 @@ class Documents:
         if isinstance(prepared, tuple) and _may_be_kept(text):
             if self._compiled_operations:
                 prepared = tuple(map(self._compiled, prepared))
-            self._cache.put(text, prepared)
+            self._cache[text] = prepared
         return prepared
 
     def _compiled(self, operation: Operation) -> Operation:
@@ -123,22 +123,8 @@ def _may_be_kept(text: str) -> bool:
     return len(text) <= LONGEST_CACHED_DOCUMENT and '"' not in text
 
 
-class _Cache:
-    """Least recently used documents go first when there are too many entries or characters."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, Operations] = OrderedDict()
-        self._characters = 0
-
-    def get(self, text: str) -> Operations | None:
-        operations = self._entries.get(text)
-        if operations is not None:
-            self._entries.move_to_end(text)
-        return operations
-
-    def put(self, text: str, operations: Operations) -> None:
-        self._entries[text] = operations
-        self._characters += len(text)
-        while len(self._entries) > CACHED_DOCUMENTS or self._characters > CACHED_CHARACTERS:
-            oldest, _ = self._entries.popitem(last=False)
-            self._characters -= len(oldest)
+def _size(operations: Operations) -> int:
+    """The length of the document. A short one counts for so much that at most CACHED_DOCUMENTS fit in the cache."""
+    location = operations[0].document.loc
+    assert location, "graphql-core notes locations unless it is told not to"
+    return max(len(location.source.body), CACHED_CHARACTERS // CACHED_DOCUMENTS)
