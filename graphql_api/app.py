@@ -19,7 +19,8 @@ from starlette.routing import Route, Router
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import client_address, read_networks
+from graphql_api.http.client_ip import client_ip as client_address
+from graphql_api.http.client_ip import read_networks
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog

@@ -17,7 +17,8 @@ from rest_compat.execution import Execute
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
 from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
-from rest_compat.response import document_response, dressed, error_response, language_of
+from rest_compat.response import document_response, error_response, language_of
+from rest_compat.response import with_contract_headers as dressed
 
 ReadJson: TypeAlias = Callable[[bytes], object]
 """Reads strict JSON; returns something that is no JSON value where the bytes are none."""

@@ -1,4 +1,4 @@
-"""Documents made ready to run: parsed, weighed, validated, and kept in a bounded cache; nothing is executed here."""
+"""Documents made ready to run: parsed, measured, validated, and kept in a bounded cache; nothing is executed here."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from graphql_api.engine.errors import (
     syntax_error,
     validation_error,
 )
-from graphql_api.engine.limits import Exceeded, Limits, weigh
+from graphql_api.engine.limits import Exceeded, Limits, measure
 
 MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
@@ -107,15 +107,15 @@ class Documents:
             document = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
             return [syntax_error(error)]
-        weights = weigh(document, self._limits, self._hashing_fields)
-        if isinstance(weights, Exceeded):
-            return [limit_exceeded(weights)]
-        if not self._introspection and any(weight.introspection_fields for _, weight in weights):
+        costs = measure(document, self._limits, self._hashing_fields)
+        if isinstance(costs, Exceeded):
+            return [limit_exceeded(costs)]
+        if not self._introspection and any(cost.introspection_fields for _, cost in costs):
             return [public_error(ErrorCode.INTROSPECTION_DISABLED, "Introspection is switched off here.")]
         errors = validate(self._schema, document, RULES, MOST_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             return [validation_error(error) for error in errors]
-        return tuple(Operation(document, node, weight.hashing_fields > 0) for node, weight in weights)
+        return tuple(Operation(document, node, cost.hashing_fields > 0) for node, cost in costs)
 
 
 def _may_be_kept(text: str) -> bool:
