@@ -77,7 +77,6 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
             sign_ups=sign_ups,
             language=negotiate(request.headers.get("accept-language", "")),
             client_address=client_address(request, trusted),
-            correlation_id=request.state.correlation_id,
             authorization=request.headers.get("authorization"),
         )
 

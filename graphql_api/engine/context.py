@@ -21,7 +21,6 @@ class Context:
     sign_ups: SignUps
     language: Language
     client_address: str
-    correlation_id: str
     authorization: str | None = field(default=None, repr=False)
 
     async def caller(self) -> Caller:

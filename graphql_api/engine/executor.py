@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeGuard, assert_never, cast
+from typing import Any, TypeAlias, TypeGuard, assert_never, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql.execution import Executor as Execution
@@ -17,12 +17,8 @@ from graphql_api.engine.documents import Documents, Operation, Operations
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
-
-class Context(Protocol):
-    """What the executor needs of a context; resolvers get the whole of it."""
-
-    @property
-    def correlation_id(self) -> str: ...
+Context: TypeAlias = object
+"""Resolvers get it as it is; the executor does not look into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +150,13 @@ class Executor:
 
         execution = self._build(operation, request, context, middleware=[resolved])
         assert isinstance(execution, Execution)
-        return await _run(execution, context)
+        return await _run(execution)
 
     def _executed(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
         """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
         execution = self._build(operation, request, context)
         if isinstance(execution, Execution):
-            return partial(_run, execution, context)
+            return partial(_run, execution)
         found = variable_violations(self._schema, operation.node, request.variables or {})
         return Answer(Kind.REFUSED, errors=[bad_input(found or [InputViolation(("variables",), InputCode.WRONG_TYPE)])])
 
@@ -209,13 +205,13 @@ def _choose(operations: Operations, name: str | None) -> Operation | PublicError
     return named or public_error(ErrorCode.OPERATION_NOT_FOUND, "The document has no operation of that name.")
 
 
-async def _run(execution: Execution[Any], context: Context) -> Answer:
+async def _run(execution: Execution[Any]) -> Answer:
     pending = execution.execute_operation()
     # Nothing is awaited where every resolver was synchronous. @defer and @stream are not in the schema.
     result = cast("ExecutionResult", await pending if _is_awaitable(pending) else pending)
     if not result.errors:
         return Answer(Kind.EXECUTED, result.data)
-    errors = [field_error(error, context.correlation_id) for error in result.errors]
+    errors = [field_error(error) for error in result.errors]
     if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
         return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
     return Answer(Kind.EXECUTED, result.data, errors)

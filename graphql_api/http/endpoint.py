@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.engine.errors import ErrorCode, public_error
-from graphql_api.engine.executor import Answer, Context, Executor, Kind, OperationRequest
+from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
 from graphql_api.http.body import Disconnected, TooLarge, read_body
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
@@ -57,7 +57,7 @@ class GraphQLEndpoint:
         self,
         *,
         executor: Executor,
-        context_for: Callable[[Request], Context],
+        context_for: Callable[[Request], object],
         queries_by_get: bool,
         graphiql: Callable[[Request], Response] | None,
     ) -> None:
