@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route, Router
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import Networks, client_address, read_networks
+from graphql_api.http.client_ip import Networks, client_ip, read_networks
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
@@ -86,12 +86,11 @@ class Parts:
             batcher=self.batcher,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ip(request),
-            correlation_id=request.state.correlation_id,
             authorization=request.headers.get("authorization"),
         )
 
     def client_ip(self, request: Request) -> str:
-        return client_address(request, self.trusted_proxies)
+        return client_ip(request, self.trusted_proxies)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""

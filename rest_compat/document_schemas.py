@@ -14,19 +14,19 @@ def an_object(properties: Mapping[str, Schema], **more: object) -> Node:
     return {"type": "object", "required": list(properties), "properties": dict(properties), **more}
 
 
-TEXT: Node = {"type": "string"}
-LINKS = an_object({"self": TEXT})
+STRING: Node = {"type": "string"}
+LINKS = an_object({"self": STRING})
 ERROR = an_object(
     {
-        "detail": TEXT,
+        "detail": STRING,
         "status": {"type": "integer", "description": "That of the last error is the status of the answer."},
-        "code": TEXT,
+        "code": STRING,
     },
     required=["detail", "status"],
     additionalProperties=False,
 )
 ERRORS = an_object({"errors": {"type": "array", "minItems": 1, "items": ERROR}})
-OAUTH_ERROR = an_object({"error": TEXT, "error_description": TEXT})
+OAUTH_ERROR = an_object({"error": STRING, "error_description": STRING})
 
 
 def request_document(resource_type: str, takes: Mapping[str, Attribute]) -> Node:
@@ -46,7 +46,7 @@ def document_without_id(resource_type: str, shows: Mapping[str, Schema]) -> Node
 
 
 def collection_document(resource_type: str, shows: Mapping[str, Schema]) -> Node:
-    item = _resource(resource_type, shows, {"id": TEXT})
+    item = _resource(resource_type, shows, {"id": STRING})
     return an_object({"data": {"type": "array", "items": item}, "links": LINKS})
 
 

@@ -17,7 +17,7 @@ from rest_compat.execution import Execute
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
 from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
-from rest_compat.response import document_response, dressed, error_response, language_of
+from rest_compat.response import document_response, error_response, language_of, with_contract_headers
 
 Told: TypeAlias = Shown | Listed | Accepted | Done | Refused
 ReadJson: TypeAlias = Callable[[bytes], object]
@@ -45,7 +45,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = dressed(await self._respond(request), language_of(request))
+        response = with_contract_headers(await self._respond(request), language_of(request))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:

@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from registration.outcomes import Stage
-from rest_compat import token
+from rest_compat import oauth_token
 from rest_compat.attributes import Schema
 from rest_compat.document_schemas import (
     ERRORS,
     OAUTH_ERROR,
-    TEXT,
+    STRING,
     Node,
     collection_document,
     document_without_id,
@@ -50,7 +50,7 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DocumentedError:
     """An error as the description shows it: a media type, the name of a schema there, and an example."""
 
     error: Error
@@ -87,9 +87,9 @@ def openapi(resources: Iterable[Resource], base_url: str) -> Node:
             "description": DESCRIPTION,
         },
         "servers": [{"url": base_url}],
-        "paths": {**paths, token.PATH: {"post": _token_operation(examples)}},
+        "paths": {**paths, oauth_token.PATH: {"post": _token_operation(examples)}},
         "components": {
-            "schemas": {"Errors": ERRORS, "OAuthError": OAUTH_ERROR, "Text": TEXT},
+            "schemas": {"Errors": ERRORS, "OAuthError": OAUTH_ERROR, "Text": STRING},
             "examples": examples,
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -105,18 +105,18 @@ def _paths(resource: Resource, examples: dict[str, Node]) -> Node:
             node = _operation(resource.type, method, operation, examples)
             paths.setdefault(place, {})[method.lower()] = node | {"operationId": f"{method} {place}"}
     for place in paths.keys() - {f"/{resource.type}"}:
-        paths[place]["parameters"] = [{"name": resource.id_name, "in": "path", "required": True, "schema": TEXT}]
+        paths[place]["parameters"] = [{"name": resource.id_name, "in": "path", "required": True, "schema": STRING}]
     return paths
 
 
 def _operation(resource_type: str, method: str, operation: Operation, examples: dict[str, Node]) -> Node:
-    refusals = [*map(_refusal, _errors(method, operation)), *map(_plain_text, PLAIN_ERRORS)]
+    documented = [*map(_documented, _errors(method, operation)), *map(_documented_text, PLAIN_ERRORS)]
     node: Node = {
         "tags": [resource_type],
         "summary": operation.summary,
         "security": [TOKEN] if operation.protected else [NO_TOKEN, TOKEN],
         "parameters": [{"name": name, "in": "header", "schema": schema} for name, schema in operation.headers.items()],
-        "responses": _success(resource_type, operation) | _refused(refusals, examples),
+        "responses": _success(resource_type, operation) | _error_responses(documented, examples),
     }
     if operation.shows:
         node["parameters"].append(_fields(resource_type, operation.shows))
@@ -127,14 +127,17 @@ def _operation(resource_type: str, method: str, operation: Operation, examples: 
 
 
 def _token_operation(examples: dict[str, Node]) -> Node:
-    refusals = [*map(_oauth, token.ERRORS), *map(_plain_text, token.PLAIN_ERRORS)]
+    documented = [*map(_documented_oauth, oauth_token.ERRORS), *map(_documented_text, oauth_token.PLAIN_ERRORS)]
     return {
         "tags": ["token"],
-        "operationId": f"POST {token.PATH}",
+        "operationId": f"POST {oauth_token.PATH}",
         "summary": "Sign in, or stay signed in, as OAuth 2.0 says",
         "security": [NO_TOKEN, TOKEN],
-        "requestBody": {"required": True, "content": {token.FORM: {"schema": token.REQUEST}}},
-        "responses": {"200": _content("Done.", {JSON: {"schema": token.SHOWN}}), **_refused(refusals, examples)},
+        "requestBody": {"required": True, "content": {oauth_token.FORM: {"schema": oauth_token.REQUEST}}},
+        "responses": {
+            "200": _content("Done.", {JSON: {"schema": oauth_token.SHOWN}}),
+            **_error_responses(documented, examples),
+        },
     }
 
 
@@ -174,29 +177,29 @@ def _errors(method: str, operation: Operation) -> list[Error]:
     return errors
 
 
-def _refusal(error: Error) -> Refusal:
-    return (
-        _plain_text(error) if error == INTERNAL_ERROR else Refusal(error, MEDIA_TYPE, "Errors", error_document([error]))
-    )
+def _documented(error: Error) -> DocumentedError:
+    if error == INTERNAL_ERROR:
+        return _documented_text(error)
+    return DocumentedError(error, MEDIA_TYPE, "Errors", error_document([error]))
 
 
-def _oauth(error: Error) -> Refusal:
-    return Refusal(error, JSON, "OAuthError", token.error_body(error))
+def _documented_oauth(error: Error) -> DocumentedError:
+    return DocumentedError(error, JSON, "OAuthError", oauth_token.error_body(error))
 
 
-def _plain_text(error: Error) -> Refusal:
-    return Refusal(error, PLAIN_TEXT, "Text", error.detail)
+def _documented_text(error: Error) -> DocumentedError:
+    return DocumentedError(error, PLAIN_TEXT, "Text", error.detail)
 
 
-def _refused(refusals: Iterable[Refusal], examples: dict[str, Node]) -> Node:
+def _error_responses(documented: Iterable[DocumentedError], examples: dict[str, Node]) -> Node:
     answers: dict[str, Node] = {}
-    for refusal in refusals:
-        answer = answers.setdefault(str(refusal.error.status), _content("Refused.", {}))
+    for each in documented:
+        answer = answers.setdefault(str(each.error.status), _content("Refused.", {}))
         media = answer["content"].setdefault(
-            refusal.media_type, {"schema": _reference("schemas", refusal.schema), "examples": {}}
+            each.media_type, {"schema": _reference("schemas", each.schema), "examples": {}}
         )
-        media["examples"][refusal.name] = _reference("examples", refusal.name)
-        examples[refusal.name] = {"value": refusal.example}
+        media["examples"][each.name] = _reference("examples", each.name)
+        examples[each.name] = {"value": each.example}
     return answers
 
 

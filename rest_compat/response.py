@@ -51,7 +51,7 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
     return (CHALLENGE if is_challenge else {}) | wait
 
 
-def dressed(response: Response, language: Language) -> Response:
+def with_contract_headers(response: Response, language: Language) -> Response:
     """With the headers that all answers have (contract 2.3)."""
     response.raw_headers += _HEADERS_OF_ALL[language]
     return response

@@ -15,9 +15,9 @@ from rest_compat.customers import customers
 from rest_compat.door import Door, ReadJson
 from rest_compat.execution import Execute
 from rest_compat.jsonapi import link_base
+from rest_compat.oauth_token import token_route
 from rest_compat.openapi import openapi_route
 from rest_compat.refresh_tokens import refresh_tokens
-from rest_compat.token import token_route
 
 
 class Shim(NamedTuple):

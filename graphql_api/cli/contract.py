@@ -10,7 +10,7 @@ from graphql_api.schema import print_schema
 
 FILE = "schema.graphql"
 # One line for each change that was meant, exactly as `registration-gateway schema --since` prints it.
-ACCEPTED = "schema.accepted-changes"
+ACCEPTED_CHANGES = "schema.accepted-changes"
 
 
 def has_drifted(directory: Path) -> bool:
@@ -29,7 +29,7 @@ def changes(old: str, new: str) -> list[str]:
 
 def unaccepted(found: list[str], directory: Path) -> list[str]:
     """Those changes that nobody has listed as meant."""
-    path = directory / ACCEPTED
+    path = directory / ACCEPTED_CHANGES
     accepted = path.read_text("utf-8").splitlines() if path.exists() else []
     return [change for change in found if change not in accepted]
 

@@ -31,7 +31,6 @@ class Context:
     batcher: SignUpBatcher
     language: Language
     client_ip: str
-    correlation_id: str
     authorization: str | None = field(default=None, repr=False)
 
     async def caller(self) -> Caller:

@@ -1,10 +1,10 @@
-"""Documents made ready to run: parsed, weighed, validated, and kept in a bounded cache; nothing is executed here."""
+"""Documents made ready to run: parsed, measured, validated, and kept in a bounded cache; nothing is executed here."""
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLSchema,
@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from graphql_api.engine.coercion import LiteralsOfCorrectType
-from graphql_api.engine.compiled_operation import Plan, plan
+from graphql_api.engine.compiled_operation import CompiledOperation, compile_operation
 from graphql_api.engine.errors import (
     ErrorCode,
     PublicError,
@@ -27,7 +27,7 @@ from graphql_api.engine.errors import (
     syntax_error,
     validation_error,
 )
-from graphql_api.engine.limits import Exceeded, Limits, weigh
+from graphql_api.engine.limits import Exceeded, Limits, measure
 
 MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
@@ -42,13 +42,13 @@ RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule
 class Operation:
     """One operation of a valid document. `hashes` says that it holds a field which hashes a password.
 
-    Documents that are kept have a plan, if there is one.
+    `compiled` is None for documents that are not kept, and for operations that graphql-core has to execute.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
     hashes: bool
-    plan: Plan | None = None
+    compiled: CompiledOperation | None = None
 
     @property
     def name(self) -> str | None:
@@ -63,7 +63,10 @@ Operations: TypeAlias = tuple[Operation, ...]
 
 
 class Documents:
-    """Reads documents for one schema. Belongs to one event loop or thread."""
+    """Reads documents for one schema. Belongs to one event loop or thread.
+
+    Without `compiled_operations` graphql-core executes every operation.
+    """
 
     def __init__(
         self,
@@ -73,13 +76,15 @@ class Documents:
         introspection: bool,
         suggestions: bool,
         limits: Limits | None = None,
+        compiled_operations: bool = True,
     ) -> None:
         self._schema = schema
+        self._compiled_operations = compiled_operations
         self._hashing_fields = hashing_fields
         self._introspection = introspection
         self._suggestions = suggestions
         self._limits = limits or Limits()
-        self._cache = _Cache()
+        self._cache: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS, _size)
 
     def operations(self, text: str) -> Operations | list[PublicError]:
         """The operations of a valid document, else what is wrong with it."""
@@ -88,9 +93,13 @@ class Documents:
             return operations
         prepared = self._prepare(text)
         if isinstance(prepared, tuple) and _may_be_kept(text):
-            prepared = tuple(replace(each, plan=plan(self._schema, each.document, each.node)) for each in prepared)
-            self._cache.put(text, prepared)
+            if self._compiled_operations:
+                prepared = tuple(map(self._compiled, prepared))
+            self._cache[text] = prepared
         return prepared
+
+    def _compiled(self, operation: Operation) -> Operation:
+        return replace(operation, compiled=compile_operation(self._schema, operation.document, operation.node))
 
     def _prepare(self, text: str) -> Operations | list[PublicError]:
         most = self._limits.tokens
@@ -98,15 +107,15 @@ class Documents:
             document = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
             return [syntax_error(error)]
-        weights = weigh(document, self._limits, self._hashing_fields)
-        if isinstance(weights, Exceeded):
-            return [limit_exceeded(weights)]
-        if not self._introspection and any(weight.introspection_fields for _, weight in weights):
+        costs = measure(document, self._limits, self._hashing_fields)
+        if isinstance(costs, Exceeded):
+            return [limit_exceeded(costs)]
+        if not self._introspection and any(cost.introspection_fields for _, cost in costs):
             return [public_error(ErrorCode.INTROSPECTION_DISABLED, "Introspection is switched off here.")]
         errors = validate(self._schema, document, RULES, MOST_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             return [validation_error(error) for error in errors]
-        return tuple(Operation(document, node, weight.hashing_fields > 0) for node, weight in weights)
+        return tuple(Operation(document, node, cost.hashing_fields > 0) for node, cost in costs)
 
 
 def _may_be_kept(text: str) -> bool:
@@ -114,22 +123,8 @@ def _may_be_kept(text: str) -> bool:
     return len(text) <= LONGEST_CACHED_DOCUMENT and '"' not in text
 
 
-class _Cache:
-    """Least recently used documents go first when there are too many entries or characters."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, Operations] = OrderedDict()
-        self._characters = 0
-
-    def get(self, text: str) -> Operations | None:
-        operations = self._entries.get(text)
-        if operations is not None:
-            self._entries.move_to_end(text)
-        return operations
-
-    def put(self, text: str, operations: Operations) -> None:
-        self._entries[text] = operations
-        self._characters += len(text)
-        while len(self._entries) > CACHED_DOCUMENTS or self._characters > CACHED_CHARACTERS:
-            oldest, _ = self._entries.popitem(last=False)
-            self._characters -= len(oldest)
+def _size(operations: Operations) -> int:
+    """The length of the document. A short one counts for so much that at most CACHED_DOCUMENTS fit in the cache."""
+    location = operations[0].document.loc
+    assert location, "graphql-core notes locations unless it is told not to"
+    return max(len(location.source.body), CACHED_CHARACTERS // CACHED_DOCUMENTS)

@@ -11,6 +11,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
+from graphql_api.server.correlation import current_correlation_id
 from registration.storage.database import Unavailable
 
 PublicError: TypeAlias = dict[str, Any]
@@ -88,27 +89,27 @@ def bad_input(violations: list[InputViolation], locations: Sequence[FormattedSou
 
 
 def overloaded(retry_after: int) -> PublicError:
-    message = f"Too many registrations at once: try again in {retry_after} s."
+    message = f"Too many requests at once: try again in {retry_after} s."
     return public_error(ErrorCode.OVERLOADED, message, retryAfterSeconds=retry_after)
 
 
-def field_error(error: GraphQLError, correlation_id: str) -> PublicError:
+def field_error(error: GraphQLError) -> PublicError:
     """An error of the execution: the caller's mistakes by their code, everything else masked and logged."""
     match error.original_error:
         case Unauthenticated():
             return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.")
         case Unavailable() as outage:
-            log.error("graphql.unavailable", correlation_id=correlation_id, exc_info=outage)
+            log.error("graphql.unavailable", exc_info=outage)
             message = "The service cannot do this at the moment: try again later."
-            return _field_error(error, ErrorCode.UNAVAILABLE, message, correlationId=correlation_id)
+            return _field_error(error, ErrorCode.UNAVAILABLE, message, correlationId=current_correlation_id())
         case StrawberryInputCoercionError():
             return _field_error(error, ErrorCode.BAD_USER_INPUT, "An argument of this field does not fit its type.")
         case _ if _is_about_arguments(error):
             return _field_error(error, ErrorCode.BAD_USER_INPUT, "An argument of this field does not fit its type.")
         case fault:
-            log.error("graphql.internal_error", correlation_id=correlation_id, exc_info=_without_values(fault or error))
+            log.error("graphql.internal_error", exc_info=_without_values(fault or error))
             message = "An internal error occurred; its correlation id helps us to find it."
-            return _field_error(error, ErrorCode.INTERNAL_ERROR, message, correlationId=correlation_id)
+            return _field_error(error, ErrorCode.INTERNAL_ERROR, message, correlationId=current_correlation_id())
 
 
 def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extensions: object) -> PublicError:

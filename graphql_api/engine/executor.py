@@ -5,25 +5,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeGuard, assert_never, cast
+from typing import Any, TypeAlias, TypeGuard, assert_never, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql.execution import Executor as Execution
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
-from graphql_api.engine.compiled_operation import Plan, Root
+from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Operations
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
-
-class Context(Protocol):
-    """What the executor needs of a context; resolvers get the whole of it."""
-
-    @property
-    def correlation_id(self) -> str: ...
+Context: TypeAlias = object
+"""Resolvers get it as it is; the executor does not look into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +67,16 @@ class Executor:
         admission: Admission,
         introspection: bool,
         suggestions: bool,
+        compiled_operations: bool = True,
     ) -> None:
         self._schema = schema
         self._admission = admission
         self._documents = Documents(
-            schema, hashing_fields=hashing_fields(schema), introspection=introspection, suggestions=suggestions
+            schema,
+            hashing_fields=hashing_fields(schema),
+            introspection=introspection,
+            suggestions=suggestions,
+            compiled_operations=compiled_operations,
         )
 
     async def execute(
@@ -109,20 +110,25 @@ class Executor:
 
     def _planned(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
         """The short cut, if there is one and the variables fit; whether they do not, and why, is not decided here."""
-        if operation.plan is None:
+        if operation.compiled is None:
             return None
         try:
-            variables = operation.plan.read(request.variables or {})
+            variables = operation.compiled.read(request.variables or {})
         except Exception:
             return None
-        return partial(self._follow, operation, operation.plan, variables, request, context)
+        return partial(self._follow, operation, operation.compiled, variables, request, context)
 
     async def _follow(
-        self, operation: Operation, plan: Plan, variables: dict[str, Any], request: OperationRequest, context: Context
+        self,
+        operation: Operation,
+        compiled: CompiledOperation,
+        variables: dict[str, Any],
+        request: OperationRequest,
+        context: Context,
     ) -> Answer:
-        root = plan.root
+        root = compiled.root
         if root is None:
-            return Answer(Kind.EXECUTED, dict(plan.data))
+            return Answer(Kind.EXECUTED, dict(compiled.data))
         try:
             value = root.resolve(variables, context)
             if _is_awaitable(value):
@@ -131,11 +137,11 @@ class Executor:
             value = error
         else:
             with suppress(Exception):
-                return Answer(Kind.EXECUTED, plan.show(root, value))
+                return Answer(Kind.EXECUTED, compiled.serialize(root, value))
         return await self._tell(operation, root, request, context, value)
 
     async def _tell(
-        self, operation: Operation, root: Root, request: OperationRequest, context: Context, value: object
+        self, operation: Operation, root: RootField, request: OperationRequest, context: Context, value: object
     ) -> Answer:
         """What graphql-core makes of a value that the root field has already, or of what its resolver raised."""
 
@@ -144,13 +150,13 @@ class Executor:
 
         execution = self._build(operation, request, context, middleware=[resolved])
         assert isinstance(execution, Execution)
-        return await _run(execution, context)
+        return await _run(execution)
 
     def _executed(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
         """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
         execution = self._build(operation, request, context)
         if isinstance(execution, Execution):
-            return partial(_run, execution, context)
+            return partial(_run, execution)
         found = variable_violations(self._schema, operation.node, request.variables or {})
         return Answer(Kind.REFUSED, errors=[bad_input(found or [InputViolation(("variables",), InputCode.WRONG_TYPE)])])
 
@@ -199,13 +205,13 @@ def _choose(operations: Operations, name: str | None) -> Operation | PublicError
     return named or public_error(ErrorCode.OPERATION_NOT_FOUND, "The document has no operation of that name.")
 
 
-async def _run(execution: Execution[Any], context: Context) -> Answer:
+async def _run(execution: Execution[Any]) -> Answer:
     pending = execution.execute_operation()
     # Nothing is awaited where every resolver was synchronous. @defer and @stream are not in the schema.
     result = cast("ExecutionResult", await pending if _is_awaitable(pending) else pending)
     if not result.errors:
         return Answer(Kind.EXECUTED, result.data)
-    errors = [field_error(error, context.correlation_id) for error in result.errors]
+    errors = [field_error(error) for error in result.errors]
     if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
         return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
     return Answer(Kind.EXECUTED, result.data, errors)

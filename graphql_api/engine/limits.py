@@ -1,4 +1,4 @@
-"""Limits on a document, measured in one memoised pass before validation; it never looks at the schema or at a value."""
+"""Limits on a document: its cost is measured in one memoised pass before validation, without schema and values."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Limits:
     hashing_fields: int = 1
 
 
-class Weight(NamedTuple):
+class Cost(NamedTuple):
     """What a selection set asks for. `depth` counts nested selection sets, those of fragments too."""
 
     depth: int = 0
@@ -55,78 +55,81 @@ class Exceeded:
     maximum: int
 
 
-def weigh(
+def measure(
     document: DocumentNode, limits: Limits, hashing_fields: Collection[str]
-) -> list[tuple[OperationDefinitionNode, Weight]] | Exceeded:
-    """Weigh every operation, and also fragments that none of them spreads, because validation walks those too."""
+) -> list[tuple[OperationDefinitionNode, Cost]] | Exceeded:
+    """The cost of every operation, or the first limit exceeded.
+
+    Fragments that no operation spreads are measured against the limits, too, because validation walks them.
+    """
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) > limits.operations:
         return Exceeded("operations", limits.operations)
-    scales = _Scales(document, limits.depth, hashing_fields)
-    weights = [(operation, scales.operation(operation)) for operation in operations]
-    for weight in [*(weight for _, weight in weights), *scales.fragments()]:
-        if exceeded := _exceeded(weight, limits):
+    meter = _CostMeter(document, limits.depth, hashing_fields)
+    costs = [(operation, meter.operation(operation)) for operation in operations]
+    for cost in [*(cost for _, cost in costs), *meter.fragments()]:
+        if exceeded := _exceeded(cost, limits):
             return exceeded
-    return weights
+    return costs
 
 
-def _exceeded(weight: Weight, limits: Limits) -> Exceeded | None:
+def _exceeded(cost: Cost, limits: Limits) -> Exceeded | None:
     for limit in ("depth", "fields", "root_fields", "aliases", "directives", "hashing_fields"):
         maximum: int = getattr(limits, limit)
-        if getattr(weight, limit) > maximum:
+        if getattr(cost, limit) > maximum:
             return Exceeded(limit, maximum)
     return None
 
 
-class _Scales:
-    """Weighs each fragment once, however often it is spread: a chain that doubles with each link stays linear."""
+class _CostMeter:
+    """Measures each fragment once, so that a chain of fragments that doubles with each link takes linear time."""
 
     def __init__(self, document: DocumentNode, max_depth: int, hashing_fields: Collection[str]) -> None:
         self._definitions = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._weights: dict[str, Weight] = {}
+        self._costs: dict[str, Cost] = {}
         self._max_depth = max_depth
         self._hashing_fields = hashing_fields
 
-    def operation(self, node: OperationDefinitionNode) -> Weight:
+    def operation(self, node: OperationDefinitionNode) -> Cost:
         variables = [_directives(variable) for variable in node.variable_definitions or ()]
-        return _together([_directives(node), *variables, self._selection_set(node.selection_set, 0)])
+        return _sum([_directives(node), *variables, self._selection_set(node.selection_set, 0)])
 
-    def fragments(self) -> list[Weight]:
+    def fragments(self) -> list[Cost]:
         return [self._fragment(name, 0) for name in self._definitions]
 
-    def _fragment(self, name: str, level: int) -> Weight:
-        if name not in self._weights:
-            # What a fragment in a cycle adds to itself counts nothing: validation refuses it without following it.
-            self._weights[name] = Weight()
+    def _fragment(self, name: str, level: int) -> Cost:
+        if name not in self._costs:
+            # A fragment in a cycle adds nothing to itself: validation refuses cycles without following them.
+            self._costs[name] = Cost()
             definition = self._definitions.get(name)
             if definition is not None:
                 selections = self._selection_set(definition.selection_set, level)
-                self._weights[name] = _together([_directives(definition), selections])
-        return self._weights[name]
+                self._costs[name] = _sum([_directives(definition), selections])
+        return self._costs[name]
 
-    def _selection_set(self, node: SelectionSetNode | None, level: int) -> Weight:
+    def _selection_set(self, node: SelectionSetNode | None, level: int) -> Cost:
         if node is None:
-            return Weight()
-        # Stopping bounds our own recursion; the levels above are by then too many already.
+            return Cost()
+        # Stopping here bounds our own recursion: the depth limit is already exceeded.
         selections = node.selections if level <= self._max_depth else ()
-        inner = _together([self._selection(selection, level + 1) for selection in selections])
+        inner = _sum([self._selection(selection, level + 1) for selection in selections])
         return inner._replace(depth=inner.depth + 1)
 
-    def _selection(self, node: SelectionNode, level: int) -> Weight:
+    def _selection(self, node: SelectionNode, level: int) -> Cost:
         match node:
             case FieldNode():
                 below = self._selection_set(node.selection_set, level)._replace(root_fields=0)
-                return _together([self._field(node), _directives(node), below])
+                return _sum([self._field(node), _directives(node), below])
             case FragmentSpreadNode():
-                return _together([_directives(node), self._fragment(node.name.value, level)])
+                return _sum([_directives(node), self._fragment(node.name.value, level)])
             case InlineFragmentNode():  # pragma: no branch (the grammar has no fourth kind of selection)
-                return _together([_directives(node), self._selection_set(node.selection_set, level)])
+                return _sum([_directives(node), self._selection_set(node.selection_set, level)])
         raise TypeError(node.kind)  # pragma: no cover (the grammar has no fourth kind of selection)
 
-    def _field(self, node: FieldNode) -> Weight:
-        return Weight(
+    def _field(self, node: FieldNode) -> Cost:
+        return Cost(
             fields=1,
             root_fields=1,
             aliases=int(node.alias is not None),
@@ -135,13 +138,13 @@ class _Scales:
         )
 
 
-def _directives(node: object) -> Weight:
-    return Weight(directives=len(getattr(node, "directives", None) or ()))
+def _directives(node: object) -> Cost:
+    return Cost(directives=len(getattr(node, "directives", None) or ()))
 
 
-def _together(weights: list[Weight]) -> Weight:
-    """Counts add up; depths lie side by side."""
-    if not weights:
-        return Weight()
-    depths, *counts = zip(*weights, strict=True)
-    return Weight(max(depths), *map(sum, counts))
+def _sum(costs: list[Cost]) -> Cost:
+    """The cost of selections side by side: counts add up, the greatest depth counts."""
+    if not costs:
+        return Cost()
+    depths, *counts = zip(*costs, strict=True)
+    return Cost(max(depths), *map(sum, counts))

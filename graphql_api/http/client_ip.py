@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from starlette.requests import Request
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -15,7 +15,7 @@ def read_networks(text: str) -> Networks:
     return [ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
 
 
-def client_address(request: Request, trusted: Networks) -> str:
+def client_ip(request: Request, trusted: Networks) -> str:
     """The nearest address that is not a trusted proxy, read from the right end of X-Forwarded-For.
 
     Empty when the server does not know who is connected (a Unix socket).
@@ -30,7 +30,7 @@ def client_address(request: Request, trusted: Networks) -> str:
     return "" if address is None else str(address)
 
 
-def _read(text: str) -> Address | None:
+def _read(text: str) -> IpAddress | None:
     try:
         address = ip_address(text.strip())
     except ValueError:

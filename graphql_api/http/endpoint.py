@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.engine.errors import ErrorCode, public_error
-from graphql_api.engine.executor import Answer, Context, Executor, Kind, OperationRequest
+from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
 from graphql_api.http.body import Disconnected, TooLarge, read_body
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
 # Whoever accepts anything gets application/json first, as the specification asks for clients that do not say.
-ANSWERS = (JSON, GRAPHQL)
+MEDIA_TYPES = (JSON, GRAPHQL)
 # As they are sent, made once for each media type.
 HEADERS = {
     media_type: [
@@ -26,7 +26,7 @@ HEADERS = {
         (b"x-content-type-options", b"nosniff"),
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
     ]
-    for media_type in ANSWERS
+    for media_type in MEDIA_TYPES
 }
 
 _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
@@ -57,7 +57,7 @@ class GraphQLEndpoint:
         self,
         *,
         executor: Executor,
-        context_for: Callable[[Request], Context],
+        context_for: Callable[[Request], object],
         queries_by_get: bool,
         graphiql: Callable[[Request], Response] | None,
     ) -> None:
@@ -72,9 +72,9 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request) -> Response:
         accept = _accept(request)
-        if self._graphiql and request.method == "GET" and preferred(accept, (*ANSWERS, HTML)) == HTML:
+        if self._graphiql and request.method == "GET" and preferred(accept, (*MEDIA_TYPES, HTML)) == HTML:
             return self._graphiql(request)
-        media_type = preferred(accept, ANSWERS)
+        media_type = preferred(accept, MEDIA_TYPES)
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
             body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
@@ -86,7 +86,7 @@ class GraphQLEndpoint:
             mutation_allowed=request.method == "POST",
             departure=partial(departure, request),
         )
-        return _answer(answer, media_type or JSON)
+        return _answer_response(answer, media_type or JSON)
 
     async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | BadRequest:
         if request.method not in self._methods:
@@ -145,7 +145,7 @@ def _checked(parameters: Json) -> OperationRequest | BadRequest:
     )
 
 
-def _answer(answer: Answer, media_type: str) -> Response:
+def _answer_response(answer: Answer, media_type: str) -> Response:
     body: dict[str, Any] = {}
     if answer.errors:
         body["errors"] = answer.errors
@@ -171,7 +171,7 @@ def _challenge(answer: Answer) -> dict[str, str]:
 
 
 def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    response = _Answer(status_code=status)
+    response = _PreparedResponse(status_code=status)
     response.body = _encode(body).encode()
     response.raw_headers = [
         *HEADERS[media_type],
@@ -181,7 +181,7 @@ def _response(status: int, body: dict[str, Any], media_type: str, headers: Mappi
     return response
 
 
-class _Answer(Response):
+class _PreparedResponse(Response):
     """A response whose headers are set as they are sent, so that those that are always the same are made once."""
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:

@@ -20,7 +20,7 @@ class FramesOnly(logging.Formatter):
         return f"{kind.__qualname__ if kind else None}\n{_frames(trace)}"
 
 
-class Forgiving:
+class TolerantStream:
     """A stream that costs a line when it fails (a full disk, a closed pipe), not the request or the relay."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -42,6 +42,7 @@ def configure_logs(*, development: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _frames_only,
@@ -50,7 +51,7 @@ def configure_logs(*, development: bool) -> None:
             else structlog.processors.JSONRenderer(serializer=_as_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Forgiving(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", TolerantStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

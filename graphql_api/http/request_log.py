@@ -1,12 +1,12 @@
 """The outermost layer: a correlation id, one log line a request, faults masked; it never logs a path, query or body."""
 
-import secrets
 import time
 
 import structlog
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.server.correlation import bind_correlation_id
 from registration.storage.database import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -22,8 +22,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = secrets.token_hex(8)
-        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        correlation_id = bind_correlation_id()
         started = time.perf_counter()
         status = 0
 
@@ -44,20 +43,13 @@ class RequestLog:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             seconds = round(time.perf_counter() - started, 4)
-            log.info(
-                "request",
-                method=scope["method"],
-                route=route,
-                status=status,
-                seconds=seconds,
-                correlation_id=correlation_id,
-            )
+            log.info("request", method=scope["method"], route=route, status=status, seconds=seconds)
 
 
 def _fault(error: Exception, correlation_id: str) -> Response:
     if isinstance(error, Unavailable):
-        log.error("database unavailable", reason=str(error), correlation_id=correlation_id)
+        log.error("database unavailable", reason=str(error))
         text = f"The service is not available right now. Correlation id: {correlation_id}"
         return PlainTextResponse(text, 503, {"Retry-After": "5"})
-    log.error("fault", exc_info=error, correlation_id=correlation_id)
+    log.error("fault", exc_info=error)
     return PlainTextResponse("Internal Server Error", 500)  # the wire contract's text; the header names the request

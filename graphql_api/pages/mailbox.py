@@ -28,7 +28,7 @@ FORWARDED = re.compile(r"x-forwarded-.*|forwarded|via|x-real-ip", re.IGNORECASE)
 # Links may open a tab, which then is an ordinary one; the mail itself can run, load and send nothing.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 
-Answer = Callable[[Path, Request], Response]
+View = Callable[[Path, Request], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class Summary:
 
 def routes(directory: Path) -> list[Route]:
     """Every answer is 403 unless the browser runs on this machine and asks it by a local name."""
-    pages: dict[str, Answer] = {
+    pages: dict[str, View] = {
         "/mailbox": _list,
         "/mailbox/{id:uuid}": _show,
         "/mailbox/{id:uuid}/html": _show_html,
     }
-    return [Route(path, partial(_guarded, answer, directory), methods=["GET"]) for path, answer in pages.items()]
+    return [Route(path, partial(_guarded, view, directory), methods=["GET"]) for path, view in pages.items()]
 
 
-def _guarded(answer: Answer, directory: Path, request: Request) -> Response:
+def _guarded(view: View, directory: Path, request: Request) -> Response:
     if not _is_local(request):
         return PlainTextResponse("The mailbox opens on this machine only, at localhost or 127.0.0.1.\n", 403)
     try:
-        return answer(directory, request)
+        return view(directory, request)
     except FileNotFoundError:
         return PlainTextResponse("There is no such mail.\n", 404)
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from graphql_api.engine.context import Context
 from graphql_api.http.body import TooLarge, read_body
+from graphql_api.server.correlation import current_correlation_id
 from registration.language import moment_in_words
 from registration.storage.database import Unavailable
 
@@ -61,7 +62,7 @@ class Page:
         try:
             return await answer
         except Unavailable as error:
-            log.error("page.unavailable", correlation_id=context.correlation_id, reason=str(error))
+            log.error("page.unavailable", reason=str(error))
             return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
@@ -73,7 +74,7 @@ class Page:
             nonce=nonce,
             path=self.path,
             in_words=moment_in_words,
-            correlation_id=context.correlation_id,
+            correlation_id=current_correlation_id(),
             **facts,
         )
         headers = {

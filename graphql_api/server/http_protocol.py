@@ -13,16 +13,16 @@ TOO_LARGE = (
 )
 
 # More than httptools can split. Refresh tokens of legacy clients, which stand in paths, have about 3,000 bytes.
-ADDRESS_LIMIT = 65_535
-ADDRESS_TEXT = f"The address of the request is longer than {ADDRESS_LIMIT} bytes.".encode()
-ADDRESS_TOO_LONG = (
+URL_LIMIT = 65_535
+URL_TOO_LONG_TEXT = f"The address of the request is longer than {URL_LIMIT} bytes.".encode()
+URL_TOO_LONG = (
     b"HTTP/1.1 414 URI Too Long\r\n"
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-    % (len(ADDRESS_TEXT), ADDRESS_TEXT)
+    % (len(URL_TOO_LONG_TEXT), URL_TOO_LONG_TEXT)
 )
 
 
-class AddressTooLong(Exception):
+class UrlTooLong(Exception):
     """Ends the parsing of a request."""
 
 
@@ -45,7 +45,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
-    _is_address_refused = False
+    _is_url_refused = False
     _is_all_there = False
     _head_is_open = False
     _head_began = False
@@ -78,8 +78,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         if not self._is_all_there:
             self._start_deadline()
-        if self._is_address_too_long():
-            self._refuse_address()
+        if self._is_url_too_long():
+            self._refuse_url()
         elif was_open and self._head_is_open and not self._head_began:
             self._head_size += len(data)
             if self._head_size > self.head_limit:
@@ -110,28 +110,28 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        if not self._is_address_too_long():
+        if not self._is_url_too_long():
             super().on_url(url)
 
-    def _is_address_too_long(self) -> bool:
-        return len(self.url) > ADDRESS_LIMIT
+    def _is_url_too_long(self) -> bool:
+        return len(self.url) > URL_LIMIT
 
-    def _refuse_address(self) -> None:
+    def _refuse_url(self) -> None:
         """Once, and at once; what follows of it is read but not kept, so that the client gets to read the answer."""
-        if not self._is_address_refused:
-            self._is_address_refused = True
-            self.transport.write(ADDRESS_TOO_LONG)
+        if not self._is_url_refused:
+            self._is_url_refused = True
+            self.transport.write(URL_TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:
-        if not self._is_address_too_long():
+        if not self._is_url_too_long():
             super().send_400_response(msg)
             return
-        self._refuse_address()
+        self._refuse_url()
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        if self._is_address_too_long():
-            raise AddressTooLong
+        if self._is_url_too_long():
+            raise UrlTooLong
         self._head_is_open, self._head_size = False, 0
         self._wants_upgrade = self.parser.should_upgrade()
         if self._wants_upgrade:

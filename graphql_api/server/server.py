@@ -40,7 +40,7 @@ def run(settings: GatewaySettings) -> bool:
     listener = listen(settings)
     announce(settings, listener)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[reserve(listener)]).run()
+        Multiprocess(config, sockets=[reopen_with_reuseport(listener)]).run()
         return True
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its clean stop
@@ -71,7 +71,7 @@ def listen(settings: GatewaySettings) -> socket.socket:
         ) from None
 
 
-class Reserved(socket.socket):
+class ReusePortSocket(socket.socket):
     """An address whose every worker gets a listening socket of its own, among which the kernel shares the clients out.
 
     Of one socket for all, the worker that wakes first takes every client who has come, and the others stay idle.
@@ -79,23 +79,23 @@ class Reserved(socket.socket):
 
     def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[object, ...]]:
         """What a worker makes of it, when it is handed over at its start."""
-        return _listen_beside_others, (self.family, self.getsockname())
+        return _listen_with_reuseport, (self.family, self.getsockname())
 
 
-def reserve(listener: socket.socket) -> Reserved:
+def reopen_with_reuseport(listener: socket.socket) -> ReusePortSocket:
     """Exchange a listening socket, which nobody else's could be beside, for its address."""
-    reserved = Reserved(listener.family, listener.type)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reopened = ReusePortSocket(listener.family, listener.type)
+    reopened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reopened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if listener.family == socket.AF_INET6:
-        reserved.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        reopened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     address = listener.getsockname()
     listener.close()
-    reserved.bind(address)
-    return reserved
+    reopened.bind(address)
+    return reopened
 
 
-def _listen_beside_others(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
     is_version_6 = family == socket.AF_INET6
     return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True, dualstack_ipv6=is_version_6)
 

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from structlog.contextvars import bound_contextvars
 
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.executor import Answer, Executor, OperationRequest
@@ -38,7 +39,6 @@ VALID_INPUT: Mapping[str, Any] = {"name": "Ada", "color": "RED", "password": SEC
 
 @dataclass
 class SampleContext:
-    correlation_id: str = CORRELATION_ID
     created: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
 
@@ -156,12 +156,14 @@ def make_executor(
     suggestions: bool = True,
     of: GraphQLSchema = schema._schema,
     admission: Admission | None = None,
+    compiled_operations: bool = True,
 ) -> Executor:
     return Executor(
         of,
         admission=admission or Admission(capacity=3 * slots, deadline=deadline, clock=time.monotonic),
         introspection=introspection,
         suggestions=suggestions,
+        compiled_operations=compiled_operations,
     )
 
 
@@ -175,9 +177,12 @@ def run(
     mutation_allowed: bool = True,
 ) -> Answer:
     request = OperationRequest(query, variables, name)
-    return asyncio.run(
-        (executor or make_executor()).execute(request, context or SampleContext(), mutation_allowed=mutation_allowed)
-    )
+    with bound_contextvars(correlation_id=CORRELATION_ID):
+        return asyncio.run(
+            (executor or make_executor()).execute(
+                request, context or SampleContext(), mutation_allowed=mutation_allowed
+            )
+        )
 
 
 def codes(answer: Answer) -> list[str]:

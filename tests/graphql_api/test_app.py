@@ -10,6 +10,7 @@ from threading import enumerate as threads
 import httpx2
 import pytest
 from starlette.testclient import TestClient
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.app import create_app, mail_directory
@@ -145,7 +146,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
     with installed(open_database(database_url, wait=0.3)) as installation:
         installation.sign_up()
         before = installation.content()
-        with capture_logs() as entries, locked(database):
+        with capture_logs([merge_contextvars]) as entries, locked(database):
             response = installation.post(CREATE, {"input": FORM | {"email": "bob@example.org"}})
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
         (error,) = response.json()["errors"]

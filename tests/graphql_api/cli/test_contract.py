@@ -51,7 +51,7 @@ class TestChanges:
         """Word by word; without the file nothing is accepted."""
         found = contract.changes(OLD, DANGEROUS)
         assert contract.unaccepted(found, tmp_path) == found
-        (tmp_path / contract.ACCEPTED).write_text(f"{found[0]}\n")
+        (tmp_path / contract.ACCEPTED_CHANGES).write_text(f"{found[0]}\n")
         assert contract.unaccepted(found, tmp_path) == found[1:]
 
 

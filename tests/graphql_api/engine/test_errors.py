@@ -2,6 +2,7 @@ import traceback
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.engine.executor import Answer, Kind
@@ -10,7 +11,7 @@ from tests.graphql_api.sample_schema import CORRELATION_ID, CREATE, SECRET, VALI
 
 def run_and_log(query: str, variables: dict[str, Any] | None = None) -> tuple[Answer, list[dict[str, Any]], str]:
     """The answer, the log entries, and everything that both say, tracebacks included."""
-    with capture_logs() as entries:
+    with capture_logs([merge_contextvars]) as entries:
         answer = run(query, variables)
     traces = ["".join(traceback.format_exception(entry["exc_info"])) for entry in entries if "exc_info" in entry]
     return answer, [dict(entry) for entry in entries], "\n".join([str(answer), str(entries), *traces])
@@ -108,7 +109,7 @@ class TestMistakes:
 
     def test_are_never_logged(self) -> None:
         """A hostile session leaves no line."""
-        with capture_logs() as entries:
+        with capture_logs([merge_contextvars]) as entries:
             for document in (
                 "",
                 "{",

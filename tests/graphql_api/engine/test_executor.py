@@ -1,22 +1,34 @@
+"""Every test of the executor runs twice: with compiled operations, and with graphql-core alone."""
+
 import asyncio
 import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from graphql import get_introspection_query
 
-from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents
-from graphql_api.engine.executor import Answer, Kind, OperationRequest
-from tests.graphql_api.sample_schema import (
-    CREATE,
-    SECRET,
-    VALID_INPUT,
-    SampleContext,
-    codes,
-    make_executor,
-    run,
-    schema,
-)
+from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation
+from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
+from tests.graphql_api import sample_schema
+from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, schema
+
+MakeExecutor = Callable[..., Executor]
+Run = Callable[..., Answer]
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "graphql-core"])
+def make_executor(request: pytest.FixtureRequest) -> MakeExecutor:
+    return partial(sample_schema.make_executor, compiled_operations=request.param)
+
+
+@pytest.fixture
+def run(make_executor: MakeExecutor) -> Run:
+    def run(*args: Any, executor: Executor | None = None, **options: Any) -> Answer:
+        return sample_schema.run(*args, executor=executor or make_executor(), **options)
+
+    return run
 
 
 def violations(answer: Answer) -> list[tuple[str, str]]:
@@ -28,12 +40,12 @@ def violations(answer: Answer) -> list[tuple[str, str]]:
 
 
 class TestExecutes:
-    def test_a_query(self) -> None:
+    def test_a_query(self, run: Run) -> None:
         """Synchronous fields, arguments and variables."""
         answer = run("query ($name: String!) { hello(name: $name) __typename }", {"name": "Ada"})
         assert answer == Answer(Kind.EXECUTED, {"hello": "Hello Ada", "__typename": "Query"})
 
-    def test_a_mutation_with_every_kind_of_type(self) -> None:
+    def test_a_mutation_with_every_kind_of_type(self, run: Run) -> None:
         """Input objects, enums, dates, unions and async resolvers do without Strawberry's own execution."""
         variables = {"input": {**VALID_INPUT, "born": "1815-12-10"}}
         answer = run(CREATE, variables)
@@ -41,24 +53,24 @@ class TestExecutes:
             "create": {"__typename": "Created", "name": "Ada", "color": "RED", "born": str(datetime.date(1815, 12, 10))}
         }
 
-    def test_an_interface(self) -> None:
+    def test_an_interface(self, run: Run) -> None:
         """A member of the union answers to the interface it implements."""
         answer = run(CREATE, {"input": {**VALID_INPUT, "name": "taken"}})
         assert answer == Answer(Kind.EXECUTED, {"create": {"__typename": "TakenError", "code": "TAKEN"}})
 
-    def test_introspection_where_it_is_on(self) -> None:
+    def test_introspection_where_it_is_on(self, run: Run) -> None:
         """GraphiQL reads its documentation."""
         answer = run(get_introspection_query())
         assert answer.kind is Kind.EXECUTED
         assert answer.data
         assert not answer.errors
 
-    def test_the_named_one_of_several_operations(self) -> None:
+    def test_the_named_one_of_several_operations(self, run: Run) -> None:
         """operationName chooses."""
         document = "query A { a: __typename } query B { b: __typename }"
         assert run(document, name="B") == Answer(Kind.EXECUTED, {"b": "Query"})
 
-    def test_a_cached_document_like_a_new_one(self) -> None:
+    def test_a_cached_document_like_a_new_one(self, run: Run, make_executor: MakeExecutor) -> None:
         """Every run coerces and executes anew."""
         executor = make_executor()
         document = "query ($name: String!) { hello(name: $name) }"
@@ -85,26 +97,26 @@ class TestRefusesDocuments:
             ("query A { hello } query B { hello }", "OPERATION_NAME_REQUIRED"),
         ],
     )
-    def test_with_a_code(self, document: str, code: str) -> None:
+    def test_with_a_code(self, run: Run, document: str, code: str) -> None:
         """Nothing runs, and there is no data."""
         answer = run(document)
         assert answer.kind is Kind.REFUSED
         assert answer.data is None
         assert set(codes(answer)) == {code}
 
-    def test_without_the_named_operation(self) -> None:
+    def test_without_the_named_operation(self, run: Run) -> None:
         """An unknown name is not guessed at, even if there is only one operation."""
         answer = run("query A { hello }", name="B")
         assert codes(answer) == ["OPERATION_NOT_FOUND"]
 
-    def test_whose_errors_have_no_end(self) -> None:
+    def test_whose_errors_have_no_end(self, run: Run) -> None:
         """A document full of mistakes gets a bounded answer."""
         answer = run("{ itself { " + " ".join(f"{'x' * 1000}{i}" for i in range(60)) + " } }")
         assert answer.errors is not None
         assert len(answer.errors) <= 21
         assert len(str(answer.errors)) < 20_000
 
-    def test_that_introspect_where_it_is_off(self) -> None:
+    def test_that_introspect_where_it_is_off(self, run: Run, make_executor: MakeExecutor) -> None:
         """Before validation, so that nothing of the schema shows; __typename stays."""
         executor = make_executor(introspection=False)
         for document in ("{ __schema { unknown } }", '{ x: __type(name: "Query") { name } }'):
@@ -112,12 +124,14 @@ class TestRefusesDocuments:
         assert run("{ __typename }", executor=executor).data == {"__typename": "Query"}
 
     @pytest.mark.parametrize("suggestions", [True, False])
-    def test_with_suggestions_only_where_they_are_on(self, suggestions: bool) -> None:
+    def test_with_suggestions_only_where_they_are_on(
+        self, run: Run, make_executor: MakeExecutor, suggestions: bool
+    ) -> None:
         """In production a mistyped name does not tell the right one."""
         answer = run("{ helo(nam: 1) }", executor=make_executor(suggestions=suggestions))
         assert ("Did you mean 'hello'" in str(answer.errors)) is suggestions
 
-    def test_that_change_something_where_mutations_are_not_allowed(self) -> None:
+    def test_that_change_something_where_mutations_are_not_allowed(self, run: Run) -> None:
         """The resolver never runs."""
         context = SampleContext()
         answer = run(CREATE, {"input": VALID_INPUT}, context=context, mutation_allowed=False)
@@ -125,7 +139,7 @@ class TestRefusesDocuments:
         assert codes(answer) == ["MUTATION_NOT_ALLOWED"]
         assert context.created == []
 
-    def test_that_hash_twice(self) -> None:
+    def test_that_hash_twice(self, run: Run) -> None:
         """One password-hashing field for each operation, under whatever name."""
         document = (
             "mutation ($i: CreateInput!) { a: create(input: $i) { __typename } b: create(input: $i) { __typename } }"
@@ -164,11 +178,11 @@ class TestRefusesVariables:
             ),
         ],
     )
-    def test_by_path_and_code(self, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    def test_by_path_and_code(self, run: Run, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
         """Every violation at once, and never a value."""
         assert violations(run(CREATE, {"input": {**VALID_INPUT, **change}})) == expected
 
-    def test_that_miss_a_required_field(self) -> None:
+    def test_that_miss_a_required_field(self, run: Run) -> None:
         """The trap that prints the whole input, password included, in other servers."""
         given = {name: value for name, value in VALID_INPUT.items() if name != "agreed"}
         assert violations(run(CREATE, {"input": given})) == [("input.agreed", "MISSING")]
@@ -177,16 +191,16 @@ class TestRefusesVariables:
         ("variables", "code"),
         [(None, "MISSING"), ({}, "MISSING"), ({"input": None}, "MISSING"), ({"input": SECRET}, "NOT_AN_OBJECT")],
     )
-    def test_that_are_not_there_or_no_object(self, variables: dict[str, Any] | None, code: str) -> None:
+    def test_that_are_not_there_or_no_object(self, run: Run, variables: dict[str, Any] | None, code: str) -> None:
         """The variable itself has a path too."""
         assert violations(run(CREATE, variables)) == [("input", code)]
 
-    def test_without_end(self) -> None:
+    def test_without_end(self, run: Run) -> None:
         """A thousand mistakes are answered by the first fifty."""
         given = {**VALID_INPUT, "tags": [5] * 1000}
         assert len(violations(run(CREATE, {"input": given}))) == 50
 
-    def test_but_not_defaults(self) -> None:
+    def test_but_not_defaults(self, run: Run) -> None:
         """A variable with a default may be absent while another one is wrong."""
         document = 'query ($name: String! = "you", $upto: Int!) { hello(name: $name) count(upto: $upto) }'
         assert violations(run(document, {"upto": SECRET})) == [("upto", "WRONG_TYPE")]
@@ -220,11 +234,11 @@ class TestRefusesLiterals:
             ),
         ],
     )
-    def test_by_path_and_code(self, document: str, expected: list[tuple[str, str]]) -> None:
+    def test_by_path_and_code(self, run: Run, document: str, expected: list[tuple[str, str]]) -> None:
         """Values in the document are never quoted either."""
         assert violations(run(document.replace("SECRET", SECRET))) == expected
 
-    def test_of_arguments_that_do_not_exist(self) -> None:
+    def test_of_arguments_that_do_not_exist(self, run: Run) -> None:
         """The rule for arguments answers, and no value shows."""
         answer = run(f'{{ hello(nam: "{SECRET}") }}')
         assert codes(answer) == ["GRAPHQL_VALIDATION_FAILED"]
@@ -232,7 +246,7 @@ class TestRefusesLiterals:
 
 
 class TestHashes:
-    def test_only_when_it_is_their_turn(self) -> None:
+    def test_only_when_it_is_their_turn(self, make_executor: MakeExecutor) -> None:
         """Reads go on while every turn is taken, and a sign-up beyond the deadline is refused without being run."""
 
         async def scenario() -> None:
@@ -258,7 +272,7 @@ class TestHashes:
 
         asyncio.run(scenario())
 
-    def test_not_for_a_caller_who_has_gone(self) -> None:
+    def test_not_for_a_caller_who_has_gone(self, make_executor: MakeExecutor) -> None:
         """A client that hangs up while it waits signs nobody up."""
 
         async def scenario() -> None:
@@ -280,7 +294,7 @@ class TestHashes:
 
         asyncio.run(scenario())
 
-    def test_wrong_input_does_not_wait(self) -> None:
+    def test_wrong_input_does_not_wait(self, make_executor: MakeExecutor) -> None:
         """What cannot run is refused before the queue, as long as there is a place in it."""
 
         async def scenario() -> None:
@@ -315,6 +329,16 @@ class TestDocuments:
         """String literals, long documents and wrong ones do not outlive their request."""
         documents = self.documents()
         assert documents.operations(text) is not documents.operations(text)
+
+    @pytest.mark.parametrize("switch", [True, False])
+    def test_compiles_operations_where_the_switch_is_on(self, switch: bool) -> None:
+        """A kept document holds a compiled operation, unless compiled operations are switched off."""
+        documents = Documents(
+            schema._schema, hashing_fields=(), introspection=True, suggestions=True, compiled_operations=switch
+        )
+        (operation,) = documents.operations("{ __typename }")
+        assert isinstance(operation, Operation)
+        assert (operation.compiled is not None) is switch
 
     def test_forgets_the_least_recently_used(self) -> None:
         """The number of documents is bounded, and use keeps a document."""

@@ -3,14 +3,14 @@ import sys
 import pytest
 from graphql import get_introspection_query, parse
 
-from graphql_api.engine.limits import Exceeded, Limits, Weight, weigh
+from graphql_api.engine.limits import Cost, Exceeded, Limits, measure
 
 HASHING = frozenset({"createCustomer"})
 
 
-def weight_of(document: str, limits: Limits | None = None) -> Weight | Exceeded:
-    weights = weigh(parse(document), limits or Limits(), HASHING)
-    return weights if isinstance(weights, Exceeded) else weights[0][1]
+def cost_of(document: str, limits: Limits | None = None) -> Cost | Exceeded:
+    costs = measure(parse(document), limits or Limits(), HASHING)
+    return costs if isinstance(costs, Exceeded) else costs[0][1]
 
 
 def doubling_chain(links: int) -> str:
@@ -18,23 +18,23 @@ def doubling_chain(links: int) -> str:
     return "{ ...F0 } " + " ".join(fragments) + f" fragment F{links} on Query {{ __typename }}"
 
 
-class TestWeight:
+class TestCost:
     def test_counts_what_an_operation_asks_for(self) -> None:
         """Depth counts selection sets; every other count adds up."""
         document = "query ($a: Int @d) @d { x: me @d { y: name id } other }"
-        assert weight_of(document) == Weight(depth=2, fields=4, root_fields=2, aliases=2, directives=3)
+        assert cost_of(document) == Cost(depth=2, fields=4, root_fields=2, aliases=2, directives=3)
 
     def test_fragments_count_as_often_as_they_are_spread(self) -> None:
         """Named and inline fragments expand into what they hold, directives included."""
         document = "{ ...F ...F ... on Query @d { a } } fragment F on Query @d { b { c } }"
-        assert weight_of(document) == Weight(depth=3, fields=5, root_fields=3, directives=3)
+        assert cost_of(document) == Cost(depth=3, fields=5, root_fields=3, directives=3)
 
     def test_introspection_is_seen_through_fragments(self) -> None:
         """__schema and __type count wherever they hide, __typename never."""
         document = "{ ... { ...F } __typename } fragment F on Query { __schema { x } t: __type { x } }"
-        weight = weight_of(document)
-        assert isinstance(weight, Weight)
-        assert weight.introspection_fields == 2
+        cost = cost_of(document)
+        assert isinstance(cost, Cost)
+        assert cost.introspection_fields == 2
 
     def test_graphiql_may_introspect(self) -> None:
         """The longest form of the standard introspection query stays within every limit."""
@@ -47,7 +47,7 @@ class TestWeight:
             experimental_directive_deprecation=True,
         )
         parse(query, max_lexical_tokens=Limits().tokens)
-        assert isinstance(weight_of(query), Weight)
+        assert isinstance(cost_of(query), Cost)
 
 
 class TestLimits:
@@ -67,34 +67,34 @@ class TestLimits:
     )
     def test_refuses_a_document_that_asks_for_too_much(self, document: str, limit: str) -> None:
         """Each limit holds by itself, through fragments and in fragments that nothing spreads."""
-        exceeded = weight_of(document)
+        exceeded = cost_of(document)
         assert exceeded == Exceeded(limit, getattr(Limits(), limit))
 
     def test_refuses_two_hundred_aliased_sign_ups(self) -> None:
         """One request never costs two hundred hashes."""
         document = "mutation { " + " ".join(f"a{i}: createCustomer" for i in range(200)) + " }"
-        assert isinstance(weight_of(document), Exceeded)
+        assert isinstance(cost_of(document), Exceeded)
 
     def test_takes_one_sign_up(self) -> None:
         """The one hashing field that is allowed is reported, so that the operation waits for its turn."""
-        weight = weight_of("mutation { ...F } fragment F on Mutation { a: createCustomer }")
-        assert isinstance(weight, Weight)
-        assert weight.hashing_fields == 1
+        cost = cost_of("mutation { ...F } fragment F on Mutation { a: createCustomer }")
+        assert isinstance(cost, Cost)
+        assert cost.hashing_fields == 1
 
-    def test_weighs_a_doubling_chain_link_by_link(self) -> None:
-        """A chain that expands to 2^100 fields is weighed exactly, in as many steps as it has links."""
+    def test_measures_a_doubling_chain_link_by_link(self) -> None:
+        """A chain that expands to 2^100 fields is measured exactly, in as many steps as it has links."""
         limits = Limits(depth=110, fields=2**100, root_fields=2**100)
-        weight = weight_of(doubling_chain(100), limits)
-        assert isinstance(weight, Weight)
-        assert weight.fields == 2**100
+        cost = cost_of(doubling_chain(100), limits)
+        assert isinstance(cost, Cost)
+        assert cost.fields == 2**100
 
     def test_refuses_a_doubling_chain(self) -> None:
         """Some 800 bytes that keep other servers busy for seconds are refused."""
-        assert isinstance(weight_of(doubling_chain(20)), Exceeded)
+        assert isinstance(cost_of(doubling_chain(20)), Exceeded)
 
     def test_refuses_a_chain_longer_than_the_stack(self) -> None:
         """The walk stops by itself long before the interpreter would."""
-        assert weight_of(doubling_chain(2 * sys.getrecursionlimit())) == Exceeded("depth", 25)
+        assert cost_of(doubling_chain(2 * sys.getrecursionlimit())) == Exceeded("depth", 25)
 
     @pytest.mark.parametrize(
         "document",
@@ -106,4 +106,4 @@ class TestLimits:
     )
     def test_leaves_cycles_and_unknown_fragments_to_validation(self, document: str) -> None:
         """A fragment that spreads itself or nothing at all neither loops nor counts."""
-        assert isinstance(weight_of(document), Weight)
+        assert isinstance(cost_of(document), Cost)

@@ -3,15 +3,15 @@
 import pytest
 from starlette.requests import Request
 
-from graphql_api.http.client_ip import client_address, read_networks
+from graphql_api.http.client_ip import client_ip, read_networks
 
 TRUSTED = "10.0.0.0/8, 192.0.2.7,2001:db8::/32,"
 
 
-def address_of(peer: str | None, *forwarded: str, trusted: str = TRUSTED) -> str:
+def ip_of(peer: str | None, *forwarded: str, trusted: str = TRUSTED) -> str:
     headers = [(b"x-forwarded-for", value.encode("latin-1")) for value in forwarded]
     client = None if peer is None else (peer, 50_000)
-    return client_address(Request({"type": "http", "headers": headers, "client": client}), read_networks(trusted))
+    return client_ip(Request({"type": "http", "headers": headers, "client": client}), read_networks(trusted))
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_the_nearest_address_that_is_no_proxy_of_ours(
     peer: str | None, forwarded: tuple[str, ...], address: str
 ) -> None:
     """Read from the right end, where our own proxies write."""
-    assert address_of(peer, *forwarded) == address
+    assert ip_of(peer, *forwarded) == address
 
 
 def test_without_trusted_proxies_no_header_counts() -> None:
     """The default."""
-    assert address_of("10.0.0.1", "198.51.100.1", trusted="") == "10.0.0.1"
+    assert ip_of("10.0.0.1", "198.51.100.1", trusted="") == "10.0.0.1"
 
 
 def test_trusting_everybody_takes_the_leftmost_address() -> None:
     """Which is what an operator asks for who trusts 0.0.0.0/0."""
-    assert address_of("10.0.0.1", "1.1.1.1, 2.2.2.2", trusted="0.0.0.0/0") == "1.1.1.1"
+    assert ip_of("10.0.0.1", "1.1.1.1, 2.2.2.2", trusted="0.0.0.0/0") == "1.1.1.1"
 
 
 def test_a_network_that_is_none_is_refused() -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 SECRET = "correct-horse"
+CORRELATION_ID = "0123456789abcdef"
 PROGRAM = """
 import asyncio, logging, structlog
 from graphql_api.http.logs import configure_logs
 
 configure_logs(development={development})
 log = structlog.get_logger("ours")
+structlog.contextvars.bind_contextvars(correlation_id="{correlation_id}")
 
 def sign_up(password):
     raise ValueError("refused " + password)
@@ -37,9 +39,12 @@ logging.getLogger("theirs").info("chatter")
 """
 
 
+def program_in(development: bool) -> str:
+    return PROGRAM.format(development=development, secret=SECRET, correlation_id=CORRELATION_ID)
+
+
 def run(development: bool) -> str:
-    program = PROGRAM.format(development=development, secret=SECRET)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program_in(development)], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr
 
@@ -71,6 +76,13 @@ def test_production_writes_one_json_object_a_line() -> None:
     assert "chatter" not in "".join(lines)
 
 
+def test_every_line_of_a_request_names_its_correlation_id() -> None:
+    """What is bound to the context of a request stands in each of its lines, without being passed to the logger."""
+    lines = run(development=False).splitlines()
+    ours = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [entry["correlation_id"] for entry in ours] == [CORRELATION_ID] * 4
+
+
 def test_development_writes_lines_to_read() -> None:
     """Without colours where nobody looks."""
     log = run(development=True)
@@ -81,7 +93,7 @@ def test_development_writes_lines_to_read() -> None:
 @pytest.mark.parametrize("development", [False, True])
 def test_a_log_that_cannot_be_written_ends_nothing(development: bool) -> None:
     """With a full disk behind it, the program does the rest of its work."""
-    program = PROGRAM.format(development=development, secret=SECRET) + "print('the rest')"
+    program = program_in(development) + "print('the rest')"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False

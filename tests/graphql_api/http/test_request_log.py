@@ -1,10 +1,14 @@
 """The outermost layer, around routes that behave and routes that do not."""
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Any
 
+import httpx2
 import pytest
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,17 +16,21 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.http.request_log import RequestLog
+from graphql_api.server.correlation import current_correlation_id
 from registration.storage.database import Unavailable
+
+log = structlog.get_logger(__name__)
 
 SECRET = "correct-horse"
 Entries = list[MutableMapping[str, Any]]
 
 
 async def show(request: Request) -> Response:
-    return PlainTextResponse(request.state.correlation_id)
+    return PlainTextResponse(current_correlation_id())
 
 
 async def fail(request: Request) -> Response:
@@ -66,7 +74,7 @@ def client() -> TestClient:
 
 @pytest.fixture
 def entries() -> Iterator[Entries]:
-    with capture_logs() as entries:
+    with capture_logs([merge_contextvars]) as entries:
         yield entries
 
 
@@ -98,6 +106,30 @@ def test_every_answer_carries_its_own_correlation_id(client: TestClient) -> None
     assert ids == [answer.text for answer in answers]
     assert len(set(ids)) == 2
     assert all(re.fullmatch("[0-9a-f]{16}", found) for found in ids)
+
+
+def test_requests_at_the_same_time_keep_their_correlation_ids_apart(entries: Entries) -> None:
+    """Each line that a request logs has the id of that request, also while another request is being served."""
+    both_are_here = asyncio.Barrier(2)
+
+    async def meet(_request: Request) -> Response:
+        await both_are_here.wait()
+        log.info("met")
+        return PlainTextResponse(current_correlation_id())
+
+    async def ask() -> str:
+        transport = httpx2.ASGITransport(RequestLog(Route("/meet", meet).app))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return (await client.get("/meet")).text
+
+    async def scenario() -> tuple[str, str]:
+        return await asyncio.gather(ask(), ask())
+
+    ids = asyncio.run(scenario())
+    assert len(set(ids)) == 2
+    assert Counter((entry["event"], entry["correlation_id"]) for entry in entries) == Counter(
+        (event, found) for event in ("met", "request") for found in ids
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import httpx2
 import pytest
 from sqlalchemy import text
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.app import create_app
@@ -328,7 +329,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         before = installation.content()
-        with capture_logs() as entries, locked(database):
+        with capture_logs([merge_contextvars]) as entries, locked(database):
             response = press(installation, "confirm", key)
             german = press(installation, "resend", "ada@example.org", **{"accept-language": "de"})
         assert (response.status_code, heading(response)) == (503, "This does not work right now")

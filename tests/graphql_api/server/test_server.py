@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from graphql_api.server.server import listen, reserve
+from graphql_api.server.server import listen, reopen_with_reuseport
 from graphql_api.settings import GatewaySettings
 from tests.conftest import Serve
 
@@ -39,15 +39,15 @@ def test_413_has_the_reason_phrase_of_rfc_9110(address: tuple[str, int]) -> None
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
 def test_workers_listen_beside_each_other(host: str) -> None:
     """Each on a socket of its own, whose clients no other has; the address that all of them got is not a listener."""
-    reserved = reserve(listen(GatewaySettings(host=host, port=0)))
-    address = reserved.getsockname()
+    reopened = reopen_with_reuseport(listen(GatewaySettings(host=host, port=0)))
+    address = reopened.getsockname()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address[:2])
-    own: list[socket.socket] = [pickle.loads(pickle.dumps(reserved)) for _ in range(2)]  # noqa: S301 - our own
+    own: list[socket.socket] = [pickle.loads(pickle.dumps(reopened)) for _ in range(2)]  # noqa: S301 - our own
     assert [each.getsockname() for each in own] == [address] * 2
     clients = [socket.create_connection(address[:2]) for _ in range(40)]
     for each in own:
         each.settimeout(10)
         each.accept()[0].close()
-    for each in (reserved, *own, *clients):
+    for each in (reopened, *own, *clients):
         each.close()

@@ -14,7 +14,7 @@ from rest_compat.access_tokens import CREATE_ACCESS_TOKEN
 from rest_compat.attributes import TOKENS
 from rest_compat.body import read_body
 from rest_compat.caller import caller_of
-from rest_compat.document_schemas import TEXT, an_object
+from rest_compat.document_schemas import STRING, an_object
 from rest_compat.errors import (
     BODY_TOO_LARGE,
     INVALID_ACCESS_TOKEN,
@@ -32,7 +32,7 @@ from rest_compat.jsonapi import Error
 from rest_compat.negotiation import header_refusal, preflight
 from rest_compat.refresh_tokens import REFRESH_ACCESS_TOKEN
 from rest_compat.resource import Refused
-from rest_compat.response import dressed, json_response, language_of, refusal_headers
+from rest_compat.response import json_response, language_of, refusal_headers, with_contract_headers
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -70,8 +70,8 @@ MEMBERS = {
 # What the published description tells of this endpoint.
 REQUEST = an_object(
     {"grant_type": {"enum": list(GRANTS)}}
-    | {field: TEXT for grant in GRANTS.values() for field in grant.fields}
-    | dict.fromkeys(("client_id", "client_secret", "scope"), TEXT),
+    | {field: STRING for grant in GRANTS.values() for field in grant.fields}
+    | dict.fromkeys(("client_id", "client_secret", "scope"), STRING),
     required=["grant_type"],
 )
 SHOWN = an_object({name: TOKENS[member] for name, member in MEMBERS.items()})
@@ -97,13 +97,13 @@ def token_route(execute: Execute, client_id: str) -> Route:
 def _endpoint(execute: Execute, client_id: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return dressed(header_refusal(request) or preflight(request, ["POST"]), language_of(request))
+            return with_contract_headers(header_refusal(request) or preflight(request, ["POST"]), language_of(request))
         caller = await caller_of(execute, request)
         if isinstance(caller, Refused):
-            return dressed(_plain(caller), language_of(request))
+            return with_contract_headers(_plain(caller), language_of(request))
         form = await _read_form(request)
         tokens = await _tokens(execute, request, client_id, form) if isinstance(form, dict) else form
-        return dressed(_response(tokens), language_of(request))
+        return with_contract_headers(_response(tokens), language_of(request))
 
     return answer
 

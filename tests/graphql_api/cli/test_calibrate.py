@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from graphql_api.cli.calibration import build_in_words, memory_in_words
+from graphql_api.cli.calibration_report import build_in_words, memory_in_words
 from registration.hashing.calibration import Costs, Speed
 from registration.hashing.machine import cores
 

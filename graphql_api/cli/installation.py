@@ -1,0 +1,72 @@
+"""The installation that a command works on: its settings, its key files and its database."""
+
+import sys
+from pathlib import Path
+
+from graphql_api.cli.terminal import stop
+from graphql_api.settings import GatewaySettings
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key, has_signing_key
+from registration.settings import read_settings
+from registration.storage.database import Database, open_database
+from registration.storage.revision import is_current, newest
+
+
+def settings_of_process() -> GatewaySettings:
+    """The settings of the environment, with a warning for each GATEWAY_ variable that is not one of them."""
+    settings = read_settings(GatewaySettings)
+    for name in settings.unknown:
+        print(f"registration-gateway: warning: {name} is not a setting of ours", file=sys.stderr)
+    return settings
+
+
+def migrated_database(settings: GatewaySettings) -> Database:
+    """The database of the settings. Stops the command when this version cannot work on it."""
+    database = open_database(settings.database_url)
+    if not _is_up_to_date(database):
+        stop("the database is not at this version; run: registration-gateway migrate")
+    return database
+
+
+def prepare(settings: GatewaySettings) -> None:
+    """Find every mistake in the installation before the first worker starts; make the files of an embedded one."""
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415 - other commands need not wait for it
+
+    if settings.is_embedded:
+        create_keys(Path(settings.keys_dir))
+        migrate(settings)
+    services = open_services(settings)
+    if settings.relay == "on":
+        open_relay(settings, services)
+    services.close()
+
+
+def create_keys(directory: Path) -> None:
+    """Create the secret and a signing key, where there are none."""
+    create_secret(directory)
+    if not has_signing_key(directory):
+        create_signing_key(directory)
+
+
+def migrate(settings: GatewaySettings) -> None:
+    """Bring the database to the schema of this version."""
+    database = open_database(settings.database_url)
+    try:
+        if not _is_up_to_date(database):
+            _upgrade(database)
+    finally:
+        database.close()
+
+
+def _is_up_to_date(database: Database) -> bool:
+    revision = newest()
+    return database.read(lambda connection: is_current(connection, revision))
+
+
+def _upgrade(database: Database) -> None:
+    from registration.storage import migrations  # noqa: PLC0415 - Alembic takes a while to import
+
+    try:
+        migrations.migrate(database)
+    except migrations.UnknownRevisionError as error:
+        stop(f"GATEWAY_DATABASE_URL: {error}")

@@ -1,0 +1,25 @@
+"""The command keys new, for the key files of an installation."""
+
+from pathlib import Path
+
+import typer
+
+from graphql_api.cli.installation import settings_of_process
+from graphql_api.cli.terminal import one_line_errors
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key
+
+commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
+
+
+@commands.command("new")
+@one_line_errors
+def create_keys() -> None:
+    """Create a signing key, and the installation's secret if it has none.
+
+    The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key
+    may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret never changes.
+    """
+    directory = Path(settings_of_process().keys_dir)
+    made = create_secret(directory)
+    print(f"{directory}: secret {'created' if made else 'kept'}, signing key {create_signing_key(directory)} created.")

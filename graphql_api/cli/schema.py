@@ -1,0 +1,45 @@
+"""The command schema: prints the published contract, or compares it with the committed file or with a release."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphql_api.cli.terminal import one_line_errors, stop
+
+
+@one_line_errors
+def schema(
+    check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
+    since: Annotated[
+        str, typer.Option(help="list breaking and dangerous changes since a revision, or `last-tag`")
+    ] = "",
+) -> None:
+    """Print the published contract, or compare it."""
+    from graphql_api.cli import contract  # noqa: PLC0415 - the other commands need not wait for graphql-core
+    from graphql_api.schema import print_schema  # noqa: PLC0415
+
+    here = Path.cwd()
+    if check and contract.has_drifted(here):
+        stop("schema.graphql differs from the code; run: registration-gateway schema > schema.graphql")
+    if since:
+        _compare(here, since)
+    if not check and not since:
+        print(print_schema(), end="")
+
+
+def _compare(directory: Path, revision: str) -> None:
+    from graphql_api.cli import contract  # noqa: PLC0415
+    from graphql_api.schema import print_schema  # noqa: PLC0415
+
+    release = contract.last_tag(directory) if revision == "last-tag" else revision
+    if release is None:
+        print("There is no release tag yet: nothing to compare with.")
+        return
+    old = contract.contract_at(directory, release)
+    if old is None:
+        stop(f"{release} has no {contract.FILE}")
+    found = contract.changes(old, print_schema())
+    print("\n".join(found) or f"No breaking or dangerous change since {release}.")
+    if contract.unaccepted(found, directory):
+        stop(f"changes that {contract.ACCEPTED_CHANGES} does not list")

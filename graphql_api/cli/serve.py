@@ -1,0 +1,56 @@
+"""The commands that run an installation: serve, relay and migrate."""
+
+import os
+import signal
+from threading import Thread
+from typing import Annotated
+
+import typer
+
+from graphql_api.cli import installation
+from graphql_api.cli.installation import settings_of_process
+from graphql_api.cli.terminal import one_line_errors
+
+
+@one_line_errors
+def serve(
+    workers: Annotated[int | None, typer.Option(help="server processes; as GATEWAY_WORKERS", min=1, max=64)] = None,
+) -> None:
+    """Serve GraphQL, the JSON:API door, the confirmation page, and the relay unless GATEWAY_RELAY=off."""
+    from graphql_api.server import server  # noqa: PLC0415 - the other commands need not wait for the server's imports
+
+    if workers:
+        os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
+    settings = settings_of_process()
+    installation.prepare(settings)
+    if not server.run(settings):  # pragma: no cover - the machine refuses a thread to the relay, say
+        raise typer.Exit(1)
+
+
+@one_line_errors
+def migrate() -> None:
+    """Bring the database to the schema of this version. `serve` does this by itself on SQLite only."""
+    installation.migrate(settings_of_process())
+    print("The database is up to date.")
+
+
+@one_line_errors
+def relay() -> None:
+    """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
+    from graphql_api.http.logs import configure_logs  # noqa: PLC0415 - the other commands log nothing
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+
+    settings = settings_of_process()
+    services = open_services(settings)
+    relay = open_relay(settings, services)
+    configure_logs(development=settings.development)
+    # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+    stopping = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    sending = Thread(target=relay.run, name="relay")
+    sending.start()
+    print("Sending mails. Stop with Ctrl-C.", flush=True)
+    signal.sigwait(stopping)
+    relay.stop()
+    sending.join()
+    services.close()

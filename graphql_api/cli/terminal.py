@@ -1,0 +1,67 @@
+"""What every command does at the terminal: it prints tables, and ends with one line when an operator has to act."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from registration.keys.key_files import KeyFileError
+from registration.settings import SettingsError
+from registration.storage.database import Unavailable
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+PIPE_WIDTH = 250
+"""Columns of a table that goes to another program: wide enough for one line a row."""
+
+
+def stop(reason: str) -> NoReturn:
+    """End the process with status 2, as for a usage error."""
+    print(f"registration-gateway: {reason}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def show(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def one_line_errors(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Decorates a command: a mistake in the installation ends it with one line instead of a stack trace.
+
+    A reader of its output that stops early, such as `| head`, ends it without a line.
+    """
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            _end_quietly()
+        except (SettingsError, KeyFileError, Unavailable, OSError) as error:
+            stop(_reason(error))
+
+    return run
+
+
+def _end_quietly() -> NoReturn:
+    # Python flushes standard output when it exits, and would fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(1) from None
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case Unavailable():
+            return f"GATEWAY_DATABASE_URL: {error}"
+        case OSError():
+            return f"{error.filename}: {error.strerror}"
+        case _:
+            return str(error)

@@ -1,0 +1,41 @@
+"""The first start of an installation makes what an embedded one needs, and explains what another one lacks."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from graphql_api.cli.installation import prepare
+from graphql_api.settings import GatewaySettings
+from registration.keys.key_files import KeyFileError
+
+
+@pytest.fixture
+def settings(sqlite_url: str, tmp_path: Path) -> GatewaySettings:
+    return GatewaySettings(
+        keys_dir=str(tmp_path / "keys"), database_url=sqlite_url, relay="off", hash_memory_kib=8, hash_time_cost=1
+    )
+
+
+def files(directory: Path) -> list[str]:
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in directory.iterdir())
+    return sorted(path.name.partition("-")[0] for path in directory.iterdir())
+
+
+class TestFirstStart:
+    def test_of_an_embedded_installation_makes_keys(self, settings: GatewaySettings) -> None:
+        """Once: the next start changes nothing."""
+        for _ in range(2):
+            prepare(settings)
+            assert files(Path(settings.keys_dir)) == ["secret.key", "signing"]
+
+    def test_of_others_explains_what_is_missing(self, settings: GatewaySettings) -> None:
+        """There the keys must be the same on every node, so nobody makes them by accident."""
+        apart = settings.model_copy(update={"database_url": "postgresql://127.0.0.1:1/none"})
+        with pytest.raises(KeyFileError, match=r"secret.key: No such file or directory; .* keys new$"):
+            prepare(apart)
+        prepare(settings)
+        (signing,) = Path(settings.keys_dir).glob("signing-*.pem")
+        signing.unlink()
+        with pytest.raises(KeyFileError, match=r"holds no signing key; .* keys new$"):
+            prepare(apart)

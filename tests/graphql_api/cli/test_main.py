@@ -1,0 +1,85 @@
+"""The command `registration-gateway` as a whole: its help, and what a wrong setting does to every command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.graphql_api.cli.commands import complaint, run
+
+ROOT = Path(__file__).parents[3]
+EVERY_COMMAND = (
+    ["serve"],
+    ["relay"],
+    ["migrate"],
+    ["settings"],
+    ["outbox", "list"],
+    ["outbox", "retry"],
+    ["keys", "new"],
+    ["audit", "DE--25"],
+    ["erase-proof", "DE--25"],
+    ["calibrate"],
+)
+
+
+class TestHelp:
+    def test_names_every_command(self) -> None:
+        """With a line each, also when nothing is asked for."""
+        for arguments, status in ((["--help"], 0), ([], 2)):
+            result = run(*arguments)
+            assert result.exit_code == status
+            for command in ("schema", *(command[0] for command in EVERY_COMMAND)):
+                assert f" {command} " in result.output
+
+    def test_is_there_for_python_m_too(self) -> None:
+        """For whoever has the package but not the command on the path."""
+        command = [sys.executable, "-m", "graphql_api", "--help"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "serve" in done.stdout
+
+
+class TestAWrongSetting:
+    @pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
+    def test_stops_every_command_with_one_line(self, command: list[str]) -> None:
+        """That names it."""
+        assert complaint(run(*command, GATEWAY_RELAY="sometimes")).startswith("GATEWAY_RELAY ")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("GATEWAY_PORT", "http"),
+            ("GATEWAY_PORT", "65536"),
+            ("GATEWAY_MODE", "debug"),
+            ("GATEWAY_DATABASE_URL", "mysql://localhost/x"),
+            ("GATEWAY_MAIL_URL", "ftp://localhost"),
+            ("GATEWAY_PUBLIC_URL", "shop.example"),
+            ("GATEWAY_TRUSTED_PROXIES", "everybody"),
+            ("GATEWAY_REFERENCE_PREFIX", "a b"),
+            ("GATEWAY_HASH_TIME_COST", "0"),
+            ("GATEWAY_PASSWORD_MIN_LENGTH", "129"),
+            ("GATEWAY_MAILBOX", "on"),
+        ],
+    )
+    def test_is_named(self, name: str, value: str) -> None:
+        """Whatever is wrong with it."""
+        assert name in complaint(run("settings", **{name: value}))
+
+    def test_never_shows_a_password(self) -> None:
+        """Not even one that was put into a wrong value."""
+        for name in ("GATEWAY_DATABASE_URL", "GATEWAY_MAIL_URL"):
+            for value in (
+                "smtpx://user:correct-horse@host",
+                "postgres//user:correct-horse@host:port",
+                "x://[:correct-horse",
+            ):
+                assert "correct-horse" not in complaint(run("settings", **{name: value}))
+
+    def test_that_nobody_knows_is_warned_about(self) -> None:
+        """Orchestrators inject such names, so the command goes on."""
+        result = run("settings", GATEWAY_COLOUR="red", GATEWAY_PORT_8000_TCP="tcp://10.0.0.1:8000")
+        assert result.exit_code == 0
+        assert result.stderr.splitlines() == [
+            "registration-gateway: warning: GATEWAY_COLOUR is not a setting of ours",
+            "registration-gateway: warning: GATEWAY_PORT_8000_TCP is not a setting of ours",
+        ]

@@ -1,0 +1,81 @@
+"""The commands `outbox list` and `outbox retry`."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection
+
+from registration.mail.outbox import claim, due_buckets, enqueue, settle
+from registration.storage.database import Database
+from tests.graphql_api.cli.commands import complaint, run
+
+NOW = datetime(2026, 11, 23, 13, 10, tzinfo=UTC)
+
+
+class TestOutbox:
+    @pytest.fixture(autouse=True)
+    def two_parked_and_one_waiting(self, database: Database) -> None:
+        def post_one(connection: Connection, kind: str, now: datetime) -> None:
+            enqueue(connection, kind=kind, customer_id=uuid4(), token_id=None, now=now)
+
+        def work(connection: Connection) -> None:
+            post_one(connection, "confirmation", NOW)
+            post_one(connection, "confirmation", NOW)
+            for bucket in due_buckets(connection, NOW):
+                for job in claim(connection, bucket, NOW, limit=10):
+                    settle(connection, job, "parked", NOW, "550 no such mailbox")
+            post_one(connection, "welcome", NOW + timedelta(days=1))
+
+        database.write(work)
+
+    def test_lists_mails_that_were_given_up(self, database_url: str) -> None:
+        """One line each, with the reason of the mail server and no address."""
+        result = run("outbox", "list", GATEWAY_DATABASE_URL=database_url)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.count("550 no such mailbox") == 2
+        assert len([line for line in result.stdout.splitlines() if "2026-11-23 13:10:00" in line]) == 2
+        assert "welcome" not in result.stdout
+
+    def test_lists_mails_of_another_status(self, database_url: str) -> None:
+        """As many as asked for."""
+        waiting = run("outbox", "list", "--status", "waiting", GATEWAY_DATABASE_URL=database_url)
+        assert "welcome" in waiting.stdout
+        assert "no such mailbox" not in waiting.stdout
+        one = run("outbox", "list", "--limit", "1", GATEWAY_DATABASE_URL=database_url)
+        assert one.stdout.count("550 no such mailbox") == 1
+
+    def test_queues_all_that_were_given_up(self, database_url: str) -> None:
+        """Once: then there is nothing parked any more."""
+        assert run("outbox", "retry", GATEWAY_DATABASE_URL=database_url).stdout == "2 queued again.\n"
+        assert run("outbox", "retry", GATEWAY_DATABASE_URL=database_url).stdout == "0 queued again.\n"
+        assert "no such mailbox" not in run("outbox", "list", GATEWAY_DATABASE_URL=database_url).stdout
+
+    def test_queues_those_that_are_named(self, database_url: str) -> None:
+        """By the id that the list shows; one that is not parked is left alone."""
+        listed = run("outbox", "list", "--limit", "1", GATEWAY_DATABASE_URL=database_url).stdout
+        mail_id = next(word for word in listed.split() if word.count("-") == 4)
+        result = run("outbox", "retry", mail_id, str(uuid4()), GATEWAY_DATABASE_URL=database_url)
+        assert result.stdout == "1 queued again.\n"
+
+    @pytest.mark.parametrize(
+        "arguments", [["list", "--status", "lost"], ["list", "--limit", "0"], ["retry", "not-an-id"], ["lose"]]
+    )
+    def test_explains_its_use(self, arguments: list[str], database_url: str) -> None:
+        """Before it touches anything."""
+        result = run("outbox", *arguments, GATEWAY_DATABASE_URL=database_url)
+        assert result.exit_code == 2
+        assert "Usage:" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "retry"])
+class TestOutboxWithoutItsDatabase:
+    def test_says_how_to_get_one_of_this_version(self, command: str) -> None:
+        """A database that is empty or behind."""
+        reason = complaint(run("outbox", command, GATEWAY_DATABASE_URL="sqlite:///new.db"))
+        assert reason == "the database is not at this version; run: registration-gateway migrate"
+
+    def test_says_that_it_cannot_be_had(self, command: str) -> None:
+        """In one line."""
+        url = "postgresql://gateway:correct-horse@127.0.0.1:1/gateway"
+        assert complaint(run("outbox", command, GATEWAY_DATABASE_URL=url)).startswith("GATEWAY_DATABASE_URL: ")

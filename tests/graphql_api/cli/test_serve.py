@@ -1,0 +1,89 @@
+"""The commands `serve`, `migrate` and `relay` where they stop by themselves; test_processes.py runs a server."""
+
+from pathlib import Path
+
+import pytest
+
+from registration.keys.secret import FILE_NAME, create_secret
+from registration.keys.signing_keys import create_signing_key
+from registration.storage.database import open_database
+from registration.storage.revision import is_current, newest
+from tests.graphql_api.cli.commands import complaint, run
+
+
+class TestMigrate:
+    def test_makes_the_database_current(self) -> None:
+        """Again and again, if asked to."""
+        for _ in range(2):
+            result = run("migrate", GATEWAY_DATABASE_URL="sqlite:///made/registration.db")
+            assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+        database = open_database("sqlite:///made/registration.db")
+        assert database.read(lambda connection: is_current(connection, newest()))
+        database.close()
+
+    @pytest.mark.parametrize(
+        "url", ["postgresql://gateway:correct-horse@127.0.0.1:1/gateway", "sqlite:////dev/null/registration.db"]
+    )
+    def test_says_that_the_database_cannot_be_had(self, url: str) -> None:
+        """Without its password."""
+        reason = complaint(run("migrate", GATEWAY_DATABASE_URL=url))
+        assert reason.startswith("GATEWAY_DATABASE_URL")
+        assert "correct-horse" not in reason
+
+    @pytest.mark.parametrize("command", ["migrate", "serve"])
+    def test_says_that_the_database_is_of_a_newer_version(self, command: str) -> None:
+        """As after a step back to an older program."""
+        url = "sqlite:///made/registration.db"
+        run("migrate", GATEWAY_DATABASE_URL=url)
+        database = open_database(url)
+        database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'new'"))
+        database.close()
+        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off"))
+        assert reason == "GATEWAY_DATABASE_URL: the database is at revision new, which this version does not know"
+
+
+class TestServe:
+    """What can be wrong is found before anything listens."""
+
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({}, "GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off"),
+            ({"GATEWAY_MAIL_URL": "smtp://"}, "GATEWAY_MAIL_URL must be like"),
+            ({"GATEWAY_MAIL_URL": "console:", "GATEWAY_MAIL_FROM": "nobody"}, "GATEWAY_MAIL_FROM must be"),
+            ({"GATEWAY_RELAY": "off", "GATEWAY_PASSWORD_DENY_LIST": "none.txt"}, "GATEWAY_PASSWORD_DENY_LIST"),
+            ({"GATEWAY_RELAY": "off", "GATEWAY_HOST": "192.0.2.1"}, "GATEWAY_HOST 192.0.2.1 with GATEWAY_PORT 8000: "),
+            ({"GATEWAY_RELAY": "off", "GATEWAY_HOST": "::2"}, "GATEWAY_HOST ::2 with GATEWAY_PORT 8000: "),
+            (
+                {"GATEWAY_RELAY": "off", "GATEWAY_HOST": "no.invalid"},
+                "GATEWAY_HOST no.invalid with GATEWAY_PORT 8000: ",
+            ),
+            ({"GATEWAY_MODE": "development", "GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_HOST is not loopback"),  # noqa: S104
+        ],
+    )
+    def test_stops_with_one_line(self, settings: dict[str, str], reason: str) -> None:
+        """That names the setting."""
+        assert complaint(run("serve", **settings)).startswith(reason)
+
+    def test_needs_a_secret_beside_a_database_of_its_own(self, database_url: str, empty_directory: Path) -> None:
+        """Only an embedded installation makes its own: two nodes with two secrets would not know each other's keys."""
+        settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"}
+        reason = complaint(run("serve", **settings))
+        if database_url.startswith("postgresql"):
+            assert reason.endswith("create it with: registration-gateway keys new")
+        else:
+            assert (empty_directory / "var" / "keys" / FILE_NAME).exists()
+
+    def test_refuses_a_secret_that_others_can_read(self, empty_directory: Path) -> None:
+        """And says what to do."""
+        create_secret(empty_directory / "keys")
+        (empty_directory / "keys" / FILE_NAME).chmod(0o644)
+        reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off"))
+        assert reason == "keys/secret.key is open to other users; run: chmod 600 keys/secret.key"
+
+
+def test_relay_needs_a_mail_server(empty_directory: Path) -> None:
+    """One line says so."""
+    create_secret(empty_directory / "var" / "keys")
+    create_signing_key(empty_directory / "var" / "keys")
+    assert complaint(run("relay")).startswith("GATEWAY_MAIL_URL is not set")
