@@ -1,7 +1,7 @@
 """The limit: bare Argon2id hashes a second, with nothing beside them; it serves nobody.
 
-`python -m benchmarks.limit MEMORY_KIB PASSES THREADS SECONDS [default]` prints one result as JSON; with `default` it
-is argon2-cffi as it comes, which gives its memory back after every hash.
+`python -m benchmarks.bare_hash MEMORY_KIB PASSES THREADS SECONDS [default]` prints one result as JSON; with `default`
+it is argon2-cffi as it comes, which gives its memory back after every hash.
 """
 
 import json
@@ -37,7 +37,7 @@ def measure(costs: Costs, threads: int, seconds: float, *, default: bool = False
     arguments = [str(costs.memory_kib), str(costs.time_cost), str(threads), str(seconds), *(["default"] * default)]
     path = os.pathsep.join(map(str, filter(None, (modules, REPOSITORY))))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.limit", *arguments],
+        [sys.executable, "-m", "benchmarks.bare_hash", *arguments],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,

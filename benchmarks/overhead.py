@@ -1,6 +1,6 @@
 """Everything but the hash: what a registration in company costs at the cheapest profile, and where; no network.
 
-`python -m benchmarks.besides DATABASE_URL` prints the result as JSON.
+`python -m benchmarks.overhead DATABASE_URL` prints the result as JSON.
 """
 
 import asyncio
@@ -8,22 +8,20 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.servers import CHEAPEST, Store
+from benchmarks.application import parts
+from benchmarks.servers import Store
+from benchmarks.sign_up_request import attributes, graphql_request
 from graphql_api.app import create_app
 from graphql_api.http.logs import configure_logs
 from graphql_api.settings import GatewaySettings
-from registration.keys.secret import create_secret
-from registration.keys.signing_keys import create_signing_key
 from registration.language import Language
 from registration.mail import outbox
 from registration.rules.sign_up import sign_up_violations
@@ -31,13 +29,9 @@ from registration.services import Services, utc_now
 from registration.signing_up.batch import GROUP
 from registration.signing_up.new_account import Draft
 from registration.signing_up.sign_up import SignUp, prepare, register
-from registration.wiring import open_services
 
 NUMBERS = count(1)
 ROUNDS, WARM_UP = 200, 10
-MUTATION = """mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename
-... on CreateCustomerSuccess { customer { id reference email } confirmation { expiresAt } }
-... on UserError { code message } } }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +54,17 @@ class Breakdown:
 
 def measure(store: Store) -> Breakdown:
     """In a process of its own, whose log goes nowhere."""
-    command = [sys.executable, "-m", "benchmarks.besides", store.url]
+    command = [sys.executable, "-m", "benchmarks.overhead", store.url]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return Breakdown(**json.loads(done.stdout))
 
 
 def break_down(url: str) -> Breakdown:
     """Each part on its own; the transaction is what is left of a sign-up without rules, hash and outbox."""
-    with tempfile.TemporaryDirectory() as directory, _opened(Path(directory), url) as (settings, services):
+    with parts(url) as (settings, services), closing(services):
         whole = asyncio.run(_cpu_of_requests(settings, services)) / GROUP
         signed_up = _cpu_of(lambda: register(services, [_draft(services) for _ in range(GROUP)])) / GROUP
-        rules = _cpu_of(lambda: sign_up_violations(_form(), services.policy))
+        rules = _cpu_of(lambda: sign_up_violations(attributes(_new_address()), services.policy))
         hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
         posted = _cpu_of_posts(services)
     return Breakdown(
@@ -80,22 +74,6 @@ def break_down(url: str) -> Breakdown:
         transaction=signed_up - rules - hashed - posted,
         outbox=posted,
     )
-
-
-@contextmanager
-def _opened(keys: Path, url: str) -> Iterator[tuple[GatewaySettings, Services]]:
-    create_secret(keys)
-    create_signing_key(keys)
-    settings = GatewaySettings(
-        database_url=url,
-        keys_dir=str(keys),
-        relay="off",
-        hash_memory_kib=CHEAPEST.memory_kib,
-        hash_time_cost=CHEAPEST.time_cost,
-    )
-    services = open_services(settings)
-    yield settings, services
-    services.close()
 
 
 def _cpu_of(work: Callable[[], object]) -> float:
@@ -114,7 +92,7 @@ def _cpu_of_posts(services: Services) -> float:
 
 
 def _draft(services: Services) -> Draft:
-    draft = prepare(services, SignUp(_form(), Language.EN, "127.0.0.1"))
+    draft = prepare(services, SignUp(attributes(_new_address()), Language.EN, "127.0.0.1"))
     assert isinstance(draft, Draft)
     return draft
 
@@ -123,9 +101,7 @@ async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> flo
     app = create_app(settings, services)
 
     async def register() -> None:
-        form = _form() | {"gender": "FEMALE", "salutation": "MS"}
-        body = json.dumps({"query": MUTATION, "variables": {"input": form}}).encode()
-        status, answer = await _ask(app, body)
+        status, answer = await _ask(app, json.dumps(graphql_request(_new_address())).encode())
         if status != 200 or b"CreateCustomerSuccess" not in answer:
             raise RuntimeError(f"{status} {answer[:200]!r}")
 
@@ -170,17 +146,8 @@ async def _ask(app: Callable[..., Awaitable[None]], body: bytes) -> tuple[int, b
     return int(str(answers[0]["status"])), b"".join(bytes(answer.get("body", b"")) for answer in answers)  # type: ignore[call-overload]
 
 
-def _form() -> dict[str, object]:
-    return {
-        "email": f"besides-{os.getpid()}-{next(NUMBERS)}@example.org",
-        "gender": "Female",
-        "salutation": "Ms",
-        "firstName": "Ada",
-        "lastName": "Beispiel",
-        "password": "correct horse",
-        "confirmPassword": "correct horse",
-        "acceptedTerms": True,
-    }
+def _new_address() -> str:
+    return f"overhead-{os.getpid()}-{next(NUMBERS)}@example.org"
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def bare_route(core: int) -> Iterator[str]:
             sys.executable,
             "-m",
             "uvicorn",
-            "benchmarks.bare:app",
+            "benchmarks.baseline:app",
             *options,
         ]
     )
