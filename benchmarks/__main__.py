@@ -12,12 +12,15 @@ from statistics import median
 from benchmarks import growth, pressure, reads, registrations, start
 from benchmarks import hash_engines as limits
 from benchmarks import overhead as besides
+from benchmarks.bare_hash import CHEAPEST
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
+from benchmarks.relay import drain
 from benchmarks.report import report
 from benchmarks.run_record import describe_machine, results_directory, timed
-from benchmarks.servers import CHEAPEST, ENGINES, Engine, Store, drain, gateway, store
 from benchmarks.targets import CONCURRENCY, Measured, bars
+from harness.production import gateway
+from harness.store import ENGINES, Engine, Store, store
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.servers import CHEAPEST
+from benchmarks.bare_hash import CHEAPEST
 from graphql_api.settings import GatewaySettings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key

@@ -20,6 +20,7 @@ from registration.hashing.argon2id import Argon2id, built_for
 from registration.hashing.calibration import Costs
 
 PRODUCTION = Costs(19_456, 2)
+CHEAPEST = Costs(8, 1)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, text
 
 from benchmarks import load
-from benchmarks.bare_hash import PRODUCTION
+from benchmarks.bare_hash import CHEAPEST, PRODUCTION
 from benchmarks.population import populate
-from benchmarks.processes import cpu_seconds
 from benchmarks.registrations import one_load
-from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of, store
 from harness.gateway import Gateway
+from harness.processes import cpu_seconds
+from harness.production import gateway, services_of
+from harness.store import Engine, Store, store
 from registration.hashing.argon2id import Argon2id
 from registration.hashing.calibration import Costs
 from registration.storage import tables

@@ -17,11 +17,11 @@ from itertools import count
 from uuid import uuid4
 
 from benchmarks.application import parts
-from benchmarks.servers import Store
 from benchmarks.sign_up_request import attributes, graphql_request
 from graphql_api.app import create_app
 from graphql_api.http.logs import configure_logs
 from graphql_api.settings import GatewaySettings
+from harness.store import Store
 from registration.language import Language
 from registration.mail import outbox
 from registration.rules.sign_up import sign_up_violations

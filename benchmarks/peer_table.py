@@ -6,8 +6,8 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.report import bar_table, section
-from benchmarks.servers import ENGINES, Engine
 from benchmarks.targets import Bar
+from harness.store import ENGINES, Engine
 
 Name = Literal["gateway", "better-auth", "vendure"]
 WANTED: dict[Name, str] = {"better-auth": ">= 1.8", "vendure": ">= 2.3"}

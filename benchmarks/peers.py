@@ -22,13 +22,14 @@ from benchmarks import bare_hash as limit
 from benchmarks import load
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.peer_table import Contender, Name, Round, Slice, report
-from benchmarks.processes import cpu_seconds
 from benchmarks.run_record import describe_machine, results_directory, timed
-from benchmarks.servers import DURABLE, ENGINES, Engine, Store, gateway, store
 from console.build import NPM_CI
 from harness.gateway import DIES_WITH_US
 from harness.ports import HOST, free_port
 from harness.postgres import PostgresServer, create_database
+from harness.processes import cpu_seconds
+from harness.production import gateway
+from harness.store import DURABLE, ENGINES, Engine, Store, store
 from registration.hashing.machine import cores
 
 PEERS = Path(__file__).with_name("peers")

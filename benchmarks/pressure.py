@@ -11,10 +11,11 @@ from statistics import median
 from benchmarks import bare_hash as limit
 from benchmarks import load, reads
 from benchmarks.load import Generator
-from benchmarks.processes import cpu_seconds
-from benchmarks.servers import Store, gateway
 from graphql_api.server.admission import PRUDENCE
 from harness.gateway import Gateway
+from harness.processes import cpu_seconds
+from harness.production import gateway
+from harness.store import Store
 from registration.hashing.machine import cores
 
 TIMES = 10

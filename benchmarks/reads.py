@@ -1,18 +1,24 @@
 """Reads through GraphQL beside a bare Starlette route, each on one core with wrk on another; it registers nobody."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load
+from benchmarks.bare_hash import CHEAPEST
 from benchmarks.population import populate_signed_in
-from benchmarks.servers import CHEAPEST, Store, bare_route, gateway, services_of
-from harness.gateway import Gateway
+from harness.gateway import DIES_WITH_US, Gateway, succeeds
+from harness.ports import HOST, free_port
+from harness.production import gateway, services_of
+from harness.store import Store
 
 CONNECTIONS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
-BARE = "bare Starlette route"
 READS = {
     "{ __typename }": '/graphql {"query":"{ __typename }"}',
     "me": '/graphql {"query":"{ me { reference email salutation firstName lastName gender confirmedAt } }"}',
@@ -37,7 +43,7 @@ class Read:
 
 def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Iterator[Read]:
     """A load of the bare route before and after each load of the gateway; the middle of some rounds by its ratio."""
-    with gateway(directory, store, CHEAPEST) as running, bare_route(SERVER_CORE) as bare_url:
+    with gateway(directory, store, CHEAPEST) as running, bare_route() as bare_url:
         token = token_of(running, store)
         _pin(running.process.pid)
         bare = [_bare_rate(bare_url, seconds)]
@@ -48,6 +54,35 @@ def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Itera
                 bare.append(_bare_rate(bare_url, seconds))
                 seen.append(Read(name, load_.rate, sum(bare[-2:]) / 2, load_.p99))
             yield sorted(seen, key=lambda each: each.ratio)[rounds // 2]
+
+
+@contextmanager
+def bare_route() -> Iterator[str]:
+    """The base URL of baseline.py, served as the gateway is and pinned to its core."""
+    port = free_port()
+    pinned = [*DIES_WITH_US, "taskset", "--cpu-list", str(SERVER_CORE)]
+    options = [
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--log-level",
+        "critical",
+    ]
+    server = subprocess.Popen([*pinned, sys.executable, "-m", "uvicorn", "benchmarks.baseline:app", *options])
+    try:
+        while not succeeds(port, "/"):
+            if server.poll() is not None:
+                raise RuntimeError(f"the bare route ended with {server.returncode}")
+            time.sleep(0.05)
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def token_of(running: Gateway, store: Store) -> str:

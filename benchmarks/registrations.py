@@ -10,9 +10,10 @@ from typing import Literal
 
 from benchmarks import bare_hash as limit
 from benchmarks import load
-from benchmarks.processes import cpu_seconds, memory_mib
-from benchmarks.servers import Engine, Store, gateway
 from harness.gateway import Gateway
+from harness.processes import cpu_seconds, memory_mib
+from harness.production import gateway
+from harness.store import Engine, Store
 from registration.hashing.calibration import Costs
 from registration.hashing.machine import cores
 

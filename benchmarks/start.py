@@ -9,8 +9,9 @@ from statistics import median
 import httpx2
 
 from benchmarks.bare_hash import PRODUCTION
-from benchmarks.processes import memory_mib
-from benchmarks.servers import Store, gateway
+from harness.processes import memory_mib
+from harness.production import gateway
+from harness.store import Store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("registration", "graphql_api", "rest_compat")

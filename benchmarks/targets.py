@@ -9,8 +9,8 @@ from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure
 from benchmarks.reads import Read
 from benchmarks.registrations import Build, Registrations
-from benchmarks.servers import Engine
 from benchmarks.start import Start
+from harness.store import Engine
 
 CONCURRENCY = 32
 SHARES: dict[Build, str] = {"host": ">= 0.86", "portable": ">= 0.93"}

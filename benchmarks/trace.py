@@ -20,10 +20,10 @@ from starlette.types import Receive, Scope, Send
 from benchmarks.application import parts
 from benchmarks.recorder import Call, Recorder
 from benchmarks.registrations import DOORS, Door
-from benchmarks.servers import ENGINES, store
 from benchmarks.sign_up_request import graphql_request, rest_request
 from graphql_api.app import create_app
 from graphql_api.http.logs import configure_logs
+from harness.store import ENGINES, store
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("registration", "graphql_api", "rest_compat")

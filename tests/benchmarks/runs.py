@@ -8,9 +8,9 @@ from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure, Round, Stretch
 from benchmarks.reads import Read
 from benchmarks.registrations import DOORS, Kind, Registrations
-from benchmarks.servers import ENGINES
 from benchmarks.start import Start
 from benchmarks.targets import Measured
+from harness.store import ENGINES
 from registration.hashing.calibration import Costs
 
 ROW = Registrations(

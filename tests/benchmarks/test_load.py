@@ -11,7 +11,8 @@ import pytest
 from benchmarks import load
 from benchmarks.load import Load, LoadError, judged
 from benchmarks.population import populate, populate_signed_in
-from benchmarks.servers import Store, services_of
+from harness.production import services_of
+from harness.store import Store
 from tests.benchmarks.wrk import needs_wrk
 from tests.conftest import Serve
 from tests.waiting import eventually

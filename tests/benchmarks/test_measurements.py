@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bare_hash as limit
-from benchmarks import growth, servers, start
+from benchmarks import growth, start
 from benchmarks import overhead as besides
-from benchmarks.servers import Store, drain
+from benchmarks.relay import drain
+from harness.store import Store
 from registration.hashing.calibration import Costs
 from registration.signing_up.batch import GROUP
 from registration.storage.database import Database
@@ -60,11 +61,3 @@ def test_start_ends_with_an_answer(sqlite_url: str, tmp_path: Path) -> None:
     seen = start.measure(tmp_path, Store(sqlite_url, None), 1)
     assert seen.seconds > 0
     assert seen.memory > 10
-
-
-@pytest.mark.parametrize("engine", servers.ENGINES)
-def test_stores_are_empty_and_migrated(engine: servers.Engine, tmp_path: Path) -> None:
-    """A database of its own; PostgreSQL is a server whose CPU is known."""
-    with servers.store(engine, tmp_path) as store:
-        assert store.customers() == 0
-        assert (store.cpu_seconds > 0) is (engine == "postgresql")

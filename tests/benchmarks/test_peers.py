@@ -13,7 +13,7 @@ from benchmarks import load, peers
 from benchmarks.load import Load, LoadError
 from benchmarks.peer_table import WANTED, Contender
 from benchmarks.peers import KINDS, PEERS, TABLES, VARIANTS, Server
-from benchmarks.servers import Store
+from harness.store import Store
 
 CONTENDER = Contender("better-auth", "sqlite", "1 process")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import pressure
-from benchmarks.servers import store
+from harness.store import store
 from tests.benchmarks.wrk import needs_wrk
 
 pytestmark = pytest.mark.usefixtures("unmeasured")

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.peer_table import Contender, Round, Slice, report, standings, verdicts
-from benchmarks.servers import Engine
+from harness.store import Engine
 
 OURS = Contender("gateway", "postgresql", "1 worker")
 PLAIN = Contender("better-auth", "postgresql", "1 process")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from benchmarks.processes import cpu_seconds, memory_mib, tree
+from harness.processes import cpu_seconds, memory_mib, tree
 
 # A parent with two children: one has worked half a second and ended, one sleeps and holds 100 MiB.
 FAMILY = """

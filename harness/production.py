@@ -1,0 +1,43 @@
+"""A gateway in production mode on a store, without a relay, and the services behind it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from graphql_api.settings import GatewaySettings
+from harness.gateway import Gateway
+from harness.store import Store
+from registration.hashing.calibration import Costs
+from registration.services import Services
+from registration.wiring import open_services
+
+
+@contextmanager
+def gateway(
+    directory: Path, store: Store, costs: Costs, *, workers: int = 1, mode: str = "production", **settings: str
+) -> Iterator[Gateway]:
+    """A running gateway; what else of `settings` is given are GATEWAY_ variables."""
+    wanted = {
+        "GATEWAY_MODE": mode,
+        "GATEWAY_DATABASE_URL": store.url,
+        "GATEWAY_RELAY": "off",
+        "GATEWAY_WORKERS": str(workers),
+        "GATEWAY_HASH_MEMORY_KIB": str(costs.memory_kib),
+        "GATEWAY_HASH_TIME_COST": str(costs.time_cost),
+        # A busy machine answers late; only pressure.py is about refusals.
+        "GATEWAY_QUEUE_SECONDS": "60",
+        **settings,
+    }
+    with Gateway(Path(tempfile.mkdtemp(dir=directory)), wanted) as running:
+        yield running
+
+
+@contextmanager
+def services_of(running: Gateway, store: Store) -> Iterator[Services]:
+    """The parts of a running gateway once more, to write people into its database and to make tokens that it takes."""
+    services = open_services(GatewaySettings(database_url=store.url, keys_dir=str(running.keys_directory)))
+    try:
+        yield services
+    finally:
+        services.close()
