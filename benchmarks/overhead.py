@@ -1,4 +1,4 @@
-"""Everything but the hash: what a registration in company costs at the cheapest profile, and where; no network.
+"""The overhead besides the hash: CPU of a registration in a full batch at the cheapest profile, by part; no network.
 
 `python -m benchmarks.overhead DATABASE_URL` prints the result as JSON.
 """
@@ -36,7 +36,7 @@ ROUNDS, WARM_UP = 200, 10
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """CPU milliseconds of one registration among as many as a transaction takes, in one process.
+    """CPU milliseconds of one registration in a batch of the largest size, in one process.
 
     `gateway` is routing, GraphQL, JSON and threads.
     """
@@ -53,14 +53,14 @@ class Breakdown:
 
 
 def measure(store: Store) -> Breakdown:
-    """In a process of its own, whose log goes nowhere."""
+    """Measure in a process of its own, whose log is dropped."""
     command = [sys.executable, "-m", "benchmarks.overhead", store.url]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return Breakdown(**json.loads(done.stdout))
 
 
 def break_down(url: str) -> Breakdown:
-    """Each part on its own; the transaction is what is left of a sign-up without rules, hash and outbox."""
+    """Measure each part alone; the transaction is a sign-up minus rules, hash and outbox."""
     with parts(url) as (settings, services), closing(services):
         whole = asyncio.run(_cpu_of_requests(settings, services)) / GROUP
         signed_up = _cpu_of(lambda: register(services, [_draft(services) for _ in range(GROUP)])) / GROUP
@@ -86,7 +86,7 @@ def _cpu_of(work: Callable[[], object]) -> float:
 
 
 def _cpu_of_posts(services: Services) -> float:
-    """Of one mail among many in a transaction, so that the transaction itself does not count."""
+    """CPU of one mail among many in a transaction, so that the transaction itself does not count."""
     post = partial(outbox.post, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
     return services.database.write(lambda connection: _cpu_of(lambda: post(connection)))
 
@@ -117,7 +117,7 @@ async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> flo
 
 
 async def _ask(app: Callable[..., Awaitable[None]], body: bytes) -> tuple[int, bytes]:
-    """As a server would call the application, without a server."""
+    """Status and body of a response, from an application that is called as a server would call it."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
     answers: list[dict[str, object]] = []
 

@@ -1,4 +1,4 @@
-"""Ten times more registrations than the machine can hash: what is still registered, refused, and read meanwhile."""
+"""Ten times as many sign-ups as the machine can hash: how many are registered and refused, and how long reads take."""
 
 import os
 import signal
@@ -8,8 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import bare_hash as limit
-from benchmarks import load, reads
+from benchmarks import bare_hash, load, reads
 from benchmarks.load import Generator
 from graphql_api.server.admission import PRUDENCE
 from harness.gateway import Gateway
@@ -20,21 +19,21 @@ from registration.hashing.machine import cores
 
 TIMES = 10
 PAUSE = 1000
-"""Milliseconds before each request of a connection: so many connections offer about as many requests a second."""
+"""Milliseconds before each request of a connection: n connections send about n requests a second."""
 QUEUE_SECONDS = 5
-"""The deadline of the queue, as it comes. So long the gateway has work after the last of a flood."""
+"""The deadline of the queue, which is the default. For so long the gateway has work after a flood."""
 SECONDS = 2.0
-"""Of a stretch. Connections that ask nothing for five seconds are closed, and pauses are two at the most."""
+"""The length of a stretch. The gateway closes connections that are idle for five seconds; pauses are two at most."""
 RAMP = 1.5
-"""Seconds until a flood that was held has found its pace again, and the queue is full."""
+"""Seconds until a flood that was stopped has its pace again and the queue is full."""
 READ = reads.READS["me"]
 READ_PAUSE = 10
-"""Milliseconds: about 90 reads a second, because reads are to be measured here and not to be a load."""
+"""Milliseconds: about 90 reads a second, few enough to be no load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some seconds of a load: registrations a second, and how many processors server and generator kept busy."""
+    """Some seconds of a load: registrations a second, and how many processors server and wrk kept busy."""
 
     rate: float
     server: float
@@ -48,7 +47,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """All hash slots at work: while ten times as many ask as can be hashed, and right after that, while nobody asks."""
+    """All hash slots at work: during the flood, and right after it, while the gateway works off its queue."""
 
     flood: Stretch
     calm: Stretch
@@ -64,9 +63,9 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What was registered in some rounds, and asked a second while the flood was not held; p99 of `me` in milliseconds.
+    """Registrations of some rounds; requests offered and refused a second while the flood ran.
 
-    Idle, with as many sign-ups as there can be, and in the flood.
+    p99 of `me` in milliseconds: idle, with all hash slots at work, and in the flood.
     """
 
     rounds: list[Round]
@@ -94,8 +93,8 @@ class Pressure:
 
 
 def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS) -> Pressure:
-    """A flood that is held every few seconds, because the machine is not as fast in one minute as in the next."""
-    with gateway(directory, store, limit.PRODUCTION, GATEWAY_QUEUE_SECONDS=str(QUEUE_SECONDS)) as running:
+    """A flood that is stopped every few seconds, because the speed of the machine differs from minute to minute."""
+    with gateway(directory, store, bare_hash.PRODUCTION, GATEWAY_QUEUE_SECONDS=str(QUEUE_SECONDS)) as running:
         token = reads.token_of(running, store)
         load.run(running.base_url, "graphql", connections=32, seconds=2, tag="warm")
         idle = _reading(running, token, 3 * seconds).result()
@@ -118,9 +117,9 @@ def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS
 
 
 def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
-    """Those who wait in the queue ask for nothing else.
+    """Start the flood. It has connections for those that wait in the queue, too, because these send nothing else.
 
-    What runs elsewhere wakes up a thousand times a second without a hash being interrupted for it here: `batch`.
+    `batch`: clients on other machines would not preempt a hash here a thousand times a second.
     """
     return load.start(
         running.base_url,
@@ -158,5 +157,5 @@ def _reading(running: Gateway, token: str, seconds: float) -> Generator:
 
 
 def _middle(stretches: Sequence[Stretch]) -> Stretch:
-    """Of each number by itself."""
+    """The median of each number by itself."""
     return Stretch(*map(median, zip(*map(astuple, stretches), strict=True)))

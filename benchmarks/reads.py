@@ -1,4 +1,4 @@
-"""Reads through GraphQL beside a bare Starlette route, each on one core with wrk on another; it registers nobody."""
+"""Reads through GraphQL compared with a bare Starlette route, each on one core with wrk on another."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ READS = {
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`rate` requests a second on one core; `ratio` to the bare route beside it."""
+    """`rate` and `bare` are requests a second on one core: of the gateway, and of the bare route before and after."""
 
     name: str
     rate: float
@@ -42,7 +42,7 @@ class Read:
 
 
 def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Iterator[Read]:
-    """A load of the bare route before and after each load of the gateway; the middle of some rounds by its ratio."""
+    """Load the bare route before and after each load of the gateway; of some rounds the one with the median ratio."""
     with gateway(directory, store, CHEAPEST) as running, bare_route() as bare_url:
         token = token_of(running, store)
         _pin(running.process.pid)
@@ -86,7 +86,7 @@ def bare_route() -> Iterator[str]:
 
 
 def token_of(running: Gateway, store: Store) -> str:
-    """The access token of a customer who is there."""
+    """The access token of a customer in the store."""
     with services_of(running, store) as services:
         return populate_signed_in(services, 1)[0].token
 

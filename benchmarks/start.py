@@ -1,4 +1,4 @@
-"""How long a start takes and what a worker weighs before anybody asks anything."""
+"""How long a start takes, and the memory of a worker before the first load."""
 
 import compileall
 import time
@@ -19,14 +19,14 @@ PACKAGES = ("registration", "graphql_api", "rest_compat")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds from the command to its first answer to GraphQL; resident MiB of the worker then."""
+    """Seconds from the command to the first GraphQL response; resident MiB of the worker then."""
 
     seconds: float
     memory: float
 
 
 def measure(directory: Path, store: Store, times: int) -> Start:
-    """The median of some starts with an installation that is there already."""
+    """Medians of some starts with existing keys, database and byte code."""
     for package in PACKAGES:  # as pip does when it installs, and as the first start does from a clone
         compileall.compile_dir(REPOSITORY / package, quiet=2)
     seen = [_start(directory, store) for _ in range(times)]

@@ -1,4 +1,4 @@
-"""A real gateway process, as an operator starts it; it never shares anything with the test but its port and files."""
+"""A real gateway process, started as an operator starts it."""
 
 import os
 import signal
@@ -18,16 +18,19 @@ from registration.keys.key_files import create_key_file
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
 
-# As cheap as Argon2 goes: the tests are not about its strength.
+# The cheapest parameters that Argon2 allows: tests are not about its strength.
 CHEAP_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
 COMMAND = Path(sys.executable).with_name("registration-gateway")
-# The kernel sends the signal when the tests are gone, however they ended.
+# The kernel sends SIGTERM when the process that started it has ended, also by SIGKILL.
 DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 PATIENCE = 60  # seconds
 
 
 class Gateway:
-    """`registration-gateway serve` on one port for its life; `settings` are GATEWAY_ variables. Mails become files."""
+    """`registration-gateway serve`; it keeps its port over restarts. `settings` are GATEWAY_ variables.
+
+    Mails are written as files into `mail_directory`. GATEWAY_ variables of this process are not passed on.
+    """
 
     def __init__(self, directory: Path, settings: dict[str, str]) -> None:
         self.port = free_port()
@@ -64,7 +67,7 @@ class Gateway:
         return self._process
 
     def start(self) -> None:
-        """Return when the gateway says that it is ready."""
+        """Return when the gateway answers that it is ready. Raises RuntimeError, with its log, if it does not start."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*DIES_WITH_US, COMMAND, "serve"],
@@ -81,11 +84,11 @@ class Gateway:
                 raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"the gateway was never ready:\n{self.log.read_text()}")
+                raise RuntimeError(f"the gateway did not get ready:\n{self.log.read_text()}")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """As Ctrl-C; the process must end by itself and without complaint."""
+        """Stop as by Ctrl-C. Raises AssertionError unless the process ends by itself with status 0."""
         process, self._process = self.process, None
         process.send_signal(signal.SIGINT)
         try:
@@ -96,7 +99,7 @@ class Gateway:
         assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
 
     def kill(self) -> None:
-        """As a crash: every process of it is gone at once."""
+        """End all its processes at once, as by a crash."""
         process, self._process = self.process, None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -115,7 +118,7 @@ def succeeds(port: int, path: str) -> bool:
 
 @cache
 def _signing_key() -> tuple[str, bytes]:
-    """The name and the content of a key file; made once, because an RSA key takes a while."""
+    """The name and content of a key file; made once, because it takes a while to make an RSA key."""
     with TemporaryDirectory() as directory:
         create_signing_key(Path(directory))
         (path,) = Path(directory).iterdir()

@@ -1,4 +1,4 @@
-"""A gateway in production mode on a store, without a relay, and the services behind it."""
+"""A gateway in production mode on a store, without a relay, and services on the same store."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from registration.wiring import open_services
 def gateway(
     directory: Path, store: Store, costs: Costs, *, workers: int = 1, mode: str = "production", **settings: str
 ) -> Iterator[Gateway]:
-    """A running gateway; what else of `settings` is given are GATEWAY_ variables."""
+    """Run a gateway with these hash costs; `settings` are further GATEWAY_ variables."""
     wanted = {
         "GATEWAY_MODE": mode,
         "GATEWAY_DATABASE_URL": store.url,
@@ -25,7 +25,7 @@ def gateway(
         "GATEWAY_WORKERS": str(workers),
         "GATEWAY_HASH_MEMORY_KIB": str(costs.memory_kib),
         "GATEWAY_HASH_TIME_COST": str(costs.time_cost),
-        # A busy machine answers late; only pressure.py is about refusals.
+        # On a busy machine responses are late; only benchmarks/pressure.py wants refusals.
         "GATEWAY_QUEUE_SECONDS": "60",
         **settings,
     }
@@ -35,7 +35,7 @@ def gateway(
 
 @contextmanager
 def services_of(running: Gateway, store: Store) -> Iterator[Services]:
-    """The parts of a running gateway once more, to write people into its database and to make tokens that it takes."""
+    """Services with the database and keys of a running gateway, to insert customers and issue tokens for it."""
     services = open_services(GatewaySettings(database_url=store.url, keys_dir=str(running.keys_directory)))
     try:
         yield services

@@ -1,4 +1,4 @@
-"""The flood of the benchmark, once and briefly, against the real gateway."""
+"""The flood of the benchmark, short, against the real gateway."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 @needs_wrk
 @pytest.mark.long
 def test_a_flood_comes_and_goes(tmp_path: Path) -> None:
-    """Most of it is refused and nothing else goes wrong; hashes go on all the time, with and without it."""
+    """Most requests of the flood are refused without another error; customers are registered during and after it."""
     with store("sqlite", tmp_path) as empty:
         seen = pressure.measure(tmp_path, empty, 2, seconds=1.0)
         assert empty.customers() > 0

@@ -1,4 +1,4 @@
-"""The bars of the speed issue, judged over numbers that are known."""
+"""The targets of the speed issue, for known results."""
 
 from dataclasses import replace
 
@@ -6,19 +6,19 @@ import pytest
 
 from benchmarks.hash_engines import Engines
 from benchmarks.start import Start
-from benchmarks.targets import Bar, Measured, bars
+from benchmarks.targets import Measured, Target, targets
 from registration.hashing.calibration import Costs
 from tests.benchmarks.runs import PERFECT, ROW, pressure
 
 
 def missed(measured: Measured) -> list[str]:
-    return [bar.name for bar in bars(measured) if not bar.is_met]
+    return [target.name for target in targets(measured) if not target.is_met]
 
 
-def test_a_perfect_run_meets_every_bar() -> None:
-    """And there are bars for everything."""
+def test_a_perfect_run_meets_every_target() -> None:
+    """Results that meet every target miss none, and no target is left out."""
     assert missed(PERFECT) == []
-    assert len(list(bars(PERFECT))) == 23
+    assert len(list(targets(PERFECT))) == 23
 
 
 @pytest.mark.parametrize(
@@ -32,16 +32,16 @@ def test_a_perfect_run_meets_every_bar() -> None:
                 "p99 of me under full load against idle",
             ],
         ),
-        ({"alone": {"sqlite": (1.01, 1.0)}}, ["CPU ms of everything but the hash, sqlite, cheapest profile"]),
+        ({"without_hash": {"sqlite": (1.01, 1.0)}}, ["CPU ms of everything but the hash, sqlite, cheapest profile"]),
     ],
 )
-def test_what_is_missed_is_named(changes: dict[str, object], names: list[str]) -> None:
-    """Each bar looks at its own number."""
+def test_a_missed_target_is_named(changes: dict[str, object], names: list[str]) -> None:
+    """A bad result misses its own target and no other."""
     assert missed(replace(PERFECT, **changes)) == names  # type: ignore[arg-type]
 
 
 def test_hash_share_depends_on_the_build() -> None:
-    """0.90 is enough for a build for this host and too little for the portable wheel, whose hash is slower."""
+    """A share of 0.90 is enough for a build for the host and too small for the portable wheel, whose hash is slower."""
     portable = replace(ROW, kind=replace(ROW.kind, build="portable"))
     assert missed(replace(PERFECT, registrations=[*PERFECT.registrations, portable])) == [
         "hash share of server CPU, graphql, sqlite, portable build"
@@ -50,21 +50,21 @@ def test_hash_share_depends_on_the_build() -> None:
 
 
 def test_rest_is_compared_with_graphql() -> None:
-    """Of the same engine, at the concurrency that the bars are about."""
+    """REST is compared with GraphQL on the same engine and only at the concurrency that has a target."""
     slow, busy = replace(ROW.kind, door="rest"), replace(ROW.kind, door="rest", concurrency=8)
     rows = [ROW, replace(ROW, kind=slow, server_ms=10.4), replace(ROW, kind=busy, server_ms=20.0)]
     assert missed(replace(PERFECT, registrations=rows)) == ["CPU of REST against GraphQL, sqlite"]
 
 
 def test_without_the_wheel_there_is_no_comparison() -> None:
-    """Where no registry answers."""
+    """Without a result for the wheel there is no target for the kept memory."""
     alone = Engines(Costs(19_456, 2), None, None, 100.0, 150.0, "znver3")
-    assert not any("kept memory" in bar.name for bar in bars(replace(PERFECT, engines=[alone, alone])))
+    assert not any("kept memory" in target.name for target in targets(replace(PERFECT, engines=[alone, alone])))
 
 
-def test_at_the_bar_is_met() -> None:
-    """The issue says at least and at most."""
-    assert Bar("a", ">= 0.86", 0.86).is_met
-    assert Bar("a", "<= 1.0", 1.0).is_met
-    assert not Bar("a", ">= 0.86", 0.859).is_met
-    assert not Bar("a", "<= 1.0", 1.01).is_met
+def test_a_result_equal_to_the_target_meets_it() -> None:
+    """`>=` and `<=` include the number itself."""
+    assert Target("a", ">= 0.86", 0.86).is_met
+    assert Target("a", "<= 1.0", 1.0).is_met
+    assert not Target("a", ">= 0.86", 0.859).is_met
+    assert not Target("a", "<= 1.0", 1.01).is_met
