@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks import growth, hash_engines, overhead, pressure, reads, registrations, start
+from benchmarks import growth, hash_engines, overhead, pressure, reads, registrations, sign_up_limit, start
 from benchmarks.bare_hash import CHEAPEST
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
@@ -32,6 +32,7 @@ class Plan:
     seconds: float
     rounds: int
     judged_rounds: int
+    limit_rounds: int
     workers: tuple[int, ...]
     concurrencies: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -39,8 +40,28 @@ class Plan:
     floods: int
 
 
-FULL = Plan(3, 3, 9, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5, floods=31)
-QUICK = Plan(3, 1, 3, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1, floods=5)
+FULL = Plan(
+    seconds=3,
+    rounds=3,
+    judged_rounds=9,
+    limit_rounds=5,
+    workers=(1, 2),
+    concurrencies=(8, 32, 128),
+    sizes=(1_000, 100_000, 1_000_000),
+    starts=5,
+    floods=31,
+)
+QUICK = Plan(
+    seconds=3,
+    rounds=1,
+    judged_rounds=3,
+    limit_rounds=2,
+    workers=(1,),
+    concurrencies=(32,),
+    sizes=(1_000, 20_000),
+    starts=1,
+    floods=5,
+)
 
 
 def main() -> int:
@@ -72,6 +93,7 @@ def measure(directory: Path, plan: Plan) -> Measured:
     judged = {CONCURRENCY: plan.judged_rounds}
     rows: list[registrations.Registrations] = []
     grown: list[growth.Growth] = []
+    limit_costs: list[sign_up_limit.LimitCost] = []
     mail_ms: dict[Engine, float] = {}
     without_hash: dict[Engine, tuple[float, float]] = {}
     breakdown: dict[Engine, overhead.Breakdown] = {}
@@ -87,6 +109,8 @@ def measure(directory: Path, plan: Plan) -> Measured:
         with timed(f"everything but the hash, {engine}"), store(engine, directory) as empty:
             breakdown[engine] = overhead.measure(empty)
             without_hash[engine] = load_without_hash(directory, empty, plan)
+        with timed(f"sign-up limit, {engine}"):
+            limit_costs.append(sign_up_limit.measure(directory, engine, plan.seconds, plan.limit_rounds))
         with timed(f"growth, {engine}"):
             grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
     with store("sqlite", directory) as empty:
@@ -96,7 +120,7 @@ def measure(directory: Path, plan: Plan) -> Measured:
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
             pressed = pressure.measure(directory, empty, plan.floods)
-    return Measured(engines, rows, mail_ms, without_hash, breakdown, reading, grown, started, pressed)
+    return Measured(engines, rows, mail_ms, without_hash, breakdown, reading, limit_costs, grown, started, pressed)
 
 
 def load_without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, float]:

@@ -4,11 +4,15 @@ import json
 import resource
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(__file__).with_name("load.lua")
+SETTLE = 0.5
+"""Seconds without a new registration after which none is in flight."""
 
 
 class LoadError(Exception):
@@ -103,6 +107,15 @@ def require_wrk() -> None:
 def run(base_url: str, kind: str, *, connections: int, seconds: float, **options: Any) -> Load:
     """Load the server for some seconds, with the options of `start`. Raises LoadError."""
     return start(base_url, kind, connections=connections, seconds=seconds, **options).result()
+
+
+def settled(count: Callable[[], int]) -> int:
+    """The number of registrations when it grows no more: wrk ends before the requests that it has sent."""
+    number, before = count(), -1
+    while number != before:
+        time.sleep(SETTLE)
+        number, before = count(), number
+    return number
 
 
 def _children_cpu() -> float:

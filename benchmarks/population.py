@@ -80,7 +80,7 @@ def _write(connection: Connection, customers: Sequence[dict[str, object]]) -> No
 
 def _sign_in(services: Services, row: dict[str, object]) -> SignedIn:
     customer_id, session_id, now = UUID(str(row["id"])), services.new_id(), services.clock()
-    row = {"id": session_id, "customer_id": customer_id, "created_at": now}
-    services.database.write(lambda connection: connection.execute(insert(session).values(row)))
+    begun = {"id": session_id, "customer_id": customer_id, "created_at": now}
+    services.database.write(lambda connection: connection.execute(insert(session).values(begun)))
     reference = str(row["reference"])
     return SignedIn(reference, access_tokens.issue(services, customer_id, reference, session_id, now))

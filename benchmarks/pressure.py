@@ -15,7 +15,6 @@ from harness.gateway import Gateway
 from harness.processes import cpu_seconds
 from harness.production import gateway
 from harness.store import Store
-from registration.hashing.machine import cores
 
 TIMES = 10
 PAUSE = 1000
@@ -39,11 +38,6 @@ class Stretch:
     server: float
     generator: float
 
-    @property
-    def rate_alone(self) -> float:
-        """What the rate would be if the generator ran on another machine, and left the server all processors here."""
-        return self.rate * cores() / (cores() - self.generator)
-
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -54,10 +48,6 @@ class Round:
 
     @property
     def kept(self) -> float:
-        return self.flood.rate_alone / self.calm.rate_alone
-
-    @property
-    def kept_beside_generator(self) -> float:
         return self.flood.rate / self.calm.rate
 
 
@@ -86,10 +76,6 @@ class Pressure:
     @property
     def kept(self) -> float:
         return median(each.kept for each in self.rounds)
-
-    @property
-    def kept_beside_generator(self) -> float:
-        return median(each.kept_beside_generator for each in self.rounds)
 
 
 def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS) -> Pressure:

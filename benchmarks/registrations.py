@@ -1,6 +1,5 @@
 """Registrations a second through both doors, compared with bare hashes a second in the same minutes."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -21,8 +20,6 @@ Door = Literal["graphql", "rest"]
 Build = Literal["host", "portable"]
 DOORS: tuple[Door, ...] = ("graphql", "rest")
 TAGS = count(1)
-SETTLE = 0.5
-"""Seconds for sign-ups in flight when wrk stops: they count as registrations, so their CPU must count, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,6 @@ def one_load(running: Gateway, store: Store, door: Door, concurrency: int, secon
     customers, server, database = store.customers(), cpu_seconds(running.process.pid), store.cpu_seconds
     tag = f"{door}{next(TAGS)}"
     seen = load.run(running.base_url, door, connections=concurrency, seconds=seconds, tag=tag)
-    time.sleep(SETTLE)
+    number = load.settled(store.customers) - customers
     server, database = cpu_seconds(running.process.pid) - server, store.cpu_seconds - database
-    number = store.customers() - customers
     return Slice(seen, server * 1000 / number, database * 1000 / number, seen.cpu * 1000 / number)

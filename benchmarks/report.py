@@ -1,8 +1,8 @@
 """The report of a run, in Markdown."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 
-from benchmarks.pressure import Stretch
 from benchmarks.registrations import Registrations
 from benchmarks.targets import Measured, Target
 
@@ -102,6 +102,11 @@ def _body(measured: Measured) -> Iterator[str]:
         [(each.name, each.rate, each.bare, each.ratio, each.p99) for each in measured.reads],
     )
     yield from section(
+        "Hash share of server CPU with GATEWAY_SIGN_UP_LIMIT",
+        ("engine", "without", "with", "fall"),
+        [(each.engine, each.share_without, each.share_with, each.fall) for each in measured.limit_costs],
+    )
+    yield from section(
         "Growth (CPU ms of server and database)",
         ("engine", "customers", "registration", "sign-in", "registration without the hash"),
         [
@@ -114,20 +119,16 @@ def _body(measured: Measured) -> Iterator[str]:
     yield from section(
         "Ten times the load (rates a second, times in ms)",
         (
-            *("", "registered", "processors of the server", "of wrk", "registered if wrk ran elsewhere"),
+            *("", "registered", "processors of the server", "of wrk"),
             *("offered", "refused (503)", "p99 of me"),
         ),
         [
-            ("idle", None, None, None, None, None, None, pressure.idle_p99),
-            ("full load", *_stretch(pressure.calm), None, None, pressure.full_p99),
-            ("ten times that", *_stretch(pressure.flood), pressure.offered, pressure.refused, pressure.flood_p99),
-            ("kept", pressure.kept_beside_generator, None, None, pressure.kept, None, None, None),
+            ("idle", None, None, None, None, None, pressure.idle_p99),
+            ("full load", *astuple(pressure.calm), None, None, pressure.full_p99),
+            ("ten times that", *astuple(pressure.flood), pressure.offered, pressure.refused, pressure.flood_p99),
+            ("kept", pressure.kept, None, None, None, None, None),
         ],
     )
-
-
-def _stretch(seen: Stretch) -> tuple[float, float, float, float]:
-    return seen.rate, seen.server, seen.generator, seen.rate_alone
 
 
 def target_table(targets: Sequence[Target]) -> Iterator[str]:

@@ -62,6 +62,13 @@ def test_says_when_wrk_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         load.run("http://127.0.0.1:1", "graphql", connections=1, seconds=1)
 
 
+def test_registrations_have_settled_when_they_grow_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting ends with the first number that is seen twice in a row."""
+    monkeypatch.setattr(load, "SETTLE", 0)
+    numbers = iter([0, 5, 7, 7, 8])
+    assert load.settled(lambda: next(numbers)) == 7
+
+
 class Answering(BaseHTTPRequestHandler):
     """A server that gives every POST the same response."""
 

@@ -21,7 +21,7 @@ CONTENDER = Contender("better-auth", "sqlite", "1 process")
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """A database with one registration; the process that is measured is this one."""
-    monkeypatch.setattr(peers, "SETTLE", 0)
+    monkeypatch.setattr(load, "SETTLE", 0)
     store = Store(f"sqlite:///{tmp_path / 'peer.db'}", None)
     with store.opened() as database:
         database.write(lambda connection: connection.execute(text('CREATE TABLE "user" (id INTEGER PRIMARY KEY)')))

@@ -21,5 +21,5 @@ def test_a_flood_comes_and_goes(tmp_path: Path) -> None:
     assert len(seen.rounds) == 2
     assert seen.offered > seen.refused > seen.flood.rate
     assert seen.calm.rate > 0
-    assert seen.kept > seen.kept_beside_generator
+    assert seen.kept > 0
     assert min(seen.idle_p99, seen.full_p99, seen.flood_p99) > 0
