@@ -87,7 +87,7 @@ def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS
         peak = load.start(running.base_url, "graphql", connections=32, seconds=3 * seconds, tag="peak")
         full, capacity = _reading(running, token, 3 * seconds).result(), peak.result().rate
         held = rounds * seconds
-        flood = _flooding(running, capacity, RAMP + 3 * seconds + rounds * (RAMP + seconds) + held + 1)
+        flood = _flooding(running, capacity, "flood", RAMP + 3 * seconds + rounds * (RAMP + seconds) + held + 1)
         time.sleep(RAMP)
         flooded = _reading(running, token, 3 * seconds).result()
         seen = [_round(running, store, flood, seconds) for _ in range(rounds)]
@@ -102,7 +102,16 @@ def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS
     )
 
 
-def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
+def one_round(running: Gateway, store: Store, capacity: float, tag: str) -> Round:
+    """A flood of its own with `tag` in its addresses; the gateway can register `capacity` customers a second."""
+    flood = _flooding(running, capacity, tag, RAMP + 2 * SECONDS + 1)
+    seen = _round(running, store, flood, SECONDS)
+    flood.result()
+    load.settled(store.customers)
+    return seen
+
+
+def _flooding(running: Gateway, capacity: float, tag: str, seconds: float) -> Generator:
     """Start the flood. It has connections for those that wait in the queue, too, because these send nothing else.
 
     `batch`: clients on other machines would not preempt a hash here a thousand times a second.
@@ -112,7 +121,7 @@ def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
         "graphql",
         connections=round(capacity * (TIMES + PRUDENCE * QUEUE_SECONDS)),
         seconds=seconds,
-        tag="flood",
+        tag=tag,
         pause=PAUSE,
         overload=True,
         batch=True,

@@ -45,14 +45,14 @@ def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Itera
     """Load the bare route before and after each load of the gateway; of some rounds the one with the median ratio."""
     with gateway(directory, store, CHEAPEST) as running, bare_route() as bare_url:
         token = token_of(running, store)
-        _pin(running.process.pid)
-        bare = [_bare_rate(bare_url, seconds)]
+        pin(running)
+        bare = [bare_rate(bare_url, seconds)]
         for name, kind in READS.items():
             seen = []
             for _ in range(rounds):
-                load_ = _load(running.base_url, kind, seconds, token)
-                bare.append(_bare_rate(bare_url, seconds))
-                seen.append(Read(name, load_.rate, sum(bare[-2:]) / 2, load_.p99))
+                seen_load = one_load(running.base_url, kind, seconds, token)
+                bare.append(bare_rate(bare_url, seconds))
+                seen.append(Read(name, seen_load.rate, sum(bare[-2:]) / 2, seen_load.p99))
             yield sorted(seen, key=lambda each: each.ratio)[rounds // 2]
 
 
@@ -61,19 +61,9 @@ def bare_route() -> Iterator[str]:
     """The base URL of baseline.py, served as the gateway is and pinned to its core."""
     port = free_port()
     pinned = [*DIES_WITH_US, "taskset", "--cpu-list", str(SERVER_CORE)]
-    options = [
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-        "--log-level",
-        "critical",
-    ]
-    server = subprocess.Popen([*pinned, sys.executable, "-m", "uvicorn", "benchmarks.baseline:app", *options])
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.baseline:app", "--host", HOST, "--port", str(port)]
+    as_the_gateway = ["--loop", "uvloop", "--http", "httptools", "--log-level", "critical"]
+    server = subprocess.Popen([*pinned, *command, *as_the_gateway])
     try:
         while not succeeds(port, "/"):
             if server.poll() is not None:
@@ -91,14 +81,17 @@ def token_of(running: Gateway, store: Store) -> str:
         return populate_signed_in(services, 1)[0].token
 
 
-def _pin(pid: int) -> None:
-    for task in Path(f"/proc/{pid}/task").iterdir():
+def pin(running: Gateway) -> None:
+    """Let a gateway run on the core of the bare route only."""
+    for task in Path(f"/proc/{running.process.pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), {SERVER_CORE})
 
 
-def _bare_rate(url: str, seconds: float) -> float:
-    return _load(url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds).rate
+def bare_rate(url: str, seconds: float) -> float:
+    """Requests a second of the bare route."""
+    return one_load(url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds).rate
 
 
-def _load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:
+def one_load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:
+    """A load on the other core."""
     return load.run(url, kind, connections=CONNECTIONS, seconds=seconds, core=GENERATOR_CORE, token=token)

@@ -92,13 +92,12 @@ def measure(
     The doors take turns, because other load on the machine comes and goes within minutes. If `wheel` is given, the
     gateway uses the portable build in that directory.
     """
-    modules = {"PYTHONPATH": str(wheel)} if wheel else {}
     build: Build = "portable" if wheel else "host"
 
     def bare_hashes() -> BareHash:
         return bare_hash.measure(costs, cores(), seconds / 3, modules=wheel)
 
-    with gateway(directory, store, costs, workers=workers, **modules) as running:
+    with gateway(directory, store, costs, workers=workers, PYTHONPATH=str(wheel or "")) as running:
         for door in DOORS:
             one_load(running, store, door, 8, 1.0)  # fills caches and pools
         for concurrency, times in rounds.items():

@@ -9,6 +9,7 @@ from statistics import median
 import httpx2
 
 from benchmarks.bare_hash import PRODUCTION
+from harness.gateway import COMMAND
 from harness.processes import memory_mib
 from harness.production import gateway
 from harness.store import Store
@@ -27,15 +28,20 @@ class Start:
 
 def measure(directory: Path, store: Store, times: int) -> Start:
     """Medians of some starts with existing keys, database and byte code."""
-    for package in PACKAGES:  # as pip does when it installs, and as the first start does from a clone
-        compileall.compile_dir(REPOSITORY / package, quiet=2)
-    seen = [_start(directory, store) for _ in range(times)]
+    compile_packages(REPOSITORY)
+    seen = [one_start(directory, store) for _ in range(times)]
     return Start(median(each.seconds for each in seen), median(each.memory for each in seen))
 
 
-def _start(directory: Path, store: Store) -> Start:
+def compile_packages(repository: Path) -> None:
+    """Write byte code, as pip does when it installs, and as the first start does from a clone."""
+    for package in PACKAGES:
+        compileall.compile_dir(repository / package, quiet=2)
+
+
+def one_start(directory: Path, store: Store, command: Path = COMMAND) -> Start:
     started = time.monotonic()
-    with gateway(directory, store, PRODUCTION) as running:
+    with gateway(directory, store, PRODUCTION, command=command) as running:
         answer = httpx2.post(f"{running.base_url}/graphql", json={"query": "{ __typename }"})
         seconds = time.monotonic() - started
         answer.raise_for_status()

@@ -30,9 +30,10 @@ class Gateway:
     """`registration-gateway serve`; it keeps its port over restarts. `settings` are GATEWAY_ variables.
 
     Mails are written as files into `mail_directory`. GATEWAY_ variables of this process are not passed on.
+    `command` is the `registration-gateway` of another checkout, if that is to be served.
     """
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], command: Path = COMMAND) -> None:
         self.port = free_port()
         self.base_url = f"http://{HOST}:{self.port}"
         self.mail_directory = directory / "mail"
@@ -46,6 +47,7 @@ class Gateway:
         }
         self.keys_directory = Path(self._environment["GATEWAY_KEYS_DIR"])
         self._directory = directory
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         create_secret(self.keys_directory)
@@ -70,7 +72,7 @@ class Gateway:
         """Return when the gateway answers that it is ready. Raises RuntimeError, with its log, if it does not start."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DIES_WITH_US, COMMAND, "serve"],
+                [*DIES_WITH_US, self._command, "serve"],
                 cwd=self._directory,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

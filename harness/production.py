@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graphql_api.settings import GatewaySettings
-from harness.gateway import Gateway
+from harness.gateway import COMMAND, Gateway
 from harness.store import Store
 from registration.hashing.calibration import Costs
 from registration.services import Services
@@ -15,11 +15,11 @@ from registration.wiring import open_services
 
 @contextmanager
 def gateway(
-    directory: Path, store: Store, costs: Costs, *, workers: int = 1, mode: str = "production", **settings: str
+    directory: Path, store: Store, costs: Costs, *, workers: int = 1, command: Path = COMMAND, **settings: str
 ) -> Iterator[Gateway]:
-    """Run a gateway with these hash costs; `settings` are further GATEWAY_ variables."""
+    """Run a gateway with these hash costs, its files in `directory`; `settings` are further GATEWAY_ variables."""
     wanted = {
-        "GATEWAY_MODE": mode,
+        "GATEWAY_MODE": "production",
         "GATEWAY_DATABASE_URL": store.url,
         "GATEWAY_RELAY": "off",
         "GATEWAY_WORKERS": str(workers),
@@ -29,7 +29,7 @@ def gateway(
         "GATEWAY_QUEUE_SECONDS": "60",
         **settings,
     }
-    with Gateway(Path(tempfile.mkdtemp(dir=directory)), wanted) as running:
+    with Gateway(Path(tempfile.mkdtemp(dir=directory)), wanted, command) as running:
         yield running
 
 
