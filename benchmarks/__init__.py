@@ -1,1 +1,1 @@
-"""How fast the gateway is beside the bare hash, on this machine: `make bench`."""
+"""How fast the gateway is compared with the bare hash, on this machine: `make bench`."""

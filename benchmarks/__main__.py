@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure everything, print it with the verdicts, and keep it in benchmarks/results/."""
+"""`python -m benchmarks`: measure everything, print it beside the targets, and keep it in benchmarks/results/."""
 
 import argparse
 import json
@@ -9,27 +9,30 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks import growth, pressure, reads, registrations, start
-from benchmarks import hash_engines as limits
-from benchmarks import overhead as besides
+from benchmarks import growth, hash_engines, overhead, pressure, reads, registrations, sign_up_limit, start
+from benchmarks.bare_hash import CHEAPEST
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
+from benchmarks.relay import drain
 from benchmarks.report import report
 from benchmarks.run_record import describe_machine, results_directory, timed
-from benchmarks.servers import CHEAPEST, ENGINES, Engine, Store, drain, gateway, store
-from benchmarks.targets import CONCURRENCY, Measured, bars
+from benchmarks.targets import CONCURRENCY, Measured, targets
+from harness.production import gateway
+from harness.store import ENGINES, Engine, Store, store
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured; `seconds` for one load, of which there are `rounds` because machines are unsteady.
+    """How much is measured: loads of so many `seconds`, each `rounds` times because machines are unsteady.
 
-    Of registrations that bars are about there are `judged_rounds`: neighbours alone move a round by ten per cent.
+    Registrations that have a target are loaded `judged_rounds` times: other machines on the same host move the result
+    of one round by ten per cent.
     """
 
     seconds: float
     rounds: int
     judged_rounds: int
+    limit_rounds: int
     workers: tuple[int, ...]
     concurrencies: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -37,15 +40,35 @@ class Plan:
     floods: int
 
 
-FULL = Plan(3, 3, 9, workers=(1, 2), concurrencies=(8, 32, 128), sizes=(1_000, 100_000, 1_000_000), starts=5, floods=31)
-QUICK = Plan(3, 1, 3, workers=(1,), concurrencies=(32,), sizes=(1_000, 20_000), starts=1, floods=5)
+FULL = Plan(
+    seconds=3,
+    rounds=3,
+    judged_rounds=9,
+    limit_rounds=5,
+    workers=(1, 2),
+    concurrencies=(8, 32, 128),
+    sizes=(1_000, 100_000, 1_000_000),
+    starts=5,
+    floods=31,
+)
+QUICK = Plan(
+    seconds=3,
+    rounds=1,
+    judged_rounds=3,
+    limit_rounds=2,
+    workers=(1,),
+    concurrencies=(32,),
+    sizes=(1_000, 20_000),
+    starts=1,
+    floods=5,
+)
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="six minutes instead of thirty, and less exact")
     plan = QUICK if arguments.parse_args().quick else FULL
-    # On the disk where a database would be, not in /tmp, which can be memory.
+    # On a disk, as a database would be: /tmp can be memory.
     place = Path("var")
     place.mkdir(exist_ok=True)
     try:
@@ -64,15 +87,16 @@ def main() -> int:
 
 def measure(directory: Path, plan: Plan) -> Measured:
     with timed("hash engines"):
-        wheel = limits.portable_wheel(directory)
-        engines = limits.measure(wheel, plan.seconds / 6)
+        wheel = hash_engines.portable_wheel(directory)
+        engines = hash_engines.measure(wheel, plan.seconds / 6)
     load = partial(registrations.measure, directory, seconds=plan.seconds)
     judged = {CONCURRENCY: plan.judged_rounds}
     rows: list[registrations.Registrations] = []
     grown: list[growth.Growth] = []
+    limit_costs: list[sign_up_limit.LimitCost] = []
     mail_ms: dict[Engine, float] = {}
-    alone: dict[Engine, tuple[float, float]] = {}
-    breakdown: dict[Engine, besides.Breakdown] = {}
+    without_hash: dict[Engine, tuple[float, float]] = {}
+    breakdown: dict[Engine, overhead.Breakdown] = {}
     for engine in ENGINES:
         for workers in plan.workers:
             with timed(f"registrations, {engine}, {workers} workers"), store(engine, directory) as empty:
@@ -83,8 +107,10 @@ def measure(directory: Path, plan: Plan) -> Measured:
             with timed(f"registrations, {engine}, portable build"), store(engine, directory) as empty:
                 rows += load(empty, engine=engine, workers=1, rounds=judged, wheel=wheel)
         with timed(f"everything but the hash, {engine}"), store(engine, directory) as empty:
-            breakdown[engine] = besides.measure(empty)
-            alone[engine] = without_hash(directory, empty, plan)
+            breakdown[engine] = overhead.measure(empty)
+            without_hash[engine] = load_without_hash(directory, empty, plan)
+        with timed(f"sign-up limit, {engine}"):
+            limit_costs.append(sign_up_limit.measure(directory, engine, plan.seconds, plan.limit_rounds))
         with timed(f"growth, {engine}"):
             grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
     with store("sqlite", directory) as empty:
@@ -94,11 +120,11 @@ def measure(directory: Path, plan: Plan) -> Measured:
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
             pressed = pressure.measure(directory, empty, plan.floods)
-    return Measured(engines, rows, mail_ms, alone, breakdown, reading, grown, started, pressed)
+    return Measured(engines, rows, mail_ms, without_hash, breakdown, reading, limit_costs, grown, started, pressed)
 
 
-def without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, float]:
-    """Milliseconds of the server for a registration with the cheapest hash, and the rate; medians."""
+def load_without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, float]:
+    """Medians with the cheapest hash: CPU milliseconds of the server for a registration, and registrations a second."""
     with gateway(directory, empty, CHEAPEST) as running:
         registrations.one_load(running, empty, "graphql", 8, 1.0)
         seen = [registrations.one_load(running, empty, "graphql", 32, plan.seconds) for _ in range(plan.rounds)]
@@ -106,16 +132,16 @@ def without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, floa
 
 
 def keep(machine: str, measured: Measured, kind: str) -> None:
-    """Print everything; write it as text, as a picture and as JSON."""
-    verdicts = list(bars(measured))
-    text = report(machine, measured, verdicts)
+    """Print the report; write it as text, as a picture and as JSON."""
+    judged = list(targets(measured))
+    text = report(machine, measured, judged)
     directory = results_directory(machine, kind)
     (directory / "report.md").write_text(text)
     (directory / "results.json").write_text(json.dumps({"machine": machine, **asdict(measured)}, indent=1) + "\n")
     draw(directory / "registrations.png", machine, measured.registrations)
     print(text)
-    missed = sum(not verdict.is_met for verdict in verdicts)
-    print(f"{len(verdicts) - missed} bars met, {missed} not met. Kept in {directory}.")
+    missed = sum(not target.is_met for target in judged)
+    print(f"{len(judged) - missed} targets met, {missed} not met. Kept in {directory}.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The limit: bare Argon2id hashes a second, with nothing beside them; it serves nobody.
+"""Argon2id hashes a second with nothing else to do: the most registrations a second that a machine could make.
 
-`python -m benchmarks.limit MEMORY_KIB PASSES THREADS SECONDS [default]` prints one result as JSON; with `default` it
-is argon2-cffi as it comes, which gives its memory back after every hash.
+`python -m benchmarks.bare_hash MEMORY_KIB PASSES THREADS SECONDS [default]` prints one result as JSON; `default` takes
+argon2-cffi as it comes, which gives its memory back after every hash.
 """
 
 import json
@@ -20,30 +20,33 @@ from registration.hashing.argon2id import Argon2id, built_for
 from registration.hashing.calibration import Costs
 
 PRODUCTION = Costs(19_456, 2)
+CHEAPEST = Costs(8, 1)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """Hashes a second of all threads together, and the CPU milliseconds of one."""
+class BareHash:
+    """Hashes a second of all threads together, CPU milliseconds of one hash, and the -march of the build, if known."""
 
     rate: float
     cpu_ms: float
     built_for: str | None
 
 
-def measure(costs: Costs, threads: int, seconds: float, *, default: bool = False, modules: Path | None = None) -> Limit:
-    """Measure in a process of its own, so that nothing of ours is in its way. `modules` are imported first."""
+def measure(
+    costs: Costs, threads: int, seconds: float, *, default: bool = False, modules: Path | None = None
+) -> BareHash:
+    """Measure in a process of its own, which does nothing else. Modules in the directory `modules` are preferred."""
     arguments = [str(costs.memory_kib), str(costs.time_cost), str(threads), str(seconds), *(["default"] * default)]
     path = os.pathsep.join(map(str, filter(None, (modules, REPOSITORY))))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.limit", *arguments],
+        [sys.executable, "-m", "benchmarks.bare_hash", *arguments],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=True,
     )
-    return Limit(**json.loads(done.stdout))
+    return BareHash(**json.loads(done.stdout))
 
 
 def main(memory_kib: str, passes: str, threads: str, seconds: str, kind: str = "kept") -> None:
@@ -54,7 +57,7 @@ def main(memory_kib: str, passes: str, threads: str, seconds: str, kind: str = "
         end = started + float(seconds)
         number = sum(pool.map(lambda _: _until(end, hash_one), range(int(threads))))
         passed, used = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps(asdict(Limit(number / passed, used * 1000 / number, built_for()))))
+    print(json.dumps(asdict(BareHash(number / passed, used * 1000 / number, built_for()))))
 
 
 def _hasher(costs: Costs, kind: str) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""A bare Starlette route that answers JSON: what reads through GraphQL are compared with; it reads nothing."""
+"""A bare Starlette route that answers a constant as JSON: reads through GraphQL are compared with it."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request

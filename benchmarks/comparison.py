@@ -1,4 +1,4 @@
-"""Pairs of times compared: does one side take longer than the other? It never measures anything itself."""
+"""A statistic for pairs of times: does one side take longer than the other?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from statistics import median, stdev
 
 Pair = tuple[float, float]
 SHUFFLES = 200
-# In standard deviations of pure chance, which goes beyond it once in a thousand comparisons (two-sided, normal).
+# In standard deviations: pure chance exceeds it once in a thousand comparisons (two-sided, normal).
 LIMIT = 3.29
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the two sides of many pairs look like; in the unit of the times.
+    """The two sides of many pairs, in the unit of the times.
 
-    `noise` is the standard deviation of the difference of medians when chance alone says which of a pair is which.
-    `ranks` is Wilcoxon's signed-rank statistic, in standard deviations: it sees small shifts that medians do not.
+    `noise` is the standard deviation of the difference of medians when chance assigns the sides of each pair.
+    `ranks` is Wilcoxon's signed-rank statistic in standard deviations; it reacts to shifts too small for medians.
     """
 
     medians: Pair
@@ -30,7 +30,7 @@ class Comparison:
 
     @property
     def visible_from(self) -> float:
-        """The smallest difference of medians that would have been told from chance."""
+        """The smallest difference of medians that counts as more than chance."""
         return LIMIT * self.noise
 
     @property
@@ -39,10 +39,10 @@ class Comparison:
 
 
 def compare(pairs: Sequence[Pair], random: Random) -> Comparison:
-    """Compare the first sides with the second ones. The two of a pair must have been measured close together.
+    """Compare the first sides with the second ones. Both times of a pair must have been measured close together.
 
-    If the side makes no difference, each pair might as well have come out the other way round: that is the chance that
-    both statistics are held against.
+    If the side makes no difference, each pair could as well have come out the other way round: both statistics are
+    compared with what that chance gives.
     """
     return Comparison(_medians(pairs), _noise(pairs, random), _ranks(pairs))
 
@@ -61,7 +61,7 @@ def _noise(pairs: Sequence[Pair], random: Random) -> float:
 
 
 def _ranks(pairs: Sequence[Pair]) -> float:
-    """Equal times say nothing and are left out; equal differences do not matter with a clock of nanoseconds."""
+    """Pairs of equal times are left out; equal differences are too rare to matter with a clock of nanoseconds."""
     differences = sorted((first - second for first, second in pairs if first != second), key=abs)
     number = len(differences)
     if not number:

@@ -1,8 +1,8 @@
 """Does the time of an answer tell whether an address is known? Asks a real gateway that conceals it; exits 1 if so.
 
-Known and unknown addresses take turns in random order, each is used once, and what else the machine has to do meets
-both alike. A second request follows each, which asks for nothing: what the gateway still does about the first must not
-be seen in its time either. TMPDIR says where the databases lie; the less their disk takes, the less chance hides.
+Known and unknown addresses take turns in random order and are used once each, so other load on the machine slows both
+alike. A neutral second request follows each one, because work that the gateway still does for the first must not show
+in its time either. TMPDIR names the place of the databases: a faster disk makes smaller differences visible.
 """
 
 import argparse
@@ -46,7 +46,7 @@ INPUT = FORM | {"salutation": "MS", "gender": "FEMALE"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What goes over the wire."""
+    """An HTTP request."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Request:
 
 
 Ask = Callable[[str, SignedIn], Request]
-"""The request that uses an address; the caller is there for those that need one."""
+"""Makes the request that uses an address; only operations of a signed-in customer use the customer."""
 
 
 def graphql(mutation: str, given: Mapping[str, object] | None = None, *, signed_in: bool = False) -> Ask:
@@ -102,14 +102,14 @@ NEUTRAL = Request(
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds of a request that uses an address, and of the one that follows it."""
+    """Milliseconds of a request that uses an address, and of the neutral request after it."""
 
     itself: float
     next: float
 
 
 class Client:
-    """One connection; the answer to a known address and to an unknown one must not differ in length either."""
+    """One connection that times each request until its response has been read. Exits on an error response."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection(HOST, port, timeout=60)
@@ -133,7 +133,7 @@ class Client:
 def measure(
     client: Client, ask: Ask, known: Sequence[str], callers: Sequence[SignedIn], *, end: float, random: Random
 ) -> list[tuple[Times, Times]]:
-    """Times of a known and of an unknown address, side by side; fewer pairs than known addresses if time runs out."""
+    """Pairs of times for a known and an unknown address; fewer pairs than known addresses if time runs out."""
     pairs = []
     for place, email in enumerate(known):
         if time.monotonic() > end:
@@ -158,7 +158,7 @@ def database_of(engine: str, directory: Path) -> Iterator[str]:
 
 @contextmanager
 def gateway_of(engine: str, directory: Path, hashes: Mapping[str, str]) -> Iterator[tuple[Gateway, Services]]:
-    """A gateway that conceals, and its database to populate."""
+    """A gateway that conceals whether an address is registered, and services on its database."""
     with database_of(engine, directory) as url:
         gateway = Gateway(directory, {"GATEWAY_DATABASE_URL": url, "GATEWAY_DISCLOSURE": "conceal", **hashes})
         services = open_services(GatewaySettings(database_url=url, keys_dir=str(directory / "keys")))
@@ -169,7 +169,7 @@ def gateway_of(engine: str, directory: Path, hashes: Mapping[str, str]) -> Itera
 
 
 def report(engine: str, name: str, pairs: Sequence[tuple[Times, Times]], random: Random) -> bool:
-    """Print what came out; whether known and unknown can be told apart."""
+    """Print the comparisons; True if known and unknown addresses can be told apart."""
     sides = {
         name: [(known.itself, unknown.itself) for known, unknown in pairs],
         "  and the request after it": [(known.next, unknown.next) for known, unknown in pairs],
@@ -190,9 +190,7 @@ def _line(engine: str, label: str, times: Sequence[Pair], found: Comparison) -> 
 
 
 def run(options: argparse.Namespace, random: Random) -> bool:
-    print(
-        "Medians in milliseconds; difference, noise and what would have been seen in microseconds; ranks in deviations."
-    )
+    print("Medians in milliseconds; difference, noise and visible difference in microseconds; ranks in deviations.")
     titles = f"{'pairs':>5} {'known':>8} {'unknown':>8} {'differ.':>8} {'noise':>7} {'visible':>8} {'ranks':>6}"
     print(f"{'':10} {'':34} {titles}")
     told_apart = False
@@ -226,11 +224,9 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--operation", action="append", choices=OPERATIONS, help="only this one; may be repeated")
     parser.add_argument("--known", choices=STATES, default=STATES[0], help="what a known address is")
     parser.add_argument("--full-hashes", action="store_true", help="hash as in production, instead of at no cost")
-    parser.add_argument(
-        "--seconds", type=float, default=120, help="the longest for one operation (default: %(default)s)"
-    )
+    parser.add_argument("--seconds", type=float, default=120, help="at most, for one operation (default: %(default)s)")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(run(options_of(sys.argv[1:]), Random()))  # noqa: S311 - it decides about turns only
+    sys.exit(run(options_of(sys.argv[1:]), Random()))  # noqa: S311 - it chooses the order only

@@ -1,4 +1,4 @@
-"""What a registration and a sign-in cost when there are many customers already; those are written, not registered."""
+"""What a registration and a sign-in cost in a database with many customers, which are written without the gateway."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, text
 
 from benchmarks import load
-from benchmarks.bare_hash import PRODUCTION
+from benchmarks.bare_hash import CHEAPEST, PRODUCTION
 from benchmarks.population import populate
-from benchmarks.processes import cpu_seconds
 from benchmarks.registrations import one_load
-from benchmarks.servers import CHEAPEST, Engine, Store, gateway, services_of, store
 from harness.gateway import Gateway
+from harness.processes import cpu_seconds
+from harness.production import gateway, services_of
+from harness.store import Engine, Store, store
 from registration.hashing.argon2id import Argon2id
 from registration.hashing.calibration import Costs
 from registration.storage import tables
@@ -29,12 +30,12 @@ PLACEHOLDER_HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
 
 
 Kind: TypeAlias = Callable[[Gateway, Store, float], float]
-"""Loads a gateway for some seconds; CPU milliseconds of server and database for each that was served."""
+"""Loads a gateway for some seconds; CPU milliseconds of server and database for one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """CPU milliseconds of server and database for one registration or sign-in, beside so many customers."""
+    """CPU milliseconds of server and database for one registration or sign-in, with so many customers stored."""
 
     engine: Engine
     customers: int
@@ -44,7 +45,7 @@ class Growth:
 
 
 def measure(directory: Path, engine: Engine, sizes: tuple[int, ...], seconds: float, rounds: int) -> Iterator[Growth]:
-    """A database of each size, and loads in turns: medians, of the same minutes, are compared."""
+    """Medians of loads that take turns on a database of each size, so that all are measured in the same minutes."""
     with ExitStack() as stores:
         grown = {size: stores.enter_context(store(engine, directory)) for size in sizes}
         for size, its_store in grown.items():
@@ -72,7 +73,7 @@ def _medians(
 
 
 def fill(store: Store, size: int) -> None:
-    """Write confirmed customers until there are so many, with what each of them leaves behind; then look at them."""
+    """Write confirmed customers, with the other rows that each would have, until there are so many; then ANALYZE."""
     missing = range(store.customers(), size)
     with store.opened() as database:
         for start in missing[::BATCH]:
@@ -82,19 +83,19 @@ def fill(store: Store, size: int) -> None:
 
 
 def _write(connection: Connection, numbers: range) -> None:
-    """Each has signed up, confirmed and signed in, so that every table a sign-in writes has grown, too."""
-    # In the order of their keys, so that a batch comes to each page of a table once and not a thousand times.
-    people = list(zip(sorted(uuid4() for _ in numbers), numbers, strict=True))
+    """Rows as of customers that have confirmed and signed in, so that the tables a sign-in writes have grown, too."""
+    # Sorted by key, so that a batch touches each page of a table once and not a thousand times.
+    customers = list(zip(sorted(uuid4() for _ in numbers), numbers, strict=True))
     for table, row in (
         (tables.customer, _customer),
         (tables.email_claim, _claim),
         (tables.mail, _mail),
         (tables.event, _event),
-        (tables.audit, _entry),
+        (tables.audit, _audit),
         (tables.session, _session),
         (tables.refresh_token, _refresh_token),
     ):
-        connection.execute(insert(table), [row(each, number) for each, number in people])
+        connection.execute(insert(table), [row(each, number) for each, number in customers])
 
 
 def _claim(each: UUID, number: int) -> dict[str, object]:
@@ -105,7 +106,7 @@ def _event(each: UUID, _number: int) -> dict[str, object]:
     return {"id": each, "kind": "customer.created", "customer_id": each, "created_at": LONG_AGO}
 
 
-def _entry(each: UUID, _number: int) -> dict[str, object]:
+def _audit(each: UUID, _number: int) -> dict[str, object]:
     return {"id": each, "kind": "sign-in", "customer_id": each, "created_at": LONG_AGO}
 
 
@@ -158,7 +159,7 @@ def _registration(running: Gateway, store: Store, seconds: float) -> float:
 
 
 def _sign_in(running: Gateway, store: Store, seconds: float) -> float:
-    """Of some customers in turn. What is under way when wrk stops is not counted, which is the same for every size."""
+    """Some customers sign in, in turn. Sign-ins in flight when wrk stops are not counted, alike for every size."""
     hashed = Argon2id(memory_kib=PRODUCTION.memory_kib, time_cost=PRODUCTION.time_cost, parallelism=1)
     with services_of(running, store) as services:
         addresses = ",".join(populate(services, SIGNING_IN, password_hash=hashed.hash(b"correct horse")))

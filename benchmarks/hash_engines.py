@@ -1,21 +1,21 @@
-"""The hash engine beside argon2-cffi as everybody has it: portable wheel or build, memory given back or kept."""
+"""The hash engine compared with plain argon2-cffi: portable wheel or local build, memory given back or kept."""
 
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import bare_hash as limit
+from benchmarks import bare_hash
 from native.build import PACKAGE, PIP, locked_entry
 from registration.hashing.calibration import Costs
 
-COSTS = (limit.PRODUCTION, Costs(47_104, 1))
+COSTS = (bare_hash.PRODUCTION, Costs(47_104, 1))
 ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Hashes a second on one core of CPU time; the wheel's are None where it could not be had."""
+    """Hashes per second of CPU time; those of the wheel are None where it could not be downloaded."""
 
     costs: Costs
     wheel: float | None
@@ -30,12 +30,12 @@ class Engines:
 
 
 def measure(wheel: Path | None, seconds: float) -> list[Engines]:
-    """In turns, so that a busy moment of the machine meets all of them; `wheel` as `portable_wheel` gives it."""
+    """Measure in turns, so that a busy moment of the machine slows all kinds; `wheel` is from `portable_wheel`."""
     return [_measure(costs, wheel, seconds) for costs in COSTS]
 
 
 def portable_wheel(directory: Path) -> Path | None:
-    """The locked wheel in a directory of its own; None without a registry."""
+    """The directory with the locked wheel; None if it could not be downloaded."""
     entry, place = directory / "entry", directory / "wheel"
     entry.write_text(locked_entry())
     command = [*PIP, "--no-deps", "--only-binary", PACKAGE, "--target", str(place), "--requirement", str(entry)]
@@ -50,7 +50,7 @@ def _measure(costs: Costs, wheel: Path | None, seconds: float) -> Engines:
     built_for = None
     for _ in range(ROUNDS):
         for default, modules in kinds:
-            one = limit.measure(costs, 1, seconds, default=default, modules=modules)
+            one = bare_hash.measure(costs, 1, seconds, default=default, modules=modules)
             seen[default, modules].append(1000 / one.cpu_ms)
             built_for = built_for or one.built_for
     middle = {kind: median(rates) for kind, rates in seen.items()}

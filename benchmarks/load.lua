@@ -1,7 +1,7 @@
--- What wrk sends and how it judges answers: every registration a person of its own. Arguments: kind, tag, pause in ms,
--- access token. kind: graphql | rest | sign-in (whose tag holds the addresses) | better-auth | vendure | a path and, after
--- a space, what to post there. The last line of the output is the result as JSON.
-local person = '"firstName":"Ada","lastName":"Beispiel","email":"%s","password":"correct horse",' ..
+-- What wrk sends and how it judges responses. Each registration has a new address. Arguments: kind, tag, pause in ms,
+-- access token. kind: graphql | rest | sign-in (whose tag is the addresses) | better-auth | vendure | a path and, after
+-- a space, the body to post there. The last line of the output is the result as JSON.
+local customer = '"firstName":"Ada","lastName":"Beispiel","email":"%s","password":"correct horse",' ..
   '"confirmPassword":"correct horse","acceptedTerms":true'
 local mutation = 'mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ' ..
   '... on CreateCustomerSuccess { customer { id reference email } confirmation { expiresAt } } ' ..
@@ -10,13 +10,13 @@ local kinds = {
   graphql = {
     path = "/graphql",
     type = "application/json",
-    body = '{"query":"' .. mutation .. '","variables":{"input":{"salutation":"MS","gender":"FEMALE",' .. person .. '}}}',
+    body = '{"query":"' .. mutation .. '","variables":{"input":{"salutation":"MS","gender":"FEMALE",' .. customer .. '}}}',
     good = function(status, body) return status == 200 and body:find("CreateCustomerSuccess", 1, true) end,
   },
   rest = {
     path = "/customers",
     type = "application/vnd.api+json",
-    body = '{"data":{"type":"customers","attributes":{"salutation":"Ms","gender":"Female",' .. person .. '}}}',
+    body = '{"data":{"type":"customers","attributes":{"salutation":"Ms","gender":"Female",' .. customer .. '}}}',
     good = function(status) return status == 201 end,
   },
   ["sign-in"] = {
@@ -68,7 +68,7 @@ function init(arguments)
   end
 end
 
--- Between nothing and twice the pause, because thousands of people do not ask in step.
+-- Between nothing and twice the pause, because thousands of clients do not send in step.
 function delay() return pause > 0 and math.random(0, 2 * pause) or 0 end
 
 function request()

@@ -1,23 +1,27 @@
-"""The load generator: wrk with load.lua, which gives every request a person of its own; it starts no server."""
+"""The load generator: wrk with load.lua, which makes every registration one of a new address."""
 
 import json
 import resource
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(__file__).with_name("load.lua")
+SETTLE = 0.5
+"""Seconds without a new registration after which none is in flight."""
 
 
 class LoadError(Exception):
-    """wrk is missing, or the server answered something that is no success; one line for people."""
+    """wrk is missing, or the server answered with an error; the text is one line to print."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw: answers by their kind, times in milliseconds, its own CPU in seconds."""
+    """Responses by kind, their times in milliseconds, and the CPU seconds of wrk itself."""
 
     good: int
     overloaded: int
@@ -33,7 +37,7 @@ class Load:
 
 
 class Generator:
-    """A running wrk."""
+    """A running wrk process."""
 
     def __init__(self, process: subprocess.Popen[str], *, overload: bool) -> None:
         self.pid = process.pid
@@ -41,7 +45,7 @@ class Generator:
         self._overload = overload
 
     def result(self) -> Load:
-        """Wait for its end. Raises LoadError unless every answer was a success, or overload where that is expected."""
+        """Wait until wrk ends. Raises LoadError unless every response is a success, or an expected 503."""
         before = _children_cpu()
         output, errors = self._process.communicate()
         if self._process.returncode != 0:
@@ -50,11 +54,11 @@ class Generator:
 
 
 def judged(output: str, cpu: float, *, overload: bool) -> Load:
-    """Read what load.lua printed last. Raises LoadError unless all is well: a failing server has no numbers."""
+    """Read the last line that load.lua printed. Raises LoadError on any error: a failing server has no figures."""
     seen = json.loads(output.strip().splitlines()[-1])
     sample, bad, lost = seen.pop("sample"), seen.pop("bad"), seen.pop("lost")
     if bad:
-        raise LoadError(f"{bad} answers were no success, for example: {sample}")
+        raise LoadError(f"{bad} responses were errors, for example: {sample}")
     if lost:
         raise LoadError(f"{lost} requests failed or were not answered")
     if seen["overloaded"] and not overload:
@@ -79,8 +83,9 @@ def start(
 ) -> Generator:
     """Start wrk. `kind` is graphql, rest, sign-in, or a path and, after a space, the body to post.
 
-    `tag` makes the addresses of registrations new; for sign-ins it holds the addresses, comma-separated. `pause` in ms
-    before each request of a connection. `core` pins it; with `batch` it interrupts nobody when it wakes up.
+    `tag` must differ between loads of one database: it is a part of each new address. For sign-ins it is the addresses,
+    comma-separated. Each connection waits `pause` ms before a request, on average. `core` pins wrk to a processor.
+    With `batch` (SCHED_BATCH) wrk does not preempt other processes when it wakes up. `token` is an access token.
     Raises LoadError when wrk is not installed.
     """
     require_wrk()
@@ -94,7 +99,7 @@ def start(
 
 
 def require_wrk() -> None:
-    """Raises LoadError when it is not installed."""
+    """Raises LoadError when wrk is not installed."""
     if shutil.which("wrk") is None:
         raise LoadError("wrk, the load generator, is not installed: apt-get install wrk")
 
@@ -102,6 +107,15 @@ def require_wrk() -> None:
 def run(base_url: str, kind: str, *, connections: int, seconds: float, **options: Any) -> Load:
     """Load the server for some seconds, with the options of `start`. Raises LoadError."""
     return start(base_url, kind, connections=connections, seconds=seconds, **options).result()
+
+
+def settled(count: Callable[[], int]) -> int:
+    """The number of registrations when it grows no more: wrk ends before the requests that it has sent."""
+    number, before = count(), -1
+    while number != before:
+        time.sleep(SETTLE)
+        number, before = count(), number
+    return number
 
 
 def _children_cpu() -> float:

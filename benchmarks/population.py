@@ -1,4 +1,4 @@
-"""Customers by the thousand, written straight into a database; no use case is run, and nobody gets a mail."""
+"""Customers by the thousand, inserted into a database without a use case, so without mails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from registration.sessions import access_tokens
 from registration.storage.tables import confirmation_token, customer, email_claim, session
 
 STATES = ("confirmed", "pending", "expired")
-NOBODYS_HASH = "*" * 97
+UNKNOWN_HASH = "*" * 97
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +25,34 @@ class SignedIn:
 
 
 def new_address() -> str:
-    """Random, so that known and unknown ones lie everywhere in an index, and all of one length."""
+    """Random, so that addresses spread over the index, and always of the same length."""
     return f"{token_hex(8)}@example.org"
 
 
 def populate(
-    services: Services, number: int, state: str = "confirmed", *, password_hash: str = NOBODYS_HASH
+    services: Services, number: int, state: str = "confirmed", *, password_hash: str = UNKNOWN_HASH
 ) -> list[str]:
-    """Write customers in one of the states; their addresses."""
-    people = [_person(services, state) | {"password_hash": password_hash} for _ in range(number)]
-    services.database.write(lambda connection: _write(connection, people))
+    """Insert customers in one of the STATES; return their addresses."""
+    customers = [_new_row(services, state) | {"password_hash": password_hash} for _ in range(number)]
+    services.database.write(lambda connection: _write(connection, customers))
     if state != "confirmed":
         lifetime = timedelta(days=1 if state == "pending" else -1)
         keys = [
-            {"digest": token_hex(32), "customer_id": person["id"], "expires_at": services.clock() + lifetime}
-            for person in people
+            {"digest": token_hex(32), "customer_id": row["id"], "expires_at": services.clock() + lifetime}
+            for row in customers
         ]
         services.database.write(lambda connection: connection.execute(insert(confirmation_token), keys))
-    return [str(person["email"]) for person in people]
+    return [str(row["email"]) for row in customers]
 
 
 def populate_signed_in(services: Services, number: int) -> list[SignedIn]:
-    """Write confirmed customers with a session each."""
-    people = [_person(services, "confirmed") for _ in range(number)]
-    services.database.write(lambda connection: _write(connection, people))
-    return [_sign_in(services, person) for person in people]
+    """Insert confirmed customers with a session each."""
+    customers = [_new_row(services, "confirmed") for _ in range(number)]
+    services.database.write(lambda connection: _write(connection, customers))
+    return [_sign_in(services, row) for row in customers]
 
 
-def _person(services: Services, state: str) -> dict[str, object]:
+def _new_row(services: Services, state: str) -> dict[str, object]:
     now = services.clock()
     return {
         "id": services.new_id(),
@@ -64,7 +64,7 @@ def _person(services: Services, state: str) -> dict[str, object]:
         "gender": "Female",
         "date_of_birth": None,
         "language": "en",
-        "password_hash": NOBODYS_HASH,
+        "password_hash": UNKNOWN_HASH,
         "terms_accepted_at": now,
         "created_at": now,
         "updated_at": now,
@@ -72,15 +72,15 @@ def _person(services: Services, state: str) -> dict[str, object]:
     }
 
 
-def _write(connection: Connection, people: Sequence[dict[str, object]]) -> None:
-    connection.execute(insert(customer), people)
-    claims = [{"address": person["email"], "customer_id": person["id"]} for person in people]
+def _write(connection: Connection, customers: Sequence[dict[str, object]]) -> None:
+    connection.execute(insert(customer), customers)
+    claims = [{"address": row["email"], "customer_id": row["id"]} for row in customers]
     connection.execute(insert(email_claim), claims)
 
 
-def _sign_in(services: Services, person: dict[str, object]) -> SignedIn:
-    customer_id, session_id, now = UUID(str(person["id"])), services.new_id(), services.clock()
-    row = {"id": session_id, "customer_id": customer_id, "created_at": now}
-    services.database.write(lambda connection: connection.execute(insert(session).values(row)))
-    reference = str(person["reference"])
+def _sign_in(services: Services, row: dict[str, object]) -> SignedIn:
+    customer_id, session_id, now = UUID(str(row["id"])), services.new_id(), services.clock()
+    begun = {"id": session_id, "customer_id": customer_id, "created_at": now}
+    services.database.write(lambda connection: connection.execute(insert(session).values(begun)))
+    reference = str(row["reference"])
     return SignedIn(reference, access_tokens.issue(services, customer_id, reference, session_id, now))

@@ -1,4 +1,4 @@
-"""Ten times more registrations than the machine can hash: what is still registered, refused, and read meanwhile."""
+"""Ten times as many sign-ups as the machine can hash: how many are registered and refused, and how long reads take."""
 
 import os
 import signal
@@ -8,64 +8,54 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import bare_hash as limit
-from benchmarks import load, reads
+from benchmarks import bare_hash, load, reads
 from benchmarks.load import Generator
-from benchmarks.processes import cpu_seconds
-from benchmarks.servers import Store, gateway
 from graphql_api.server.admission import REFUSE_AT
 from harness.gateway import Gateway
-from registration.hashing.machine import cores
+from harness.processes import cpu_seconds
+from harness.production import gateway
+from harness.store import Store
 
 TIMES = 10
 PAUSE = 1000
-"""Milliseconds before each request of a connection: so many connections offer about as many requests a second."""
+"""Milliseconds before each request of a connection: n connections send about n requests a second."""
 QUEUE_SECONDS = 5
-"""The deadline of the queue, as it comes. So long the gateway has work after the last of a flood."""
+"""The deadline of the queue, which is the default. For so long the gateway has work after a flood."""
 SECONDS = 2.0
-"""Of a stretch. Connections that ask nothing for five seconds are closed, and pauses are two at the most."""
+"""The length of a stretch. The gateway closes connections that are idle for five seconds; pauses are two at most."""
 RAMP = 1.5
-"""Seconds until a flood that was held has found its pace again, and the queue is full."""
+"""Seconds until a flood that was stopped has its pace again and the queue is full."""
 READ = reads.READS["me"]
 READ_PAUSE = 10
-"""Milliseconds: about 90 reads a second, because reads are to be measured here and not to be a load."""
+"""Milliseconds: about 90 reads a second, few enough to be no load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some seconds of a load: registrations a second, and how many processors server and generator kept busy."""
+    """Some seconds of a load: registrations a second, and how many processors server and wrk kept busy."""
 
     rate: float
     server: float
     generator: float
 
-    @property
-    def rate_alone(self) -> float:
-        """What the rate would be if the generator ran on another machine, and left the server all processors here."""
-        return self.rate * cores() / (cores() - self.generator)
-
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """All hash slots at work: while ten times as many ask as can be hashed, and right after that, while nobody asks."""
+    """All hash slots at work: during the flood, and right after it, while the gateway works off its queue."""
 
     flood: Stretch
     calm: Stretch
 
     @property
     def kept(self) -> float:
-        return self.flood.rate_alone / self.calm.rate_alone
-
-    @property
-    def kept_beside_generator(self) -> float:
         return self.flood.rate / self.calm.rate
 
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What was registered in some rounds, and asked a second while the flood was not held; p99 of `me` in milliseconds.
+    """Registrations of some rounds; requests offered and refused a second while the flood ran.
 
-    Idle, with as many sign-ups as there can be, and in the flood.
+    p99 of `me` in milliseconds: idle, with all hash slots at work, and in the flood.
     """
 
     rounds: list[Round]
@@ -87,21 +77,17 @@ class Pressure:
     def kept(self) -> float:
         return median(each.kept for each in self.rounds)
 
-    @property
-    def kept_beside_generator(self) -> float:
-        return median(each.kept_beside_generator for each in self.rounds)
-
 
 def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS) -> Pressure:
-    """A flood that is held every few seconds, because the machine is not as fast in one minute as in the next."""
-    with gateway(directory, store, limit.PRODUCTION, GATEWAY_QUEUE_SECONDS=str(QUEUE_SECONDS)) as running:
+    """A flood that is stopped every few seconds, because the speed of the machine differs from minute to minute."""
+    with gateway(directory, store, bare_hash.PRODUCTION, GATEWAY_QUEUE_SECONDS=str(QUEUE_SECONDS)) as running:
         token = reads.token_of(running, store)
         load.run(running.base_url, "graphql", connections=32, seconds=2, tag="warm")
         idle = _reading(running, token, 3 * seconds).result()
         peak = load.start(running.base_url, "graphql", connections=32, seconds=3 * seconds, tag="peak")
         full, capacity = _reading(running, token, 3 * seconds).result(), peak.result().rate
         held = rounds * seconds
-        flood = _flooding(running, capacity, RAMP + 3 * seconds + rounds * (RAMP + seconds) + held + 1)
+        flood = _flooding(running, capacity, "flood", RAMP + 3 * seconds + rounds * (RAMP + seconds) + held + 1)
         time.sleep(RAMP)
         flooded = _reading(running, token, 3 * seconds).result()
         seen = [_round(running, store, flood, seconds) for _ in range(rounds)]
@@ -116,17 +102,26 @@ def measure(directory: Path, store: Store, rounds: int, seconds: float = SECONDS
     )
 
 
-def _flooding(running: Gateway, capacity: float, seconds: float) -> Generator:
-    """Those who wait in the queue ask for nothing else.
+def one_round(running: Gateway, store: Store, capacity: float, tag: str) -> Round:
+    """A flood of its own with `tag` in its addresses; the gateway can register `capacity` customers a second."""
+    flood = _flooding(running, capacity, tag, RAMP + 2 * SECONDS + 1)
+    seen = _round(running, store, flood, SECONDS)
+    flood.result()
+    load.settled(store.customers)
+    return seen
 
-    What runs elsewhere wakes up a thousand times a second without a hash being interrupted for it here: `batch`.
+
+def _flooding(running: Gateway, capacity: float, tag: str, seconds: float) -> Generator:
+    """Start the flood. It has connections for those that wait in the queue, too, because these send nothing else.
+
+    `batch`: clients on other machines would not preempt a hash here a thousand times a second.
     """
     return load.start(
         running.base_url,
         "graphql",
         connections=round(capacity * (TIMES + REFUSE_AT * QUEUE_SECONDS)),
         seconds=seconds,
-        tag="flood",
+        tag=tag,
         pause=PAUSE,
         overload=True,
         batch=True,
@@ -157,5 +152,5 @@ def _reading(running: Gateway, token: str, seconds: float) -> Generator:
 
 
 def _middle(stretches: Sequence[Stretch]) -> Stretch:
-    """Of each number by itself."""
+    """The median of each number by itself."""
     return Stretch(*map(median, zip(*map(astuple, stretches), strict=True)))

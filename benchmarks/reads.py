@@ -1,18 +1,24 @@
-"""Reads through GraphQL beside a bare Starlette route, each on one core with wrk on another; it registers nobody."""
+"""Reads through GraphQL compared with a bare Starlette route, each on one core with wrk on another."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load
+from benchmarks.bare_hash import CHEAPEST
 from benchmarks.population import populate_signed_in
-from benchmarks.servers import CHEAPEST, Store, bare_route, gateway, services_of
-from harness.gateway import Gateway
+from harness.gateway import DIES_WITH_US, Gateway, succeeds
+from harness.ports import HOST, free_port
+from harness.production import gateway, services_of
+from harness.store import Store
 
 CONNECTIONS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
-BARE = "bare Starlette route"
 READS = {
     "{ __typename }": '/graphql {"query":"{ __typename }"}',
     "me": '/graphql {"query":"{ me { reference email salutation firstName lastName gender confirmedAt } }"}',
@@ -23,7 +29,7 @@ READS = {
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`rate` requests a second on one core; `ratio` to the bare route beside it."""
+    """`rate` and `bare` are requests a second on one core: of the gateway, and of the bare route before and after."""
 
     name: str
     rate: float
@@ -36,34 +42,56 @@ class Read:
 
 
 def measure(directory: Path, store: Store, seconds: float, rounds: int) -> Iterator[Read]:
-    """A load of the bare route before and after each load of the gateway; the middle of some rounds by its ratio."""
-    with gateway(directory, store, CHEAPEST) as running, bare_route(SERVER_CORE) as bare_url:
+    """Load the bare route before and after each load of the gateway; of some rounds the one with the median ratio."""
+    with gateway(directory, store, CHEAPEST) as running, bare_route() as bare_url:
         token = token_of(running, store)
-        _pin(running.process.pid)
-        bare = [_bare_rate(bare_url, seconds)]
+        pin(running)
+        bare = [bare_rate(bare_url, seconds)]
         for name, kind in READS.items():
             seen = []
             for _ in range(rounds):
-                load_ = _load(running.base_url, kind, seconds, token)
-                bare.append(_bare_rate(bare_url, seconds))
-                seen.append(Read(name, load_.rate, sum(bare[-2:]) / 2, load_.p99))
+                seen_load = one_load(running.base_url, kind, seconds, token)
+                bare.append(bare_rate(bare_url, seconds))
+                seen.append(Read(name, seen_load.rate, sum(bare[-2:]) / 2, seen_load.p99))
             yield sorted(seen, key=lambda each: each.ratio)[rounds // 2]
 
 
+@contextmanager
+def bare_route() -> Iterator[str]:
+    """The base URL of baseline.py, served as the gateway is and pinned to its core."""
+    port = free_port()
+    pinned = [*DIES_WITH_US, "taskset", "--cpu-list", str(SERVER_CORE)]
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.baseline:app", "--host", HOST, "--port", str(port)]
+    as_the_gateway = ["--loop", "uvloop", "--http", "httptools", "--log-level", "critical"]
+    server = subprocess.Popen([*pinned, *command, *as_the_gateway])
+    try:
+        while not succeeds(port, "/"):
+            if server.poll() is not None:
+                raise RuntimeError(f"the bare route ended with {server.returncode}")
+            time.sleep(0.05)
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def token_of(running: Gateway, store: Store) -> str:
-    """The access token of a customer who is there."""
+    """The access token of a customer in the store."""
     with services_of(running, store) as services:
         return populate_signed_in(services, 1)[0].token
 
 
-def _pin(pid: int) -> None:
-    for task in Path(f"/proc/{pid}/task").iterdir():
+def pin(running: Gateway) -> None:
+    """Let a gateway run on the core of the bare route only."""
+    for task in Path(f"/proc/{running.process.pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), {SERVER_CORE})
 
 
-def _bare_rate(url: str, seconds: float) -> float:
-    return _load(url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds).rate
+def bare_rate(url: str, seconds: float) -> float:
+    """Requests a second of the bare route."""
+    return one_load(url, f"/ {READS['{ __typename }'].partition(' ')[2]}", seconds).rate
 
 
-def _load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:
+def one_load(url: str, kind: str, seconds: float, token: str = "") -> load.Load:
+    """A load on the other core."""
     return load.run(url, kind, connections=CONNECTIONS, seconds=seconds, core=GENERATOR_CORE, token=token)

@@ -1,4 +1,4 @@
-"""What frames a run: the machine it is on, how long its parts take and where its results are kept; it measures none."""
+"""The record of a run: its machine, how long its parts take, and where its results are kept."""
 
 import os
 import platform
@@ -15,14 +15,14 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def results_directory(machine: str, kind: str) -> Path:
-    """Where the results of this kind of run on this machine are kept; made if it is not there."""
+    """The directory for results of this kind of run on this machine; made if it does not exist."""
     directory = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine.partition(",")[0].lower()).strip("-") / kind
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def describe_machine() -> str:
-    """One line that says where the numbers come from."""
+    """One line about processor, memory, versions, build, load and date."""
     names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = (memory_bytes() or 0) / 2**30
     build = f"Argon2 built with -march={built_for()}" if built_for() else "Argon2 from the portable wheel"
@@ -40,7 +40,7 @@ def describe_machine() -> str:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """A part of a run, with its duration; no commit of it waits for what earlier parts have left to be written."""
+    """Print the name and duration of a part. Writes of earlier parts are flushed first: commits would wait for them."""
     os.sync()
     started = time.monotonic()
     print(f"{what} ...", end=" ", flush=True)

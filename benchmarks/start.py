@@ -1,4 +1,4 @@
-"""How long a start takes and what a worker weighs before anybody asks anything."""
+"""How long a start takes, and the memory of a worker before the first load."""
 
 import compileall
 import time
@@ -9,8 +9,10 @@ from statistics import median
 import httpx2
 
 from benchmarks.bare_hash import PRODUCTION
-from benchmarks.processes import memory_mib
-from benchmarks.servers import Store, gateway
+from harness.gateway import COMMAND
+from harness.processes import memory_mib
+from harness.production import gateway
+from harness.store import Store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("registration", "graphql_api", "rest_compat")
@@ -18,23 +20,28 @@ PACKAGES = ("registration", "graphql_api", "rest_compat")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds from the command to its first answer to GraphQL; resident MiB of the worker then."""
+    """Seconds from the command to the first GraphQL response; resident MiB of the worker then."""
 
     seconds: float
     memory: float
 
 
 def measure(directory: Path, store: Store, times: int) -> Start:
-    """The median of some starts with an installation that is there already."""
-    for package in PACKAGES:  # as pip does when it installs, and as the first start does from a clone
-        compileall.compile_dir(REPOSITORY / package, quiet=2)
-    seen = [_start(directory, store) for _ in range(times)]
+    """Medians of some starts with existing keys, database and byte code."""
+    compile_packages(REPOSITORY)
+    seen = [one_start(directory, store) for _ in range(times)]
     return Start(median(each.seconds for each in seen), median(each.memory for each in seen))
 
 
-def _start(directory: Path, store: Store) -> Start:
+def compile_packages(repository: Path) -> None:
+    """Write byte code, as pip does when it installs, and as the first start does from a clone."""
+    for package in PACKAGES:
+        compileall.compile_dir(repository / package, quiet=2)
+
+
+def one_start(directory: Path, store: Store, command: Path = COMMAND) -> Start:
     started = time.monotonic()
-    with gateway(directory, store, PRODUCTION) as running:
+    with gateway(directory, store, PRODUCTION, command=command) as running:
         answer = httpx2.post(f"{running.base_url}/graphql", json={"query": "{ __typename }"})
         seconds = time.monotonic() - started
         answer.raise_for_status()

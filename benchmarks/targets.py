@@ -1,4 +1,4 @@
-"""The bars of the speed issue against what was measured; it measures nothing."""
+"""The targets of the speed issue, compared with the results of a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure
 from benchmarks.reads import Read
 from benchmarks.registrations import Build, Registrations
-from benchmarks.servers import Engine
+from benchmarks.sign_up_limit import LimitCost
 from benchmarks.start import Start
+from harness.store import Engine
 
 CONCURRENCY = 32
 SHARES: dict[Build, str] = {"host": ">= 0.86", "portable": ">= 0.93"}
@@ -18,22 +19,23 @@ SHARES: dict[Build, str] = {"host": ">= 0.86", "portable": ">= 0.93"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All of one run. `alone` is the cheapest profile through HTTP: server milliseconds and rate, by engine."""
+    """All results of a run. `without_hash`: CPU ms of the server and rate at the cheapest profile, through HTTP."""
 
     engines: list[Engines]
     registrations: list[Registrations]
     mail_ms: dict[Engine, float]
-    alone: dict[Engine, tuple[float, float]]
+    without_hash: dict[Engine, tuple[float, float]]
     breakdown: dict[Engine, Breakdown]
     reads: list[Read]
+    limit_costs: list[LimitCost]
     growth: list[Growth]
     start: Start
     pressure: Pressure
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One demand, the value measured, and whether it is met; `wanted` starts with the comparison."""
+class Target:
+    """A target and the value measured; `wanted` is `>=` or `<=`, a space, and a number."""
 
     name: str
     wanted: str
@@ -45,44 +47,48 @@ class Bar:
         return self.value >= float(number) if relation == ">=" else self.value <= float(number)
 
 
-def bars(measured: Measured) -> Iterator[Bar]:
-    yield from _registration_bars(measured)
+def targets(measured: Measured) -> Iterator[Target]:
+    yield from _registration_targets(measured)
     for engines, wanted in zip(measured.engines, (">= 2.2", ">= 3"), strict=True):
         if engines.gain is not None:
-            yield Bar(f"kept memory against the portable default, {engines.costs.memory_kib} KiB", wanted, engines.gain)
-    for engine, (server_ms, _) in measured.alone.items():
-        yield Bar(f"CPU ms of everything but the hash, {engine}, cheapest profile", "<= 1.0", server_ms)
+            yield Target(
+                f"kept memory against the portable default, {engines.costs.memory_kib} KiB", wanted, engines.gain
+            )
+    for engine, (server_ms, _) in measured.without_hash.items():
+        yield Target(f"CPU ms of everything but the hash, {engine}, cheapest profile", "<= 1.0", server_ms)
     typename = next(read for read in measured.reads if "typename" in read.name)
-    yield Bar("{ __typename } against the bare Starlette route, one core", ">= 0.30", typename.ratio)
-    yield from _growth_bars(measured.growth)
-    yield Bar("seconds from start to first answer", "<= 1.5", measured.start.seconds)
-    yield Bar("resident MiB at rest, one worker", "<= 120", measured.start.memory)
+    yield Target("{ __typename } against the bare Starlette route, one core", ">= 0.30", typename.ratio)
+    for cost in measured.limit_costs:
+        yield Target(f"fall of the hash share with GATEWAY_SIGN_UP_LIMIT, {cost.engine}", "<= 0.02", cost.fall)
+    yield from _growth_targets(measured.growth)
+    yield Target("seconds from start to first answer", "<= 1.5", measured.start.seconds)
+    yield Target("resident MiB at rest, one worker", "<= 120", measured.start.memory)
     pressure = measured.pressure
-    yield Bar("registrations kept under ten times the load, if wrk ran elsewhere", ">= 0.95", pressure.kept)
-    yield Bar("p99 of me under full load against idle", "<= 5", pressure.full_p99 / pressure.idle_p99)
+    yield Target("registrations kept under ten times the load, wrk on the same cores", ">= 0.80", pressure.kept)
+    yield Target("p99 of me under full load against idle", "<= 5", pressure.full_p99 / pressure.idle_p99)
 
 
-def _registration_bars(measured: Measured) -> Iterator[Bar]:
+def _registration_targets(measured: Measured) -> Iterator[Target]:
     chosen = [row for row in measured.registrations if row.kind.concurrency == CONCURRENCY and row.kind.workers == 1]
     for row in chosen:
-        yield Bar(f"hash share of server CPU, {_name(row)}", SHARES[row.kind.build], row.share)
+        yield Target(f"hash share of server CPU, {_name(row)}", SHARES[row.kind.build], row.share)
     chosen = [row for row in chosen if row.kind.build == "host"]
     for row in chosen:
-        # 200 a second where the bare limit is 240: 1.8 times better-auth, 2.3 times Vendure on the issue's machine.
-        yield Bar(f"rate against the limit, {_name(row)}", ">= 0.833", row.ratio)
+        # 200 a second beside 240 bare hashes: 1.8 times better-auth, 2.3 times Vendure on the machine of the issue.
+        yield Target(f"rate against the bare hash, {_name(row)}", ">= 0.833", row.ratio)
     for engine in dict.fromkeys(row.kind.engine for row in chosen):
         share = {row.kind.door: row.share for row in chosen if row.kind.engine == engine}
-        # Of each beside its own limit, because the machine is not as fast in one minute as in the next.
-        yield Bar(f"CPU of REST against GraphQL, {engine}", "<= 1.03", share["graphql"] / share["rest"])
+        # Shares, because the speed of the machine differs from minute to minute.
+        yield Target(f"CPU of REST against GraphQL, {engine}", "<= 1.03", share["graphql"] / share["rest"])
 
 
 def _name(row: Registrations) -> str:
     return f"{row.kind.door}, {row.kind.engine}, {row.kind.build} build"
 
 
-def _growth_bars(growth: list[Growth]) -> Iterator[Bar]:
+def _growth_targets(growth: list[Growth]) -> Iterator[Target]:
     for engine in dict.fromkeys(each.engine for each in growth):
         first, *_, last = [each for each in growth if each.engine == engine]
         name = f"from {first.customers:,} to {last.customers:,} customers, {engine}"
-        yield Bar(f"growth of a registration {name}", "<= 1.1", last.registration_ms / first.registration_ms)
-        yield Bar(f"growth of a sign-in {name}", "<= 1.1", last.sign_in_ms / first.sign_in_ms)
+        yield Target(f"growth of a registration {name}", "<= 1.1", last.registration_ms / first.registration_ms)
+        yield Target(f"growth of a sign-in {name}", "<= 1.1", last.sign_in_ms / first.sign_in_ms)

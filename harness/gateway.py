@@ -1,4 +1,4 @@
-"""A real gateway process, as an operator starts it; it never shares anything with the test but its port and files."""
+"""A real gateway process, started as an operator starts it."""
 
 import os
 import signal
@@ -18,23 +18,27 @@ from registration.keys.key_files import create_key_file
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
 
-# As cheap as Argon2 goes: the tests are not about its strength.
+# The cheapest parameters that Argon2 allows: tests are not about its strength.
 CHEAP_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
 COMMAND = Path(sys.executable).with_name("registration-gateway")
-# The kernel sends the signal when the tests are gone, however they ended.
+# The kernel sends SIGTERM when the process that started it has ended, also by SIGKILL.
 DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 PATIENCE = 60  # seconds
 
 
 class Gateway:
-    """`registration-gateway serve` on one port for its life; `settings` are GATEWAY_ variables. Mails become files."""
+    """`registration-gateway serve`; it keeps its port over restarts. `settings` are GATEWAY_ variables.
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    Mails are written as files into `mail_directory`. GATEWAY_ variables of this process are not passed on.
+    `command` is the `registration-gateway` of another checkout, if that is to be served.
+    """
+
+    def __init__(self, directory: Path, settings: dict[str, str], command: Path = COMMAND) -> None:
         self.port = free_port()
         self.base_url = f"http://{HOST}:{self.port}"
         self.mail_directory = directory / "mail"
         self.log = directory / "log"
-        self._environment = _outer_environment() | {
+        self._environment = outer_environment() | {
             "GATEWAY_PORT": str(self.port),
             "GATEWAY_KEYS_DIR": str(directory / "keys"),
             "GATEWAY_MAIL_URL": f"file://{self.mail_directory}",
@@ -43,6 +47,7 @@ class Gateway:
         }
         self.keys_directory = Path(self._environment["GATEWAY_KEYS_DIR"])
         self._directory = directory
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         create_secret(self.keys_directory)
@@ -64,10 +69,10 @@ class Gateway:
         return self._process
 
     def start(self) -> None:
-        """Return when the gateway says that it is ready."""
+        """Return when the gateway answers that it is ready. Raises RuntimeError, with its log, if it does not start."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DIES_WITH_US, COMMAND, "serve"],
+                [*DIES_WITH_US, self._command, "serve"],
                 cwd=self._directory,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -76,16 +81,16 @@ class Gateway:
                 start_new_session=True,
             )
         deadline = time.monotonic() + PATIENCE
-        while not self._is_ready():
+        while not succeeds(self.port, "/readyz"):
             if self._process.poll() is not None:
                 raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"the gateway was never ready:\n{self.log.read_text()}")
+                raise RuntimeError(f"the gateway did not get ready:\n{self.log.read_text()}")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """As Ctrl-C; the process must end by itself and without complaint."""
+        """Stop as by Ctrl-C. Raises AssertionError unless the process ends by itself with status 0."""
         process, self._process = self.process, None
         process.send_signal(signal.SIGINT)
         try:
@@ -96,29 +101,32 @@ class Gateway:
         assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
 
     def kill(self) -> None:
-        """As a crash: every process of it is gone at once."""
+        """End all its processes at once, as by a crash."""
         process, self._process = self.process, None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def _is_ready(self) -> bool:
-        # Not httpx2.get, which prepares for TLS each time: that takes 20 ms of the processor the gateway starts on.
-        try:
-            with closing(HTTPConnection(HOST, self.port, timeout=5)) as connection:
-                connection.request("GET", "/readyz")
-                return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, HTTPException):
-            return False
+
+def succeeds(port: int, path: str) -> bool:
+    """Whether a server on this port answers a GET with 200; False while it does not listen."""
+    # Not httpx2.get, which prepares for TLS each time: that takes 20 ms of the processor the gateway starts on.
+    try:
+        with closing(HTTPConnection(HOST, port, timeout=5)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
 
 
 @cache
 def _signing_key() -> tuple[str, bytes]:
-    """The name and the content of a key file; made once, because an RSA key takes a while."""
+    """The name and content of a key file; made once, because it takes a while to make an RSA key."""
     with TemporaryDirectory() as directory:
         create_signing_key(Path(directory))
         (path,) = Path(directory).iterdir()
         return path.name, path.read_bytes()
 
 
-def _outer_environment() -> dict[str, str]:
+def outer_environment() -> dict[str, str]:
+    """The environment of this process without settings of a gateway."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

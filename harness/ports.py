@@ -1,4 +1,4 @@
-"""A free port on the loopback interface; it never holds it."""
+"""A free port on the loopback interface."""
 
 import random
 import socket
@@ -7,9 +7,9 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port below the range of outgoing connections.
+    """A port that is free now; it is not reserved. It lies below the range of outgoing connections.
 
-    In that range a client that tries again and again while its server is down can connect to itself and keep the port.
+    In that range a client that keeps connecting while its server is down can connect to itself and occupy the port.
     """
     while True:
         port = random.randint(20_000, 32_000)  # noqa: S311 - a port is no secret

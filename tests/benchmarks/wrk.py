@@ -1,4 +1,4 @@
-"""Where wrk is missing, whatever needs it is skipped; .ci/run installs it."""
+"""The mark that skips a test where wrk is missing; .ci/run installs wrk."""
 
 import shutil
 

@@ -1,11 +1,9 @@
-"""The servers that tests stand on are real, can be stopped and started, and leave nothing behind."""
+"""The servers of the harness are real, can be stopped and started again, and leave no files."""
 
 import signal
 import smtplib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import LiteralString
@@ -23,24 +21,19 @@ from harness.smtp import SmtpServer
 from registration.storage.database import Database
 from registration.storage.revision import is_current, newest
 from tests.conftest import Serve
+from tests.waiting import eventually
 
 MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; whether it ever does is for pytest's own limit to say."""
-    while not condition():
-        time.sleep(0.02)
-
-
 def test_every_test_gets_a_migrated_database(database: Database) -> None:
-    """On both engines a test starts at the newest revision."""
+    """The database of a test has the newest revision, on both engines."""
     assert database.read(lambda connection: is_current(connection, newest()))
 
 
 class TestPostgres:
     def test_comes_back_after_a_stop(self) -> None:
-        """What was committed is there after stop and start, at the same URL."""
+        """A stopped server does not answer, and answers at the same URL after its start."""
         with PostgresServer() as server:
             url = create_database(server.url(), "shop")
             server.stop()
@@ -49,7 +42,7 @@ class TestPostgres:
             assert answers(url)
 
     def test_comes_back_after_a_crash(self) -> None:
-        """After kill -9 of all its processes, what was committed is recovered."""
+        """After SIGKILL of all its processes, committed rows are recovered."""
         with PostgresServer(fsync="on", full_page_writes="on") as server:
             with psycopg.connect(server.url()) as connection:
                 connection.execute("CREATE TABLE kept AS SELECT 25 AS number")
@@ -60,12 +53,12 @@ class TestPostgres:
                 assert connection.execute("SELECT number FROM kept").fetchone() == (25,)
 
     def test_takes_settings(self) -> None:
-        """A private server is configured by its test."""
+        """A test can set settings of its own server."""
         with PostgresServer(max_connections="7") as server, psycopg.connect(server.url()) as connection:
             assert connection.execute("SHOW max_connections").fetchone() == ("7",)
 
     def test_ends_with_its_owner(self) -> None:
-        """A server whose owner was killed is gone, and the next one removes its files."""
+        """A server ends when its owner is killed, and the next server removes its files."""
         command = [sys.executable, "-m", "harness.postgres"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
             assert owner.stdout
@@ -100,7 +93,7 @@ class TestReusedDatabase:
         ],
     )
     def test_nothing_is_left_of_a_test(self, postgres_url: str, postgres_template: str, change: LiteralString) -> None:
-        """Neither rows nor anything else; whoever still holds a lock is gone."""
+        """`renew` undoes changes of rows, tables and settings, and ends a session that holds a lock."""
         with ReusedDatabase(postgres_url, f"reused_{uuid4().hex}", postgres_template) as reused:
             before = everything(reused.url)
             with psycopg.connect(reused.url) as connection:
@@ -112,7 +105,7 @@ class TestReusedDatabase:
 
 
 def everything(url: str) -> list[object]:
-    """What is in a database, and what it is made of."""
+    """All rows of a database, and its columns, indexes, constraints, statistics and time zone."""
     with psycopg.connect(url) as connection:
         columns = connection.execute(
             "SELECT table_name, column_name, is_nullable FROM information_schema.columns"
@@ -142,7 +135,7 @@ def answers(url: str) -> bool:
 
 class TestGateway:
     def test_serves_and_stops_cleanly(self, serve: Serve, database_url: str) -> None:
-        """A gateway is ready when `serve` returns, and ends without complaint when asked to."""
+        """A gateway is ready when `serve` returns, and stops with status 0."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url)
         assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
         gateway.stop()
@@ -150,40 +143,40 @@ class TestGateway:
             httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_stops_all_its_workers(self, serve: Serve, sqlite_url: str) -> None:
-        """With several workers the end is as clean as with one, and nobody listens any more."""
+        """A gateway with several workers stops with status 0 and closes its port."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_WORKERS="2")
         gateway.stop()
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_starts_again_after_a_crash(self, serve: Serve, sqlite_url: str) -> None:
-        """The port, the files and the log stay the same."""
+        """A killed gateway can be started again on the same port."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         gateway.kill()
         gateway.start()
         assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
 
     def test_tells_why_it_did_not_start(self, serve: Serve) -> None:
-        """The log of a gateway that refuses its settings is in the error."""
+        """The error of a failed start holds the log of the gateway."""
         with pytest.raises(RuntimeError, match="GATEWAY_PASSWORD_MIN_LENGTH"):
             serve(GATEWAY_PASSWORD_MIN_LENGTH="none")
 
     def test_takes_nothing_from_outside(self, serve: Serve, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A GATEWAY_ variable of the person who runs the tests changes no test."""
+        """GATEWAY_ variables of the environment do not reach the gateway of a test."""
         monkeypatch.setenv("GATEWAY_PASSWORD_MIN_LENGTH", "none")
         serve(GATEWAY_DATABASE_URL=sqlite_url)
 
 
 class TestSmtp:
     def test_keeps_messages(self, smtp: SmtpServer) -> None:
-        """A message arrives as it was sent, headers decoded."""
+        """A message is kept as it was sent, with decoded headers."""
         with smtplib.SMTP(HOST, smtp.port) as client:
             client.sendmail("a@example.com", ["b@example.com"], MAIL)
         assert [message["Subject"] for message in smtp.messages] == ["Grüße"]
 
     def test_refuses_when_told_to(self, smtp: SmtpServer) -> None:
-        """The next message gets the answer that the test chose; the one after it is accepted."""
-        smtp.answers.append("550 no such person")
+        """The next message gets the answer chosen by the test, and the one after it is accepted."""
+        smtp.answers.append("550 no such mailbox")
         with smtplib.SMTP(HOST, smtp.port) as client:
             with pytest.raises(smtplib.SMTPDataError):
                 client.sendmail("a@example.com", ["b@example.com"], MAIL)
@@ -191,7 +184,7 @@ class TestSmtp:
         assert len(smtp.messages) == 1
 
     def test_listens_again_on_the_same_port(self, smtp: SmtpServer) -> None:
-        """Stopped, it refuses connections as a server that is down; started, it takes mails again."""
+        """A stopped server refuses connections, and accepts them at the same port after its start."""
         smtp.stop()
         with pytest.raises(ConnectionRefusedError):
             smtplib.SMTP(HOST, smtp.port)

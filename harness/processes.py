@@ -1,4 +1,4 @@
-"""CPU time and memory of running processes, from /proc; it never changes them."""
+"""CPU time and memory of running processes, from /proc."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ MIB = 2**20
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """The ids of a process and of all its descendants."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -18,12 +18,12 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and its descendants used, those that have ended too: user and system time."""
+    """User and system time of a process and its descendants, including those that have ended."""
     return sum(map(_cpu, tree(pid)))
 
 
 def memory_mib(pid: int) -> list[float]:
-    """Resident memory of each worker: the processes of the tree that have our threads, the largest first."""
+    """Resident memory of a process and each descendant, the largest first."""
     return sorted((_resident(each) for each in tree(pid)), reverse=True)
 
 

@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 
-from benchmarks.processes import cpu_seconds, memory_mib, tree
+from harness.processes import cpu_seconds, memory_mib, tree
 
-# A parent with two children: one has worked half a second and ended, one sleeps and holds 100 MiB.
+# A parent with two children: one has used half a second of CPU and ended, one sleeps and holds 100 MiB.
 FAMILY = """
 import subprocess, sys
 BUSY = "import time\\nwhile time.process_time() < 0.5: pass"
@@ -20,7 +20,7 @@ input()
 
 
 def test_counts_children_that_live_and_that_have_ended() -> None:
-    """The whole tree is one server; the largest of it is its heaviest worker."""
+    """CPU includes children that have ended; the largest memory of the tree comes first."""
     command = [sys.executable, "-c", FAMILY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as family:
         assert family.stdout
@@ -31,8 +31,8 @@ def test_counts_children_that_live_and_that_have_ended() -> None:
         family.kill()
 
 
-def test_of_a_process_that_is_gone_are_nothing() -> None:
-    """A server that ended costs nothing any more."""
+def test_a_process_that_has_ended_counts_nothing() -> None:
+    """CPU and memory of a process that has ended are zero."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     assert cpu_seconds(gone.pid) == 0.0
