@@ -1,10 +1,11 @@
 """The sign-up limit: how many sign-ups a client may send in an hour, counted in the transaction that writes them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
 
+from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from registration.keys.secret import Secret
@@ -23,20 +24,24 @@ class SignUpLimit:
 
     def __init__(self, per_hour: int = 0) -> None:
         self._limit = Limit(per_hour, 3600) if per_hour else None
-        self._refused: dict[str, datetime] = {}
+        self._refused: LRUCache[str, datetime] = LRUCache(REMEMBERED_CLIENTS)
         self._lock = Lock()
+
+    @property
+    def is_on(self) -> bool:
+        return self._limit is not None
 
     def refusal(self, client_ip: str, now: datetime) -> TooManyAttempts | None:
         """What a client is told at once that this process has refused before."""
-        ends_at = self._refused.get(client_ip)
+        with self._lock:
+            ends_at = self._refused.get(client_ip)
         return None if ends_at is None or ends_at <= now else TooManyAttempts.until(ends_at, now)
 
     def count(
         self, connection: Connection, secret: Secret, client_ips: Sequence[str], now: datetime
     ) -> list[TooManyAttempts | None]:
         """Count one sign-up for each, inside the caller's transaction; None for each that is within the limit."""
-        if self._limit is None:
-            return [None] * len(client_ips)
+        assert self._limit is not None
         numbers = Counter(client_ips)
         keys = {client_ip: secret.derive("sign-up attempts", client_ip) for client_ip in sorted(numbers)}
         counted = count_attempts(connection, {keys[each]: number for each, number in numbers.items()}, self._limit, now)
@@ -49,9 +54,9 @@ class SignUpLimit:
             outcomes.append(None if is_within else TooManyAttempts.until(ends_at, now))
         return outcomes
 
-    def remember(self, client_ip: str, refusal: TooManyAttempts, now: datetime) -> None:
-        """Refuse this client from now on without counting; to be called when its count is committed."""
+    def remember(self, outcomes: Mapping[str, object], now: datetime) -> None:
+        """Refuse from now on without counting the clients that were refused; to be called when that is committed."""
+        refused = {client_ip: each for client_ip, each in outcomes.items() if isinstance(each, TooManyAttempts)}
         with self._lock:
-            if len(self._refused) >= REMEMBERED_CLIENTS:
-                self._refused.clear()
-            self._refused[client_ip] = now + timedelta(seconds=refusal.retry_after_seconds)
+            for client_ip, refusal in refused.items():
+                self._refused[client_ip] = now + timedelta(seconds=refusal.retry_after_seconds)

@@ -55,10 +55,10 @@ class Form:
 
     def text(self, name: str) -> str:
         """A text that is not empty."""
-        value = self._required(name)
-        if isinstance(value, str):
+        value = self.raw.get(name, ABSENT)
+        if isinstance(value, str) and value:
             return value
-        if value is not ABSENT and not _is_blank(value):
+        if self._is_there(name, value):
             self.refuse(name, ViolationCode.NOT_A_STRING)
         return ""
 
@@ -84,14 +84,13 @@ class Form:
 
     def choice(self, name: str, choices: type[Choice]) -> Choice:
         """One of a few values."""
-        value = self._required(name)
-        first, *_ = choices
-        if value is ABSENT or value is None:
-            return first
+        value = self.raw.get(name, ABSENT)
         if isinstance(value, str) and value in list(choices):
             return choices(value)
-        self.refuse(name, ViolationCode.NOT_A_CHOICE)
-        return first
+        # A blank value is told as one that is no choice, too; null is only blank.
+        if self._is_there(name, value) or not (value is ABSENT or value is None):
+            self.refuse(name, ViolationCode.NOT_A_CHOICE)
+        return next(iter(choices))
 
     def date(self, name: str) -> date | None:
         """A calendar date, or None when it was not sent, is null or an empty text."""
@@ -127,14 +126,15 @@ class Form:
         if len(value) > maximum:
             self.refuse(name, ViolationCode.TOO_LONG, maximum=maximum)
 
-    def _required(self, name: str) -> object:
-        """The value, with a violation where it is missing or blank."""
-        value = self.raw.get(name, ABSENT)
+    def _is_there(self, name: str, value: object) -> bool:
+        """Whether a value is neither missing nor blank; if it is, that is a violation."""
         if value is ABSENT:
             self.refuse(name, ViolationCode.MISSING)
-        elif _is_blank(value):
+        elif value is None or value is False or value in ("", []):  # as the contract counts; "0" and " " are not blank
             self.refuse(name, ViolationCode.BLANK)
-        return value
+        else:
+            return True
+        return False
 
 
 def violations_of(read: object) -> Sequence[Violation]:
@@ -160,8 +160,3 @@ def as_date(value: object) -> date | None:
 def has_control_character(text: str) -> bool:
     """Whether a text holds what no name holds: controls, line and paragraph separators, lone surrogates."""
     return not text.isprintable() and any(category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text)
-
-
-def _is_blank(value: object) -> bool:
-    # The contract counts these as blank, "0" and " " not.
-    return value is None or value is False or value in ("", [])

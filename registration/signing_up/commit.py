@@ -16,7 +16,6 @@ from registration.outcomes import (
     IdempotencyConflict,
     Registered,
     SignUpOutcome,
-    TooManyAttempts,
 )
 from registration.rules.sign_up import NewCustomer
 from registration.services import Services
@@ -45,9 +44,9 @@ def commit(
     outcomes: Outcomes = {}
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
         outcomes |= services.database.write(partial(_commit_in, services, group, lock_wait))
-    _remember_refusals(services, sign_ups, outcomes)
+    services.sign_up_limit.remember({each.client_ip: outcomes[each.customer.id] for each in sign_ups}, services.clock())
     services.on_mail_enqueued()
-    return [outcomes[each.id] for each in sign_ups]
+    return [outcomes[each.customer.id] for each in sign_ups]
 
 
 def replayed(services: Services, connection: Connection, record: Record, new: NewCustomer) -> SignUpOutcome | None:
@@ -82,28 +81,25 @@ def _commit_in(
 ) -> Outcomes:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
-    outcomes, allowed = _count(services, sign_ups, connection)
+    outcomes = _count(services, sign_ups, connection) if services.sign_up_limit.is_on else {}
+    allowed = [each for each in sign_ups if each.customer.id not in outcomes]
     # Sorted, so that two nodes that write the same addresses cannot wait for each other in a circle.
     in_order = sorted(allowed, key=lambda each: each.new.email.key)
     at_once = [] if services.conceal else [each for each in in_order if each.ticket is None]
     written = write_accounts(services, at_once, connection)
     for each in in_order:
-        is_written = each.id in written
-        outcomes[each.id] = (
+        is_written = each.customer.id in written
+        outcomes[each.customer.id] = (
             _registered(services, each.customer) if is_written else _commit_one(services, each, connection)
         )
     return outcomes
 
 
-def _count(
-    services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection
-) -> tuple[Outcomes, list[PreparedSignUp]]:
-    """The refusals of clients that have reached the sign-up limit, and the sign-ups of all others."""
+def _count(services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection) -> Outcomes:
+    """The refusals of clients that have reached the sign-up limit."""
     clients = [each.client_ip for each in sign_ups]
     refusals = services.sign_up_limit.count(connection, services.secret, clients, services.clock())
-    judged = list(zip(sign_ups, refusals, strict=True))
-    outcomes: Outcomes = {each.id: refusal for each, refusal in judged if refusal}
-    return outcomes, [each for each, refusal in judged if not refusal]
+    return {each.customer.id: refusal for each, refusal in zip(sign_ups, refusals, strict=True) if refusal}
 
 
 def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:
@@ -113,7 +109,7 @@ def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connect
     write = write_account_with_uniform_work if services.conceal else write_account
     is_new = write(services, sign_up, connection)
     if sign_up.ticket and (is_new or services.conceal):
-        idempotency.finish(connection, sign_up.ticket, sign_up.id if is_new else None)
+        idempotency.finish(connection, sign_up.ticket, sign_up.customer.id if is_new else None)
     if services.conceal:
         return Accepted()
     return _registered(services, sign_up.customer) if is_new else EmailTaken()
@@ -123,16 +119,9 @@ def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connectio
     """What the idempotency key of a sign-up was used for before; None when it has none, or now is the first use."""
     if sign_up.ticket is None:
         return None
-    record = idempotency.begin(connection, sign_up.ticket, sign_up.now)
+    record = idempotency.begin(connection, sign_up.ticket, sign_up.customer.created_at)
     return None if record is None else replayed(services, connection, record, sign_up.new)
 
 
 def _registered(services: Services, new: Customer) -> Registered:
     return Registered(new, new.created_at + services.confirmation if services.confirmation else None)
-
-
-def _remember_refusals(services: Services, sign_ups: Sequence[PreparedSignUp], outcomes: Outcomes) -> None:
-    for each in sign_ups:
-        outcome = outcomes[each.id]
-        if isinstance(outcome, TooManyAttempts):
-            services.sign_up_limit.remember(each.client_ip, outcome, each.now)

@@ -21,7 +21,7 @@ from registration.rules.sign_up import NewCustomer
 from registration.services import Services
 from registration.signing_up.confirmation import issue_token
 from registration.storage.database import insert_new
-from registration.storage.inserts import Inserting, RowBatch, gathered, insert_new_together
+from registration.storage.inserts import Inserting, gathered, insert_new_together
 from registration.storage.tables import customer, email_claim
 
 INSERT = insert(customer)
@@ -38,19 +38,11 @@ class PreparedSignUp:
     ticket: Ticket | None = field(default=None, repr=False)
 
     @property
-    def id(self) -> UUID:
-        return self.customer.id
-
-    @property
-    def now(self) -> datetime:
-        return self.customer.created_at
-
-    @property
     def row(self) -> dict[str, object]:
         return {
             **row_of(self.customer),
             "password_hash": self.password_hash,
-            "terms_accepted_at": self.now,
+            "terms_accepted_at": self.customer.created_at,
             "anonymized_at": None,
         }
 
@@ -91,11 +83,11 @@ def write_accounts(services: Services, sign_ups: Sequence[PreparedSignUp], conne
 
     The others are for `write_account`, which also looks whether the holder of an address may keep it.
     """
-    claims = [{"address": each.new.email.key, "customer_id": each.id} for each in sign_ups]
+    claims = [{"address": each.new.email.key, "customer_id": each.customer.id} for each in sign_ups]
     claimed = insert_new_together(connection, email_claim.c.customer_id, claims)
     with gathered(connection) as batch:
         for each in sign_ups:
-            if each.id in claimed:
+            if each.customer.id in claimed:
                 batch.execute(INSERT, each.row)
                 _insert_side_rows(batch, services, each)
     return claimed
@@ -103,7 +95,8 @@ def write_accounts(services: Services, sign_ups: Sequence[PreparedSignUp], conne
 
 def write_account(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
     """Write the account and its side rows; False when another account has the address."""
-    if not claim(connection, sign_up.new.email.key, sign_up.id, sign_up.now):
+    new = sign_up.customer
+    if not claim(connection, sign_up.new.email.key, new.id, new.created_at):
         return False
     # False where an earlier try has written both, whose commit was not acknowledged.
     if insert_new(connection, customer, sign_up.row):
@@ -114,25 +107,27 @@ def write_account(services: Services, sign_up: PreparedSignUp, connection: Conne
 
 def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
     """As `write_account`, in as many statements and rows when the address is taken: for a decoy then."""
-    holder = claim_with_uniform_work(connection, sign_up.new.email.key, sign_up.id, sign_up.now)
-    is_new = holder == sign_up.id
-    decoy = decoy_of(sign_up.row, sign_up.id)
+    new = sign_up.customer
+    holder = claim_with_uniform_work(connection, sign_up.new.email.key, new.id, new.created_at)
+    is_new = holder == new.id
+    decoy = decoy_of(sign_up.row, new.id)
     if insert_new(connection, customer, sign_up.row if is_new else decoy):
         with gathered(connection) as batch:
-            token_id = issue_token(batch, services, sign_up.id, sign_up.now)
+            token_id = issue_token(batch, services, new.id, new.created_at)
             if is_new:
-                _insert(batch, services, sign_up, CONFIRMATION_NEEDED, customer_id=sign_up.id, token_id=token_id)
+                _insert(batch, services, sign_up, CONFIRMATION_NEEDED, token_id=token_id)
             else:
-                _insert(batch, services, sign_up, ADDRESS_TAKEN, customer_id=holder, token_id=None)
+                _insert(batch, services, sign_up, ADDRESS_TAKEN, about=holder)
     return is_new
 
 
-def _insert_side_rows(batch: RowBatch, services: Services, sign_up: PreparedSignUp) -> None:
-    if sign_up.customer.confirmed_at is None:
-        token_id = issue_token(batch, services, sign_up.id, sign_up.now)
-        _insert(batch, services, sign_up, CONFIRMATION_NEEDED, customer_id=sign_up.id, token_id=token_id)
+def _insert_side_rows(batch: Inserting, services: Services, sign_up: PreparedSignUp) -> None:
+    new = sign_up.customer
+    if new.confirmed_at is None:
+        token_id = issue_token(batch, services, new.id, new.created_at)
+        _insert(batch, services, sign_up, CONFIRMATION_NEEDED, token_id=token_id)
     else:
-        _insert(batch, services, sign_up, CONFIRMED_AT_ONCE, customer_id=sign_up.id, token_id=None)
+        _insert(batch, services, sign_up, CONFIRMED_AT_ONCE)
 
 
 def _insert(
@@ -141,10 +136,11 @@ def _insert(
     sign_up: PreparedSignUp,
     side_rows: SideRows,
     *,
-    customer_id: UUID,
-    token_id: UUID | None,
+    token_id: UUID | None = None,
+    about: UUID | None = None,
 ) -> None:
-    now = sign_up.now
+    """Insert the mail, the event and the audit row; about the new customer, or `about` another one."""
+    now, customer_id = sign_up.customer.created_at, about or sign_up.customer.id
     outbox.enqueue(batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now)
     record_event(batch, services.new_id(), side_rows.event, customer_id, now)
     audit.record(batch, services.new_id(), side_rows.audit, customer_id, now, client_ip=sign_up.client_ip)
