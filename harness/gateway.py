@@ -92,14 +92,14 @@ class Gateway:
             status = process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
-            status = process.wait()
+            status = process.wait(PATIENCE)
         assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
 
     def kill(self) -> None:
         """As a crash: every process of it is gone at once."""
         process, self._process = self.process, None
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.wait(PATIENCE)
 
     def _is_ready(self) -> bool:
         # Not httpx2.get, which prepares for TLS each time: that takes 20 ms of the processor the gateway starts on.

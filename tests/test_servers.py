@@ -4,8 +4,6 @@ import signal
 import smtplib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import LiteralString
@@ -23,14 +21,9 @@ from harness.smtp import SmtpServer
 from registration.storage.database import Database
 from registration.storage.revision import is_current, newest
 from tests.conftest import Serve
+from tests.waiting import eventually
 
 MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; whether it ever does is for pytest's own limit to say."""
-    while not condition():
-        time.sleep(0.02)
 
 
 def test_every_test_gets_a_migrated_database(database: Database) -> None:
