@@ -9,7 +9,10 @@ import pytest
 
 from registration.signing_up.group_commit import GroupCommit
 from registration.storage.database import Locked, Unavailable
+from tests.waiting import wait_for
 
+# A broken group commit answers no item, and every test would wait for ever.
+pytestmark = pytest.mark.seconds(5)
 FOR_EVER = 3600.0
 MOST = 3
 
@@ -29,7 +32,7 @@ class Ledger:
 
     def write(self, numbers: Sequence[int]) -> list[str]:
         self.began.set()
-        self.unlocked.wait()
+        wait_for(self.unlocked)
         if self.is_away:
             raise Unavailable("closed for today")
         if self.held.intersection(numbers):
@@ -40,7 +43,7 @@ class Ledger:
         return [f"wrote {number}" for number in numbers]
 
     def write_patiently(self, number: int) -> str:
-        self.released.wait()
+        wait_for(self.released)
         self.held.clear()
         return self.write([number])[0]
 
@@ -130,7 +133,7 @@ class TestGroups:
         with opened(ledger) as commits:
             expect(commits, 1)
             outcomes = add(commits, 0)
-            ledger.began.wait()
+            wait_for(ledger.began)
             expect(commits, MOST + 1)
             outcomes += add(commits, *range(1, MOST + 2))
             ledger.unlocked.set()
