@@ -97,14 +97,14 @@ class Gateway:
             status = process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
-            status = process.wait()
+            status = process.wait(PATIENCE)
         assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
 
     def kill(self) -> None:
         """End all its processes at once, as by a crash."""
         process, self._process = self.process, None
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.wait(PATIENCE)
 
 
 def succeeds(port: int, path: str) -> bool:

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from harness.ports import HOST, free_port
 
+PATIENCE = 60  # seconds
 SUPERUSER = "postgres"
 DIRECTORY = "registration-postgres"
 SETTINGS = {
@@ -75,8 +76,9 @@ class PostgresServer:
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         with self.log.open("ab") as log:
             self._process = self._popen("postgres", "-D", str(self._data), *options, output=log.fileno())
+        deadline = time.monotonic() + PATIENCE
         while not self._answers():
-            if self._process.poll() is not None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
             time.sleep(0.02)
 
@@ -88,7 +90,10 @@ class PostgresServer:
         """End all processes of the server at once, as by a crash."""
         self._signal_all(signal.SIGKILL)
         self._end(signal.SIGKILL)
-        while self._pids():
+        deadline = time.monotonic() + PATIENCE
+        while left := self._pids():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"processes of PostgreSQL outlive SIGKILL: {left}")
             time.sleep(0.02)
 
     @contextmanager
@@ -123,7 +128,7 @@ class PostgresServer:
         options = ["--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         with self.log.open("ab") as log:
             process = self._popen("initdb", "-D", str(self._data), "-U", SUPERUSER, *options, output=log.fileno())
-        if process.wait() != 0:
+        if process.wait(PATIENCE) != 0:
             raise RuntimeError(f"initdb failed:\n{self.log.read_text()}")
 
     def _popen(self, program: str, *arguments: str, output: int) -> subprocess.Popen[bytes]:
@@ -153,7 +158,7 @@ class PostgresServer:
     def _end(self, how: signal.Signals) -> None:
         assert self._process
         self._process.send_signal(how)
-        self._process.wait(timeout=60)
+        self._process.wait(PATIENCE)
         self._process = None
 
     def _pids(self) -> list[int]:

@@ -1,5 +1,6 @@
 """What tests stand on: real databases, a real gateway process, a real mail server; nothing here pretends."""
 
+import faulthandler
 import gc
 import os
 import shutil
@@ -21,9 +22,14 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
 
+# Seconds that set-up, test and tear-down may take each, even on a busy machine: what takes longer hangs.
+BOUND = 120
+LONG_BOUND = 600
+EXIT_BOUND = 60
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 SHARED_POSTGRES = pytest.StashKey[PostgresServer]()
 
@@ -50,12 +56,31 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres_url"] = stash[SHARED_POSTGRES].url()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    with interrupted_after(BOUND):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    marker = item.get_closest_marker("seconds")
+    bound = marker.args[0] if marker else LONG_BOUND if item.get_closest_marker("long") else BOUND
+    with interrupted_after(bound):
+        return (yield)
+
+
+pytest_runtest_teardown = pytest_runtest_call
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look through it again and again."""
     gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    # Threads that a test left hanging would keep the interpreter from ending.
+    faulthandler.dump_traceback_later(EXIT_BOUND, exit=True, file=2)
     if SHARED_POSTGRES in config.stash:
         config.stash[SHARED_POSTGRES].remove()
 

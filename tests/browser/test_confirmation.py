@@ -1,6 +1,5 @@
 """The confirmation page as the owner of a mailbox meets it: in a real browser with JavaScript switched off."""
 
-import time
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from harness.gateway import Gateway
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+from tests.waiting import eventually
 
-PATIENCE = 60  # seconds
 LONG_NAME = "\u202eWaltraud-Eugenie<script>document.title='run'</script>" + "w" * 40
 
 # The browser is slow to start while the other tests use every core.
@@ -41,11 +40,9 @@ def sign_up(gateway: Gateway, language: str, **changes: str) -> str:
         headers={"accept-language": language},
     )
     assert response.json()["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
-    deadline = time.monotonic() + PATIENCE
-    while not (mails := list(gateway.mail_directory.glob("*.eml"))):
-        assert time.monotonic() < deadline, "no mail came"
-        time.sleep(0.02)
-    body = message_from_bytes(mails[0].read_bytes(), policy=policy.default).get_body(("plain",))
+    eventually(lambda: list(gateway.mail_directory.glob("*.eml")))
+    (path,) = gateway.mail_directory.glob("*.eml")
+    body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
     assert body
     return next(str(word) for word in body.get_content().split() if "token=" in word)
 

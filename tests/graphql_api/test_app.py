@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import enumerate as threads
@@ -22,8 +21,8 @@ from registration.storage.database import Database, open_database
 from registration.wiring import open_relay
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
 from tests.graphql_api.pages.test_confirmation_page import locked
+from tests.waiting import eventually
 
-PATIENCE = 20  # seconds
 TOOLS = ("graphiql", "introspection", "field_suggestions", "graphql_get", "mailbox")
 
 
@@ -134,11 +133,8 @@ class TestTheRelay:
         assert {thread.name for thread in set(threads()) - before} == set()
 
     def mail_in(self, directory: Path) -> str:
-        deadline = time.monotonic() + PATIENCE
-        while not (mails := list(directory.glob("*.eml"))):
-            assert time.monotonic() < deadline, "no mail came"
-            time.sleep(0.01)
-        return mails[0].read_text()
+        eventually(lambda: list(directory.glob("*.eml")))
+        return next(directory.glob("*.eml")).read_text()
 
 
 def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Database, database_url: str) -> None:

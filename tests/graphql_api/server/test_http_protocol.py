@@ -16,9 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from harness.ports import HOST
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
-PATIENCE = 60  # seconds
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
 
 
@@ -42,9 +41,11 @@ def serving(protocol: type[BoundedHttpProtocol], application: Any = echo) -> Ite
     with socket.create_server((HOST, 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield listener.getsockname()
-        server.should_exit = True
-        thread.join()
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Thread
@@ -17,15 +16,7 @@ from harness.gateway import COMMAND, DIES_WITH_US, Gateway
 from harness.ports import HOST, free_port
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
-
-PATIENCE = 60  # seconds
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from tests.waiting import PATIENCE, eventually
 
 
 def sign_up(gateway: Gateway, email: str = "ada@example.org") -> str:

@@ -31,6 +31,7 @@ from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, rows
+from tests.waiting import eventually, wait_for
 
 FORMER = "ada@example.org"  # as EMAIL is compared
 
@@ -174,14 +175,13 @@ def test_a_reuse_that_is_recorded_at_this_moment_is_forgotten_too(services: Serv
     def reuse(connection: Connection) -> None:
         connection.execute(select(session).where(session.c.id == ada.session_id).with_for_update())
         is_locked.set()
-        while not connection.exec_driver_sql(WAITING).fetchall():
-            pass
+        eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
         now = services.clock()
         record(connection, services.new_id(), AuditKind.TOKEN_REUSE, ada.customer.id, now, client_ip=CLIENT)
 
     with ThreadPoolExecutor(1) as threads:
         reusing = threads.submit(services.database.write, reuse)
-        is_locked.wait()
+        wait_for(is_locked)
         anonymize(services, ada, None)
         reusing.result()
     trail = {row["kind"]: row["client_ip"] for row in rows(services.database, audit)}

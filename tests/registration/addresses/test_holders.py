@@ -20,6 +20,7 @@ from tests.registration.members import confirmed, member
 from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import rows
+from tests.waiting import eventually, wait_for
 
 ADA = "ada@example.org"
 
@@ -85,8 +86,7 @@ def test_an_address_is_found_in_one_statement(services: Services) -> None:
 
 
 def wait_for_a_waiter(connection: Connection) -> None:
-    while not connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-        pass
+    eventually(lambda: connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall())
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -107,7 +107,7 @@ class TestKeep:
 
         with ThreadPoolExecutor(1) as threads:
             posting = threads.submit(services.database.write, post)
-            is_kept.wait()
+            wait_for(is_kept)
             anonymize(services, ada, None)
             posting.result()
         assert rows(services.database, mail) == []
@@ -126,6 +126,6 @@ class TestKeep:
 
         with ThreadPoolExecutor(1) as threads:
             erasing = threads.submit(services.database.write, erase)
-            is_erased.wait()
+            wait_for(is_erased)
             assert services.database.write(lambda connection: lock_holder(connection, holder)) is None
             erasing.result()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from registration.keys.key_files import KeyFileError
 from registration.keys.secret import FILE_NAME, SIZE, Secret, create_secret, load_secret
+from tests.waiting import PATIENCE
 
 SECRET = Secret(b"k" * SIZE)
 
@@ -77,7 +78,7 @@ class TestFile:
 
     def test_is_made_once_by_many(self, tmp_path: Path) -> None:
         """Of processes that start at once exactly one creates it, and all see a whole one."""
-        barrier = Barrier(16)
+        barrier = Barrier(16, timeout=PATIENCE)
 
         def start(_: int) -> tuple[bool, str]:
             barrier.wait()

@@ -26,6 +26,7 @@ from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.tables import attempt
 from tests.clock import Clock
 from tests.registration.stored import rows
+from tests.waiting import PATIENCE
 
 TERMS = LockoutTerms(failures=3, window=timedelta(seconds=900), block=timedelta(seconds=360))
 
@@ -113,7 +114,7 @@ class TestCounting:
 
     def test_attempts_at_the_same_moment_are_all_counted(self, lockout: Lockout) -> None:
         """Of sixteen at once exactly as many get through as may fail."""
-        barrier = Barrier(16)
+        barrier = Barrier(16, timeout=PATIENCE)
 
         def take(_: int) -> Taken | Blocked:
             barrier.wait()

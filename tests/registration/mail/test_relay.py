@@ -1,6 +1,5 @@
 """The relay on real databases, with real mail servers and with senders that do as they are told."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from registration.storage import tables
 from registration.storage.database import Database, open_database
 from tests.registration.people import NOW, SECRET, signed_up
 from tests.registration.stored import rows
+from tests.waiting import eventually, wait_for
 
 COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
 
@@ -330,7 +330,7 @@ class Signalling(Told):
         return outcome
 
     def wait(self) -> None:
-        assert self.was_handed.wait(30)
+        wait_for(self.was_handed)
         self.was_handed.clear()
 
 
@@ -360,7 +360,7 @@ def test_a_database_outage_is_outlived(sqlite_url: str) -> None:
     signed_up(database)
     sender = Signalling()
     with capture_logs() as logs, running(Relay(database, COMPOSER, sender, clock=Clock(), random=Hasty())):
-        other.write(lambda connection: until(lambda: "relay waits for the database" in str(logs)))
+        other.write(lambda connection: eventually(lambda: "relay waits for the database" in str(logs)))
         sender.wait()
     database.close()
     other.close()
@@ -395,7 +395,7 @@ def test_old_mails_are_forgotten(database: Database) -> None:
     relay = Relay(database, COMPOSER, sender, clock=clock, random=Hasty(), chore=tidy_up)
     clock.pass_(timedelta(days=31))
     with running(relay):
-        until(lambda: not listed(database, "sent"))
+        eventually(lambda: not listed(database, "sent"))
 
 
 def test_what_has_expired_is_forgotten(database: Database) -> None:
@@ -409,12 +409,4 @@ def test_what_has_expired_is_forgotten(database: Database) -> None:
     database.write(work)
     clock.pass_(idempotency.LIFETIME)
     with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=Hasty(), chore=tidy_up)):
-        until(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread does."""
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+        eventually(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))

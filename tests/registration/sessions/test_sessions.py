@@ -20,6 +20,7 @@ from registration.storage.tables import audit, refresh_token
 from tests.clock import Clock
 from tests.registration.members import CLIENT, Member, member, signed_in
 from tests.registration.stored import rows
+from tests.waiting import PATIENCE
 
 Result = TypeVar("Result")
 GRACE = timedelta(seconds=10)
@@ -56,7 +57,7 @@ def reuses(services: Services) -> list[tuple[object, object]]:
 
 def at_once(works: Sequence[Callable[[], Result]]) -> list[Result]:
     """Run all of them at the same moment."""
-    barrier = Barrier(len(works))
+    barrier = Barrier(len(works), timeout=PATIENCE)
 
     def run(work: Callable[[], Result]) -> Result:
         barrier.wait()

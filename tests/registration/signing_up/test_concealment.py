@@ -53,6 +53,7 @@ from tests.registration.post import Deliver, deliver, key_in, text_of
 from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import counts, customers, rows
+from tests.waiting import eventually, wait_for
 
 ADA, BOB = "ada@example.org", "bob@example.org"
 KEY = "idempotency-key-1"
@@ -229,13 +230,12 @@ class TestSignUp:
         def take(connection: Connection) -> None:
             connection.execute(email_claim.insert().values(address=ADA, customer_id=other))
             is_taken.set()
-            while not connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-                pass
+            eventually(lambda: connection.exec_driver_sql("SELECT FROM pg_locks WHERE NOT granted").fetchall())
 
         is_taken = Event()
         with ThreadPoolExecutor(2) as threads:
             taking = threads.submit(services.database.write, take)
-            is_taken.wait()
+            wait_for(is_taken)
             assert threads.submit(sign_up, services, request()).result() == Accepted()
             taking.result()
         claims = {row["address"]: row["customer_id"] for row in rows(services.database, email_claim)}

@@ -35,7 +35,7 @@ from tests.clock import Clock
 from tests.registration.forms import request
 from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually, wait_for
 
 KEY = "idempotency-key-1"
 DAY = timedelta(days=1)
@@ -176,7 +176,7 @@ class TestDisown:
         """Each with a key of its own, in whatever order the engine takes them, deadlocks included."""
         resend_confirmation(services, "ada@example.org")
         pairs = [(confirm, key), (disown, newest_key(services))][:: 1 if turn % 2 else -1]
-        barrier = Barrier(2)
+        barrier = Barrier(2, timeout=PATIENCE)
 
         def click(pair: tuple[Callable[[Services, str], object], str]) -> object:
             barrier.wait()
@@ -272,7 +272,7 @@ class TestResend:
 
         with ThreadPoolExecutor(2) as threads:
             changing = threads.submit(services.database.write, work)
-            is_held.wait()
+            wait_for(is_held)
             resending = threads.submit(resend_confirmation, services, "ada@example.org")
             assert changing.result() is None
             assert resending.result() == Accepted()

@@ -42,7 +42,7 @@ from tests.registration.forms import PASSWORD, form, request
 from tests.registration.rules.test_sign_up import ATTRIBUTES, JSON
 from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually, wait_for
 
 ONE_PENDING = {"customer": 1, "email_claim": 1, "confirmation_token": 1, "mail": 1, "event": 1, "audit": 1}
 KEY = "idempotency-key-1"
@@ -231,7 +231,7 @@ class TestTogether:
         patient = open_database(database_url, wait=60)
         services = replace(services, database=patient, references=References(patient, "DE"))
         spellings = ["ada@example.org", "ADA@example.org", "Ada@Example.Org"]
-        start = Barrier(200)
+        start = Barrier(200, timeout=PATIENCE)
 
         def join(number: int) -> object:
             start.wait()
@@ -264,7 +264,7 @@ class TestTogether:
 
         with ThreadPoolExecutor(2) as threads:
             erasing = threads.submit(services.database.write, erase)
-            is_held.wait()
+            wait_for(is_held)
             second = threads.submit(registered, services, firstName="Zoe")
             assert erasing.result() is None
             assert second.result().first_name == "Zoe"

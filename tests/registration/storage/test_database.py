@@ -22,6 +22,7 @@ from registration.storage.database import TRIES, Database, Locked, Unavailable, 
 from registration.storage.migrations import migrate
 from registration.storage.tables import counter, email_claim
 from tests.registration.stored import counts, rows
+from tests.waiting import PATIENCE, wait_for
 
 
 def claim(connection: Connection, address: str = "ada@example.org") -> bool:
@@ -108,13 +109,13 @@ class TestInsertNew:
         def hold(connection: Connection) -> None:
             claim(connection)
             has_claimed.set()
-            may_end.wait()
+            wait_for(may_end)
             if not is_committed:
                 raise InterruptedError
 
         with ThreadPoolExecutor(2) as threads:
             first = threads.submit(other.write, hold)
-            has_claimed.wait()
+            wait_for(has_claimed)
             second = threads.submit(database.write, claim)
             may_end.set()
             assert second.result() is not is_committed
@@ -136,11 +137,11 @@ class TestUnavailable:
     def test_while_all_connections_are_busy(self, impatient: Database) -> None:
         """Who waits in vain for one is told; whoever has one goes on."""
         capacity = 1 if impatient.dialect == "sqlite" else 16
-        are_busy, may_end = Barrier(capacity + 1), Event()
+        are_busy, may_end = Barrier(capacity + 1, timeout=PATIENCE), Event()
 
         def hold(connection: Connection) -> bool:
             are_busy.wait()
-            may_end.wait()
+            wait_for(may_end)
             return claim(connection, str(uuid4()))
 
         with ThreadPoolExecutor(capacity) as threads:
@@ -266,7 +267,7 @@ def both(work: Callable[[Connection, int, int], None], database: Database) -> in
 class TestPostgresql:
     def test_runs_again_after_a_serialization_failure(self, postgresql: Database) -> None:
         """Two transactions that cannot both be serialised both succeed, one of them on a second run."""
-        barrier = Barrier(2)
+        barrier = Barrier(2, timeout=PATIENCE)
 
         def work(connection: Connection, who: int, turn: int) -> None:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
@@ -281,7 +282,7 @@ class TestPostgresql:
     def test_runs_again_after_a_deadlock(self, postgresql: Database) -> None:
         """Two transactions that lock two rows in opposite order both succeed, one of them on a second run."""
         postgresql.write(lambda connection: [claim(connection, "0"), claim(connection, "1")])
-        barrier = Barrier(2)
+        barrier = Barrier(2, timeout=PATIENCE)
 
         def work(connection: Connection, who: int, turn: int) -> None:
             connection.exec_driver_sql("SET LOCAL deadlock_timeout = '10ms'")

@@ -9,7 +9,10 @@ import pytest
 
 from registration.storage.database import Locked, Unavailable
 from registration.storage.group_commit import GroupCommit
+from tests.waiting import wait_for
 
+# A broken group commit answers no item, and every test would wait for ever.
+pytestmark = pytest.mark.seconds(5)
 FOR_EVER = 3600.0
 MAX_BATCH = 3
 
@@ -29,7 +32,7 @@ class Ledger:
 
     def write(self, numbers: Sequence[int]) -> list[str]:
         self.began.set()
-        self.unlocked.wait()
+        wait_for(self.unlocked)
         if self.is_away:
             raise Unavailable("closed for today")
         if self.held.intersection(numbers):
@@ -40,7 +43,7 @@ class Ledger:
         return [f"wrote {number}" for number in numbers]
 
     def write_alone(self, number: int) -> str:
-        self.released.wait()
+        wait_for(self.released)
         self.held.clear()
         return self.write([number])[0]
 
@@ -132,7 +135,7 @@ class TestGroups:
         with opened(ledger) as commits:
             reserve(commits, 1)
             outcomes = submit(commits, 0)
-            ledger.began.wait()
+            wait_for(ledger.began)
             reserve(commits, MAX_BATCH + 1)
             outcomes += submit(commits, *range(1, MAX_BATCH + 2))
             ledger.unlocked.set()

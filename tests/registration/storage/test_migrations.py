@@ -23,7 +23,7 @@ from registration.storage.migrations import UnknownRevisionError, migrate
 from registration.storage.revision import is_current, newest
 from registration.storage.tables import counter, metadata
 from tests.registration.stored import WAITING, counts, rows
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -113,7 +113,7 @@ def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
 
     environment = {"GATEWAY_DATABASE_URL": empty, "PATH": os.defpath}
     processes = [subprocess.Popen([COMMAND, "migrate"], env=environment, stderr=subprocess.DEVNULL) for _ in range(3)]
-    assert 0 in [process.wait() for process in processes]
+    assert 0 in [process.wait(PATIENCE) for process in processes]
     database = open_database(empty)
     assert is_ready(database)
     assert rows(database, counter) == [{"name": "customer", "next": 1}]
