@@ -1,5 +1,6 @@
 """The settings of the gateway: those of the domain, and those of its two doors and its development tools."""
 
+import re
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
@@ -8,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from registration.settings import Settings, Switch
 
+# As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
+ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 ByMode = Literal["on", "off", "mode"]
 
 
@@ -22,6 +25,12 @@ class GatewaySettings(Settings):
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Field(
+            description="origins whose pages may call from a browser: https://shop.example, …; development adds loopback"
+        ),
     ] = ""
     id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
         "off"
@@ -44,6 +53,14 @@ class GatewaySettings(Settings):
                 raise ValueError(f"names {part!r}, which is no address or network") from None
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"names {origin!r}, which is no origin: https://host or https://host:port, lower case")
+        return value
+
     @model_validator(mode="after")
     def _fits_the_mode(self) -> Self:
         if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
@@ -51,6 +68,11 @@ class GatewaySettings(Settings):
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins as browsers send them."""
+        return _listed(self.cors_origins)
 
     @property
     def development(self) -> bool:
@@ -63,6 +85,10 @@ class GatewaySettings(Settings):
     @cached_property
     def base_url(self) -> str:
         return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in value.split(","))))
 
 
 def _is_loopback(host: str) -> bool:
