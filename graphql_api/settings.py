@@ -29,7 +29,7 @@ class GatewaySettings(Settings):
     cors_origins: Annotated[
         str,
         Field(
-            description="origins whose pages may call from a browser: https://shop.example, …; development adds loopback"
+            description="origins whose pages may call from browsers: https://shop.example, …; development adds loopback"
         ),
     ] = ""
     id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
