@@ -69,12 +69,8 @@ class Composer:
         person, kind = facts.customer, MailKind(job.kind)
         if person is None or person.first_name is None:
             return Dropped("the customer is gone")
-        if kind is MailKind.CONFIRMATION and person.confirmed_at:
-            return Dropped("the address is confirmed")
-        if kind in {MailKind.RESET, MailKind.EMAIL_CHANGE} and not facts.tokens:
-            return Dropped("the key was used or taken back")
-        if kind is MailKind.ALREADY_REGISTERED and not _is_time_to_tell(facts, now):
-            return Dropped("the customer was told within the hour")
+        if needless := _why_needless(kind, facts, now):
+            return Dropped(needless)
         addressee = replace(customer_of(person), email=job.recipient or facts.new_email or person.email)
         link = self._link(LINKS[kind], job, facts.tokens, now, addressee.language) if kind in LINKS else None
         if isinstance(link, Refused):
@@ -127,6 +123,20 @@ def _told(connection: Connection, job: Job) -> tuple[datetime | None, bool]:
         )
     ).one()
     return sent_at, not older
+
+
+def _why_needless(kind: MailKind, facts: Facts, now: datetime) -> str | None:
+    """Why a mail of this kind is not needed any more; None when it is."""
+    assert facts.customer is not None
+    match kind:
+        case MailKind.CONFIRMATION if facts.customer.confirmed_at:
+            return "the address is confirmed"
+        case MailKind.RESET | MailKind.EMAIL_CHANGE if not facts.tokens:
+            return "the key was used or taken back"
+        case MailKind.ALREADY_REGISTERED if not _is_time_to_tell(facts, now):
+            return "the customer was told within the hour"
+        case _:
+            return None
 
 
 def _is_time_to_tell(facts: Facts, now: datetime) -> bool:
