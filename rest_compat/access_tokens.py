@@ -1,4 +1,4 @@
-"""The Glue resource `access-tokens`: signs in through the mutation createAccessToken; it never looks into a token."""
+"""The Glue resource `access-tokens`: signs in through the mutation createAccessToken."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -24,7 +24,7 @@ mutation CreateAccessToken($input: CreateAccessTokenInput!) {
 }
 """
 SecondsBlocked = Callable[[Request, str], Awaitable[int | None]]
-"""How long the client that sends a request is still locked out for a user name, in seconds; None when it is not."""
+"""Seconds for which the client of a request is still locked out from a user name; None when it is not locked out."""
 ID_COMPANY_USER: Mapping[str, Schema] = {"idCompanyUser": {"type": "null"}}
 
 
@@ -50,11 +50,11 @@ async def _list_nothing(_call: Call) -> Answer:
 
 
 LIST_NOTHING = Operation("An empty list", _list_nothing, lists=True)
-"""Tokens are shown once and never listed; legacy clients may ask."""
+"""Legacy clients may ask for a list; tokens are shown only when they are issued."""
 
 
 def _violations(call: Call) -> list[Violation]:
-    # An address that only the full grammar refuses belongs to nobody, as all wrong ones do.
+    # An address that only the full grammar refuses is answered like any unknown one: the sign-in fails.
     username = [violation for violation in email_violations(call.attributes, "username") if _is_of_attribute(violation)]
     return username + text_violations(call.attributes, "password")
 
