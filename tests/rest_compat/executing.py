@@ -1,4 +1,4 @@
-"""Stands in for the gateway behind the shim: one answer for every mutation; it keeps what it was asked to run."""
+"""A stand-in for the gateway behind the REST door: one answer for every mutation, and a list of what ran."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ SIGNED_IN = {"authorization": "Bearer good"}
 
 @dataclass(slots=True)
 class Gateway:
-    """The token of SIGNED_IN is good; all others are not."""
+    """Only the token of SIGNED_IN is valid."""
 
     reply: Reply
     me: Reply = field(default_factory=lambda: Reply({"me": CUSTOMER}))
@@ -51,7 +51,7 @@ class Gateway:
 def application(
     gateway: Gateway, policy: PasswordPolicy | None = None, *, id_company_user: bool = False, lockout_minutes: int = 6
 ) -> Starlette:
-    shim = routes(
+    door_routes = routes(
         gateway.execute,
         read_json=read_json,
         policy=policy or PasswordPolicy(deny_list=frozenset({"password"})),
@@ -61,7 +61,7 @@ def application(
         lockout_minutes=lockout_minutes,
         id_company_user=id_company_user,
     )
-    return Starlette(routes=shim)
+    return Starlette(routes=door_routes)
 
 
 NOTHING_RUNS = Gateway(Reply(None))
