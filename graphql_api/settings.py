@@ -79,7 +79,7 @@ class GatewaySettings(Settings):
         return self.mode == "development"
 
     def enabled(self, switch: ByMode) -> bool:
-        """Whether a development tool is on: by its own switch, else by the mode."""
+        """Whether a development tool is on: its own switch decides, or with `mode` the GATEWAY_MODE."""
         return self.development if switch == "mode" else switch == "on"
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Whose request it is: the Authorization header, read by the contract and judged by the schema's `me`."""
+"""The customer of a request: the Authorization header, read by the contract and judged by the schema's `me`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ query Me {{
 async def caller_of(
     execute: Execute, request: Request, *, protected: bool = False
 ) -> Mapping[str, Any] | Refused | None:
-    """The customer, or None for nobody. A token that is sent must be good, even where none is needed."""
+    """The customer of the access token; None without a token. A token must be good even where none is needed."""
     authorization = request.headers.get("authorization")
     if authorization is None:
         return Refused((MISSING_ACCESS_TOKEN,)) if protected else None

@@ -18,7 +18,7 @@ def create_keys() -> None:
     """Create a signing key, and the installation's secret if it has none.
 
     The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key
-    may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret never changes.
+    may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret stays as it is.
     """
     directory = Path(settings_of_process().keys_dir)
     made = create_secret(directory)

@@ -1,4 +1,4 @@
-"""anonymizeCustomer: input, results and resolver on one page; it never erases anybody but the caller."""
+"""anonymizeCustomer: input, results and resolver on one page. It erases the customer of the access token."""
 
 from typing import Annotated, assert_never
 
@@ -13,7 +13,7 @@ from registration.account.erasure import anonymize
 from registration.language import Language
 
 
-@strawberry.input(description="The access token says who; a password can be asked for once more.")
+@strawberry.input(description="The access token names the customer; the password may be checked once more.")
 class AnonymizeCustomerInput:
     password: str | None = strawberry.field(
         description="Optional; if it is sent, it must be the right one.", default=strawberry.UNSET

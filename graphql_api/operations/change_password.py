@@ -1,4 +1,4 @@
-"""changePassword: input, results and resolver on one page; the order of its checks is the domain's."""
+"""changePassword: input, results and resolver on one page."""
 
 from typing import Annotated, assert_never
 

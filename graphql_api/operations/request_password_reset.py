@@ -1,4 +1,4 @@
-"""requestPasswordReset: input, results and resolver on one page; it never tells whether an address is known."""
+"""requestPasswordReset: input, results and resolver on one page. Known and unknown addresses get the same answer."""
 
 from typing import Annotated, assert_never
 
@@ -13,7 +13,7 @@ from registration.language import Language
 from registration.passwords.reset import request_reset
 
 
-@strawberry.input(description="Who has forgotten the password.")
+@strawberry.input(description="The account whose password is forgotten.")
 class RequestPasswordResetInput:
     email: str = strawberry.field(description="The address of the account.")
 

@@ -1,4 +1,4 @@
-"""resendConfirmation: input, results and resolver on one page; it never tells whether an address is known."""
+"""resendConfirmation: input, results and resolver on one page. Known and unknown addresses get the same answer."""
 
 from typing import Annotated, assert_never
 
@@ -13,7 +13,7 @@ from registration.language import Language
 from registration.signing_up.confirmation import resend_confirmation as resend
 
 
-@strawberry.input(description="Whose confirmation mail to send again.")
+@strawberry.input(description="The sign-up whose confirmation mail is sent again.")
 class ResendConfirmationInput:
     email: str = strawberry.field(description="The address of the sign-up.")
 

@@ -1,4 +1,4 @@
-"""resetPassword: input, results and resolver on one page; the token alone says whose password it is."""
+"""resetPassword: input, results and resolver on one page. It needs no access token."""
 
 from typing import Annotated, assert_never
 

@@ -1,4 +1,4 @@
-"""updateCustomer: input, results and resolver on one page; what is not sent stays as it is."""
+"""updateCustomer: input, results and resolver on one page. Attributes that are not sent stay as they are."""
 
 from datetime import date
 from typing import Annotated, assert_never
@@ -32,7 +32,7 @@ class UpdateCustomerInput:
     gender: Gender | None = strawberry.field(description="The gender of the customer.", default=strawberry.UNSET)
     email: str | None = strawberry.field(
         description="An e-mail address of up to 100 characters. It counts from when the link mailed to it is followed; "
-        "the old address is told.",
+        "the old address gets a notice.",
         default=strawberry.UNSET,
     )
     date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)

@@ -1,4 +1,4 @@
-"""The page behind the link to confirm a sign-up: reading it changes nothing, its buttons do."""
+"""The page behind the link that confirms a sign-up. Opening it changes nothing; its buttons confirm or disown."""
 
 from collections.abc import Callable, Mapping
 from typing import assert_never

@@ -1,4 +1,4 @@
-"""GraphiQL in the browser, served whole by the gateway: its page and its bundle; never fetches from anywhere else."""
+"""GraphiQL, its page and its bundle: the gateway serves all of it, and the page may load from no other host."""
 
 from pathlib import Path
 from string import Template
@@ -42,7 +42,7 @@ In a checkout of the repository:  make run  (or: python console/build.py), then 
 POST /graphql works without it.
 """
 
-# Spelled out, because the system's own table differs between machines and knows no fonts on some.
+# Our own table: those of some systems know no fonts.
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -53,7 +53,7 @@ CONTENT_TYPES = {
 
 
 def page(nonce: str, bundle: Path = BUNDLE) -> Response:
-    """The GraphiQL page, or 503 with the reason if nobody built it; `nonce` must be fresh for each response."""
+    """The GraphiQL page, or 503 with the reason if it is not built. `nonce` must be new for each response."""
     version = built_version(bundle)
     if version is None:
         return PlainTextResponse(NOT_BUILT, status_code=503)
@@ -85,7 +85,7 @@ def routes(bundle: Path = BUNDLE) -> list[Route]:
 
 
 def built_version(bundle: Path) -> str | None:
-    """The stamp that console/build.py writes last: a hash of everything that the bundle was made from."""
+    """The stamp that console/build.py writes last, a hash of all sources of the bundle; None when it is not built."""
     try:
         return (bundle / "stamp").read_text()
     except FileNotFoundError:

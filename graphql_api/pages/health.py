@@ -1,4 +1,4 @@
-"""Probes for orchestrators: whether the process lives, and whether it can serve; they never tell more than that."""
+"""Probes for orchestrators: whether the process lives (/healthz), and whether it can serve (/readyz)."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

@@ -1,4 +1,4 @@
-"""What the pages behind links in mails have in common: no script, nothing cached, and reading one changes nothing."""
+"""What the pages behind mailed links have in common: no script, no caching, and a GET changes nothing."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -42,7 +42,7 @@ class Page:
         show: Callable[[Context, str], Awaitable[Response]],
         act: Callable[[Context, Mapping[str, str]], Awaitable[Response]],
     ) -> list[Route]:
-        """`show` gets the key of the link, `act` gets what a form of the page sent."""
+        """`show` answers GET and gets the key of the link; `act` answers POST and gets the fields of the form."""
 
         async def shown(request: Request) -> Response:
             context = context_for(request)
@@ -66,7 +66,7 @@ class Page:
             return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
-        """The page in a state; the facts are for its template."""
+        """The page in this state; its template gets the facts. `retry_after` is also a header."""
         nonce = secrets.token_urlsafe(16)
         html = TEMPLATES.get_template(f"{self.name}.{context.language}.html").render(
             state=state,
@@ -83,7 +83,7 @@ class Page:
             # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
             "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            # The address of this page holds the key.
+            # The URL of this page holds the key.
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }

@@ -1,4 +1,4 @@
-"""The Customer type; it never shows a password, its hash or a key."""
+"""The Customer type of the schema."""
 
 from dataclasses import fields
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""PendingConfirmation, the proof that an address waits for; it never holds the token."""
+"""PendingConfirmation: a mailed link that an address waits for, without its token."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ class PendingConfirmation:
 
 
 def pending_confirmation(email: str | None, confirm_before: datetime | None) -> PendingConfirmation | None:
-    """Null when there is nothing to wait for."""
+    """None where no address waits for its confirmation."""
     if email is None or confirm_before is None:
         return None
     return PendingConfirmation(sent_to=email, expires_at=confirm_before)

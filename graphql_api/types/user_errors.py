@@ -65,7 +65,7 @@ class RefreshTokenError(UserError):
 
 @strawberry.enum(description="What is wrong with a reset token.")
 class ResetTokenReason(Enum):
-    UNKNOWN = strawberry.enum_value("UNKNOWN", description="Never issued, used already, or replaced by a newer one.")
+    UNKNOWN = strawberry.enum_value("UNKNOWN", description="Not issued, used already, or replaced by a newer one.")
     EXPIRED = strawberry.enum_value("EXPIRED", description="Its time is over.")
 
 
@@ -119,5 +119,5 @@ Error = TypeVar("Error", bound=UserError)
 
 
 def user_error(kind: type[Error], language: Language, **facts: object) -> Error:
-    """An error of this type with its code and message; `facts` are the fields that it has besides."""
+    """An error of this type with its code and message; `facts` are its other fields."""
     return kind(code=kind.CODE, message=USER_ERRORS[kind.CODE][language], **facts)

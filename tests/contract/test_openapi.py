@@ -1,4 +1,4 @@
-"""/openapi.json of a real gateway: valid, and true for whatever a fuzzer thinks of."""
+"""/openapi.json of a real gateway: valid, and true for the requests of a fuzzer."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A gateway process, its description as a fuzzer reads it, and a customer who is signed in there."""
+    """A gateway process, its description as a fuzzer reads it, and a signed-in customer."""
 
     schema: BaseSchema
     reference: str
@@ -37,7 +37,7 @@ class Described:
 
 @pytest.fixture
 def described(serve: Serve, sqlite_url: str) -> Described:
-    # Nobody must confirm, so that no mail is needed; the fuzzer signs in badly for long.
+    # No confirmation, so that no mail is needed; many failures, because the fuzzer's sign-ins fail.
     gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_CONFIRMATION="off", GATEWAY_RELAY="off")
     with httpx2.Client(base_url=gateway.base_url) as client:
         reference = client.post("/customers", json=document("customers", **person())).json()["data"]["id"]
@@ -49,7 +49,7 @@ def described(serve: Serve, sqlite_url: str) -> Described:
 
 
 def test_the_description_is_valid_openapi(described: Described) -> None:
-    """By the validator of the specification's authors; links start where requests go."""
+    """The specification's own validator accepts it, and its server is the gateway."""
     raw = described.schema.raw_schema
     validate(raw)
     assert raw["openapi"].startswith("3.1.")
@@ -68,13 +68,13 @@ def test_the_description_is_valid_openapi(described: Described) -> None:
 
 
 def test_answers_are_as_described(described: Described) -> None:
-    """No fault, and no status, media type or body that is not described, for good and for bad requests."""
+    """Good and bad requests get only described statuses, media types and bodies."""
     _fuzz(described, examples=5)
 
 
 @pytest.mark.long
 def test_answers_are_as_described_for_long(described: Described) -> None:
-    """The same with more thoughts."""
+    """Many more requests get only described answers."""
     _fuzz(described, examples=500)
 
 
@@ -83,7 +83,7 @@ def _fuzz(described: Described, examples: int) -> None:
         assert isinstance(found, Ok)
         operation = found.ok()
         _fuzz_operation(described, operation, GenerationMode.POSITIVE, examples)
-        with suppress(Unsatisfiable):  # where nothing is asked, nothing can be wrong
+        with suppress(Unsatisfiable):  # an operation without input accepts every request
             _fuzz_operation(described, operation, GenerationMode.NEGATIVE, examples)
 
 

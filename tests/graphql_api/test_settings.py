@@ -1,4 +1,4 @@
-"""Settings: their defaults, what stops the start, and what an operator is shown."""
+"""Settings: their defaults, the values that stop the start, and their presentation."""
 
 import os
 import re
@@ -18,7 +18,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads an environment that holds no other settings."""
+    """Reads the settings of an environment without other GATEWAY_ variables."""
 
     def read(**environment: str) -> GatewaySettings:
         for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
@@ -32,7 +32,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
 class TestValues:
     def test_defaults_are_those_of_production(self, read: Read) -> None:
-        """An empty environment is a valid one, and opens nothing."""
+        """An empty environment is valid, and opens no development tool."""
         settings = read()
         assert (settings.mode, settings.base_url, settings.link_url) == (
             "production",
@@ -43,21 +43,21 @@ class TestValues:
         assert not any(map(settings.enabled, (*tools, settings.mailbox)))
 
     def test_empty_means_default(self, read: Read) -> None:
-        """As orchestrators set variables that nobody filled in."""
+        """An empty variable means the default."""
         assert read(GATEWAY_PORT="", GATEWAY_REFERENCE_PREFIX="").port == 8000
 
     def test_values_come_from_the_environment(self, read: Read) -> None:
-        """Each field is one variable."""
+        """Each field is read from its variable."""
         settings = read(GATEWAY_PORT="9000", GATEWAY_REFERENCE_PREFIX="AT_1", GATEWAY_QUEUE_SECONDS="0.5")
         assert (settings.port, settings.reference_prefix, settings.queue_seconds) == (9000, "AT_1", 0.5)
 
     def test_nothing_changes_them(self, read: Read) -> None:
-        """Who holds settings cannot surprise others that do."""
+        """Settings cannot be changed."""
         with pytest.raises(ValidationError, match="frozen"):
             read().port = 1
 
     def test_development_opens_the_tools(self, read: Read) -> None:
-        """All of them, but each can be closed, or opened in production, one by one."""
+        """Development opens each tool, and each tool has a switch of its own."""
         development = read(GATEWAY_MODE="development", GATEWAY_GRAPHIQL="off")
         assert development.enabled(development.introspection)
         assert not development.enabled(development.graphiql)
@@ -66,16 +66,16 @@ class TestValues:
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
     def test_development_is_for_this_machine(self, read: Read, host: str) -> None:
-        """Every loopback address will do."""
+        """Development is allowed on every loopback address."""
         assert read(GATEWAY_MODE="development", GATEWAY_HOST=host).host == host
 
     def test_development_elsewhere_is_possible(self, read: Read) -> None:
-        """For who says so, as in a container."""
+        """Development on another address needs GATEWAY_ALLOW_REMOTE_DEVELOPMENT."""
         settings = read(GATEWAY_MODE="development", GATEWAY_HOST="0.0.0.0", GATEWAY_ALLOW_REMOTE_DEVELOPMENT="on")  # noqa: S104
         assert settings.development
 
     def test_addresses_have_defaults_in_turn(self, read: Read) -> None:
-        """Links in mails lead to the storefront, else to the public address, else to where the gateway listens."""
+        """Mailed links lead to the storefront, else to the public URL, else to the gateway."""
         assert read(GATEWAY_HOST="::1", GATEWAY_PORT="1").link_url == "http://[::1]:1"
         public = read(GATEWAY_PUBLIC_URL="https://api.example.org/glue/")
         assert public.base_url == public.link_url == "https://api.example.org/glue"
@@ -83,7 +83,7 @@ class TestValues:
         assert (both.base_url, both.link_url) == ("https://api.example.org", "https://shop.example.org")
 
     def test_slots_are_the_cores_divided_among_workers(self, read: Read) -> None:
-        """At least one, and as many as the operator says."""
+        """By default a worker has its share of the cores as slots, at least one."""
         assert read().slots == os.cpu_count()
         assert read(GATEWAY_WORKERS="64").slots == max(1, (os.cpu_count() or 1) // 64)
         assert read(GATEWAY_HASH_SLOTS="7", GATEWAY_WORKERS="64").slots == 7
@@ -96,7 +96,7 @@ class TestValues:
         ],
     )
     def test_engines(self, read: Read, url: str, is_embedded: bool) -> None:
-        """What is a file of this machine may be created at the start."""
+        """An embedded installation is one whose database is an SQLite file."""
         assert read(GATEWAY_DATABASE_URL=url).is_embedded is is_embedded
 
 
@@ -121,7 +121,7 @@ class TestWrongValues:
         ],
     )
     def test_stop_the_start_with_one_line(self, read: Read, name: str, value: str) -> None:
-        """The line names the variable, and no password that stands in the value."""
+        """A wrong value is one line that names its variable, without a password of the value."""
         with pytest.raises(SettingsError) as raised:
             read(**{f"GATEWAY_{name}": value})
         line = str(raised.value)
@@ -139,18 +139,18 @@ class TestWrongValues:
         ],
     )
     def test_must_fit_together(self, read: Read, environment: dict[str, str], named: str) -> None:
-        """What only the combination makes wrong is told as well."""
+        """Values that do not fit together are refused."""
         with pytest.raises(SettingsError, match=rf"^{named} [^\n]+$"):
             read(**{f"GATEWAY_{name}": value for name, value in environment.items()})
 
     def test_are_told_together(self, read: Read) -> None:
-        """An operator mends all of them at once."""
+        """All wrong settings are told together."""
         with pytest.raises(SettingsError, match=r"^GATEWAY_PORT [^\n]+; GATEWAY_RELAY [^\n]+$"):
             read(GATEWAY_PORT="x", GATEWAY_RELAY="x")
 
 
 def test_unknown_names_are_reported(read: Read) -> None:
-    """They do not stop the start, because orchestrators inject such names."""
+    """Unknown GATEWAY_ variables are reported, and do not stop the start."""
     settings = read(GATEWAY_PROT="80", GATEWAY_SERVICE_HOST="192.0.2.1", GATEWAY_PORT="80", OTHER="x")
     assert settings.unknown == ("GATEWAY_PROT", "GATEWAY_SERVICE_HOST")
     assert read().unknown == ()
@@ -158,7 +158,7 @@ def test_unknown_names_are_reported(read: Read) -> None:
 
 class TestShown:
     def test_every_setting_is_described(self, read: Read) -> None:
-        """With its value, its default and a meaning."""
+        """Each setting is shown with value, default and meaning."""
         rows = {name: rest for name, *rest in describe(read(GATEWAY_PORT="9000"))}
         assert rows.keys() == {PREFIX + name.upper() for name in GatewaySettings.model_fields}
         assert rows["GATEWAY_PORT"] == ["9000", "8000", "port to listen on"]
@@ -176,7 +176,7 @@ class TestShown:
         ],
     )
     def test_passwords_are_masked(self, read: Read, value: str, masked: str) -> None:
-        """Whatever is in them; all else is shown as it is."""
+        """Passwords in settings are masked, and other values are shown."""
         assert dict(row[:2] for row in describe(read(GATEWAY_MAIL_URL=value)))["GATEWAY_MAIL_URL"] == masked
 
     @pytest.mark.parametrize(
@@ -190,11 +190,11 @@ class TestShown:
         ],
     )
     def test_database_passwords_are_masked(self, read: Read, value: str, masked: str) -> None:
-        """Wherever a database URL can hold one."""
+        """A password is masked wherever a database URL can hold one."""
         assert dict(row[:2] for row in describe(read(GATEWAY_DATABASE_URL=value)))["GATEWAY_DATABASE_URL"] == masked
 
     def test_readme_has_the_same_table(self, read: Read) -> None:
-        """README.md lists exactly the settings, with their defaults and meanings."""
+        """README.md lists exactly the settings, with defaults and meanings."""
         table = README.read_text("utf-8").partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
         rows = [
             f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |"

@@ -1,4 +1,4 @@
-"""Stands in for the gateway behind the shim: one answer for every mutation; it keeps what it was asked to run."""
+"""A stand-in for the gateway behind the REST door: one answer for every mutation, and a list of what ran."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ SIGNED_IN = {"authorization": "Bearer good"}
 
 @dataclass(slots=True)
 class Gateway:
-    """The token of SIGNED_IN is good; all others are not."""
+    """Only the token of SIGNED_IN is valid."""
 
     reply: Reply
     me: Reply = field(default_factory=lambda: Reply({"me": CUSTOMER}))

@@ -13,7 +13,7 @@ from tests.graphql_api.cli.commands import complaint, run
 
 class TestMigrate:
     def test_makes_the_database_current(self) -> None:
-        """Again and again, if asked to."""
+        """`migrate` creates the schema of this version; a second call changes nothing."""
         for _ in range(2):
             result = run("migrate", GATEWAY_DATABASE_URL="sqlite:///made/registration.db")
             assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
@@ -24,15 +24,15 @@ class TestMigrate:
     @pytest.mark.parametrize(
         "url", ["postgresql://gateway:correct-horse@127.0.0.1:1/gateway", "sqlite:////dev/null/registration.db"]
     )
-    def test_says_that_the_database_cannot_be_had(self, url: str) -> None:
-        """Without its password."""
+    def test_says_that_the_database_cannot_be_reached(self, url: str) -> None:
+        """An unreachable database ends `migrate` with one line, without the password of the URL."""
         reason = complaint(run("migrate", GATEWAY_DATABASE_URL=url))
         assert reason.startswith("GATEWAY_DATABASE_URL")
         assert "correct-horse" not in reason
 
     @pytest.mark.parametrize("command", ["migrate", "serve"])
     def test_says_that_the_database_is_of_a_newer_version(self, command: str) -> None:
-        """As after a step back to an older program."""
+        """A database of a newer version ends `migrate` and `serve` with one line."""
         url = "sqlite:///made/registration.db"
         run("migrate", GATEWAY_DATABASE_URL=url)
         database = open_database(url)
@@ -43,7 +43,7 @@ class TestMigrate:
 
 
 class TestServe:
-    """What can be wrong is found before anything listens."""
+    """`serve` finds mistakes before it listens."""
 
     @pytest.mark.parametrize(
         ("settings", "reason"),
@@ -62,11 +62,11 @@ class TestServe:
         ],
     )
     def test_stops_with_one_line(self, settings: dict[str, str], reason: str) -> None:
-        """That names the setting."""
+        """Each mistake in the settings ends `serve` with one line that names the setting."""
         assert complaint(run("serve", **settings)).startswith(reason)
 
-    def test_needs_a_secret_beside_a_database_of_its_own(self, database_url: str, empty_directory: Path) -> None:
-        """Only an embedded installation makes its own: two nodes with two secrets would not know each other's keys."""
+    def test_needs_a_secret_with_a_database_server(self, database_url: str, empty_directory: Path) -> None:
+        """With a database server `serve` demands a secret; an embedded installation creates its own."""
         settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"}
         reason = complaint(run("serve", **settings))
         if database_url.startswith("postgresql"):
@@ -75,7 +75,7 @@ class TestServe:
             assert (empty_directory / "var" / "keys" / FILE_NAME).exists()
 
     def test_refuses_a_secret_that_others_can_read(self, empty_directory: Path) -> None:
-        """And says what to do."""
+        """A secret that other users can read ends `serve` with the command that mends it."""
         create_secret(empty_directory / "keys")
         (empty_directory / "keys" / FILE_NAME).chmod(0o644)
         reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off"))
@@ -83,7 +83,7 @@ class TestServe:
 
 
 def test_relay_needs_a_mail_server(empty_directory: Path) -> None:
-    """One line says so."""
+    """`relay` without GATEWAY_MAIL_URL ends with one line."""
     create_secret(empty_directory / "var" / "keys")
     create_signing_key(empty_directory / "var" / "keys")
     assert complaint(run("relay")).startswith("GATEWAY_MAIL_URL is not set")

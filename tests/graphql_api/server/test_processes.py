@@ -1,4 +1,4 @@
-"""`serve` and `relay` as real processes: how they start, what they log, how they end."""
+"""`serve` and `relay` as real processes: their start, their log, their end."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def wait_for(log: Path, words: str, times: int) -> None:
 
 
 def link_in(directory: Path) -> str:
-    """The link in the only mail there is."""
+    """The link in the only mail."""
     eventually(lambda: list(directory.glob("*.eml")))
     (path,) = directory.glob("*.eml")
     body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
@@ -41,7 +41,7 @@ def link_in(directory: Path) -> str:
 
 class TestServe:
     def test_signs_up_mails_and_confirms_without_logging_a_secret(self, serve: Serve, sqlite_url: str) -> None:
-        """From the form to the confirmed address; neither key, address nor password is in the log."""
+        """From sign-up to confirmation the log holds neither key, address nor password."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         assert sign_up(gateway) == "CreateCustomerSuccess"
         link = link_in(gateway.mail_directory)
@@ -60,7 +60,7 @@ class TestServe:
         assert '"level": "error"' not in log
 
     def test_says_where_things_are(self, serve: Serve, sqlite_url: str) -> None:
-        """In development with the mailbox, in production without."""
+        """`serve` prints its URLs, that of the mailbox in development only."""
         production = serve(GATEWAY_DATABASE_URL=sqlite_url)
         assert production.log.read_text().splitlines()[:3] == [
             f"GraphQL      {production.base_url}/graphql",
@@ -76,18 +76,18 @@ class TestServe:
         ]
 
     def test_makes_an_embedded_installation_by_itself(self, serve: Serve, tmp_path: Path) -> None:
-        """Database and directories; nothing has to be prepared."""
+        """`serve` creates the database and the directories of an embedded installation."""
         gateway = serve(GATEWAY_DATABASE_URL=f"sqlite:///{tmp_path}/new/registration.db")
         assert sign_up(gateway) == "CreateCustomerSuccess"
 
     def test_serves_with_several_workers(self, serve: Serve, database_url: str) -> None:
-        """One database, one answer: an address is taken whichever worker is asked."""
+        """An address that one worker has registered is taken for all workers."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
         answers = [sign_up(gateway) for _ in range(6)]
         assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
 
     def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
-        """In one line that names the settings; the one that has the port goes on."""
+        """A port in use ends `serve` with one line that names the settings."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         second = run("serve", tmp_path, GATEWAY_RELAY="off", GATEWAY_PORT=str(gateway.port))
         assert second.returncode == 2
@@ -99,14 +99,14 @@ class TestServe:
         assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
 
     def test_takes_the_number_of_workers_as_an_option(self, tmp_path: Path) -> None:
-        """It wins over the setting; what comes of it is seen above."""
+        """`--workers` overrides GATEWAY_WORKERS."""
         done = run("serve", tmp_path, "--workers", "2", GATEWAY_WORKERS="none", GATEWAY_PORT="none")
         assert done.stderr.startswith("registration-gateway: GATEWAY_PORT ")
         assert "GATEWAY_WORKERS" not in done.stderr
 
 
 class TestCtrlC:
-    """A request is under way: its head has arrived, and the server waits for its body."""
+    """A signal arrives while the server waits for the body of a request."""
 
     @pytest.fixture
     def gateway(self, serve: Serve, sqlite_url: str) -> Gateway:
@@ -123,7 +123,7 @@ class TestCtrlC:
             yield connection
 
     def test_lets_requests_finish(self, gateway: Gateway, request_under_way: socket.socket) -> None:
-        """Nobody new gets in, whoever is in gets an answer, and the process ends cleanly."""
+        """After a signal no connection is accepted, the running request is answered, and the status is 0."""
         stopping = Thread(target=gateway.stop)
         stopping.start()
         eventually(lambda: not is_listening(gateway))
@@ -136,7 +136,7 @@ class TestCtrlC:
         stopping.join()
 
     def test_twice_does_not_wait(self, gateway: Gateway, request_under_way: socket.socket) -> None:
-        """An operator in a hurry is not held up by a client that never ends."""
+        """A second signal ends the process without waiting for requests."""
         process = gateway.process
         process.send_signal(signal.SIGINT)
         eventually(lambda: not is_listening(gateway))
@@ -156,7 +156,7 @@ class TestRelay:
     def test_sends_what_a_gateway_without_one_has_promised(
         self, serve: Serve, database_url: str, tmp_path: Path
     ) -> None:
-        """In a process of its own, with the same secret, until it is told to stop."""
+        """`relay` sends the mails of a gateway with GATEWAY_RELAY=off."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_RELAY="off")
         assert sign_up(gateway) == "CreateCustomerSuccess"
         settings = {
@@ -178,13 +178,13 @@ class TestRelay:
         assert link.partition("token=")[2][:32] not in log.read_text()
 
 
-def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
-    """As with `registration-gateway schema | head`."""
+def test_a_closed_output_ends_a_command_quietly(tmp_path: Path) -> None:
+    """A command whose output is closed early, as by `| head`, prints no stack trace."""
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w") as nobody:
+    with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
+            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=closed, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (1, b"")
 

@@ -24,13 +24,13 @@ def status_line(address: tuple[str, int], head: str, body: bytes) -> bytes:
 
 
 def test_422_has_the_reason_phrase_of_the_contract(address: tuple[str, int]) -> None:
-    """Section 2.3: Unprocessable Content, whatever this Python calls it."""
+    """The reason phrase of 422 is Unprocessable Content (contract 2.3) on every Python."""
     body = b'{"data": {"type": "customers", "attributes": {}}}'
     assert status_line(address, "POST /customers HTTP/1.1", body) == b"HTTP/1.1 422 Unprocessable Content"
 
 
 def test_413_has_the_reason_phrase_of_rfc_9110(address: tuple[str, int]) -> None:
-    """Content Too Large, at both doors."""
+    """The reason phrase of 413 is Content Too Large at both doors."""
     head = "POST {} HTTP/1.1\r\nContent-Type: application/json"
     for path in ("/customers", "/graphql"):
         assert status_line(address, head.format(path), b" " * 70_000) == b"HTTP/1.1 413 Content Too Large"
@@ -38,7 +38,7 @@ def test_413_has_the_reason_phrase_of_rfc_9110(address: tuple[str, int]) -> None
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
 def test_workers_listen_beside_each_other(host: str) -> None:
-    """Each on a socket of its own, whose clients no other has; the address that all of them got is not a listener."""
+    """Each worker accepts connections on a socket of its own; the parent's socket does not listen."""
     reopened = reopen_with_reuseport(listen(GatewaySettings(host=host, port=0)))
     address = reopened.getsockname()
     with pytest.raises(ConnectionRefusedError):

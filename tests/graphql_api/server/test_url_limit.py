@@ -1,4 +1,4 @@
-"""How the gateway's own HTTP protocol treats long addresses, seen on the wire of a real process."""
+"""Long URLs, on the wire of a real process."""
 
 import socket
 
@@ -24,8 +24,8 @@ def _request(path: bytes) -> bytes:
     return b"DELETE " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-def test_long_addresses(gateway: Gateway) -> None:
-    """A refresh token in a path may have 65,000 bytes; what no parser can split is told with the limit."""
+def test_long_urls(gateway: Gateway) -> None:
+    """A refresh token of 65,000 bytes in a path is served; a URL above the limit is answered 414 with the limit."""
     prefix = b"/refresh-tokens/"
     longest = _answer(gateway, _request(prefix.ljust(65_535, b"d")))
     assert longest.startswith(b"HTTP/1.1 403 ")
@@ -39,7 +39,7 @@ def test_long_addresses(gateway: Gateway) -> None:
 
 
 def test_other_bad_requests(gateway: Gateway) -> None:
-    """What is no HTTP is 400, as before; the gateway goes on."""
+    """Bytes that are not HTTP are answered 400, and the gateway goes on."""
     assert _answer(gateway, b"\x16\x03\x01 no HTTP\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert _answer(gateway, b"GET / HTTP/1.1\r\nno header\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert _answer(gateway, _request(b"/nothing")).startswith(b"HTTP/1.1 404 ")
