@@ -357,3 +357,16 @@ class TestDocuments:
         for number in range(CACHED_CHARACTERS // 8000 + 1):
             documents.operations(f"{{ a{number}: hello }}".ljust(8000))
         assert documents.operations("{ hello }") is not first
+
+
+@pytest.mark.parametrize("suggestions", [True, False])
+@pytest.mark.parametrize("name", ["nameİ", "İ" * 40, "ﬃ", "ß", "ŉame", "ǰ", "ΐ", "K", "\ud800"])
+def test_input_fields_with_odd_letters_are_refused_like_any_unknown_one(
+    make_executor: MakeExecutor, name: str, suggestions: bool
+) -> None:
+    """Letters whose length changes with case, and half a surrogate pair, are client errors in both modes."""
+    executor = make_executor(suggestions=suggestions)
+    answer = sample_schema.run(CREATE, {"input": {**VALID_INPUT, name: "x"}}, executor=executor)
+    assert codes(answer) == ["BAD_USER_INPUT"]
+    assert answer.errors
+    assert answer.errors[0]["extensions"]["violations"] == [{"path": ["input", name], "code": "UNKNOWN_FIELD"}]
