@@ -1,4 +1,4 @@
-"""The languages we speak, and which of them a person asked for; it never translates anything itself."""
+"""The languages of mails, pages and messages, and the choice of one for a client."""
 
 from datetime import datetime
 from enum import StrEnum

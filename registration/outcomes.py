@@ -1,4 +1,4 @@
-"""What a use case answers: facts, never texts; an expected failure is one of these, never an exception."""
+"""The outcomes of use cases: facts, not texts. An expected failure is one of these, not an exception."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,7 @@ class ViolationCode(StrEnum):
 
 
 class Stage(IntEnum):
-    """The order in which the legacy contract looks (sections 3.3 and 4.3): the first stage that fails answers alone."""
+    """The order in which the legacy contract checks (sections 3.3 and 4.3): only the first stage that fails answers."""
 
     ATTRIBUTE = 1
     TERMS = 2
@@ -89,7 +89,7 @@ class IdempotencyConflict:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The address is proven."""
+    """The customer has proven the address."""
 
     customer: Customer
 
@@ -101,7 +101,7 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request is taken; whether the address is known is not told."""
+    """The request is accepted; whether the address is known is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Disowned:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A pair of tokens; lifetimes in seconds."""
+    """A pair of tokens; the access token lives for `expires_in` seconds."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -151,7 +151,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The customer was erased a moment ago, so the access token is good no more."""
+    """The customer was erased after the access token was checked."""
 
 
 SignInOutcome = Tokens | BadCredentials | TooManyAttempts

@@ -1,4 +1,4 @@
-"""What use cases work with, opened once per process; it never decides anything."""
+"""The services of use cases, opened once for each process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from registration.storage.references import References
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """`grace` is how long a used refresh token still gets a pair."""
+    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair."""
 
     audience: str = "frontend"
     access_token: timedelta = timedelta(hours=8)
@@ -35,10 +35,10 @@ def do_nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The collaborators of every use case; `confirmation` is the lifetime of a key, None when nobody must confirm.
+    """The collaborators of every use case.
 
-    `reset` is the lifetime of the key to a new password. With `conceal` no answer, and no time that one takes, tells
-    whether an address is registered.
+    `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
+    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered.
     """
 
     database: Database

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     def _database_is_known(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except (ArgumentError, ValueError):  # whose text can quote the password
+        except (ArgumentError, ValueError):  # their texts can quote the password
             raise ValueError("is not a database URL") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ValueError("must start with sqlite:// or postgresql://")
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     def _mail_is_known(cls, value: str) -> str:
         try:
             scheme = urlsplit(value).scheme
-        except ValueError:  # whose text can quote the password
+        except ValueError:  # its text can quote the password
             raise ValueError("is not an address") from None
         if value and scheme not in MAIL_SCHEMES:
             raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """The public address of this service; the gateway knows a default."""
+        """The public address of this service; empty where no setting names it, but the gateway has a default."""
         return self.public_url
 
     @property
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """GATEWAY_ names in the environment that are none of ours (orchestrators inject such names)."""
+        """GATEWAY_ names in the environment that are no settings (orchestrators inject such names)."""
         return self._unknown
 
     @property

@@ -1,4 +1,4 @@
-"""From settings to the parts they name; it never runs them."""
+"""Opens the services, and the parts of them, as the settings say."""
 
 import random
 from datetime import timedelta
@@ -71,7 +71,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
 
     try:
         return RedisLockout(settings.attempts_url, terms)
-    except ValueError:  # whose text can quote the password
+    except ValueError:  # its text can quote the password
         raise SettingsError("GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server") from None
 
 

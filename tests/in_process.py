@@ -1,4 +1,4 @@
-"""The real application in this process, on a real database with the cheapest hashes; it never opens a socket."""
+"""The real application in this process, without a socket, on a real database with the cheapest hashes."""
 
 import atexit
 import shutil
@@ -64,7 +64,7 @@ class Installation:
 
 @contextmanager
 def installation(database: Database, settings: GatewaySettings, **changed: Any) -> Iterator[Installation]:
-    """`changed` replaces members of the services that the settings make."""
+    """An application made from settings; `changed` replaces members of its services."""
     clock = Clock()
     terms = LockoutTerms(
         failures=settings.lockout_failures,
@@ -92,7 +92,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
 
 @cache
 def signing_keys() -> SigningKeys:
-    """Made once: an RSA key takes a while."""
+    """Made once, because making an RSA key takes a while."""
     directory = Path(mkdtemp())
     atexit.register(shutil.rmtree, directory)
     create_signing_key(directory)

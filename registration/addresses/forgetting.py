@@ -1,4 +1,4 @@
-"""Forgets an address that a customer has no more; it never looks at rows that name the customer by id."""
+"""Forgetting an address that a customer has no longer: the rows that hold it, or a value derived from it."""
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -11,7 +11,11 @@ from registration.storage.tables import attempt, email_change
 
 
 def forget_address(connection: Connection, services: Services, address: str) -> None:
-    """Inside the caller's transaction: what was counted for an address, and what strangers typed or asked for."""
+    """Delete the counts of an address and the changes to it, and null it in audit rows without a customer.
+
+    Runs inside the caller's transaction; `address` is given as its key. Rows with the customer's id are left to the
+    caller.
+    """
     for mark in (address_mark(services.secret, address), attempt_prefix(services.secret, address)):
         connection.execute(delete(attempt).where(attempt.c.key.startswith(mark)))
     connection.execute(delete(email_change).where(email_change.c.email.in_(_waiting_forms(connection, address))))
@@ -19,9 +23,9 @@ def forget_address(connection: Connection, services: Services, address: str) -> 
 
 
 def _waiting_forms(connection: Connection, address: str) -> list[str]:
-    """The address as it was typed in other accounts."""
+    """The spellings of an address, given as its key, in the changes of address that wait for their proof."""
     local = address.rpartition("@")[0]
-    # Engines know upper and lower case of ASCII only, so where there is more they find nothing: all are looked at.
+    # The engines' `lower` knows ASCII only: for any other local part, all changes that wait are compared below.
     beginning = f"{local}@" if local.isascii() else ""
     alike = func.lower(email_change.c.email).startswith(beginning, autoescape=True)
     waiting = connection.scalars(select(email_change.c.email).where(alike))

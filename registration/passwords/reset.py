@@ -1,4 +1,4 @@
-"""Password resets: a key by mail for who forgot the password; it never tells whether an address is known."""
+"""Password resets: a mailed key allows a new password; no outcome tells whether an address is known."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,12 +22,12 @@ from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
 from registration.storage.tables import reset_token
 
-# Per address, known or not.
+# Counted for each address, whether or not an account has it.
 REQUEST_LIMITS = (Limit(5, 3600), Limit(20, 86_400))
 
 
 def request_reset(services: Services, email: object, client_ip: str) -> ResetRequestOutcome:
-    """Post a mail with a key if an account, confirmed or not, has the address; says the same if not."""
+    """Enqueue a mail with a key if an account, confirmed or not, has the address; the outcome is the same if not."""
     address = read_reset_request({"email": email})
     if isinstance(address, list):
         return Invalid(tuple(address))
@@ -43,7 +43,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         customer_id = _recipient(services, holder)
         if customer_id:
             _enqueue_key(connection, services, customer_id, now)
-        # An address that nobody has is not kept: it would name a stranger, for ever.
+        # Without the address, also when no account has it: it would name a stranger, for ever.
         audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
 
@@ -53,14 +53,14 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
 
 
 def _recipient(services: Services, holder: Holder | None) -> UUID | None:
-    """Concealing, a key is written for a customer who does not exist; the relay does not send its mail."""
+    """The holder's id; in conceal mode, for an unknown address, that of a made-up customer, whose mail is dropped."""
     if holder:
         return holder.id
     return services.new_id() if services.conceal else None
 
 
 def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
-    """The new key takes the place of an older one, whose mail is not sent if it still waits."""
+    """Write a key in place of an older one, whose mail is dropped if it still waits, and enqueue its mail."""
     token_id = services.new_id()
     row = {
         "customer_id": customer_id,
@@ -73,7 +73,7 @@ def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, 
 
 
 def reset_refusal(services: Services, key: str) -> ResetRefused | None:
-    """Why a key cannot be used, if so; changes nothing."""
+    """Why a key cannot be used; None when it can. Changes nothing."""
     return services.database.read(lambda connection: _refusal(connection, digest(key), services.clock()))
 
 

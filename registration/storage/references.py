@@ -1,4 +1,4 @@
-"""Customer references such as DE--25, drawn in blocks; it never promises that no number is left out."""
+"""Customer references such as DE--25, drawn in blocks, so that numbers can be left out."""
 
 from collections import deque
 
@@ -12,7 +12,10 @@ NAME = "customer"
 
 
 class References:
-    """Hands out references to any thread; a process draws a block at a time, so that no sign-up waits for a hot row."""
+    """Draws references; safe for any thread.
+
+    A process draws a block at a time, so that sign-ups do not wait for the row of the counter.
+    """
 
     def __init__(self, database: Database, prefix: str) -> None:
         self._database = database
@@ -20,7 +23,7 @@ class References:
         self._free: deque[int] = deque()
 
     def draw(self) -> str:
-        """The next reference; its number is never given out again."""
+        """A new reference, whose number is not given out again. Raises Unavailable."""
         try:
             number = self._free.popleft()
         except IndexError:

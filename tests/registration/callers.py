@@ -1,4 +1,4 @@
-"""Customers who are signed in, as use cases see them; nothing here goes past the use cases."""
+"""Signed-in customers, made by use cases."""
 
 from registration.account.profile import update_profile
 from registration.outcomes import Tokens
@@ -19,7 +19,7 @@ def caller_of(services: Services, tokens: Tokens) -> Caller:
 
 
 def with_traces_everywhere(services: Services) -> Caller:
-    """Ada Beispiel, who has left something in every table that can hold something of a customer."""
+    """The customer Ada Beispiel, with a trace in every table that can hold one of a customer."""
     new = member(services, email=EMAIL, dateOfBirth=BIRTHDAY, idempotencyKey="0123456789abcdef")
     caller = caller_of(services, new.tokens)
     sign_in(services, EMAIL, "wrong", CLIENT)
