@@ -8,8 +8,8 @@ from typing import ParamSpec, TypeVar
 from strawberry import Info as StrawberryInfo
 
 from graphql_api.engine.errors import Unauthenticated
-from graphql_api.engine.threads import Threads, require_turn
-from graphql_api.server.admission import Admission, Admitted, Refusal
+from graphql_api.engine.threads import Threads
+from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services

@@ -7,11 +7,10 @@ import strawberry
 
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import hashes
-from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import ACCEPTED
-from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
 from graphql_api.types.user_errors import (
     EmailTakenError,
     IdempotencyConflictError,

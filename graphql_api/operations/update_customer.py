@@ -7,10 +7,9 @@ import strawberry
 
 from graphql_api.engine.context import Info
 from graphql_api.engine.errors import Unauthenticated
-from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
 from graphql_api.types.user_errors import EmailTakenError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.account.profile import update_profile

@@ -30,6 +30,16 @@ WATCH_AFTER = 0.5
 """Seconds of waiting before anybody looks whether the caller is still there."""
 
 
+class HashWithoutTurn(Exception):
+    """A bug: an operation hashes a password, and its resolver is not marked with `hashes`."""
+
+
+def require_turn() -> None:
+    """Raises HashWithoutTurn outside of a turn of the admission."""
+    if not HAS_TURN.get():
+        raise HashWithoutTurn("mark the resolver with @hashes, so that it waits for a hash slot")
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted(Generic[Result]):
     result: Result
