@@ -1,4 +1,4 @@
-"""Access tokens: JWTs that say whose request it is; they are stored nowhere, and no log ever shows one."""
+"""Access tokens: JWTs that name a customer and a session; they are not stored."""
 
 import json
 import re
@@ -17,13 +17,13 @@ from registration.services import Services
 from registration.storage import tables
 
 ALGORITHM = "RS256"
-# Far longer than ours, and short enough to be refused before anything is decoded.
+# Far longer than a token of ours; longer texts are refused before anything is decoded.
 MAX_LENGTH = 4096
 SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 # What the clocks of two nodes may differ by.
 CLOCK_SKEW = timedelta(seconds=1)
 SCOPES = ("customer",)
-# The customer of a session that has not ended; made once, because that takes as long as to ask it.
+# The customer of a session that has not ended; built once, because building takes as long as running it.
 CUSTOMER_BY_SESSION = (
     select(tables.customer)
     .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
@@ -38,15 +38,15 @@ CUSTOMER_BY_SESSION = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is, and the sign-in that it comes from."""
+    """The customer who sent a request, and the session of its access token."""
 
     customer: Customer = field(repr=False)
     session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What we read in a token of ours."""
+class TokenClaims:
+    """The claims of an access token that we read."""
 
     customer_id: UUID
     session_id: UUID
@@ -70,12 +70,12 @@ def issue(services: Services, customer_id: UUID, reference: str, session_id: UUI
 
 
 def authenticate(services: Services, token: str) -> Caller | None:
-    """Who holds the token; None for any that is not good, whatever the reason."""
+    """The caller of a request with this token; None when the token is not good, for whatever reason."""
     claims = _claims_of(services, token)
     return None if claims is None else services.database.read(lambda connection: _caller(connection, claims))
 
 
-def _claims_of(services: Services, token: str) -> Claims | None:
+def _claims_of(services: Services, token: str) -> TokenClaims | None:
     if len(token) > MAX_LENGTH or not SHAPE.fullmatch(token):
         return None
     try:
@@ -91,7 +91,7 @@ def _claims_of(services: Services, token: str) -> Claims | None:
 
 
 def _kid_of(token: str) -> str:
-    """The name of the key in the header, which is read as a whole when the signature is looked at.
+    """The id of the key in the header, which is read as a whole when the signature is checked.
 
     Raises LookupError, TypeError, ValueError or RecursionError when there is none.
     """
@@ -99,18 +99,21 @@ def _kid_of(token: str) -> str:
     return str(json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
 
 
-def _claims_if_valid(read: dict[str, Any], now: datetime) -> Claims | None:
-    """Whoever signs with our key might not be us: a token of the shop that we replace, for example."""
+def _claims_if_valid(read: dict[str, Any], now: datetime) -> TokenClaims | None:
+    """The claims, if they have our form and hold now; else None.
+
+    A token that was signed with our key may have another form: that of the shop that is replaced, for example.
+    """
     try:
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
-        claims = Claims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
+        claims = TokenClaims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
     # A moment that no calendar has is an OverflowError or an OSError, by the size of its number.
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError):
         return None
     return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
 
 
-def _caller(connection: Connection, claims: Claims) -> Caller | None:
+def _caller(connection: Connection, claims: TokenClaims) -> Caller | None:
     row = connection.execute(
         CUSTOMER_BY_SESSION, {"session_id": claims.session_id, "customer_id": claims.customer_id}
     ).one_or_none()

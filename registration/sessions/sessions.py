@@ -1,4 +1,4 @@
-"""Sessions and the refresh tokens that keep them alive: a family of them for each; it never sees a password."""
+"""Sessions, and the family of refresh tokens that keeps each of them alive."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SHAPE = re.compile(PREFIX + "[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Whom an access token is to be issued for, and the moment it counts from."""
+    """What an access token is issued for, and the moment it counts from."""
 
     customer_id: UUID
     reference: str
@@ -39,10 +39,15 @@ def new_token() -> str:
     return PREFIX + token_hex(32)
 
 
-def open_session(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
-    """Write a session with its first token inside the caller's transaction; `holder` is a row of the customer table."""
-    insert_new(connection, session, {"id": session_id, "customer_id": holder.id, "created_at": services.clock()})
-    return _grant(connection, services, holder, session_id, token)
+def open_session(
+    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str
+) -> Grant:
+    """Write a session with its first token inside the caller's transaction.
+
+    `customer_row` is a row of the table `customer`.
+    """
+    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": services.clock()})
+    return _grant(connection, services, customer_row, session_id, token)
 
 
 def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
@@ -55,7 +60,7 @@ def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
 
 
 def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
-    """Use a refresh token up for a new pair. One that was used before ends its session: somebody else has it.
+    """Use a refresh token up for a new pair. One that was used before ends its session: another client has a copy.
 
     In the grace after its first use it gets another pair, so that two tabs of a browser do not sign each other out.
     """
@@ -67,7 +72,7 @@ def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
 
 
 def revoke(services: Services, caller: Caller, token: str, client_ip: str) -> Done:
-    """Sign the caller out where this refresh token came from; one that is not the caller's is left alone.
+    """Revoke the refresh tokens of this token's session; a token that is not the caller's is ignored.
 
     Access tokens stay good until they expire: legacy clients use theirs after this.
     """
@@ -78,14 +83,14 @@ def revoke(services: Services, caller: Caller, token: str, client_ip: str) -> Do
 
 
 def revoke_all(services: Services, caller: Caller, client_ip: str) -> Done:
-    """Sign the caller out everywhere; see `revoke`."""
+    """Revoke the refresh tokens of all the caller's sessions; see `revoke`."""
     return _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
-    """End every session of a customer but `keep`, inside the caller's transaction: no token of them works any more.
+    """End every session of a customer but `keep`, inside the caller's transaction: their tokens do not work any more.
 
-    Update the customer's row first: a sign-in that is under way with the old password then waits, and fails.
+    Update the customer's row first: a sign-in in flight with the old password then waits, and fails.
     """
     others = [] if keep is None else [session.c.id != keep]
     _end(connection, now, session.c.customer_id == customer_id, *others)
@@ -111,32 +116,32 @@ def _rotate(
         .where(refresh_token.c.digest == used_digest, refresh_token.c.used_at.is_(None))
         .values(used_at=now)
     )
-    holder = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
-    return _grant(connection, services, holder, family.id, successor)
+    customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
+    return _grant(connection, services, customer_row, family.id, successor)
 
 
 def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
-    """The session of a token, if it has not ended. Only who holds its lock may change its tokens."""
+    """Lock the session of a token; None if it has ended. Its tokens are changed only under this lock."""
     session_id = select(refresh_token.c.session_id).where(refresh_token.c.digest == token_digest).scalar_subquery()
     return connection.execute(
         select(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).with_for_update()
     ).one_or_none()
 
 
-def _grant(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
+def _grant(connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str) -> Grant:
     now = services.clock()
     row = {
         "digest": digest(token),
         "session_id": session_id,
-        "customer_id": holder.id,
+        "customer_id": customer_row.id,
         "expires_at": now + services.sessions.refresh_token,
     }
     insert_new(connection, refresh_token, row)  # not `insert`: a commit whose answer was lost is run again
-    return Grant(holder.id, holder.reference, session_id, _after(holder.password_changed_at, now))
+    return Grant(customer_row.id, customer_row.reference, session_id, _after(customer_row.password_changed_at, now))
 
 
 def _after(changed_at: datetime | None, now: datetime) -> datetime:
-    """A moment after the last change of the password, whose node may have a clock that is ahead of ours."""
+    """`now`, or a moment after the last change of the password: the clock of its node may be ahead of ours."""
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
