@@ -14,6 +14,7 @@ from registration.hashing.machine import cores
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
+ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
@@ -48,6 +49,26 @@ class Settings(BaseSettings):
     confirmation_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a confirmation key")] = (
         86_400
     )
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    limits: Annotated[ByMode, Field(description="the limits below that begin with LIMIT, all of them")] = "mode"
+    limit_mails_per_client: Annotated[
+        int, Field(ge=0, description="mails an hour that one client may have us send; IPv6 by /64")
+    ] = 60
+    limit_mails_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_mails_per_mailbox: Annotated[
+        int, Field(ge=0, description="mails an hour to one mailbox, whatever stands behind a + in the address")
+    ] = 10
+    limit_mails: Annotated[int, Field(ge=0, description="mails an hour in all")] = 100_000
+    limit_guesses_per_client: Annotated[
+        int, Field(ge=0, description="wrong passwords in 15 minutes from one client, for all accounts")
+    ] = 60
+    limit_guesses_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_hashes_per_client: Annotated[
+        int, Field(ge=0, description="sign-ups, sign-ins and changes of password in 15 minutes from one client")
+    ] = 600
+    limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
@@ -134,6 +155,15 @@ class Settings(BaseSettings):
         if self.disclosure == "conceal" and self.confirmation == "off":
             raise ValueError("GATEWAY_DISCLOSURE is conceal, so GATEWAY_CONFIRMATION must be on: signing in would tell")
         return self
+
+    @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    @property
+    def are_limits_on(self) -> bool:
+        """On in production unless they are switched off; off in development unless they are switched on."""
+        return not self.development if self.limits == "mode" else self.limits == "on"
 
     @property
     def is_embedded(self) -> bool:

@@ -1,14 +1,16 @@
 """Opens the services, and the parts of them, as the settings say."""
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
+from registration.limits.attempts import Limit
+from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.mail.composition import Composer
 from registration.mail.mails import parse_sender
 from registration.mail.relay import Relay
@@ -21,6 +23,8 @@ from registration.services import Services, SessionTerms, utc_now
 from registration.settings import Settings, SettingsError
 from registration.storage.database import Database, open_database
 from registration.storage.references import References
+
+HOUR, QUARTER = 3600, 900  # seconds
 
 
 def open_services(settings: Settings) -> Services:
@@ -41,7 +45,7 @@ def open_services(settings: Settings) -> Services:
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys,
         lockout=open_lockout(settings, database),
-        sign_up_limit=SignUpLimit(settings.sign_up_limit),
+        budgets=Budgets(budgets_of(settings)),
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sessions=session_terms(settings),
@@ -57,6 +61,20 @@ def session_terms(settings: Settings) -> SessionTerms:
         refresh_token=timedelta(seconds=settings.refresh_token_seconds),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
+
+
+def budgets_of(settings: Settings) -> Iterator[Budget]:
+    """The budgets that the settings ask for; a count of 0 is no budget."""
+    yield Budget(Cost.SIGN_UP, Payer.CLIENT, Limit(settings.sign_up_limit, HOUR))
+    if settings.are_limits_on:
+        yield Budget(Cost.MAIL, Payer.CLIENT, Limit(settings.limit_mails_per_client, HOUR))
+        yield Budget(Cost.MAIL, Payer.NETWORK, Limit(settings.limit_mails_per_network, HOUR))
+        yield Budget(Cost.MAIL, Payer.MAILBOX, Limit(settings.limit_mails_per_mailbox, HOUR))
+        yield Budget(Cost.MAIL, Payer.ALL, Limit(settings.limit_mails, HOUR))
+        yield Budget(Cost.GUESS, Payer.CLIENT, Limit(settings.limit_guesses_per_client, QUARTER))
+        yield Budget(Cost.GUESS, Payer.NETWORK, Limit(settings.limit_guesses_per_network, QUARTER))
+        yield Budget(Cost.HASH, Payer.CLIENT, Limit(settings.limit_hashes_per_client, QUARTER))
+        yield Budget(Cost.HASH, Payer.NETWORK, Limit(settings.limit_hashes_per_network, QUARTER))
 
 
 def open_lockout(settings: Settings, database: Database) -> Lockout:

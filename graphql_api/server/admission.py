@@ -37,7 +37,7 @@ class HashWithoutTurn(Exception):
 def require_turn() -> None:
     """Raises HashWithoutTurn outside of a turn of the admission."""
     if not HAS_TURN.get():
-        raise HashWithoutTurn("mark the resolver with @hashes, so that it waits for a hash slot")
+        raise HashWithoutTurn("mark the resolver with @costs(Cost.HASH), so that it waits for a hash slot")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ other, and a right one is given back. Success resets nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Network, ip_address
 from math import ceil
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
+from registration.limits.clients import client_of
 from registration.storage.database import Database
 from registration.storage.tables import attempt
 
@@ -74,16 +74,7 @@ def attempt_prefix(secret: Secret, address: str) -> str:
 
 
 def attempt_key(secret: Secret, address: str, client_ip: str) -> str:
-    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_ip))[:32]
-
-
-def _client(client_ip: str) -> str:
-    """Whoever has an IPv6 address has the 2^64 of its network, and could send each attempt from another one."""
-    try:
-        address = ip_address(client_ip)
-    except ValueError:  # not known
-        return client_ip
-    return client_ip if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
+    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, client_of(client_ip))[:32]
 
 
 class DatabaseLockout:
