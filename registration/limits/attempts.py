@@ -1,4 +1,4 @@
-"""Counts of what must not be tried too often, kept in the table `attempt` under keys that name nothing."""
+"""Counts of attempts that are limited, in the table `attempt`, under keys that name no person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from registration.storage.tables import attempt
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count` in a window of `seconds` that begins with the first one."""
+    """At most `count` attempts in a window of `seconds`, which begins with the first one."""
 
     count: int
     seconds: int
@@ -30,7 +30,7 @@ class Counted:
 
 
 def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime) -> TooManyAttempts | None:
-    """Count one attempt; None when it is within the limit."""
+    """Count one attempt inside the caller's transaction; None when it is within the limit."""
     counted = count_attempts(connection, {key: 1}, limit, now)[key]
     return None if counted.count <= limit.count else TooManyAttempts.until(counted.window_ends_at, now)
 
@@ -38,9 +38,10 @@ def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime)
 def count_attempts(
     connection: Connection, numbers: Mapping[str, int], limit: Limit, now: datetime
 ) -> Mapping[str, Counted]:
-    """Count attempts, so many for each key, in the order of the keys: two nodes cannot wait for each other in a circle.
+    """Count attempts inside the caller's transaction, a number for each key; returns the counts by key.
 
-    One statement, so that attempts at the same moment cannot both be the last one allowed.
+    Rows are locked in the order of the keys, so that two nodes cannot deadlock; in one statement, so that attempts at
+    the same moment cannot both be the last one allowed.
     """
     ends_at = now + timedelta(seconds=limit.seconds)
     rows = [
@@ -52,7 +53,7 @@ def count_attempts(
 
 @cache
 def _upsert(dialect: str) -> Executable:
-    """Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
+    """Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
     insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
     is_over = attempt.c.window_ends_at <= bindparam("now", type_=attempt.c.window_ends_at.type)
     new = insert.excluded

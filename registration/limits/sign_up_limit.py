@@ -19,7 +19,7 @@ class SignUpLimit:
     """Counts in the database, so that the limit holds for all nodes together; `per_hour` 0 is no limit.
 
     A client that was refused is remembered in this process until its hour ends: its next sign-ups cost no hash and no
-    statement. For any thread.
+    statement. Safe for any thread.
     """
 
     def __init__(self, per_hour: int = 0) -> None:
@@ -32,7 +32,7 @@ class SignUpLimit:
         return self._limit is not None
 
     def refusal(self, client_ip: str, now: datetime) -> TooManyAttempts | None:
-        """What a client is told at once that this process has refused before."""
+        """The refusal of a client that this process remembers; None when it remembers none."""
         with self._lock:
             ends_at = self._refused.get(client_ip)
         return None if ends_at is None or ends_at <= now else TooManyAttempts.until(ends_at, now)
@@ -40,7 +40,7 @@ class SignUpLimit:
     def count(
         self, connection: Connection, secret: Secret, client_ips: Sequence[str], now: datetime
     ) -> list[TooManyAttempts | None]:
-        """Count one sign-up for each, inside the caller's transaction; None for each that is within the limit."""
+        """Count a sign-up for each client, inside the caller's transaction; a refusal or None, in their order."""
         assert self._limit is not None
         numbers = Counter(client_ips)
         keys = {client_ip: secret.derive("sign-up attempts", client_ip) for client_ip in sorted(numbers)}
@@ -55,7 +55,7 @@ class SignUpLimit:
         return outcomes
 
     def remember(self, outcomes: Mapping[str, object], now: datetime) -> None:
-        """Refuse from now on without counting the clients that were refused; to be called when that is committed."""
+        """Remember the clients that were refused, given their outcomes; call this after the commit."""
         refused = {client_ip: each for client_ip, each in outcomes.items() if isinstance(each, TooManyAttempts)}
         with self._lock:
             for client_ip, refusal in refused.items():
