@@ -54,7 +54,7 @@ def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Prints mails with their keys, for an operator who has chosen to see them."""
+    """Prints mails with their keys, for an operator that chose this sender."""
 
     def session(self) -> AbstractContextManager["Console"]:
         return nullcontext(self)

@@ -90,7 +90,7 @@ def erase(database: Database, customer_id: UUID) -> None:
 
 
 def test_a_confirmed_customer_gets_no_confirmation(database: Database) -> None:
-    """A confirmation for a customer who has confirmed meanwhile is dropped."""
+    """A confirmation for a customer that confirmed meanwhile is dropped."""
     signed_up(database)
     job = claim_the_one(database)
     database.write(lambda connection: connection.execute(update(customer).values(confirmed_at=NOW)))

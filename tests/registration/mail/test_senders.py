@@ -174,7 +174,7 @@ def test_a_mail_travels_encrypted_and_signed_in(scheme: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 @pytest.mark.parametrize("fault", ["unknown", "expired", "other host"])
 def test_a_server_with_a_wrong_certificate_gets_nothing(scheme: str, fault: str, tmp_path: Path) -> None:
-    """A server with a self-signed, expired or foreign certificate gets no mail, and is Unreachable, so that mails wait."""
+    """A server with a self-signed, expired or foreign certificate gets no mail and is Unreachable: mails wait."""
     server = server_context(
         tmp_path,
         host=b"\x7f\0\0\x02" if fault == "other host" else b"\x7f\0\0\x01",
