@@ -18,7 +18,7 @@ REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
 
-# Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+# Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
 INSERT = insert(mail)
 
 Settled = Literal["sent", "dropped", "parked"]

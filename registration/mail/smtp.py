@@ -22,7 +22,7 @@ from registration.mail.transport import Deferred, Outcome, Refused, Sent, Unreac
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 # Seconds for each step with the server. A mail takes about ten steps: the lease in outbox.py must outlast them.
 TIMEOUT = 15
-# Missing or wrong credentials: the operator must mend that, so no mail is given up for it.
+# Missing or wrong credentials: the operator must correct them, so no mail is given up for that.
 SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 
 
@@ -64,7 +64,7 @@ class Smtp:
 
 
 class SmtpSession:
-    """Sends over one connection, and over a new one when that breaks after it has carried a mail."""
+    """Sends over one connection, and over a new one when that breaks after the server has answered for a mail."""
 
     def __init__(self, server: Smtp) -> None:
         self._server = server
