@@ -17,7 +17,7 @@ from registration.storage.references import References
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair."""
+    """The audience and the lifetimes of tokens; within `grace` a used refresh token still gets a pair."""
 
     audience: str = "frontend"
     access_token: timedelta = timedelta(hours=8)

@@ -28,7 +28,10 @@ HOUR, QUARTER = 3600, 900  # seconds
 
 
 def open_services(settings: Settings) -> Services:
-    """Raises KeyFileError and SettingsError, each with one line for the operator."""
+    """Open the services that the settings name.
+
+    Raises KeyFileError and SettingsError, each with one line for the operator.
+    """
     secret = load_secret(Path(settings.keys_dir))
     signing_keys = SigningKeys(Path(settings.keys_dir))
     policy = password_policy(settings)
@@ -94,7 +97,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
 
 
 def password_policy(settings: Settings) -> PasswordPolicy:
-    """Raises SettingsError."""
+    """The password policy of the settings; raises SettingsError."""
     try:
         deny_list = read_deny_list(settings.password_deny_list)
     except PasswordListError as error:
@@ -111,7 +114,7 @@ def password_policy(settings: Settings) -> PasswordPolicy:
 
 
 def open_breaches(settings: Settings) -> Breaches | None:
-    """Raises SettingsError."""
+    """The breach list of the settings; None without one. Raises SettingsError."""
     try:
         return Breaches(Path(settings.breach_file)) if settings.breach_file else None
     except BreachFileError as error:
@@ -119,7 +122,7 @@ def open_breaches(settings: Settings) -> Breaches | None:
 
 
 def open_relay(settings: Settings, services: Services) -> Relay:
-    """Raises SettingsError."""
+    """The relay of the settings, which does not run yet. Raises SettingsError."""
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:

@@ -1,4 +1,4 @@
-"""Counts of what must not be tried too often, kept in the table `attempt` under keys that name nothing."""
+"""Counts of attempts that are limited, in the table `attempt`, under keys that name no person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ OVER = delete(attempt).where(
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count` in a window of `seconds` that begins with the first one."""
+    """At most `count` attempts in a window of `seconds`, which begins with the first one."""
 
     count: int
     seconds: int
@@ -67,7 +67,7 @@ def uncount_attempt(connection: Connection, key: str) -> None:
 
 @cache
 def _upsert(dialect: str) -> Executable:
-    """Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
+    """Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
     insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
     upsert = insert.on_conflict_do_update(
         index_elements=attempt.primary_key, set_={"count": attempt.c.count + insert.excluded.count}

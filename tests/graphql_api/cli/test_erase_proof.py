@@ -75,7 +75,7 @@ def test_says_where_something_is_left(operator: Operator) -> None:
     row = {
         "id": operator.services.new_id(),
         "kind": "Ada",
-        "address": "ada@example.org",
+        "email_key": "ada@example.org",
         "created_at": operator.services.clock(),
     }
     operator.services.database.write(lambda connection: connection.execute(audit.insert().values(row)))

@@ -47,7 +47,7 @@ NO_KEYS = ["", "0" * 32, "x", "\ud800", "\x00", "k" * 1_000_000, "' OR 1=1 --"]
 
 @pytest.fixture
 def key(services: Services) -> str:
-    """The key in the mail of a customer who has just signed up."""
+    """The key in the mail of a customer that just signed up."""
     assert isinstance(sign_up(services, request(idempotencyKey=KEY)), Registered)
     (key,) = keys(services.database, services.secret)
     return key
