@@ -81,10 +81,13 @@ class TestServe:
         assert sign_up(gateway) == "CreateCustomerSuccess"
 
     def test_serves_with_several_workers(self, serve: Serve, database_url: str) -> None:
-        """One database, one answer: an address is taken whichever worker is asked."""
+        """An address is taken whichever worker is asked; after a clean end no worker listens any more."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
         answers = [sign_up(gateway) for _ in range(6)]
         assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
         """In one line that names the settings; the one that has the port goes on."""
