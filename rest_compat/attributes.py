@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from registration.customer import Gender, Salutation
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
-from registration.rules.form import NAME_MAX_LENGTH
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import NAME_MAX_LENGTH
 from registration.rules.sign_up import KEY_MAX_LENGTH, KEY_MIN_LENGTH
 
 Schema: TypeAlias = dict[str, Any]
