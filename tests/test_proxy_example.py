@@ -119,7 +119,7 @@ def test_a_sign_up_passes_with_the_address_of_its_client(proxied: Proxied, sqlit
     assert rest.status_code == 201
     assert rest.json()["data"]["links"]["self"].startswith(f"{PUBLIC_URL}/customers/")
     database = open_database(sqlite_url)
-    assert [row["client_address"] for row in rows(database, audit)] == [CLIENT, CLIENT]
+    assert [row["client_ip"] for row in rows(database, audit)] == [CLIENT, CLIENT]
     database.close()
 
 

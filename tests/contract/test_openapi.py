@@ -83,7 +83,7 @@ def test_answers_are_as_described(described: Described) -> None:
 @pytest.mark.long
 def test_answers_are_as_described_for_long(described: Described) -> None:
     """Many more requests get only described answers."""
-    _fuzz(described, examples=500)
+    _fuzz(described, examples=150)
 
 
 def _fuzz(described: Described, examples: int) -> None:

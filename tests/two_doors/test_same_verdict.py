@@ -304,7 +304,7 @@ def _rows(installed: Installation) -> dict[str, list[Any]]:
         "mails": [(row["kind"], row["status"]) for row in installed.rows(mail)],
         "events": [row["kind"] for row in installed.rows(event_table)],
         "idempotency": [(row["key"], row["fingerprint"]) for row in installed.rows(idempotency)],
-        "attempts": installed.rows(attempt),
+        "attempts": sorted(installed.rows(attempt), key=lambda row: row["key"]),
     }
 
 

@@ -484,7 +484,7 @@ class TestReset:
 
     def test_rows_for_unknown_addresses_are_deleted(self, services: Services, clock: Clock) -> None:
         """Housekeeping deletes the tokens and mails that resets and resends wrote for unknown addresses."""
-        for use in (request_reset, lambda *given: resend_confirmation(*given[:2])):
+        for use in (request_reset, resend_confirmation):
             use(services, ADA, CLIENT)
         settle = mail.update().values(status="dropped", settled_at=clock.now)
         services.database.write(lambda connection: connection.execute(settle))
