@@ -1,6 +1,7 @@
 """Sessions, and the family of refresh tokens that keeps each of them alive."""
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +23,8 @@ from registration.storage.tables import customer, refresh_token, session
 # Legacy clients know the first characters; the rest are 256 random bits.
 PREFIX = "def502"
 SHAPE = re.compile(PREFIX + "[0-9a-f]{64}")
+# The first use of a token, and one further use in the grace.
+PAIRS_OF_A_TOKEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def open_session(
     `customer_row` is a row of the table `customer`.
     """
     insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": services.clock()})
-    return _grant(connection, services, customer_row, session_id, token)
+    return _grant(connection, services, customer_row, session_id, digest(token))
 
 
 def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
@@ -62,12 +65,13 @@ def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
 def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
     """Use a refresh token up for a new pair. One that was used before ends its session: another client has a copy.
 
-    In the grace after its first use it gets another pair, so that two tabs of a browser do not sign each other out.
+    In the grace after its first use it gets one further pair, so that two tabs of a browser do not sign each other out.
+    When both pairs are refreshed later, two clients have the session, and it ends.
     """
     if not SHAPE.fullmatch(token):
         return RefreshRefused()
     successor = new_token()
-    grant = services.database.write(partial(_rotate, services, digest(token), successor, client_ip))
+    grant = services.database.write(partial(_rotate, services, digest(token), digest(successor), client_ip))
     return RefreshRefused() if grant is None else token_pair(services, grant, successor)
 
 
@@ -97,27 +101,52 @@ def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep:
 
 
 def _rotate(
-    services: Services, used_digest: str, successor: str, client_ip: str, connection: Connection
+    services: Services, used_digest: str, new_digest: str, client_ip: str, connection: Connection
 ) -> Grant | None:
     now = services.clock()
     family = _lock_family(connection, used_digest)
     used = connection.execute(select(refresh_token).where(refresh_token.c.digest == used_digest)).one_or_none()
     if family is None or used is None or used.revoked_at:
         return None
-    if used.used_at and used.used_at + services.sessions.grace <= now:
-        _end(connection, now, session.c.id == family.id)
-        kind = AuditKind.TOKEN_REUSE
-        audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
-        return None
-    if used.expires_at <= now:
-        return None
+    issued = _digests_after(connection, used.session_id, used_digest)
+    # Else the commit of this transaction was not acknowledged, and it runs again.
+    if new_digest not in issued:
+        if _is_copied(connection, used, now - services.sessions.grace):
+            _end_copied(connection, services, family, now, client_ip)
+            return None
+        if used.expires_at <= now or len(issued) == PAIRS_OF_A_TOKEN:
+            return None
     connection.execute(
         update(refresh_token)
         .where(refresh_token.c.digest == used_digest, refresh_token.c.used_at.is_(None))
         .values(used_at=now)
     )
     customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
-    return _grant(connection, services, customer_row, family.id, successor)
+    return _grant(connection, services, customer_row, family.id, new_digest, parent=used_digest)
+
+
+def _is_copied(connection: Connection, used: Row[Any], grace_began: datetime) -> bool:
+    """Whether two clients have the session: a token comes back after the grace, or both of its pairs are refreshed."""
+    if used.used_at and used.used_at <= grace_began:
+        return True
+    if used.parent is None:
+        return False
+    siblings = _digests_after(connection, used.session_id, used.parent, refresh_token.c.used_at.is_not(None))
+    return bool(siblings - {used.digest})
+
+
+def _digests_after(
+    connection: Connection, session_id: UUID, parent: str, *which: ColumnElement[bool]
+) -> AbstractSet[str]:
+    """The digests of the tokens that were issued for one token of a session."""
+    is_after = (refresh_token.c.session_id == session_id) & (refresh_token.c.parent == parent)
+    return set(connection.scalars(select(refresh_token.c.digest).where(is_after, *which)))
+
+
+def _end_copied(connection: Connection, services: Services, family: Row[Any], now: datetime, client_ip: str) -> None:
+    _end(connection, now, session.c.id == family.id)
+    kind = AuditKind.TOKEN_REUSE
+    audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
 
 
 def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
@@ -128,10 +157,19 @@ def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
     ).one_or_none()
 
 
-def _grant(connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str) -> Grant:
+def _grant(
+    connection: Connection,
+    services: Services,
+    customer_row: Row[Any],
+    session_id: UUID,
+    new_digest: str,
+    *,
+    parent: str | None = None,
+) -> Grant:
     now = services.clock()
     row = {
-        "digest": digest(token),
+        "digest": new_digest,
+        "parent": parent,
         "session_id": session_id,
         "customer_id": customer_row.id,
         "expires_at": now + services.sessions.refresh_token,

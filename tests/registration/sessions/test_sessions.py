@@ -16,6 +16,7 @@ from registration.outcomes import Done, RefreshRefused, Tokens
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
 from registration.sessions.sessions import end_sessions, refresh, revoke, revoke_all
+from registration.storage.database import Database
 from registration.storage.tables import audit, refresh_token
 from tests.clock import Clock
 from tests.registration.members import CLIENT, Member, member, signed_in
@@ -31,6 +32,17 @@ INSTANT = timedelta(microseconds=1)
 @pytest.fixture
 def ada(services: Services) -> Member:
     return member(services)
+
+
+class CommitsTwice(Database):
+    """A database that runs every writing transaction again after its commit, as when the commit is not acknowledged."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        self._database.write(work)
+        return self._database.write(work)
 
 
 def pair(services: Services, token: str) -> Tokens:
@@ -131,14 +143,51 @@ class TestRotation:
 
 
 class TestReuse:
-    def test_in_the_grace_a_used_token_gets_another_pair(self, services: Services, ada: Member, clock: Clock) -> None:
-        """In the grace a used refresh token gets another pair, so that two tabs stay signed in."""
+    @pytest.mark.parametrize("kept", [0, 1])
+    def test_in_the_grace_a_used_token_gets_one_further_pair(
+        self, services: Services, ada: Member, clock: Clock, kept: int
+    ) -> None:
+        """In the grace a used refresh token gets one further pair, so that two tabs stay signed in, and no third."""
         one = pair(services, ada.tokens.refresh_token)
         clock.move(GRACE - INSTANT)
         other = pair(services, ada.tokens.refresh_token)
         assert one.refresh_token != other.refresh_token
+        assert is_refused(services, ada.tokens.refresh_token)
         for tokens in (one, other):
-            assert caller(services, pair(services, tokens.refresh_token)).customer == ada.customer
+            assert caller(services, tokens).customer == ada.customer
+        clock.move(GRACE)
+        newest = pair(services, pair(services, (one, other)[kept].refresh_token).refresh_token)
+        assert caller(services, newest).customer == ada.customer
+        assert not reuses(services)
+
+    @pytest.mark.parametrize("steps", [1, 2])
+    def test_when_both_pairs_are_refreshed_the_family_ends(
+        self, services: Services, ada: Member, clock: Clock, steps: int
+    ) -> None:
+        """When both pairs that a token got are refreshed, two clients have the session, and it ends."""
+        one, other = (pair(services, ada.tokens.refresh_token) for _ in range(2))
+        for _ in range(steps):
+            clock.move(timedelta(hours=1))
+            one = pair(services, one.refresh_token)
+        assert refresh(services, other.refresh_token, "198.51.100.7") == RefreshRefused()
+        assert is_refused(services, one.refresh_token)
+        assert authenticate(services, one.access_token) is None
+        assert reuses(services) == [(ada.customer.id, "198.51.100.7")]
+
+    def test_a_branch_of_a_branch_ends_the_family_too(self, services: Services, ada: Member) -> None:
+        """Each token of a session may be used twice in its grace, and its two pairs must not both be refreshed."""
+        child = pair(services, ada.tokens.refresh_token)
+        one, other = (pair(services, child.refresh_token) for _ in range(2))
+        pair(services, other.refresh_token)
+        assert is_refused(services, one.refresh_token)
+        assert len(reuses(services)) == 1
+
+    def test_a_refresh_that_is_committed_twice_is_one(self, services: Services, ada: Member) -> None:
+        """A refresh whose commit is not acknowledged runs again and gets the pair of its first run, without a grace."""
+        strict = replace(services, sessions=replace(services.sessions, grace=timedelta(0)))
+        lost = replace(strict, database=CommitsTwice(services.database))
+        newest = pair(lost, ada.tokens.refresh_token)
+        assert caller(services, pair(strict, newest.refresh_token)).customer == ada.customer
         assert not reuses(services)
 
     def test_after_the_grace_the_family_ends(self, services: Services, ada: Member, clock: Clock) -> None:
@@ -254,13 +303,14 @@ class TestEnding:
 
 
 class TestAtOnce:
-    def test_many_uses_in_the_grace_all_get_a_pair(self, services: Services, ada: Member) -> None:
-        """Sixteen uses of one token at once get sixteen pairs, which all work."""
+    def test_many_uses_in_the_grace_get_two_pairs(self, services: Services, ada: Member) -> None:
+        """Of sixteen uses of one token at once two get a pair, and the session goes on."""
         token = ada.tokens.refresh_token
         tabs = at_once([lambda: refresh(services, token, CLIENT)] * 16)
         tokens = [outcome for outcome in tabs if isinstance(outcome, Tokens)]
-        assert len({each.refresh_token for each in tokens}) == 16
-        assert len({pair(services, each.refresh_token).refresh_token for each in tokens}) == 16
+        assert len({each.refresh_token for each in tokens}) == 2
+        pair(services, tokens[0].refresh_token)
+        assert not reuses(services)
 
     def test_without_grace_one_use_wins(self, services: Services, ada: Member) -> None:
         """With a grace of 0 one of eight uses at once gets a pair; the others end its session."""
