@@ -32,6 +32,8 @@ class Context:
     language: Language
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
+    legacy: bool = False
+    """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0032)."""
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""

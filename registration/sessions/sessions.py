@@ -75,20 +75,22 @@ def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
     return RefreshRefused() if grant is None else token_pair(services, grant, successor)
 
 
-def revoke(services: Services, caller: Caller, token: str, client_ip: str) -> Done:
-    """Revoke the refresh tokens of this token's session; a token that is not the caller's is ignored.
+def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, keep_access: bool = False) -> Done:
+    """End the session of this refresh token; a token that is not the caller's is ignored.
 
-    Access tokens stay good until they expire: legacy clients use theirs after this.
+    With `keep_access` only its refresh tokens end. Access tokens then stay good until they expire, because legacy
+    clients use theirs after this.
     """
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery())
+    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
 
 
-def revoke_all(services: Services, caller: Caller, client_ip: str) -> Done:
-    """Revoke the refresh tokens of all the caller's sessions; see `revoke`."""
-    return _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id)
+def revoke_all(services: Services, caller: Caller, client_ip: str, *, keep_access: bool = False) -> Done:
+    """End all the caller's sessions; see `revoke`."""
+    which = session.c.customer_id == caller.customer.id
+    return _revoke(services, caller, client_ip, which, keep_access=keep_access)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -183,13 +185,17 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
-def _revoke(services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool]) -> Done:
+def _revoke(
+    services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool], *, keep_access: bool
+) -> Done:
     def work(connection: Connection) -> Done:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
         ids = connection.scalars(locked.with_for_update()).all()
         for session_id in ids:
             _revoke_tokens(connection, session_id, now)
+        if ids and not keep_access:
+            connection.execute(update(session).where(session.c.id.in_(ids)).values(ended_at=now))
         if ids:
             audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
         return Done()

@@ -178,6 +178,14 @@ class TestRevoke:
         assert shop.ask("DELETE", path, token=member.access_token).status_code == 204
         assert errors(shop.refresh(member.refresh_token)) == NOT_REFRESHED
 
+    @pytest.mark.parametrize("mine", [False, True])
+    def test_access_tokens_outlive_the_refresh_token(self, shop: Shop, mine: bool) -> None:
+        """After DELETE the access token is good until it expires, as in the shop (8.3)."""
+        member = shop.member()
+        path = f"/refresh-tokens/{'mine' if mine else member.refresh_token}"
+        assert shop.ask("DELETE", path, token=member.access_token).status_code == 204
+        assert shop.ask("GET", member.path, token=member.access_token).status_code == 200
+
     def test_mine_revokes_all(self, shop: Shop) -> None:
         """`mine` ends every session of the caller, and of no other customer (8.3)."""
         member, other = shop.member(), shop.member()

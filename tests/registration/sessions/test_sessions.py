@@ -233,16 +233,25 @@ class TestReuse:
 
 
 class TestSigningOut:
-    def test_revokes_the_family_of_a_token(self, services: Services, ada: Member) -> None:
-        """Signing out revokes all refresh tokens of the session; its access tokens work until they expire."""
+    @pytest.mark.parametrize("keep_access", [False, True])
+    def test_ends_the_session_of_a_token(self, services: Services, ada: Member, keep_access: bool) -> None:
+        """Signing out ends all refresh tokens of the session, and its access tokens unless they are kept."""
         other = signed_in(services)
         tabs = [pair(services, ada.tokens.refresh_token), pair(services, ada.tokens.refresh_token)]
-        assert revoke(services, caller(services, ada.tokens), tabs[0].refresh_token, CLIENT) == Done()
+        ours = caller(services, ada.tokens)
+        assert revoke(services, ours, tabs[0].refresh_token, CLIENT, keep_access=keep_access) == Done()
         for tokens in (ada.tokens, *tabs):
             assert is_refused(services, tokens.refresh_token)
-            assert caller(services, tokens).customer == ada.customer
+            assert bool(authenticate(services, tokens.access_token)) == keep_access
         assert caller(services, pair(services, other.refresh_token))
         assert not reuses(services)
+
+    def test_ends_access_that_was_kept(self, services: Services, ada: Member) -> None:
+        """A second sign-out that does not keep access tokens ends those that the first kept."""
+        ours = caller(services, ada.tokens)
+        revoke(services, ours, ada.tokens.refresh_token, CLIENT, keep_access=True)
+        revoke_all(services, ours, CLIENT)
+        assert authenticate(services, ada.tokens.access_token) is None
 
     def test_by_a_used_token(self, services: Services, ada: Member) -> None:
         """Signing out with a used refresh token revokes the newest one of its session."""
@@ -266,17 +275,20 @@ class TestSigningOut:
         """Signing out everywhere ends every session of the caller and of no other customer; it can be repeated."""
         ben = member(services, email="ben@example.org")
         other = signed_in(services)
+        ours = caller(services, ada.tokens)
         for _ in range(2):
-            assert revoke_all(services, caller(services, ada.tokens), CLIENT) == Done()
-        assert is_refused(services, ada.tokens.refresh_token)
-        assert is_refused(services, other.refresh_token)
-        pair(services, ben.tokens.refresh_token)
+            assert revoke_all(services, ours, CLIENT) == Done()
+        for tokens in (ada.tokens, other):
+            assert is_refused(services, tokens.refresh_token)
+            assert authenticate(services, tokens.access_token) is None
+        assert caller(services, pair(services, ben.tokens.refresh_token)).customer == ben.customer
         signed_in(services)
 
     def test_is_audited(self, services: Services, ada: Member) -> None:
         """Signing out is audited once, and not at all where there is no session to end."""
-        for token in ("garbage", ada.tokens.refresh_token):
-            revoke(services, caller(services, ada.tokens), token, "192.0.2.9")
+        ours = caller(services, ada.tokens)
+        for token in ("garbage", ada.tokens.refresh_token, ada.tokens.refresh_token):
+            revoke(services, ours, token, "192.0.2.9")
         found = [row for row in rows(services.database, audit) if row["kind"] == "sign-out"]
         assert [(row["customer_id"], row["client_ip"]) for row in found] == [(ada.customer.id, "192.0.2.9")]
 
