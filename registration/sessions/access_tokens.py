@@ -53,17 +53,33 @@ class TokenClaims:
     issued_at: datetime
 
 
-def issue(services: Services, customer_id: UUID, reference: str, session_id: UUID, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an access token is issued for, and the moment it counts from."""
+
+    customer_id: UUID
+    reference: str
+    session_id: UUID
+    session_ends_at: datetime
+    now: datetime
+
+
+def expiry(services: Services, grant: Grant) -> datetime:
+    """When an access token of this grant expires: with its session at the latest."""
+    return min(grant.now + services.sessions.access_token, grant.session_ends_at)
+
+
+def issue(services: Services, grant: Grant) -> str:
     """A token of the session, signed with the newest key."""
     key = services.signing_keys.newest()
     claims = {
         "aud": services.sessions.audience,
-        "jti": session_id.hex + token_hex(24),
-        "iat": now.timestamp(),
-        "nbf": now.timestamp(),
-        "exp": (now + services.sessions.access_token).timestamp(),
+        "jti": grant.session_id.hex + token_hex(24),
+        "iat": grant.now.timestamp(),
+        "nbf": grant.now.timestamp(),
+        "exp": expiry(services, grant).timestamp(),
         # A text that holds JSON, because legacy clients read it so.
-        "sub": json.dumps({"customer_reference": reference, "id_customer": str(customer_id)}),
+        "sub": json.dumps({"customer_reference": grant.reference, "id_customer": str(grant.customer_id)}),
         "scopes": SCOPES,
     }
     return jwt.encode(claims, key.private, ALGORITHM, headers={"kid": key.kid})

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from secrets import token_hex
@@ -16,7 +15,7 @@ from registration.outcomes import Done, RefreshOutcome, RefreshRefused, Tokens
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, issue
+from registration.sessions.access_tokens import Caller, Grant, expiry, issue
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
@@ -25,16 +24,6 @@ PREFIX = "def502"
 SHAPE = re.compile(PREFIX + "[0-9a-f]{64}")
 # The first use of a token, and one further use in the grace.
 PAIRS_OF_A_TOKEN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What an access token is issued for, and the moment it counts from."""
-
-    customer_id: UUID
-    reference: str
-    session_id: UUID
-    now: datetime
 
 
 def new_token() -> str:
@@ -49,15 +38,18 @@ def open_session(
 
     `customer_row` is a row of the table `customer`.
     """
-    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": services.clock()})
-    return _grant(connection, services, customer_row, session_id, digest(token))
+    now = services.clock()
+    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": now})
+    grant = _grant(services, customer_row, session_id, now + services.sessions.longest)
+    _insert_token(connection, services, grant, digest(token))
+    return grant
 
 
 def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
     """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
-        access_token=issue(services, grant.customer_id, grant.reference, grant.session_id, grant.now),
-        expires_in=round(services.sessions.access_token.total_seconds()),
+        access_token=issue(services, grant),
+        expires_in=round((expiry(services, grant) - grant.now).total_seconds()),
         refresh_token=token,
     )
 
@@ -111,12 +103,13 @@ def _rotate(
     if family is None or used is None or used.revoked_at:
         return None
     issued = _digests_after(connection, used.session_id, used_digest)
+    ends_at = family.created_at + services.sessions.longest
     # Else the commit of this transaction was not acknowledged, and it runs again.
     if new_digest not in issued:
         if _is_copied(connection, used, now - services.sessions.grace):
             _end_copied(connection, services, family, now, client_ip)
             return None
-        if used.expires_at <= now or len(issued) == PAIRS_OF_A_TOKEN:
+        if min(used.expires_at, ends_at) <= now or len(issued) == PAIRS_OF_A_TOKEN:
             return None
     connection.execute(
         update(refresh_token)
@@ -124,7 +117,9 @@ def _rotate(
         .values(used_at=now)
     )
     customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
-    return _grant(connection, services, customer_row, family.id, new_digest, parent=used_digest)
+    grant = _grant(services, customer_row, family.id, ends_at)
+    _insert_token(connection, services, grant, new_digest, parent=used_digest)
+    return grant
 
 
 def _is_copied(connection: Connection, used: Row[Any], grace_began: datetime) -> bool:
@@ -159,25 +154,22 @@ def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
     ).one_or_none()
 
 
-def _grant(
-    connection: Connection,
-    services: Services,
-    customer_row: Row[Any],
-    session_id: UUID,
-    new_digest: str,
-    *,
-    parent: str | None = None,
-) -> Grant:
-    now = services.clock()
+def _grant(services: Services, customer_row: Row[Any], session_id: UUID, ends_at: datetime) -> Grant:
+    now = _after(customer_row.password_changed_at, services.clock())
+    return Grant(customer_row.id, customer_row.reference, session_id, ends_at, now)
+
+
+def _insert_token(
+    connection: Connection, services: Services, grant: Grant, new_digest: str, *, parent: str | None = None
+) -> None:
     row = {
         "digest": new_digest,
         "parent": parent,
-        "session_id": session_id,
-        "customer_id": customer_row.id,
-        "expires_at": now + services.sessions.refresh_token,
+        "session_id": grant.session_id,
+        "customer_id": grant.customer_id,
+        "expires_at": min(services.clock() + services.sessions.refresh_token, grant.session_ends_at),
     }
     insert_new(connection, refresh_token, row)  # not `insert`: a commit whose answer was lost is run again
-    return Grant(customer_row.id, customer_row.reference, session_id, _after(customer_row.password_changed_at, now))
 
 
 def _after(changed_at: datetime | None, now: datetime) -> datetime:

@@ -129,12 +129,38 @@ class TestRotation:
     def test_lives_for_a_month(self, services: Services, ada: Member, clock: Clock) -> None:
         """A refresh token lives for a month from its issue, and each use issues a new one."""
         token = ada.tokens.refresh_token
-        for _ in range(3):
+        for _ in range(2):
             clock.move(MONTH - INSTANT)
             token = pair(services, token).refresh_token
         clock.move(MONTH)
         assert is_refused(services, token)
         assert not reuses(services)
+
+    def test_a_session_has_an_end(self, services: Services, ada: Member, clock: Clock) -> None:
+        """A session ends 90 days after its sign-in, however often it was refreshed; signing in opens another."""
+        tokens = ada.tokens
+        for _ in range(89):
+            clock.move(timedelta(days=1))
+            tokens = pair(services, tokens.refresh_token)
+        clock.move(timedelta(days=1) - timedelta(seconds=60))
+        tokens = pair(services, tokens.refresh_token)
+        assert tokens.expires_in == 60
+        clock.move(timedelta(seconds=60) - timedelta(milliseconds=1))
+        assert caller(services, tokens).customer == ada.customer
+        clock.move(timedelta(milliseconds=1))
+        assert authenticate(services, tokens.access_token) is None
+        assert is_refused(services, tokens.refresh_token)
+        assert caller(services, signed_in(services)).customer == ada.customer
+        assert not reuses(services)
+
+    def test_the_end_of_a_session_is_a_setting(self, services: Services, ada: Member, clock: Clock) -> None:
+        """The end of sessions is a setting, which also holds for sessions that were opened before it changed."""
+        short = replace(services, sessions=replace(services.sessions, longest=timedelta(hours=1)))
+        tokens = pair(short, ada.tokens.refresh_token)
+        assert tokens.expires_in == 3600
+        clock.move(timedelta(hours=1))
+        assert is_refused(short, tokens.refresh_token)
+        assert is_refused(services, tokens.refresh_token)
 
     def test_a_deleted_token_is_refused(self, services: Services, ada: Member) -> None:
         """A refresh token whose row was deleted is refused."""
