@@ -188,7 +188,8 @@ class TestSigningOut:
         tokens = tokens_of(client)
         given: dict[str, Any] = {name: True if name == "all" else tokens["refreshToken"]}
         ask(client, REVOKE, tokens["accessToken"], **given)
-        assert codes(ask(client, ME, tokens["accessToken"])) == ["UNAUTHENTICATED"]
+        (error,) = ask(client, ME, tokens["accessToken"]).json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "reason": "REVOKED"}
 
     @pytest.mark.parametrize("given", [{"refreshToken": "a", "all": True}, {"all": None}, {"refreshToken": None}])
     def test_asks_for_one_of_the_two(self, client: TestClient, services: Services, given: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete
 
 from registration.outcomes import Done, RefreshRefused, Tokens
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions, refresh, revoke, revoke_all
 from registration.storage.database import Database
 from registration.storage.tables import audit, refresh_token
@@ -57,7 +57,7 @@ def is_refused(services: Services, token: str) -> bool:
 
 def caller(services: Services, tokens: Tokens) -> Caller:
     found = authenticate(services, tokens.access_token)
-    assert found is not None
+    assert isinstance(found, Caller)
     return found
 
 
@@ -112,7 +112,7 @@ class TestToken:
     def test_an_access_token_is_no_refresh_token(self, services: Services, ada: Member) -> None:
         """An access token is no refresh token, and the other way round."""
         assert is_refused(services, ada.tokens.access_token)
-        assert authenticate(services, ada.tokens.refresh_token) is None
+        assert authenticate(services, ada.tokens.refresh_token) is BadToken.INVALID
 
 
 class TestRotation:
@@ -148,7 +148,7 @@ class TestRotation:
         clock.move(timedelta(seconds=60) - timedelta(milliseconds=1))
         assert caller(services, tokens).customer == ada.customer
         clock.move(timedelta(milliseconds=1))
-        assert authenticate(services, tokens.access_token) is None
+        assert authenticate(services, tokens.access_token) is BadToken.INVALID
         assert is_refused(services, tokens.refresh_token)
         assert caller(services, signed_in(services)).customer == ada.customer
         assert not reuses(services)
@@ -197,7 +197,7 @@ class TestReuse:
             one = pair(services, one.refresh_token)
         assert refresh(services, other.refresh_token, "198.51.100.7") == RefreshRefused()
         assert is_refused(services, one.refresh_token)
-        assert authenticate(services, one.access_token) is None
+        assert authenticate(services, one.access_token) is BadToken.REVOKED
         assert reuses(services) == [(ada.customer.id, "198.51.100.7")]
 
     def test_a_branch_of_a_branch_ends_the_family_too(self, services: Services, ada: Member) -> None:
@@ -223,7 +223,7 @@ class TestReuse:
         assert refresh(services, ada.tokens.refresh_token, "198.51.100.7") == RefreshRefused()
         assert is_refused(services, newest.refresh_token)
         assert is_refused(services, ada.tokens.refresh_token)
-        assert authenticate(services, newest.access_token) is None
+        assert authenticate(services, newest.access_token) is BadToken.REVOKED
         assert reuses(services) == [(ada.customer.id, "198.51.100.7")]
 
     def test_grace_is_not_lengthened_by_use(self, services: Services, ada: Member, clock: Clock) -> None:
@@ -268,7 +268,7 @@ class TestSigningOut:
         assert revoke(services, ours, tabs[0].refresh_token, CLIENT, keep_access=keep_access) == Done()
         for tokens in (ada.tokens, *tabs):
             assert is_refused(services, tokens.refresh_token)
-            assert bool(authenticate(services, tokens.access_token)) == keep_access
+            assert isinstance(authenticate(services, tokens.access_token), Caller) == keep_access
         assert caller(services, pair(services, other.refresh_token))
         assert not reuses(services)
 
@@ -277,7 +277,7 @@ class TestSigningOut:
         ours = caller(services, ada.tokens)
         revoke(services, ours, ada.tokens.refresh_token, CLIENT, keep_access=True)
         revoke_all(services, ours, CLIENT)
-        assert authenticate(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is BadToken.REVOKED
 
     def test_by_a_used_token(self, services: Services, ada: Member) -> None:
         """Signing out with a used refresh token revokes the newest one of its session."""
@@ -306,7 +306,7 @@ class TestSigningOut:
             assert revoke_all(services, ours, CLIENT) == Done()
         for tokens in (ada.tokens, other):
             assert is_refused(services, tokens.refresh_token)
-            assert authenticate(services, tokens.access_token) is None
+            assert authenticate(services, tokens.access_token) is BadToken.REVOKED
         assert caller(services, pair(services, ben.tokens.refresh_token)).customer == ben.customer
         signed_in(services)
 
@@ -326,7 +326,7 @@ class TestEnding:
         services.database.write(lambda connection: end_sessions(connection, ada.customer.id, clock.now))
         for tokens in (ada.tokens, newest):
             assert is_refused(services, tokens.refresh_token)
-            assert authenticate(services, tokens.access_token) is None
+            assert authenticate(services, tokens.access_token) is BadToken.REVOKED
         assert not reuses(services)
 
     def test_keeps_one_session(self, services: Services, ada: Member, clock: Clock) -> None:
