@@ -76,8 +76,11 @@ class Settings(BaseSettings):
     access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
     refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
     refresh_grace_seconds: Annotated[
-        int, Field(ge=0, le=300, description="how long a used refresh token still gets a pair, for parallel tabs")
+        int, Field(ge=0, le=300, description="how long a used refresh token gets one further pair, for parallel tabs")
     ] = 10
+    session_seconds: Annotated[
+        int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
+    ] = 7_776_000
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9

@@ -5,6 +5,7 @@ import re
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from secrets import token_hex
 from typing import Any
 from uuid import UUID
@@ -23,17 +24,23 @@ SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 # What the clocks of two nodes may differ by.
 CLOCK_SKEW = timedelta(seconds=1)
 SCOPES = ("customer",)
-# The customer of a session that has not ended; built once, because building takes as long as running it.
-CUSTOMER_BY_SESSION = (
-    select(tables.customer)
-    .join(tables.session, tables.session.c.customer_id == tables.customer.c.id)
-    .where(
-        tables.session.c.id == bindparam("session_id"),
-        tables.session.c.ended_at.is_(None),
-        tables.customer.c.id == bindparam("customer_id"),
-        tables.customer.c.anonymized_at.is_(None),
+# The customer of a token, and its session if that is the customer's; built once, because building takes as long as
+# running it.
+CUSTOMER_AND_SESSION = (
+    select(tables.customer, tables.session.c.id.label("session_id"), tables.session.c.ended_at)
+    .outerjoin(
+        tables.session,
+        (tables.session.c.id == bindparam("session_id")) & (tables.session.c.customer_id == tables.customer.c.id),
     )
+    .where(tables.customer.c.id == bindparam("customer_id"))
 )
+
+
+class BadToken(Enum):
+    """Why an access token names no caller."""
+
+    INVALID = "not a token of ours, or not at this time"
+    REVOKED = "ours and not expired, but its session has ended, its customer is erased, or has another password since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +60,44 @@ class TokenClaims:
     issued_at: datetime
 
 
-def issue(services: Services, customer_id: UUID, reference: str, session_id: UUID, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an access token is issued for, and the moment it counts from."""
+
+    customer_id: UUID
+    reference: str
+    session_id: UUID
+    session_ends_at: datetime
+    now: datetime
+
+
+def expiry(services: Services, grant: Grant) -> datetime:
+    """When an access token of this grant expires: with its session at the latest."""
+    return min(grant.now + services.sessions.access_token, grant.session_ends_at)
+
+
+def issue(services: Services, grant: Grant) -> str:
     """A token of the session, signed with the newest key."""
     key = services.signing_keys.newest()
     claims = {
         "aud": services.sessions.audience,
-        "jti": session_id.hex + token_hex(24),
-        "iat": now.timestamp(),
-        "nbf": now.timestamp(),
-        "exp": (now + services.sessions.access_token).timestamp(),
+        "jti": grant.session_id.hex + token_hex(24),
+        "iat": grant.now.timestamp(),
+        "nbf": grant.now.timestamp(),
+        "exp": expiry(services, grant).timestamp(),
         # A text that holds JSON, because legacy clients read it so.
-        "sub": json.dumps({"customer_reference": reference, "id_customer": str(customer_id)}),
+        "sub": json.dumps({"customer_reference": grant.reference, "id_customer": str(grant.customer_id)}),
         "scopes": SCOPES,
     }
     return jwt.encode(claims, key.private, ALGORITHM, headers={"kid": key.kid})
 
 
-def authenticate(services: Services, token: str) -> Caller | None:
-    """The caller of a request with this token; None when the token is not good, for whatever reason."""
+def authenticate(services: Services, token: str) -> Caller | BadToken:
+    """The caller of a request with this token."""
     claims = _claims_of(services, token)
-    return None if claims is None else services.database.read(lambda connection: _caller(connection, claims))
+    if claims is None:
+        return BadToken.INVALID
+    return services.database.read(lambda connection: _caller(connection, claims))
 
 
 def _claims_of(services: Services, token: str) -> TokenClaims | None:
@@ -113,10 +138,15 @@ def _claims_if_valid(read: dict[str, Any], now: datetime) -> TokenClaims | None:
     return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
 
 
-def _caller(connection: Connection, claims: TokenClaims) -> Caller | None:
-    row = connection.execute(
-        CUSTOMER_BY_SESSION, {"session_id": claims.session_id, "customer_id": claims.customer_id}
-    ).one_or_none()
-    if row is None or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
-        return None
+def _caller(connection: Connection, claims: TokenClaims) -> Caller | BadToken:
+    asked = {"session_id": claims.session_id, "customer_id": claims.customer_id}
+    row = connection.execute(CUSTOMER_AND_SESSION, asked).one_or_none()
+    if row is None:
+        return BadToken.INVALID
+    if row.anonymized_at:  # erasure has deleted the session
+        return BadToken.REVOKED
+    if row.session_id is None:
+        return BadToken.INVALID
+    if row.ended_at or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
+        return BadToken.REVOKED
     return Caller(customer_of(row), claims.session_id)

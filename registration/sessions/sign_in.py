@@ -15,7 +15,8 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.address import email_key
 from registration.services import Services
-from registration.sessions.sessions import Grant, new_token, open_session, token_pair
+from registration.sessions.access_tokens import Grant
+from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
 # Built once, because building takes as long as running them.

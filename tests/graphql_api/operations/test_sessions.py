@@ -181,6 +181,16 @@ class TestSigningOut:
         confirmed(services)
         assert self.revoked(client, tokens_of(client)["accessToken"], **given) == expected
 
+    @pytest.mark.parametrize("name", ["refreshToken", "all"])
+    def test_ends_access_tokens_too(self, client: TestClient, services: Services, name: str) -> None:
+        """After signing out the access token of the session is refused."""
+        confirmed(services)
+        tokens = tokens_of(client)
+        given: dict[str, Any] = {name: True if name == "all" else tokens["refreshToken"]}
+        ask(client, REVOKE, tokens["accessToken"], **given)
+        (error,) = ask(client, ME, tokens["accessToken"]).json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "reason": "REVOKED"}
+
     @pytest.mark.parametrize("given", [{"refreshToken": "a", "all": True}, {"all": None}, {"refreshToken": None}])
     def test_asks_for_one_of_the_two(self, client: TestClient, services: Services, given: dict[str, Any]) -> None:
         """Input that does not hold exactly one of the two fields is refused before anything runs."""

@@ -15,7 +15,7 @@ from registration.hashing.passwords import Passwords, Verdict
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions
 from registration.sessions.sign_in import seconds_blocked, sign_in
 from registration.storage.tables import attempt, audit, customer, refresh_token, session
@@ -70,7 +70,7 @@ class TestSuccess:
         outcome = enter(services)
         assert isinstance(outcome, Tokens)
         caller = authenticate(services, outcome.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         assert caller.customer == ada
         assert [row["id"] for row in rows(services.database, session)] == [caller.session_id]
         assert trail(services) == [("sign-in", ada.id, CLIENT, None)]
@@ -326,4 +326,4 @@ class TestMeanwhile:
             services.database.write(lambda connection: end_sessions(connection, ada.id, now))
 
         change(services.clock())
-        assert authenticate(services, outcome.access_token) is None
+        assert authenticate(services, outcome.access_token) is BadToken.REVOKED
