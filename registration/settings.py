@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -155,6 +156,12 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine, so that the start may create what is missing."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def database_place(self) -> str:
+        """Where the database is: the absolute path of its file, or the address of its server without a password."""
+        path = make_url(self.database_url).database or ""
+        return str(Path(path).absolute()) if self.is_embedded else _masked(self.database_url)
 
     @property
     def base_url(self) -> str:

@@ -112,6 +112,21 @@ class TestValues:
         both = read(GATEWAY_PUBLIC_URL="https://api.example.org", GATEWAY_STOREFRONT_URL="https://shop.example.org/")
         assert (both.base_url, both.link_url) == ("https://api.example.org", "https://shop.example.org")
 
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80"), ("localhost", "http://localhost:80")],  # noqa: S104
+    )
+    def test_the_default_address_can_be_reached(self, read: Read, host: str, url: str) -> None:
+        """A gateway that listens on every address is linked to by one that this machine reaches."""
+        assert read(GATEWAY_HOST=host, GATEWAY_PORT="80").base_url == url
+
+    def test_places_are_absolute(self, read: Read) -> None:
+        """The place of a database is the absolute path of its file, or its server's address without a password."""
+        assert read().database_place == f"{Path.cwd()}/var/registration.db"
+        assert read(GATEWAY_DATABASE_URL="sqlite:////srv/r.db").database_place == "/srv/r.db"
+        server = read(GATEWAY_DATABASE_URL="postgresql://user:hunter2@h/d")
+        assert server.database_place == "postgresql://user:***@h/d"
+
     def test_slots_are_the_cores_divided_among_workers(self, read: Read) -> None:
         """By default a worker has its share of the cores as slots, at least one."""
         assert read().slots == os.cpu_count()
@@ -147,6 +162,7 @@ class TestWrongValues:
             *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
             *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),
             *(("REFERENCE_PREFIX", "D" * 33), ("CONFIRMATION", "no")),
+            *(("HOST", "a..b"), ("HOST", "ä" * 64)),
             *(("PUBLIC_URL", "https://h?"), ("PUBLIC_URL", "https://h:0"), ("PUBLIC_URL", "https://h:http")),
             *(
                 ("PUBLIC_URL", "https://user:hunter2@h"),
