@@ -1,0 +1,77 @@
+"""PostgreSQL: how a connection is made, and what is made of the URL; imported only where the database is one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import IsolationLevel
+from psycopg.pq import Conninfo
+from sqlalchemy import URL, Engine, create_engine, event
+
+from registration.storage.bounded_connection import BoundedConnection
+from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
+from registration.storage.outages import Misconfigured
+
+SET_ALL = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting (name, value)"
+
+
+def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
+    """The engine that writes and reads. Raises Misconfigured when the URL holds what cannot be used."""
+    settings = _session_settings(url, wait)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=readers,
+        max_overflow=readers,
+        pool_timeout=wait,
+        connect_args=_driver_defaults(url, wait) | {"client_encoding": ENCODING, "options": ""},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
+        connection.bound = wait * 3
+        try:
+            _prepare(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    return engine
+
+
+def _prepare(connection: BoundedConnection, settings: Mapping[str, str]) -> None:
+    """State what we need: after the start of the session, because PGDATESTYLE and the like win before that."""
+    connection.execute(SET_ALL, [list(settings), list(settings.values())])
+    connection.autocommit = False
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+
+
+def _session_settings(url: URL, wait: float) -> dict[str, str]:
+    options = url.query.get("options")
+    if options is None:
+        options = _option_of_environment()
+    try:
+        return session_settings(wait, " ".join([options] if isinstance(options, str) else options))
+    except OptionsError as error:
+        raise Misconfigured(f"options {error}") from None
+
+
+def _option_of_environment() -> str:
+    """PGOPTIONS, or the options of the service that PGSERVICE names: libpq reads both."""
+    values = {each.keyword: each.val for each in Conninfo.get_defaults()}
+    return (values[b"options"] or b"").decode()
+
+
+def _driver_defaults(url: URL, wait: float) -> dict[str, object]:
+    """Parameters of libpq that the URL may replace."""
+    defaults = {
+        # Before PGAPPNAME and the URL's application_name.
+        "fallback_application_name": "registration-gateway",
+        "connect_timeout": max(2, round(wait)),
+        # A server that dies without closing its connections is noticed also while a statement waits for it.
+        "tcp_user_timeout": round(wait * 2000),
+        "keepalives_idle": max(1, round(wait)),
+        "keepalives_interval": max(1, round(wait)),
+    }
+    return {name: value for name, value in defaults.items() if name not in url.query}
