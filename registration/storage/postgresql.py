@@ -1,17 +1,21 @@
 """PostgreSQL: how a connection is made, and what is made of the URL; imported only where the database is one."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from psycopg import IsolationLevel
 from psycopg.pq import Conninfo
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from registration.storage.bounded_connection import BoundedConnection
 from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
 from registration.storage.outages import Misconfigured
 
-SET_ALL = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting (name, value)"
+# As SET, or where the last parameter is not the process that serves us, as SET LOCAL.
+SET_ALL = """
+    SELECT pg_backend_pid(), set_config(name, value, pg_backend_pid() <> %s)
+    FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
+"""
+NO_PROCESS = 0
 
 
 def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
@@ -26,23 +30,39 @@ def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
         hide_parameters=True,
     )
 
+    names, values = list(settings), list(settings.values())
+
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
         connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
         connection.bound = wait * 3
         try:
-            _prepare(connection, settings)
+            _prepare(connection, names, values)
         except BaseException:
             connection.close()
             raise
         return connection
 
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        if driver.is_pooled:
+            connection.exec_driver_sql(SET_ALL, (NO_PROCESS, names, values))
+
     return engine
 
 
-def _prepare(connection: BoundedConnection, settings: Mapping[str, str]) -> None:
-    """State what we need: after the start of the session, because PGDATESTYLE and the like win before that."""
-    connection.execute(SET_ALL, [list(settings), list(settings.values())])
+def _prepare(connection: BoundedConnection, names: list[str], values: list[str]) -> None:
+    """State what we need: after the start of the session, because PGDATESTYLE and the like win before that.
+
+    A pooler such as PgBouncer makes sessions up: it tells another process id than that of the server. It may give each
+    transaction to another process, so that settings must be stated in each, and statements are not prepared.
+    """
+    announced = connection.info.backend_pid
+    (serving, _), *_ = connection.execute(SET_ALL, [announced, names, values])
+    connection.is_pooled = serving != announced
+    if connection.is_pooled:
+        connection.prepare_threshold = None
     connection.autocommit = False
     connection.isolation_level = IsolationLevel.READ_COMMITTED
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -15,6 +16,8 @@ import pytest
 from psycopg import sql
 
 from harness.gateway import Gateway
+from harness.pgbouncer import PgBouncer
+from harness.ports import HOST
 from harness.postgres import create_database, drop_database
 from registration.storage.database import open_database
 from registration.storage.migrations import migrate
@@ -70,6 +73,9 @@ class Place:
     @property
     def url(self) -> str:
         return f"postgresql://{self.name}@{self.server.rpartition('@')[2].rpartition('/')[0]}/{self.name}"
+
+    def url_behind(self, pgbouncer: PgBouncer) -> str:
+        return f"postgresql://{self.name}@{HOST}:{pgbouncer.port}/{self.name}"
 
     def alter(self, what: str, settings: dict[str, str]) -> None:
         """Let sessions of the DATABASE or of the ROLE begin with these settings."""
@@ -145,6 +151,34 @@ class TestHostileSettings:
     def test_of_the_url(self, serve: Serve, place: Place) -> None:
         """A customer lives through a sign-up, a mail and a sign-in."""
         assert_lives(serve(GATEWAY_DATABASE_URL=f"{place.url}?client_encoding=latin1&options={quote(OPTIONS)}"))
+
+
+class TestPooler:
+    """PgBouncer in front, which gives each transaction to any of two connections."""
+
+    @pytest.fixture
+    def pooled_url(self, pgbouncer_program: str, place: Place) -> Iterator[str]:
+        settings = {"pool_mode": "transaction", "default_pool_size": "2"}
+        port = int(place.url.rpartition(":")[2].partition("/")[0])
+        with PgBouncer(pgbouncer_program, port, user=place.name, **settings) as pgbouncer:
+            yield place.url_behind(pgbouncer)
+
+    def test_with_hostile_settings(self, serve: Serve, place: Place, pooled_url: str) -> None:
+        """A customer lives through a sign-up, a mail and a sign-in, whatever all places say."""
+        place.alter("DATABASE", HOSTILE)
+        place.alter("ROLE", HOSTILE)
+        environment = ENVIRONMENTS["PGOPTIONS"] | ENVIRONMENTS["PGDATESTYLE and others"]
+        assert_lives(serve(GATEWAY_DATABASE_URL=pooled_url, **environment))
+
+    def test_with_many_requests_at_once(self, serve: Serve, pooled_url: str) -> None:
+        """Of 96 sign-ups at once all succeed, at two workers."""
+        gateway = serve(GATEWAY_DATABASE_URL=pooled_url, GATEWAY_WORKERS="2", GATEWAY_QUEUE_SECONDS="60")
+
+        def sign_up(number: int) -> object:
+            return post(gateway, CREATE, FORM | {"email": f"zoe-{number}@example.org"})["__typename"]
+
+        with ThreadPoolExecutor(16) as threads:
+            assert set(threads.map(sign_up, range(96))) == {"CreateCustomerSuccess"}
 
 
 def test_shops_with_a_schema_each_share_no_customer(serve: Serve, place: Place) -> None:
