@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings as hypothesis_settings
 
 from harness.gateway import Gateway
+from harness.pgbouncer import find_pgbouncer
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
@@ -136,6 +137,17 @@ def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
     """A migrated PostgreSQL database without rows."""
     yield reused_postgresql.url
     reused_postgresql.renew()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_program() -> str:
+    """The path of PgBouncer on this machine."""
+    path = find_pgbouncer()
+    if path is None and ("CI" in os.environ or "REQUIRE_PGBOUNCER" in os.environ):
+        pytest.fail("PgBouncer is required here (CI or REQUIRE_PGBOUNCER is set), but is not installed")
+    if path is None:
+        pytest.skip("POOLER NOT TESTED: there is no PgBouncer (Debian: apt-get install pgbouncer)")
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
