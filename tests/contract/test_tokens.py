@@ -62,7 +62,8 @@ class TestAccessTokens:
         assert re.fullmatch("[0-9a-f]{80}", claims["jti"])
         assert claims["iat"] == claims["nbf"] == pytest.approx(claims["exp"] - 28800)
         assert isinstance(claims["sub"], str)
-        assert json.loads(claims["sub"])["customer_reference"] == own.reference
+        number = int(own.reference.rpartition("-")[2])
+        assert json.loads(claims["sub"]) == {"customer_reference": own.reference, "id_customer": number}
 
     @pytest.mark.parametrize(
         ("attributes", "told"),
