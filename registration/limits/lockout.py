@@ -11,12 +11,15 @@ from ipaddress import IPv6Network, ip_address
 from math import ceil
 from typing import Protocol
 
+import structlog
 from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
-from registration.storage.database import Database
+from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,17 @@ def _client(client_ip: str) -> str:
     except ValueError:  # not known
         return client_ip
     return client_ip if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
+
+
+def forget_attempts(lockout: Lockout, secret: Secret, email_key: str) -> None:
+    """Delete the counts of an address whose owner has proven its mailbox.
+
+    An outage of the server that counts is logged only: what the owner did is done, and the counts end by themselves.
+    """
+    try:
+        lockout.forget(attempt_prefix(secret, email_key))
+    except Unavailable as outage:
+        log.warning("lockout.not_forgotten", reason=str(outage))
 
 
 class DatabaseLockout:

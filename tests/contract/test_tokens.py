@@ -106,6 +106,13 @@ class TestAccessTokens:
         assert {answer.content for answer in answers} == {answers[0].content}
         assert errors(answers[0]) == NOT_SIGNED_IN
 
+    def test_an_address_that_is_not_confirmed_does_not_lock_out(self, shop: Shop) -> None:
+        """The right password of an unconfirmed account is 401 with code 003 each time (8.1), and is not counted."""
+        pending = shop.pending()
+        for _ in range(10):
+            assert errors(shop.sign_in(pending)) == NOT_SIGNED_IN
+        assert errors(shop.sign_in(pending, "wrong")) == NOT_SIGNED_IN
+
     @pytest.mark.parametrize("path", ["/access-tokens", "/access-tokens/", "/refresh-tokens"])
     def test_tokens_are_not_listed(self, shop: Shop, path: str) -> None:
         """GET is an empty collection, with and without a token (1)."""
