@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 from registration.customer import Customer, customer_of
 from registration.services import Services
 from registration.storage import tables
+from registration.storage.references import number_in
 
 ALGORITHM = "RS256"
 # Far longer than a token of ours; longer texts are refused before anything is decoded.
@@ -56,6 +57,7 @@ class TokenClaims:
     """The claims of an access token that we read."""
 
     customer_id: UUID
+    reference: str
     session_id: UUID
     issued_at: datetime
 
@@ -85,11 +87,20 @@ def issue(services: Services, grant: Grant) -> str:
         "iat": grant.now.timestamp(),
         "nbf": grant.now.timestamp(),
         "exp": expiry(services, grant).timestamp(),
-        # A text that holds JSON, because legacy clients read it so.
-        "sub": json.dumps({"customer_reference": grant.reference, "id_customer": str(grant.customer_id)}),
+        "sub": _subject(grant.reference),
+        "customer_id": str(grant.customer_id),
         "scopes": SCOPES,
     }
     return jwt.encode(claims, key.private, ALGORITHM, headers={"kid": key.kid})
+
+
+def _subject(reference: str) -> str:
+    """A text that holds JSON, because legacy clients read it so.
+
+    `id_customer` is an integer there or absent: clients that expect one read a number into anything (decision 0032).
+    """
+    number = number_in(reference)
+    return json.dumps({"customer_reference": reference} | ({} if number is None else {"id_customer": number}))
 
 
 def authenticate(services: Services, token: str) -> Caller | BadToken:
@@ -131,7 +142,10 @@ def _claims_if_valid(read: dict[str, Any], now: datetime) -> TokenClaims | None:
     """
     try:
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
-        claims = TokenClaims(UUID(json.loads(read["sub"])["id_customer"]), UUID(hex=read["jti"][:32]), issued_at)
+        subject = json.loads(read["sub"])
+        # Without the claim, the token was issued by a version that had the id in the subject.
+        customer_id = UUID(read["customer_id"] if "customer_id" in read else subject["id_customer"])
+        claims = TokenClaims(customer_id, subject["customer_reference"], UUID(hex=read["jti"][:32]), issued_at)
     # A moment that no calendar has is an OverflowError or an OSError, by the size of its number.
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError):
         return None
@@ -141,7 +155,7 @@ def _claims_if_valid(read: dict[str, Any], now: datetime) -> TokenClaims | None:
 def _caller(connection: Connection, claims: TokenClaims) -> Caller | BadToken:
     asked = {"session_id": claims.session_id, "customer_id": claims.customer_id}
     row = connection.execute(CUSTOMER_AND_SESSION, asked).one_or_none()
-    if row is None:
+    if row is None or row.reference != claims.reference:
         return BadToken.INVALID
     if row.anonymized_at:  # erasure has deleted the session
         return BadToken.REVOKED

@@ -67,7 +67,8 @@ class TestAccessTokens:
         assert re.fullmatch("[0-9a-f]{80}", claims["jti"])
         assert claims["iat"] == claims["nbf"] == pytest.approx(claims["exp"] - 28800)
         assert isinstance(claims["sub"], str)
-        assert json.loads(claims["sub"])["customer_reference"] == own.reference
+        number = int(own.reference.rpartition("-")[2])
+        assert json.loads(claims["sub"]) == {"customer_reference": own.reference, "id_customer": number}
 
     @pytest.mark.parametrize(
         ("attributes", "told"),
@@ -109,6 +110,13 @@ class TestAccessTokens:
         answers = [shop.sign_in(email, password) for email, password in tried]
         assert {answer.content for answer in answers} == {answers[0].content}
         assert errors(answers[0]) == NOT_SIGNED_IN
+
+    def test_an_address_that_is_not_confirmed_does_not_lock_out(self, shop: Shop) -> None:
+        """The right password of an unconfirmed account is 401 with code 003 each time (8.1), and is not counted."""
+        pending = shop.pending()
+        for _ in range(10):
+            assert errors(shop.sign_in(pending)) == NOT_SIGNED_IN
+        assert errors(shop.sign_in(pending, "wrong")) == NOT_SIGNED_IN
 
     @pytest.mark.parametrize("path", ["/access-tokens", "/access-tokens/", "/refresh-tokens"])
     def test_tokens_are_not_listed(self, shop: Shop, path: str) -> None:

@@ -20,8 +20,9 @@ from registration.services import Services
 from registration.storage.database import Database
 from registration.storage.references import References
 from tests.clock import Clock
-from tests.registration.forms import PASSWORD
+from tests.registration.forms import PASSWORD, request
 from tests.registration.members import confirmed
+from tests.registration.signing import sign_up
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 USER_ERROR = "... on UserError { code message }"
@@ -110,6 +111,18 @@ class TestSigningIn:
             "code": "BAD_CREDENTIALS",
             "message": "The e-mail address or the password is wrong.",
         }
+
+    def test_an_address_that_is_not_confirmed_is_told(self, client: TestClient, services: Services) -> None:
+        """The right password of an account that is not confirmed gets a member of its own, however often it is sent."""
+        sign_up(services, request())
+        for _ in range(3):
+            assert result(ask(client, SIGN_IN, **ADA)) == {
+                "__typename": "EmailNotConfirmedError",
+                "code": "EMAIL_NOT_CONFIRMED",
+                "message": "Please confirm your e-mail address first: follow the link in the mail that we sent you.",
+            }
+        wrong = result(ask(client, SIGN_IN, email=ADA["email"], password="wrong password"))
+        assert wrong["code"] == "BAD_CREDENTIALS"
 
     def test_speaks_german(self, client: TestClient) -> None:
         """The message follows Accept-Language."""

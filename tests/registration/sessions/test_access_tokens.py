@@ -70,9 +70,10 @@ class TestContent:
         assert len(claims.pop("jti")) == 80
         assert json.loads(claims.pop("sub")) == {
             "customer_reference": ada.customer.reference,
-            "id_customer": str(ada.customer.id),
+            "id_customer": int(ada.customer.reference.removeprefix("DE--")),
         }
         assert claims == {
+            "customer_id": str(ada.customer.id),
             "aud": "frontend",
             "iat": now,
             "nbf": now,
@@ -80,6 +81,16 @@ class TestContent:
             "scopes": ["customer"],
         }
         assert ada.tokens.expires_in == 28_800
+
+    def test_has_no_number_that_the_reference_lacks(self, services: Services, ada: Member) -> None:
+        """Where the reference has no number, as one that a shop imported, the subject has no `id_customer`."""
+        services.database.write(
+            lambda connection: connection.execute(update(customer).values(reference="8bc09e7c-imported"))
+        )
+        token = signed_in(services).access_token
+        assert json.loads(part(token, 1)["sub"]) == {"customer_reference": "8bc09e7c-imported"}
+        assert caller_of(services, token)
+        assert authenticate(services, ada.tokens.access_token) is INVALID
 
     def test_is_verified_with_the_public_key(self, services: Services, ada: Member) -> None:
         """A legacy verifier needs only the public key."""
@@ -195,7 +206,8 @@ class TestForgery:
         ):
             (a, b) = mixed
             assert authenticate(services, ".".join([a[0], b[1], a[2]])) is INVALID
-        assert authenticate(services, resigned(services, ours, {"sub": part(others, 1)["sub"]})) is INVALID
+        for claim in ("sub", "customer_id"):
+            assert authenticate(services, resigned(services, ours, {claim: part(others, 1)[claim]})) is INVALID
         assert authenticate(services, resigned(services, ours, {"jti": part(others, 1)["jti"]})) is INVALID
 
     def test_truncated(self, services: Services, ada: Member) -> None:
@@ -275,6 +287,10 @@ class TestForeignClaims:
             {"sub": "DE--21"},
             {"sub": "[" * 2000},
             {"sub": "null"},
+            {"sub": '{"id_customer":21}'},
+            {"customer_id": 21},
+            {"customer_id": None},
+            {"customer_id": "21"},
             {"jti": "f" * 80},
             {"jti": "x" * 80},
             {"jti": ""},
@@ -381,8 +397,36 @@ def test_two_nodes_with_one_directory(services: Services, tmp_path: Path, clock:
     assert caller_of(one, member(other).tokens.access_token)
 
 
+def old_subject(reference: str, customer_id: object) -> str:
+    """A subject as tokens had it before they had the claim `customer_id`."""
+    return json.dumps({"customer_reference": reference, "id_customer": customer_id})
+
+
+def test_tokens_of_the_older_form_stay_good(services: Services, ada: Member) -> None:
+    """A token that has the customer's UUID in its subject, and not in a claim of its own, is good until it expires."""
+    sub = old_subject(ada.customer.reference, str(ada.customer.id))
+    token = resigned(services, ada.tokens.access_token, {"sub": sub}, remove="customer_id")
+    caller = caller_of(services, token)
+    assert caller is not None
+    assert caller.customer == ada.customer
+
+
+def test_the_number_identifies_nobody(services: Services, ada: Member) -> None:
+    """The number in the subject is for legacy clients: without a UUID the token names no customer."""
+    number = int(ada.customer.reference.removeprefix("DE--"))
+    for customer_id in (number, str(number), None):
+        sub = old_subject(ada.customer.reference, customer_id)
+        token = resigned(services, ada.tokens.access_token, {"sub": sub}, remove="customer_id")
+        assert authenticate(services, token) is INVALID
+    assert caller_of(
+        services, resigned(services, ada.tokens.access_token, {"sub": old_subject(ada.customer.reference, 7)})
+    )
+
+
 def test_unknown_customer(services: Services, ada: Member) -> None:
     """A token for a customer who does not exist is refused."""
-    sub = json.dumps({"customer_reference": "DE--0", "id_customer": str(uuid4())})
-    assert authenticate(services, resigned(services, ada.tokens.access_token, {"sub": sub})) is INVALID
+    token = resigned(services, ada.tokens.access_token, {"customer_id": str(uuid4())})
+    assert authenticate(services, token) is INVALID
+    sub = old_subject("DE--0", str(uuid4()))
+    assert authenticate(services, resigned(services, ada.tokens.access_token, {"sub": sub}, "customer_id")) is INVALID
     assert confirmed(services, email="ben@example.org").confirmed_at == datetime(2026, 11, 23, 13, 36, 29, 123456, UTC)
