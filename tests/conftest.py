@@ -22,6 +22,7 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests.nginx import nginx_of_this_machine
 from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
@@ -195,6 +196,12 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 def gateway_url(unmeasured: None, serve: Serve, sqlite_url: str) -> str:
     """The base URL of a gateway in development mode, as `make run` starts it."""
     return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx."""
+    return nginx_of_this_machine()
 
 
 @pytest.fixture
