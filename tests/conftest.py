@@ -23,6 +23,7 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests.nginx import nginx_of_this_machine
 from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
@@ -221,6 +222,12 @@ def gateway_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         gateway = Gateway(directory, settings)
     with gateway:
         yield gateway.base_url
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx."""
+    return nginx_of_this_machine()
 
 
 @pytest.fixture
