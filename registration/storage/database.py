@@ -13,17 +13,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registration.storage.outages import Locked, Misconfigured, Unavailable
+from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of
 from registration.storage.sqlite import open_sqlite
 
-__all__ = ["Database", "Locked", "Misconfigured", "Unavailable", "insert_new", "open_database", "replace_row"]
+__all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
 
 Result = TypeVar("Result")
 TRIES = 4
 LOG_WAIT = 0.25  # seconds
 # What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Database:
@@ -133,25 +132,17 @@ def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
             with engine.begin() as connection:
                 return work(connection)
         except PoolTimeout as error:
-            raise Unavailable("no database connection became free") from error
+            raise Unavailable("no database connection became free", Outage.LATE) from error
         except DBAPIError as error:
             if turn < TRIES and _is_retryable(error):
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
             elif isinstance(error, IntegrityError | DataError | ProgrammingError):
                 raise  # a bug: a constraint is broken, or a statement is wrong
-            elif _state(error) == LOCK_NOT_AVAILABLE:
-                raise Locked("another transaction holds a lock") from error
             else:
-                raise Unavailable(f"database error {_state(error)}") from error
+                raise outage_of(error) from error
     raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises
 
 
 def _is_retryable(error: DBAPIError) -> bool:
-    state = _state(error)
+    state = state_of(error)
     return error.connection_invalidated or state in RETRYABLE or state.startswith("08")
-
-
-def _state(error: DBAPIError) -> str:
-    """The SQLSTATE, or the driver's own name of the error, but not its text, which can quote values."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return state or type(error.orig).__name__

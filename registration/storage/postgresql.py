@@ -8,11 +8,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from registration.storage.bounded_connection import BoundedConnection
 from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
-from registration.storage.outages import Misconfigured
+from registration.storage.outages import Misconfigured, Outage
 
 # As SET, or where the last parameter is not the process that serves us, as SET LOCAL.
 SET_ALL = """
-    SELECT pg_backend_pid(), set_config(name, value, pg_backend_pid() <> %s)
+    SELECT pg_backend_pid(), current_setting('server_encoding'), set_config(name, value, pg_backend_pid() <> %s)
     FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
 """
 NO_PROCESS = 0
@@ -59,7 +59,13 @@ def _prepare(connection: BoundedConnection, names: list[str], values: list[str])
     transaction to another process, so that settings must be stated in each, and statements are not prepared.
     """
     announced = connection.info.backend_pid
-    (serving, _), *_ = connection.execute(SET_ALL, [announced, names, values])
+    (serving, encoding, _), *_ = connection.execute(SET_ALL, [announced, names, values])
+    if encoding != ENCODING:
+        raise Misconfigured(
+            f"the encoding of the database is {encoding}, which cannot hold every name; create one with"
+            f" CREATE DATABASE … ENCODING '{ENCODING}' TEMPLATE template0",
+            Outage.ENCODING,
+        )
     connection.is_pooled = serving != announced
     if connection.is_pooled:
         connection.prepare_threshold = None

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from harness.postgres import drop_database
 from registration.storage.connection_needs import OptionsError, session_settings
-from registration.storage.database import Misconfigured, open_database
+from registration.storage.database import Misconfigured, Outage, open_database
 
 OURS = session_settings(5, "")
 
@@ -105,3 +107,19 @@ class TestSession:
         """A URL whose options hold anything but settings is refused before a connection is made."""
         with pytest.raises(Misconfigured, match=r"^options may only hold settings"):
             open_database(f"{postgresql_url}?options=-e")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "LATIN9", "EUC_JP"])
+def test_a_database_with_another_encoding_is_refused(postgres_url: str, encoding: str) -> None:
+    """A database that cannot hold every name, or counts bytes, is refused with what to do, at every connection."""
+    name = f"encoding_{encoding.lower()}_{uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0".encode())
+    with closing(open_database(f"{postgres_url.rpartition('/')[0]}/{name}")) as database:
+        for run in (database.read, database.write):
+            with pytest.raises(
+                Misconfigured, match=rf"^the encoding of the database is {encoding}, .*CREATE DATABASE"
+            ) as refused:
+                run(lambda connection: None)
+            assert refused.value.outage is Outage.ENCODING
+    drop_database(postgres_url, name)
