@@ -107,7 +107,7 @@ class Parts:
         """Run a constant document of the shim."""
         answer = await self.executor.execute(
             OperationRequest(document, variables),
-            self.context_for(request),
+            replace(self.context_for(request), legacy=True),
             mutation_allowed=True,
             departure=partial(departure, request),
         )

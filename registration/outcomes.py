@@ -120,7 +120,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class BadCredentials:
-    """Wrong password, unknown address, unconfirmed or erased: which of these is not told."""
+    """Wrong password, unknown address or erased; in conceal mode also unconfirmed. Which of these is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailNotConfirmed:
+    """The password is right, and the address is not proven yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Gone:
     """The customer was erased after the access token was checked."""
 
 
-SignInOutcome = Tokens | BadCredentials | TooManyAttempts
+SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts
 RefreshOutcome = Tokens | RefreshRefused
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid

@@ -17,12 +17,16 @@ from registration.storage.references import References
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """The audience and the lifetimes of tokens; within `grace` a used refresh token still gets a pair."""
+    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair.
+
+    No token of a session is good after its `longest` time, however often it was refreshed.
+    """
 
     audience: str = "frontend"
     access_token: timedelta = timedelta(hours=8)
     refresh_token: timedelta = timedelta(seconds=2_628_000)
     grace: timedelta = timedelta(seconds=10)
+    longest: timedelta = timedelta(days=90)
 
 
 def utc_now() -> datetime:

@@ -63,6 +63,7 @@ def session_terms(settings: Settings) -> SessionTerms:
         access_token=timedelta(seconds=settings.access_token_seconds),
         refresh_token=timedelta(seconds=settings.refresh_token_seconds),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
+        longest=timedelta(seconds=settings.session_seconds),
     )
 
 

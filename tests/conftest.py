@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings as hypothesis_settings
 
 from harness.gateway import Gateway
+from harness.pgbouncer import find_pgbouncer
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
@@ -22,6 +23,7 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests.nginx import nginx_of_this_machine
 from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
@@ -138,6 +140,17 @@ def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
     reused_postgresql.renew()
 
 
+@pytest.fixture(scope="session")
+def pgbouncer_program() -> str:
+    """The path of PgBouncer on this machine."""
+    path = find_pgbouncer()
+    if path is None and ("CI" in os.environ or "REQUIRE_PGBOUNCER" in os.environ):
+        pytest.fail("PgBouncer is required here (CI or REQUIRE_PGBOUNCER is set), but is not installed")
+    if path is None:
+        pytest.skip("POOLER NOT TESTED: there is no PgBouncer (Debian: apt-get install pgbouncer)")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh migrated database: the test runs once on each engine."""
@@ -209,6 +222,12 @@ def gateway_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         gateway = Gateway(directory, settings)
     with gateway:
         yield gateway.base_url
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx."""
+    return nginx_of_this_machine()
 
 
 @pytest.fixture

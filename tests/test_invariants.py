@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.services import Services
 from registration.settings import PREFIX
 from tests import lockfiles
 
@@ -93,6 +95,25 @@ def test_no_module_and_no_function_is_long() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
     ]
     assert [found for found in functions if found[2] > 45] == []
+
+
+def test_every_setting_is_read() -> None:
+    """Each setting is read by a module of the product, at least by another setting."""
+    assert GatewaySettings.model_fields.keys() - _read_from("settings") == set()
+
+
+def test_every_service_is_read() -> None:
+    """Each field of Services is read by a module of the product."""
+    assert {each.name for each in fields(Services)} - _read_from("services") == set()
+
+
+def _read_from(holder: str) -> set[str]:
+    """The attributes that modules read from what they call `holder`; a module of that name calls it `self`."""
+    names: set[str] = set()
+    for path in modules():
+        name = "self" if path.stem == holder else holder
+        names.update(re.findall(rf"\b{name}\.(\w+)", path.read_text("utf-8")))
+    return names
 
 
 def test_lock_files_are_complete_and_name_no_host() -> None:

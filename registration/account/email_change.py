@@ -15,6 +15,7 @@ from registration.keys.link_keys import digest, email_change_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
@@ -150,7 +151,10 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
         audit.record(connection, services.new_id(), kind, row.id, now, client_ip=client_ip, email_key=former)
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> tuple[str, Row[Any]]:

@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol
 
+import structlog
 from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
 from registration.limits.clients import client_of
-from registration.storage.database import Database
+from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,17 @@ def attempt_prefix(secret: Secret, email_key: str) -> str:
 
 def attempt_key(secret: Secret, email_key: str, client_ip: str) -> str:
     return attempt_prefix(secret, email_key) + secret.derive("sign-in attempts", email_key, client_of(client_ip))[:32]
+
+
+def forget_attempts(lockout: Lockout, secret: Secret, email_key: str) -> None:
+    """Delete the counts of an address whose owner has proven its mailbox.
+
+    An outage of the server that counts is logged only: what the owner did is done, and the counts end by themselves.
+    """
+    try:
+        lockout.forget(attempt_prefix(secret, email_key))
+    except Unavailable as outage:
+        log.warning("lockout.not_forgotten", reason=str(outage))
 
 
 class DatabaseLockout:

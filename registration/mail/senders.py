@@ -43,7 +43,7 @@ def _open_directory(parts: SplitResult) -> Sender:
 
 def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender:
     user, password = (unquote(parts.username or ""), unquote(parts.password or ""))
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+    if not parts.hostname or " " in parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"must be like {parts.scheme}://user:password@host:port; percent-encode special characters")
     if bool(user) != bool(password):
         raise ValueError("must have both a user and a password, or neither")

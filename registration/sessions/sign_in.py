@@ -1,4 +1,4 @@
-"""Signing in with a password, the one way to open a session; a refusal does not tell its reason."""
+"""Signing in with a password, the one way to open a session; a refusal of a wrong password does not tell its reason."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +10,13 @@ from registration.addresses.holders import lock_if_present
 from registration.hashing.passwords import Verdict
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import Blocked, attempt_key
-from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
+from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome, Tokens, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.address import email_key
 from registration.services import Services
-from registration.sessions.sessions import Grant, new_token, open_session, token_pair
+from registration.sessions.access_tokens import Grant
+from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
 # Built once, because building takes as long as running them.
@@ -40,7 +41,10 @@ class Attempt:
 
 
 def sign_in(services: Services, email: str, password: str, client_ip: str) -> SignInOutcome:
-    """Open a session. Whatever the reason of a refusal, outcome and work are the same: one password hash."""
+    """Open a session. Whatever the reason of a refusal, outcome and work are the same: one password hash.
+
+    EmailNotConfirmed needs the right password, and is no failure that the lock-out counts.
+    """
     address_key = email_key(email)
     key = attempt_key(services.secret, address_key or "", client_ip)
     turn = services.lockout.take(key)
@@ -52,14 +56,14 @@ def sign_in(services: Services, email: str, password: str, client_ip: str) -> Si
         return refusal
     customer_row = services.database.read(partial(_find_customer, address_key=address_key or ""))
     attempt = Attempt(address_key, customer_row, client_ip)
-    granted = _open_session_if_correct(services, attempt, password)
-    if granted is None:
+    outcome = _open_session_if_correct(services, attempt, password)
+    if outcome is None:
         services.database.write(partial(_record_failure, services, attempt, is_last=turn.last))
         if turn.last:
             services.lockout.block(key)
         return BadCredentials()
     services.lockout.give_back(key)
-    return granted
+    return outcome
 
 
 def _charge(services: Services, client_ip: str) -> TooManyAttempts | None:
@@ -82,11 +86,14 @@ def _find_customer(connection: Connection, address_key: str) -> Row[Any] | None:
     return connection.execute(CUSTOMER_BY_EMAIL, {"held": address_key}).one_or_none()
 
 
-def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | None:
+def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | EmailNotConfirmed | None:
+    """None is a failure: the password is wrong, or the account must not tell that it is there."""
     customer_row = attempt.customer_row
     verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, password)
-    if customer_row is None or customer_row.confirmed_at is None or verdict is Verdict.WRONG:
+    if customer_row is None or verdict is Verdict.WRONG:
         return None
+    if customer_row.confirmed_at is None:
+        return None if services.conceal else EmailNotConfirmed()
     new_hash = services.passwords.hash(password) if verdict is Verdict.OUTDATED else None
     session_id, token = services.new_id(), new_token()
 

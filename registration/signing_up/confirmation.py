@@ -14,6 +14,7 @@ from registration.keys.link_keys import confirmation_key, digest
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import (
@@ -30,6 +31,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
 from registration.rules.account import read_address
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.storage.inserts import Inserting
 from registration.storage.tables import confirmation_token, customer
@@ -89,7 +91,10 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
             return TokenRefused()
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:

@@ -14,7 +14,7 @@ EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984
 
 def caller_of(services: Services, tokens: Tokens) -> Caller:
     caller = authenticate(services, tokens.access_token)
-    assert caller is not None
+    assert isinstance(caller, Caller)
     return caller
 
 

@@ -17,10 +17,14 @@ def test_session_terms_are_settings() -> None:
     """The default terms of sessions are those of the contract, and each is a setting."""
     assert session_terms(GatewaySettings()) == SessionTerms()
     changed = GatewaySettings(
-        token_audience="shop", access_token_seconds=60, refresh_token_seconds=120, refresh_grace_seconds=0
+        token_audience="shop",
+        access_token_seconds=60,
+        refresh_token_seconds=120,
+        refresh_grace_seconds=0,
+        session_seconds=180,
     )
     assert session_terms(changed) == SessionTerms(
-        "shop", timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=0)
+        "shop", *(timedelta(seconds=seconds) for seconds in (60, 120, 0, 180))
     )
 
 

@@ -52,7 +52,7 @@ def operator(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         services = open_services(read_settings(GatewaySettings))
     with closing(services):
         caller = authenticate(services, member(services).tokens.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         yield Operator(environment, services, caller)
 
 

@@ -135,6 +135,13 @@ class TestEveryPage:
         assert response.headers["content-language"] == "de"
         assert Page(response).heading == "Dieser Link ist nicht mehr gültig"
 
+    def test_speaks_the_language_of_its_link(self, shop: Shop, path: str) -> None:
+        """The `_locale` of a mailed link goes before Accept-Language, for the link and for its form."""
+        english = {"accept-language": "en"}
+        shown = shop.installed.client.get(f"{path}?token={UNKNOWN}&_locale=de_DE", headers=english)
+        posted = shop.installed.client.post(f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english)
+        assert {shown.headers["content-language"], posted.headers["content-language"]} == {"de"}
+
     def test_refuses_a_form_that_is_too_large(self, shop: Shop, path: str) -> None:
         """A form above the limit is answered 413 with the limit."""
         response = shop.post(path, token="x" * BODY_LIMIT)

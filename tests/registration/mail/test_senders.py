@@ -356,6 +356,7 @@ def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) ->
         ),
         ("smtp://user:secret@[mail.example", "is not an address; percent-encode special characters of the password"),
         ("smtp://user:secret@", "must be like smtp://user:password@host:port; percent-encode special characters"),
+        ("smtp://mail .example", "must be like smtp://user:password@host:port; percent-encode special characters"),
         ("smtps:", "must be like smtps://user:password@host:port; percent-encode special characters"),
         (
             "smtp://user:25/secret@host",

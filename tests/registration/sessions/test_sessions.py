@@ -14,8 +14,9 @@ from sqlalchemy import Connection, delete
 
 from registration.outcomes import Done, RefreshRefused, Tokens
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions, refresh, revoke, revoke_all
+from registration.storage.database import Database
 from registration.storage.tables import audit, refresh_token
 from tests.clock import Clock
 from tests.registration.members import CLIENT, Member, member, signed_in
@@ -33,6 +34,17 @@ def ada(services: Services) -> Member:
     return member(services)
 
 
+class CommitsTwice(Database):
+    """A database that runs every writing transaction again after its commit, as when the commit is not acknowledged."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        self._database.write(work)
+        return self._database.write(work)
+
+
 def pair(services: Services, token: str) -> Tokens:
     outcome = refresh(services, token, CLIENT)
     assert isinstance(outcome, Tokens)
@@ -45,7 +57,7 @@ def is_refused(services: Services, token: str) -> bool:
 
 def caller(services: Services, tokens: Tokens) -> Caller:
     found = authenticate(services, tokens.access_token)
-    assert found is not None
+    assert isinstance(found, Caller)
     return found
 
 
@@ -100,7 +112,7 @@ class TestToken:
     def test_an_access_token_is_no_refresh_token(self, services: Services, ada: Member) -> None:
         """An access token is no refresh token, and the other way round."""
         assert is_refused(services, ada.tokens.access_token)
-        assert authenticate(services, ada.tokens.refresh_token) is None
+        assert authenticate(services, ada.tokens.refresh_token) is BadToken.INVALID
 
 
 class TestRotation:
@@ -117,12 +129,38 @@ class TestRotation:
     def test_lives_for_a_month(self, services: Services, ada: Member, clock: Clock) -> None:
         """A refresh token lives for a month from its issue, and each use issues a new one."""
         token = ada.tokens.refresh_token
-        for _ in range(3):
+        for _ in range(2):
             clock.move(MONTH - INSTANT)
             token = pair(services, token).refresh_token
         clock.move(MONTH)
         assert is_refused(services, token)
         assert not reuses(services)
+
+    def test_a_session_has_an_end(self, services: Services, ada: Member, clock: Clock) -> None:
+        """A session ends 90 days after its sign-in, however often it was refreshed; signing in opens another."""
+        tokens = ada.tokens
+        for _ in range(89):
+            clock.move(timedelta(days=1))
+            tokens = pair(services, tokens.refresh_token)
+        clock.move(timedelta(days=1) - timedelta(seconds=60))
+        tokens = pair(services, tokens.refresh_token)
+        assert tokens.expires_in == 60
+        clock.move(timedelta(seconds=60) - timedelta(milliseconds=1))
+        assert caller(services, tokens).customer == ada.customer
+        clock.move(timedelta(milliseconds=1))
+        assert authenticate(services, tokens.access_token) is BadToken.INVALID
+        assert is_refused(services, tokens.refresh_token)
+        assert caller(services, signed_in(services)).customer == ada.customer
+        assert not reuses(services)
+
+    def test_the_end_of_a_session_is_a_setting(self, services: Services, ada: Member, clock: Clock) -> None:
+        """The end of sessions is a setting, which also holds for sessions that were opened before it changed."""
+        short = replace(services, sessions=replace(services.sessions, longest=timedelta(hours=1)))
+        tokens = pair(short, ada.tokens.refresh_token)
+        assert tokens.expires_in == 3600
+        clock.move(timedelta(hours=1))
+        assert is_refused(short, tokens.refresh_token)
+        assert is_refused(services, tokens.refresh_token)
 
     def test_a_deleted_token_is_refused(self, services: Services, ada: Member) -> None:
         """A refresh token whose row was deleted is refused."""
@@ -131,14 +169,51 @@ class TestRotation:
 
 
 class TestReuse:
-    def test_in_the_grace_a_used_token_gets_another_pair(self, services: Services, ada: Member, clock: Clock) -> None:
-        """In the grace a used refresh token gets another pair, so that two tabs stay signed in."""
+    @pytest.mark.parametrize("kept", [0, 1])
+    def test_in_the_grace_a_used_token_gets_one_further_pair(
+        self, services: Services, ada: Member, clock: Clock, kept: int
+    ) -> None:
+        """In the grace a used refresh token gets one further pair, so that two tabs stay signed in, and no third."""
         one = pair(services, ada.tokens.refresh_token)
         clock.move(GRACE - INSTANT)
         other = pair(services, ada.tokens.refresh_token)
         assert one.refresh_token != other.refresh_token
+        assert is_refused(services, ada.tokens.refresh_token)
         for tokens in (one, other):
-            assert caller(services, pair(services, tokens.refresh_token)).customer == ada.customer
+            assert caller(services, tokens).customer == ada.customer
+        clock.move(GRACE)
+        newest = pair(services, pair(services, (one, other)[kept].refresh_token).refresh_token)
+        assert caller(services, newest).customer == ada.customer
+        assert not reuses(services)
+
+    @pytest.mark.parametrize("steps", [1, 2])
+    def test_when_both_pairs_are_refreshed_the_family_ends(
+        self, services: Services, ada: Member, clock: Clock, steps: int
+    ) -> None:
+        """When both pairs that a token got are refreshed, two clients have the session, and it ends."""
+        one, other = (pair(services, ada.tokens.refresh_token) for _ in range(2))
+        for _ in range(steps):
+            clock.move(timedelta(hours=1))
+            one = pair(services, one.refresh_token)
+        assert refresh(services, other.refresh_token, "198.51.100.7") == RefreshRefused()
+        assert is_refused(services, one.refresh_token)
+        assert authenticate(services, one.access_token) is BadToken.REVOKED
+        assert reuses(services) == [(ada.customer.id, "198.51.100.7")]
+
+    def test_a_branch_of_a_branch_ends_the_family_too(self, services: Services, ada: Member) -> None:
+        """Each token of a session may be used twice in its grace, and its two pairs must not both be refreshed."""
+        child = pair(services, ada.tokens.refresh_token)
+        one, other = (pair(services, child.refresh_token) for _ in range(2))
+        pair(services, other.refresh_token)
+        assert is_refused(services, one.refresh_token)
+        assert len(reuses(services)) == 1
+
+    def test_a_refresh_that_is_committed_twice_is_one(self, services: Services, ada: Member) -> None:
+        """A refresh whose commit is not acknowledged runs again and gets the pair of its first run, without a grace."""
+        strict = replace(services, sessions=replace(services.sessions, grace=timedelta(0)))
+        lost = replace(strict, database=CommitsTwice(services.database))
+        newest = pair(lost, ada.tokens.refresh_token)
+        assert caller(services, pair(strict, newest.refresh_token)).customer == ada.customer
         assert not reuses(services)
 
     def test_after_the_grace_the_family_ends(self, services: Services, ada: Member, clock: Clock) -> None:
@@ -148,7 +223,7 @@ class TestReuse:
         assert refresh(services, ada.tokens.refresh_token, "198.51.100.7") == RefreshRefused()
         assert is_refused(services, newest.refresh_token)
         assert is_refused(services, ada.tokens.refresh_token)
-        assert authenticate(services, newest.access_token) is None
+        assert authenticate(services, newest.access_token) is BadToken.REVOKED
         assert reuses(services) == [(ada.customer.id, "198.51.100.7")]
 
     def test_grace_is_not_lengthened_by_use(self, services: Services, ada: Member, clock: Clock) -> None:
@@ -184,16 +259,25 @@ class TestReuse:
 
 
 class TestSigningOut:
-    def test_revokes_the_family_of_a_token(self, services: Services, ada: Member) -> None:
-        """Signing out revokes all refresh tokens of the session; its access tokens work until they expire."""
+    @pytest.mark.parametrize("keep_access", [False, True])
+    def test_ends_the_session_of_a_token(self, services: Services, ada: Member, keep_access: bool) -> None:
+        """Signing out ends all refresh tokens of the session, and its access tokens unless they are kept."""
         other = signed_in(services)
         tabs = [pair(services, ada.tokens.refresh_token), pair(services, ada.tokens.refresh_token)]
-        assert revoke(services, caller(services, ada.tokens), tabs[0].refresh_token, CLIENT) == Done()
+        ours = caller(services, ada.tokens)
+        assert revoke(services, ours, tabs[0].refresh_token, CLIENT, keep_access=keep_access) == Done()
         for tokens in (ada.tokens, *tabs):
             assert is_refused(services, tokens.refresh_token)
-            assert caller(services, tokens).customer == ada.customer
+            assert isinstance(authenticate(services, tokens.access_token), Caller) == keep_access
         assert caller(services, pair(services, other.refresh_token))
         assert not reuses(services)
+
+    def test_ends_access_that_was_kept(self, services: Services, ada: Member) -> None:
+        """A second sign-out that does not keep access tokens ends those that the first kept."""
+        ours = caller(services, ada.tokens)
+        revoke(services, ours, ada.tokens.refresh_token, CLIENT, keep_access=True)
+        revoke_all(services, ours, CLIENT)
+        assert authenticate(services, ada.tokens.access_token) is BadToken.REVOKED
 
     def test_by_a_used_token(self, services: Services, ada: Member) -> None:
         """Signing out with a used refresh token revokes the newest one of its session."""
@@ -217,17 +301,20 @@ class TestSigningOut:
         """Signing out everywhere revokes the caller's refresh tokens and no other customer's; it can be repeated."""
         ben = member(services, email="ben@example.org")
         other = signed_in(services)
+        ours = caller(services, ada.tokens)
         for _ in range(2):
-            assert revoke_all(services, caller(services, ada.tokens), CLIENT) == Done()
-        assert is_refused(services, ada.tokens.refresh_token)
-        assert is_refused(services, other.refresh_token)
-        pair(services, ben.tokens.refresh_token)
+            assert revoke_all(services, ours, CLIENT) == Done()
+        for tokens in (ada.tokens, other):
+            assert is_refused(services, tokens.refresh_token)
+            assert authenticate(services, tokens.access_token) is BadToken.REVOKED
+        assert caller(services, pair(services, ben.tokens.refresh_token)).customer == ben.customer
         signed_in(services)
 
     def test_is_audited(self, services: Services, ada: Member) -> None:
         """Signing out is audited once, and not at all where there is no session to end."""
-        for token in ("garbage", ada.tokens.refresh_token):
-            revoke(services, caller(services, ada.tokens), token, "192.0.2.9")
+        ours = caller(services, ada.tokens)
+        for token in ("garbage", ada.tokens.refresh_token, ada.tokens.refresh_token):
+            revoke(services, ours, token, "192.0.2.9")
         found = [row for row in rows(services.database, audit) if row["kind"] == "sign-out"]
         assert [(row["customer_id"], row["client_ip"]) for row in found] == [(ada.customer.id, "192.0.2.9")]
 
@@ -239,7 +326,7 @@ class TestEnding:
         services.database.write(lambda connection: end_sessions(connection, ada.customer.id, clock.now))
         for tokens in (ada.tokens, newest):
             assert is_refused(services, tokens.refresh_token)
-            assert authenticate(services, tokens.access_token) is None
+            assert authenticate(services, tokens.access_token) is BadToken.REVOKED
         assert not reuses(services)
 
     def test_keeps_one_session(self, services: Services, ada: Member, clock: Clock) -> None:
@@ -254,13 +341,14 @@ class TestEnding:
 
 
 class TestAtOnce:
-    def test_many_uses_in_the_grace_all_get_a_pair(self, services: Services, ada: Member) -> None:
-        """Sixteen uses of one token at once get sixteen pairs, which all work."""
+    def test_many_uses_in_the_grace_get_two_pairs(self, services: Services, ada: Member) -> None:
+        """Of sixteen uses of one token at once two get a pair, and the session goes on."""
         token = ada.tokens.refresh_token
         tabs = at_once([lambda: refresh(services, token, CLIENT)] * 16)
         tokens = [outcome for outcome in tabs if isinstance(outcome, Tokens)]
-        assert len({each.refresh_token for each in tokens}) == 16
-        assert len({pair(services, each.refresh_token).refresh_token for each in tokens}) == 16
+        assert len({each.refresh_token for each in tokens}) == 2
+        pair(services, tokens[0].refresh_token)
+        assert not reuses(services)
 
     def test_without_grace_one_use_wins(self, services: Services, ada: Member) -> None:
         """With a grace of 0 one of eight uses at once gets a pair; the others end its session."""

@@ -9,24 +9,41 @@ from uuid import UUID, uuid4
 import bcrypt
 import pytest
 from sqlalchemy import delete, update
+from structlog.testing import capture_logs
 
+from harness.ports import free_port
+from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
+from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords, Verdict
+from registration.keys.link_keys import email_change_key, reset_key
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
-from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
+from registration.limits.redis_lockout import RedisLockout
+from registration.outcomes import (
+    BadCredentials,
+    Confirmed,
+    Done,
+    EmailNotConfirmed,
+    SignInOutcome,
+    Tokens,
+    TooManyAttempts,
+)
+from registration.passwords.reset import request_reset, reset
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions
 from registration.sessions.sign_in import seconds_blocked, sign_in
-from registration.storage.tables import attempt, audit, customer, refresh_token, session
+from registration.signing_up.confirmation import confirm
+from registration.storage.tables import attempt, audit, customer, mail, refresh_token, session
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, signed_in
 from tests.registration.signing import sign_up
-from tests.registration.stored import rows
+from tests.registration.stored import keys, rows
 
 ADA = "ada@example.org"
+NEW = "brand new horse"
 
 
 def enter(services: Services, email: str = ADA, password: str = PASSWORD, client: str = CLIENT) -> SignInOutcome:
@@ -70,7 +87,7 @@ class TestSuccess:
         outcome = enter(services)
         assert isinstance(outcome, Tokens)
         caller = authenticate(services, outcome.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         assert caller.customer == ada
         assert [row["id"] for row in rows(services.database, session)] == [caller.session_id]
         assert trail(services) == [("sign-in", ada.id, CLIENT, None)]
@@ -119,7 +136,11 @@ class TestRefusal:
 
     def unconfirmed(self, services: Services) -> SignInOutcome:
         sign_up(services, request())
-        return enter(services)
+        return enter(replace(services, conceal=True))
+
+    def unconfirmed_and_wrong(self, services: Services) -> SignInOutcome:
+        sign_up(services, request())
+        return enter(services, password="wrong password")
 
     def erased(self, services: Services) -> SignInOutcome:
         confirmed(services)
@@ -131,7 +152,9 @@ class TestRefusal:
         store(services, password_hash="")
         return enter(services, password="")
 
-    @pytest.mark.parametrize("reason", [wrong, unknown, no_address, unconfirmed, erased, without_password])
+    @pytest.mark.parametrize(
+        "reason", [wrong, unknown, no_address, unconfirmed, unconfirmed_and_wrong, erased, without_password]
+    )
     def test_is_the_same_for_every_reason(
         self, services: Services, reason: Callable[["TestRefusal", Services], SignInOutcome]
     ) -> None:
@@ -164,6 +187,63 @@ class TestRefusal:
         """A password of any text is refused and raises nothing."""
         confirmed(services)
         assert enter(services, password=password) == BadCredentials()
+
+
+class TestNotConfirmed:
+    """The right password of an account whose address is not proven yet, where answers may tell that it exists."""
+
+    def test_is_told_and_not_counted(self, services: Services) -> None:
+        """The right password is told that the address is not confirmed, as often as it is tried, and leaves no row."""
+        sign_up(services, request())
+        for _ in range(12):
+            assert enter(services) == EmailNotConfirmed()
+        assert enter(services, password="wrong password") == BadCredentials()
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]
+        assert [kind for kind, *_ in trail(services)] == ["sign-in failure"]
+        assert rows(services.database, session) == []
+
+    def lock_out(self, services: Services, email: str = ADA) -> None:
+        for _ in range(9):
+            enter(services, email, "wrong password")
+        assert isinstance(enter(services, email), TooManyAttempts)
+
+    def test_confirmation_ends_a_lock_out(self, services: Services) -> None:
+        """When the owner of a mailbox confirms, the failed sign-ins for the address are forgotten."""
+        sign_up(services, request())
+        self.lock_out(services)
+        assert isinstance(confirm(services, keys(services.database, services.secret)[-1]), Confirmed)
+        assert rows(services.database, attempt) == []
+        assert isinstance(enter(services), Tokens)
+
+    def test_a_reset_ends_a_lock_out(self, services: Services) -> None:
+        """When the owner of a mailbox resets the password, the failed sign-ins for the address are forgotten."""
+        confirmed(services)
+        self.lock_out(services)
+        request_reset(services, ADA, CLIENT)
+        (mailed,) = (row for row in rows(services.database, mail) if row["kind"] == "reset")
+        new = {"token": reset_key(services.secret, mailed["token_id"]), "password": NEW, "confirmPassword": NEW}
+        assert reset(services, new, CLIENT) == Done()
+        assert isinstance(enter(services, password=NEW), Tokens)
+
+    def test_a_proven_new_address_ends_its_lock_out(self, services: Services) -> None:
+        """When a customer proves a new address, the failed sign-ins for that address are forgotten."""
+        confirmed(services)
+        update_profile(services, caller_of(services, signed_in(services)), {"email": "Ben@Example.org"}, CLIENT)
+        self.lock_out(services, "ben@example.org")
+        (mailed,) = (row for row in rows(services.database, mail) if row["kind"] == "email_change")
+        confirm_email_change(services, email_change_key(services.secret, mailed["token_id"]), CLIENT)
+        assert isinstance(enter(services, "ben@example.org"), Tokens)
+
+    def test_an_outage_of_the_counting_server_does_not_matter(self, services: Services) -> None:
+        """A confirmation succeeds while the server that counts does not answer; the counts then end by themselves."""
+        sign_up(services, request())
+        lockout = RedisLockout(f"redis://127.0.0.1:{free_port()}/0", LockoutTerms())
+        down = replace(services, lockout=lockout)
+        with capture_logs() as logs:
+            assert isinstance(confirm(down, keys(services.database, services.secret)[-1]), Confirmed)
+        lockout.close()
+        assert [line["event"] for line in logs] == ["lockout.not_forgotten"]
+        assert isinstance(enter(services), Tokens)
 
 
 class TestLockOut:
@@ -326,4 +406,4 @@ class TestMeanwhile:
             services.database.write(lambda connection: end_sessions(connection, ada.id, now))
 
         change(services.clock())
-        assert authenticate(services, outcome.access_token) is None
+        assert authenticate(services, outcome.access_token) is BadToken.REVOKED
