@@ -31,6 +31,7 @@ from harness.store import ENGINES, Engine, Store, unmigrated_store
 from registration.hashing.calibration import Costs
 
 PROFILES = {"production hash": PRODUCTION, "cheapest hash": CHEAPEST}
+PARTS = ("sign-ups", "reads", "starts", "floods")
 FLOODS = count(1)
 
 
@@ -94,17 +95,19 @@ class SideBySide:
     rounds: int
     seconds: float
 
-    def measure(self) -> Iterator[Row]:
-        for engine in ENGINES:
-            for profile in PROFILES:
-                with timed(f"sign-ups, {engine}, {profile}"):
-                    yield from self.sign_ups(engine, profile)
-        with timed("{ __typename }"):
-            yield self.typename()
-        with timed("starts"):
-            yield self.starts()
-        with timed("ten times the load"):
-            yield self.floods()
+    def measure(self, part: str) -> Iterator[Row]:
+        """The rows of one of the PARTS."""
+        match part:
+            case "sign-ups":
+                for engine in ENGINES:
+                    for profile in PROFILES:
+                        yield from self.sign_ups(engine, profile)
+            case "reads":
+                yield self.typename()
+            case "starts":
+                yield self.starts()
+            case "floods":
+                yield self.floods()
 
     def sign_ups(self, engine: Engine, profile: str) -> Iterator[Row]:
         costs = PROFILES[profile]
@@ -208,6 +211,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("checkout", type=Path, help="a directory with another revision and its .venv")
     parser.add_argument("--rounds", type=int, default=5, help="of each measure (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3, help="of one load (default: %(default)s)")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this one; may be repeated")
     given = parser.parse_args(arguments)
     checkouts = [Checkout(REPOSITORY), Checkout(given.checkout.resolve())]
     for each in checkouts:
@@ -215,20 +219,25 @@ def main(arguments: Sequence[str]) -> int:
             sys.exit(f"benchmarks.versus: there is no {each.command}; run make setup there")
     place = Path("var")  # on a disk, as a database would be
     place.mkdir(exist_ok=True)
+    machine = describe_machine()
+    rows: list[Row] = []
     try:
         require_wrk()
-        machine = describe_machine()
         for each in checkouts:
             compile_packages(each.path)
         with tempfile.TemporaryDirectory(prefix="bench-", dir=place) as directory:
             compared = SideBySide(checkouts, Path(directory).resolve(), given.rounds, given.seconds)
-            rows = list(compared.measure())
+            for part in given.part or PARTS:
+                with timed(part):
+                    rows += compared.measure(part)
     except LoadError as error:
-        print(f"benchmarks.versus: {error}", file=sys.stderr)
+        print(f"\nbenchmarks.versus: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    print(f"\n{report(machine, checkouts, rows)}")
+    finally:
+        if rows:
+            print(f"\n{report(machine, checkouts, rows)}")
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The gateway: the schema, its resolvers and the application that serves them; it never holds a business rule."""
+"""The gateway: the schema, its resolvers, and the application that serves them. The rules are in the domain."""

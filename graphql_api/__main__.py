@@ -1,8 +1,8 @@
-"""The command `registration-gateway`, and `python -m graphql_api`: a process of ours begins here; it parses nothing."""
+"""Where a process of the gateway begins: the command `registration-gateway`, and `python -m graphql_api`."""
 
 import gc
 
-# What a start makes stays: looking through it again and again while it is made takes a tenth of the start.
+# Objects made at the start stay: collecting garbage among them takes a tenth of the start.
 gc.set_threshold(20_000, 20, 20)
 
 from graphql_api.cli.main import main  # noqa: E402

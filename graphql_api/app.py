@@ -15,11 +15,13 @@ from urllib.request import url2pathname
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp
 
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
 from graphql_api.http.client_ip import Networks, client_ip, read_networks
+from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
@@ -39,11 +41,14 @@ from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
 
+GRAPHQL_AND_PUBLIC_PATHS = frozenset({"/graphql", jwks.PATH, "/openapi.json", "/healthz", "/readyz"})
+"""Paths that pages of other origins may call and that are not the shim's."""
+
 PER_SLOT = 8
 """Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch of sign-ups comes on top."""
 
 
-def from_environment() -> RequestLog:
+def from_environment() -> ASGIApp:
     """What each worker of the server runs."""
     settings = read_settings(GatewaySettings)
     configure_logs(development=settings.development)
@@ -57,14 +62,20 @@ def from_environment() -> RequestLog:
     return app
 
 
-def create_app(settings: GatewaySettings, services: Services, relay: Relay | None = None) -> RequestLog:
+def create_app(settings: GatewaySettings, services: Services, relay: Relay | None = None) -> ASGIApp:
     """The application; it closes services and relay when it is shut down."""
     # Concealing, the relay only polls: if a sign-up woke it, the next request would feel what it has to do.
     if relay and not services.conceal:
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    return RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
+    application = RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
+    if not (settings.allowed_origins or settings.development):
+        return application
+    # Outside of RequestLog, so that a page can read the answer to a fault, too.
+    return Cors(
+        application, origins=settings.allowed_origins, loopback=settings.development, own_paths=GRAPHQL_AND_PUBLIC_PATHS
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ class Parts:
         """Run a constant document of the shim."""
         answer = await self.executor.execute(
             OperationRequest(document, variables),
-            self.context_for(request),
+            replace(self.context_for(request), legacy=True),
             mutation_allowed=True,
             departure=partial(departure, request),
         )

@@ -1,1 +1,1 @@
-"""The domain: customers from sign-up to erasure; it never knows of GraphQL, HTTP or JSON:API."""
+"""The domain: customers from sign-up to erasure. An import rule keeps GraphQL, HTTP and JSON:API out of it."""

@@ -1,4 +1,4 @@
-"""The customer as the rest of the program sees one; without the password and its hash."""
+"""The customer as the rest of the program uses it, without the password hash."""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -29,7 +29,7 @@ class Gender(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a customer tells of the person; each field is a personal column of the customer table."""
+    """The personal data of a customer, but for the address; each field is a personal column of the table `customer`."""
 
     salutation: Salutation
     first_name: str
@@ -40,7 +40,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Customer(Person):
-    """A customer who has not been erased; `email` is as typed, instants are UTC."""
+    """A customer that is not erased; `email` is as typed, instants are UTC."""
 
     id: UUID
     reference: str
@@ -62,5 +62,5 @@ def customer_of(row: Row[tuple[object, ...]]) -> Customer:
 
 
 def row_of(customer: Customer) -> dict[str, object]:
-    """The columns that a customer fills; the table has more (the password hash)."""
+    """The values of a customer by column of the table `customer`, which has more (the password hash)."""
     return {each.name: getattr(customer, each.name) for each in fields(customer)}

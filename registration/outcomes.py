@@ -1,4 +1,4 @@
-"""What a use case answers: facts, never texts; an expected failure is one of these, never an exception."""
+"""The outcomes of use cases: facts, not texts. An expected failure is one of these, not an exception."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,7 @@ class ViolationCode(StrEnum):
 
 
 class Stage(IntEnum):
-    """The order in which the legacy contract looks (sections 3.3 and 4.3): the first stage that fails answers alone."""
+    """The order in which the legacy contract checks (sections 3.3 and 4.3): only the first stage that fails answers."""
 
     ATTRIBUTE = 1
     TERMS = 2
@@ -78,7 +78,7 @@ class TooManyAttempts:
 
     @classmethod
     def until(cls, ends_at: datetime, now: datetime) -> "TooManyAttempts":
-        """Whole seconds, at least one."""
+        """The outcome until a moment: whole seconds, at least one."""
         return cls(max(1, ceil((ends_at - now).total_seconds())))
 
 
@@ -89,7 +89,7 @@ class IdempotencyConflict:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The address is proven."""
+    """The customer has proven the address."""
 
     customer: Customer
 
@@ -101,7 +101,7 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request is taken; whether the address is known is not told."""
+    """The request is accepted; whether the address is known is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Disowned:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A pair of tokens; lifetimes in seconds."""
+    """A pair of tokens; the access token lives for `expires_in` seconds."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -120,7 +120,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class BadCredentials:
-    """Wrong password, unknown address, unconfirmed or erased: which of these is not told."""
+    """Wrong password, unknown address or erased; in conceal mode also unconfirmed. Which of these is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailNotConfirmed:
+    """The password is right, and the address is not proven yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +156,10 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The customer was erased a moment ago, so the access token is good no more."""
+    """The customer was erased after the access token was checked."""
 
 
-SignInOutcome = Tokens | BadCredentials | TooManyAttempts
+SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts
 RefreshOutcome = Tokens | RefreshRefused
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid

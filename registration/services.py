@@ -1,4 +1,4 @@
-"""What use cases work with, opened once per process; it never decides anything."""
+"""The services of use cases, opened once for each process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys
+from registration.limits.budgets import Budgets
 from registration.limits.lockout import Lockout
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
@@ -17,12 +17,16 @@ from registration.storage.references import References
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """`grace` is how long a used refresh token still gets a pair."""
+    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair.
+
+    No token of a session is good after its `longest` time, however often it was refreshed.
+    """
 
     audience: str = "frontend"
     access_token: timedelta = timedelta(hours=8)
     refresh_token: timedelta = timedelta(seconds=2_628_000)
     grace: timedelta = timedelta(seconds=10)
+    longest: timedelta = timedelta(days=90)
 
 
 def utc_now() -> datetime:
@@ -35,10 +39,10 @@ def do_nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The collaborators of every use case; `confirmation` is the lifetime of a key, None when nobody must confirm.
+    """The collaborators of every use case.
 
-    `reset` is the lifetime of the key to a new password. With `conceal` no answer, and no time that one takes, tells
-    whether an address is registered.
+    `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
+    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered.
     """
 
     database: Database
@@ -48,7 +52,7 @@ class Services:
     signing_keys: SigningKeys
     lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
-    sign_up_limit: SignUpLimit = field(default_factory=SignUpLimit)
+    budgets: Budgets = field(default_factory=Budgets)
     confirmation: timedelta | None = timedelta(days=1)
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)

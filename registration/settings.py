@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from registration.hashing.machine import cores
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
+ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
@@ -27,7 +29,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     workers: Annotated[int, Field(ge=1, le=64, description="server processes")] = 1
     database_url: Annotated[str, Field(description="sqlite:///file or postgresql://user:password@host/name")] = (
@@ -48,6 +50,26 @@ class Settings(BaseSettings):
     confirmation_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a confirmation key")] = (
         86_400
     )
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    limits: Annotated[ByMode, Field(description="the limits below that begin with LIMIT, all of them")] = "mode"
+    limit_mails_per_client: Annotated[
+        int, Field(ge=0, description="mails an hour that one client may have us send; IPv6 by /64")
+    ] = 60
+    limit_mails_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_mails_per_mailbox: Annotated[
+        int, Field(ge=0, description="mails an hour to one mailbox, whatever stands behind a + in the address")
+    ] = 10
+    limit_mails: Annotated[int, Field(ge=0, description="mails an hour in all")] = 100_000
+    limit_guesses_per_client: Annotated[
+        int, Field(ge=0, description="wrong passwords in 15 minutes from one client, for all accounts")
+    ] = 60
+    limit_guesses_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_hashes_per_client: Annotated[
+        int, Field(ge=0, description="sign-ups, sign-ins and changes of password in 15 minutes from one client")
+    ] = 600
+    limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
@@ -55,8 +77,11 @@ class Settings(BaseSettings):
     access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
     refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
     refresh_grace_seconds: Annotated[
-        int, Field(ge=0, le=300, description="how long a used refresh token still gets a pair, for parallel tabs")
+        int, Field(ge=0, le=300, description="how long a used refresh token gets one further pair, for parallel tabs")
     ] = 10
+    session_seconds: Annotated[
+        int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
+    ] = 7_776_000
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
@@ -86,24 +111,40 @@ class Settings(BaseSettings):
 
     _unknown: tuple[str, ...] = PrivateAttr(default=())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_outer_space(cls, given: dict[str, object]) -> dict[str, object]:
+        """White space at the ends goes, because a secret that is mounted from a file ends with a newline."""
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_seen(cls, value: object) -> object:
+        unseen = next((letter for letter in str(value) if not letter.isprintable()), None)
+        if unseen:
+            raise ValueError(f"holds a character that cannot be seen (U+{ord(unseen):04X})")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except (ArgumentError, ValueError):  # whose text can quote the password
+        except (ArgumentError, ValueError):  # their texts can quote the password
             raise ValueError("is not a database URL") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ValueError("must start with sqlite:// or postgresql://")
         if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
             raise ValueError("must name a file: sqlite:///var/registration.db")
+        if (url.database or "").endswith(("/", " ")):
+            raise ValueError("names a database that ends with a slash or a space")
         return value
 
     @field_validator("public_url", "storefront_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        if set(value) & set("?#") or not (value == "" or is_web_address(value)):
             raise ValueError("must be an http:// or https:// address without a query")
         return value.rstrip("/")
 
@@ -112,7 +153,7 @@ class Settings(BaseSettings):
     def _mail_is_known(cls, value: str) -> str:
         try:
             scheme = urlsplit(value).scheme
-        except ValueError:  # whose text can quote the password
+        except ValueError:  # its text can quote the password
             raise ValueError("is not an address") from None
         if value and scheme not in MAIL_SCHEMES:
             raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
@@ -136,13 +177,28 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    @property
+    def are_limits_on(self) -> bool:
+        """On in production unless they are switched off; off in development unless they are switched on."""
+        return not self.development if self.limits == "mode" else self.limits == "on"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine, so that the start may create what is missing."""
         return self.database_url.startswith("sqlite")
 
     @property
+    def database_place(self) -> str:
+        """Where the database is: the absolute path of its file, or the address of its server without a password."""
+        path = make_url(self.database_url).database or ""
+        return str(Path(path).absolute()) if self.is_embedded else _masked(self.database_url)
+
+    @property
     def base_url(self) -> str:
-        """The public address of this service; the gateway knows a default."""
+        """The public address of this service; empty where no setting names it, but the gateway has a default."""
         return self.public_url
 
     @property
@@ -151,12 +207,22 @@ class Settings(BaseSettings):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """GATEWAY_ names in the environment that are none of ours (orchestrators inject such names)."""
+        """GATEWAY_ names in the environment that are no settings (orchestrators inject such names)."""
         return self._unknown
 
     @property
     def slots(self) -> int:
         return self.hash_slots or max(1, cores() // self.workers)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address that a browser opens as it is written: no spaces, no user, no password."""
+    try:
+        parts = urlsplit(text)
+        is_known = parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0
+    except ValueError:  # no port, or no address of IPv6
+        return False
+    return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
 def read_settings(kind: type[AnySettings]) -> AnySettings:

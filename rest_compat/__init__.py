@@ -1,1 +1,1 @@
-"""The shim: JSON:API in, the same mutation out; it never decides anything the schema decides."""
+"""The REST door for legacy Glue clients: it translates JSON:API requests to operations of the schema."""

@@ -1,4 +1,4 @@
-"""The Glue resource `access-tokens`: signs in through the mutation createAccessToken; it never looks into a token."""
+"""The Glue resource `access-tokens`: signs in through the mutation createAccessToken."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -25,7 +25,7 @@ mutation CreateAccessToken($input: CreateAccessTokenInput!) {
 }
 """
 SecondsBlocked = Callable[[Request, str], Awaitable[int | None]]
-"""How long the client that sends a request is still locked out for a user name, in seconds; None when it is not."""
+"""Seconds for which the client of a request is still locked out from a user name; None when it is not locked out."""
 ID_COMPANY_USER: Mapping[str, Schema] = {"idCompanyUser": {"type": "null"}}
 
 
@@ -51,11 +51,11 @@ async def _list_nothing(_call: Call) -> Answer:
 
 
 LIST_NOTHING = Operation("An empty list", _list_nothing, lists=True)
-"""Tokens are shown once and never listed; legacy clients may ask."""
+"""Legacy clients may ask for a list; tokens are shown only when they are issued."""
 
 
 def _violations(call: Call) -> list[Violation]:
-    # An address that only the full grammar refuses belongs to nobody, as all wrong ones do.
+    # An address that only the full grammar refuses is answered like any unknown one: the sign-in fails.
     username = violations_of(read_address(call.attributes, "username"))
     return [*filter(_is_of_attribute, username), *violations_of(read_key(call.attributes, "password"))]
 

@@ -1,6 +1,6 @@
-"""Attributes of request and response documents, as the published description shows them; it never checks a value.
+"""Attributes of request and response documents, as the published description shows them.
 
-What is checked are the domain's rules: a test holds the two together.
+Requests are checked by the domain's rules; a test holds that the two agree.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The body of a request, read up to a limit; it never interprets what it reads."""
+"""The body of a request, read up to a limit in bytes."""
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -13,6 +13,6 @@ async def read_body(request: Request) -> bytes | Error:
             content += chunk
             if len(content) > BODY_LIMIT:
                 return BODY_TOO_LARGE
-    except ClientDisconnect:  # nobody reads the answer
+    except ClientDisconnect:  # the client is gone: no answer reaches it
         return POST_DATA_INVALID
     return bytes(content)

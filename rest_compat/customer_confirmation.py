@@ -1,4 +1,4 @@
-"""The Glue resource `customer-confirmation`: confirms through the mutation confirmCustomer; it never tells why not."""
+"""The Glue resource `customer-confirmation`: confirms through the mutation confirmCustomer."""
 
 from functools import partial
 

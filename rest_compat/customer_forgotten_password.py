@@ -1,4 +1,4 @@
-"""The Glue resource `customer-forgotten-password`: asks for a reset mail; it never tells whether one is sent."""
+"""The Glue resource `customer-forgotten-password`: asks for a reset mail, always with one answer."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from rest_compat.errors import OUTCOMES
 from rest_compat.execution import Execute, run
 from rest_compat.resource import Answer, Call, Done, Operation, Refused, Resource
 
-# TooManyAttemptsError is not looked at: the contract answers 204 for every address that is one (6.1).
+# TooManyAttemptsError is not selected: the contract answers 204 for every well-formed address (6.1).
 REQUEST_PASSWORD_RESET = """
 mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
   requestPasswordReset(input: $input) {
@@ -21,7 +21,7 @@ mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
 
 def customer_forgotten_password(execute: Execute) -> Resource:
     request_reset = Operation(
-        summary="Ask for a mail with a key to a new password; the answer is the same whether or not anybody gets one",
+        summary="Ask for a mail with a key to a new password; the answer does not tell whether the address is known",
         answer=partial(_request_reset, execute),
         status=204,
         takes={"email": Attribute({**ADDRESS, "maxLength": EMAIL_MAX_LENGTH})},

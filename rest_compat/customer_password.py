@@ -1,4 +1,4 @@
-"""The Glue resource `customer-password`: changes the own one; the mutation knows whether the current one is right."""
+"""The Glue resource `customer-password`: changes the password of the signed-in customer."""
 
 from functools import partial
 
@@ -42,7 +42,7 @@ def customer_password(execute: Execute, policy: PasswordPolicy) -> Resource:
 
 
 def _early_violations(call: Call, policy: PasswordPolicy) -> list[Violation]:
-    """A wrong current password comes before the policy (contract 7), so the mutation reports what breaks that."""
+    """Without violations of the policy: the mutation reports them after checking the current password (contract 7)."""
     violations = violations_of(read_password_change(call.attributes, policy))
     return [violation for violation in violations if violation.stage is not Stage.PASSWORD]
 

@@ -1,4 +1,4 @@
-"""The Glue resource `customer-restore-password`: a new password by the key of a mail; it ignores the id."""
+"""The Glue resource `customer-restore-password`: sets a new password with the key of a mail."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ mutation ResetPassword($input: ResetPasswordInput!) {
 def customer_restore_password(execute: Execute, policy: PasswordPolicy) -> Resource:
     password = new_password(policy)
     restore = Operation(
-        summary="Set a new password with the key of the mail; whatever stands in the path is ignored",
+        summary="Set a new password with the key of the mail; the id in the path is ignored",
         answer=partial(_restore, execute),
         status=204,
         takes={

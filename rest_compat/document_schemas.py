@@ -1,4 +1,4 @@
-"""JSON Schemas of the documents that go in and out of the shim; they describe, and never validate a request."""
+"""JSON Schemas of the documents that the REST door reads and writes, for the published description."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -10,7 +10,7 @@ Node: TypeAlias = dict[str, Any]
 
 
 def an_object(properties: Mapping[str, Schema], **more: object) -> Node:
-    """All of its members are always there, unless `required` says otherwise."""
+    """All members are required, unless `required` is given."""
     return {"type": "object", "required": list(properties), "properties": dict(properties), **more}
 
 

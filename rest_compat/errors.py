@@ -1,4 +1,4 @@
-"""What each refusal looks like on the legacy wire: one table for broken rules, one for outcomes; it decides nothing.
+"""What each refusal looks like on the legacy wire: one table for broken rules, one for outcomes.
 
 Texts and codes are wire constants of the contract. Where it has none they are ours: codes 9409, 9429 and 9503, and the
 sentences about control characters, types, weak passwords, replays, limits and outages.
@@ -42,8 +42,8 @@ def _rule(message: str) -> Error:
     return Error(422, f"{{attribute}} => {message}", "901")
 
 
-# The stage tells apart what one code means at different depths: an address without the shape of one is a broken rule
-# (901), one that only the full grammar refuses is 416. The attribute decides nothing but the name in the text.
+# One code means different things at different stages: an address without the shape of one breaks a rule (901), one that
+# only the full grammar refuses is 416. The attribute only gives the name in the text.
 VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     (Stage.ATTRIBUTE, ViolationCode.MISSING): _rule("This field is missing."),
     (Stage.ATTRIBUTE, ViolationCode.BLANK): _rule("This value should not be blank."),
@@ -82,6 +82,7 @@ VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     ),
 }
 
+NOT_SIGNED_IN = Error(401, "Failed to authenticate user.", "003")
 CANNOT_CHANGE_PASSWORD = Error(400, "Failed to change password.", "407")
 EMAIL_TAKEN = Error(
     422,
@@ -104,16 +105,16 @@ LOCKED_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The errors for what can come of one mutation.
+    """The errors for the outcomes of one mutation.
 
-    `refusals` are keyed by UserErrorCode, or by the reason where an error gives one. Anything else is a `failure`.
+    `refusals` are keyed by UserErrorCode, or by the reason where an error gives one. `failure` is for any other.
     """
 
     failure: Error = INTERNAL_ERROR
     refusals: Mapping[str, Error] = field(default_factory=dict)
 
     def error(self, member: Mapping[str, object]) -> Error:
-        """The error for a member of the result union that is a UserError, given as GraphQL answers it."""
+        """The error for a UserError of the result union, as GraphQL answers it; needs its `code`."""
         row = self.refusals.get(str(member.get("reason", member["code"])), self.failure)
         return replace(row, detail=row.detail.format_map(member))
 
@@ -149,7 +150,8 @@ OUTCOMES: Mapping[str, Outcomes] = {
     "changePassword": Outcomes(CANNOT_CHANGE_PASSWORD, {"BAD_CREDENTIALS": Error(400, "Invalid password", "408")}),
     "createAccessToken": Outcomes(
         refusals={
-            "BAD_CREDENTIALS": Error(401, "Failed to authenticate user.", "003"),
+            "BAD_CREDENTIALS": NOT_SIGNED_IN,
+            "EMAIL_NOT_CONFIRMED": NOT_SIGNED_IN,
             "TOO_MANY_ATTEMPTS": LOCKED_OUT[Language.EN],
         }
     ),
@@ -173,12 +175,14 @@ MALFORMED_REQUEST = Error(
 )
 UNKNOWN_CLIENT = Error(400, "Client authentication failed", "invalid_client")
 WRONG_CREDENTIALS = Error(400, "The user credentials were incorrect.", "invalid_grant")
-PASSWORD_GRANT = Outcomes(refusals={"BAD_CREDENTIALS": WRONG_CREDENTIALS, "TOO_MANY_ATTEMPTS": WRONG_CREDENTIALS})
+PASSWORD_GRANT = Outcomes(
+    refusals=dict.fromkeys(("BAD_CREDENTIALS", "EMAIL_NOT_CONFIRMED", "TOO_MANY_ATTEMPTS"), WRONG_CREDENTIALS)
+)
 REFRESH_GRANT = Outcomes(refusals={"REFRESH_TOKEN": Error(400, "The refresh token is invalid.", "invalid_request")})
 
 
 def locked_out(language: Language, minutes: int) -> Error:
-    """The only text of the contract that is translated, and that names a setting."""
+    """The error of a lockout: the only text of the contract that is translated, and that names a setting."""
     row = LOCKED_OUT[language]
     return replace(row, detail=row.detail.format(minutes=minutes))
 
@@ -189,7 +193,7 @@ def sign_in_outcomes(locked_out: Error) -> Outcomes:
 
 
 def stage_errors(*stages: Stage) -> list[Error]:
-    """The rows of these stages, as a description shows them: with gaps in the texts."""
+    """The errors of these stages for the published description, with gaps in the texts."""
     gaps = {name: f"{{{name}}}" for name in ("attribute", "confirms", "minimum", "maximum")}
     rows = (row for (stage, _), row in VIOLATIONS.items() if stage in stages)
     return [replace(row, detail=row.detail.format_map(gaps)) for row in rows]
@@ -208,7 +212,7 @@ def unavailable(correlation_id: str | None) -> Error:
 
 
 def read_violations(reported: Sequence[Mapping[str, Any]]) -> list[Violation]:
-    """Violations as GraphQL reports them; it names no stage, so the first one that knows the code counts."""
+    """Violations that GraphQL reports. GraphQL names no stage, so the lowest stage that has the code counts."""
     return [_read_violation(violation) for violation in reported]
 
 

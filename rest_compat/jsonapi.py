@@ -1,4 +1,4 @@
-"""JSON:API documents of the legacy contract, read and written; pure, it knows neither HTTP nor any attribute."""
+"""JSON:API documents of the legacy contract, read and written, without HTTP."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MEDIA_TYPE = "application/vnd.api+json"
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One error object; `code` is a code of the legacy contract, or ours where it has none."""
+    """One error object; `code` is that of the legacy contract, or ours where it has none."""
 
     status: int
     detail: str
@@ -30,7 +30,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How the resources of one request are shown: their type, where they stand, and what of them was asked for.
+    """How the resources of one request are shown: their type, their links, and the attributes asked for.
 
     `query` is the raw query string; `fields` are the wanted attributes, None for all of them.
     """
@@ -47,7 +47,7 @@ class Presentation:
         return {"data": [self._resource(item) for item in items], "links": self._links(None)}
 
     def without_id(self, attributes: Mapping[str, object]) -> dict[str, object]:
-        """A resource of which it is not told whether it exists."""
+        """A document that does not tell whether the resource exists."""
         return {"data": {"type": self.type, "attributes": self._wanted(attributes), "links": self._links(None)}}
 
     def _resource(self, item: Item) -> dict[str, object]:
@@ -76,7 +76,7 @@ def error_document(errors: Iterable[Error]) -> dict[str, object]:
 def read_attributes(document: object, resource_type: str) -> Mapping[str, object] | Error:
     """The attributes of a request document that names the right type; an id in it counts for nothing.
 
-    What is not a document, or not even JSON, is an error.
+    Anything else is an error.
     """
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict) or data.get("type") is None or data.get("attributes") is None:

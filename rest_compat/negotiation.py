@@ -1,4 +1,4 @@
-"""Group 1 of the order of checks: what the contract answers to bad headers in plain text (2.2, 2.5, 2.7)."""
+"""Group 1 of the order of checks: bad headers, which the contract answers in plain text (2.2, 2.5, 2.7)."""
 
 import re
 from collections.abc import Collection
@@ -24,10 +24,10 @@ ALLOWED_HEADERS = (
     "accept-language",
     "authorization",
     "x-anonymous-customer-unique-id",
-    "idempotency-key",  # ours: a browser sends it only where it is named
+    "idempotency-key",  # ours: a browser sends only headers that are listed
 )
 PLAIN_ERRORS = (PAGINATION_INVALID, UNKNOWN_FORMAT, BLANK_CONTENT_TYPE)
-"""What any request but OPTIONS can be answered with in plain text."""
+"""The plain-text errors of any request but OPTIONS."""
 INTEGER = re.compile(r"\s*[+-]?(0|[1-9][0-9]{0,17})\s*", re.ASCII)
 
 
@@ -63,12 +63,12 @@ def plain_text(error: Error) -> Response:
 
 
 def is_versioned(headers: Headers) -> bool:
-    """Whether the Content-Type asks for a version: no resource of ours has one."""
+    """Whether the Content-Type asks for a version; our resources have none."""
     return any(part.strip().lower().startswith("version=") for part in _content_type(headers)[1:])
 
 
 def is_decoded(headers: Headers) -> bool:
-    """Whether the body is of a format that is read: all but the other ones of the vnd.api family."""
+    """Whether the body has a format that the door reads: any but the other ones of the vnd.api family."""
     return not _is_other_format(_content_type(headers)[0])
 
 

@@ -1,4 +1,4 @@
-"""The plain OAuth endpoint /token (RFC 6749): the two grants run the mutations of the Glue resources; no JSON:API."""
+"""The plain OAuth endpoint /token (RFC 6749): its two grants run the mutations of the Glue resources."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,7 +38,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 PATH = "/token"
 Form: TypeAlias = Mapping[str, str]
-# Names of RFC 6749 (4.1.2.1) for what is no mistake of the client.
+# Names of RFC 6749 (4.1.2.1) for faults of the server.
 FAULTS = {500: "server_error", 503: "temporarily_unavailable"}
 
 
@@ -51,7 +51,7 @@ class Grant:
     outcomes: Outcomes
 
     def read(self, form: Form) -> Mapping[str, object] | None:
-        """None when a field is missing; one without a value counts as missing (RFC 6749, 3.2)."""
+        """The input of the mutation; None when a field is missing or empty (RFC 6749, 3.2)."""
         given = {name: form.get(field) for field, name in self.fields.items()}
         return given if all(given.values()) else None
 
@@ -67,7 +67,7 @@ MEMBERS = {
     "refresh_token": "refreshToken",
 }
 
-# What the published description tells of this endpoint.
+# For the published description.
 REQUEST = an_object(
     {"grant_type": {"enum": list(GRANTS)}}
     | {field: STRING for grant in GRANTS.values() for field in grant.fields}
@@ -87,9 +87,9 @@ PLAIN_ERRORS = (TWO_IDENTITIES, INVALID_ACCESS_TOKEN, UNAVAILABLE)
 
 
 def token_route(execute: Execute, client_id: str) -> Route:
-    """`client_id` is the only client there is, and the one that is meant when none is named."""
+    """`client_id` is the only client, and the default of requests that name none."""
     route = Route(PATH, _endpoint(execute, client_id), methods=["POST", "OPTIONS"])
-    # As everywhere in the shim, slashes around the path do not count.
+    # As for all paths of the REST door, slashes around the path do not count.
     route.path_regex = re.compile(rf"/*{PATH}/*\Z")
     return route
 
@@ -109,7 +109,7 @@ def _endpoint(execute: Execute, client_id: str) -> Callable[[Request], Awaitable
 
 
 async def _read_form(request: Request) -> dict[str, str] | Refused:
-    """A body that is no form is not read, as if it were empty."""
+    """The fields of the form; none for a body of another type, which is not read."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         return {}
     content = await read_body(request)
@@ -141,7 +141,7 @@ def _response(tokens: Mapping[str, Any] | Refused) -> Response:
         return json_response({name: tokens[member] for name, member in MEMBERS.items()}, 200, JSON)
     (error,) = tokens.errors
     response = json_response(error_body(error), error.status, JSON)
-    if error.status in FAULTS:  # a blocked sign-in must look like any other
+    if error.status in FAULTS:  # the answer to a blocked sign-in must not differ from that to a failed one
         response.headers.update(refusal_headers(tokens))
     return response
 

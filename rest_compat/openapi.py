@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the shim, made of what the door and the endpoints check by; it checks nothing."""
+"""The OpenAPI 3.1 description of the REST door, made from the tables by which the door checks requests."""
 
 import json
 import re
@@ -67,7 +67,7 @@ class DocumentedError:
 def openapi_route(resources: Iterable[Resource], base_url: str) -> Route:
     @cache
     def content() -> bytes:
-        """Made for the first who asks: most gateways are never asked, and none has to wait for it at its start."""
+        """Made for the first request: most gateways get none, and the start need not wait for it."""
         return json.dumps(openapi(resources, base_url), separators=(",", ":")).encode()
 
     async def show(_request: Request) -> Response:
@@ -97,7 +97,7 @@ def openapi(resources: Iterable[Resource], base_url: str) -> Node:
 
 
 def _paths(resource: Resource, examples: dict[str, Node]) -> Node:
-    """`examples` grows by what the operations refer to."""
+    """Adds the examples that the operations refer to to `examples`."""
     places = {f"/{resource.type}": resource.collection, f"/{resource.type}/{{{resource.id_name}}}": resource.single}
     paths: Node = {}
     for place, operations in places.items():

@@ -1,4 +1,4 @@
-"""The Glue resource `refresh-tokens`: staying signed in, and signing out; it never looks into a token."""
+"""The Glue resource `refresh-tokens`: staying signed in, and signing out."""
 
 from functools import partial
 

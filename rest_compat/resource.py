@@ -1,4 +1,4 @@
-"""What a Glue resource is to the door: a type, and what it does for each method; it never writes a document."""
+"""A Glue resource: its type, and an operation for each HTTP method."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from rest_compat.jsonapi import Error, Item
 class Call:
     """A request that passed the door: groups 1 to 7 of the contract's order of checks.
 
-    `attributes` are raw JSON: those that the operation takes, as far as they were sent. `caller` is the customer whose
-    access token came along, as GraphQL shows one.
+    `attributes` are raw JSON: those of the operation that were sent. `caller` is the customer of the access token, as
+    GraphQL answers `me`; None without a token.
     """
 
     request: Request
@@ -41,7 +41,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request is taken, and no more is told: a document with what was sent and without an id."""
+    """The request is taken, and the answer tells no more: a document with the sent attributes and without an id."""
 
     attributes: Mapping[str, object]
 
@@ -77,10 +77,10 @@ async def never_blocked(_request: Request, _attributes: Mapping[str, object]) ->
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a resource does for one method. The door checks by it, and the published description shows it.
+    """What a resource does for one method. The door checks requests by it; the published description shows it.
 
-    `status` is that of its success, `shows` the attributes of what it then shows. `errors` are those that `rules` and
-    `answer` can lead to, besides the ones of every operation.
+    `status` and `shows` are the status and the attributes of a success. `errors` are those of `rules` and `answer`,
+    besides the errors of every operation.
     """
 
     summary: str
@@ -93,26 +93,26 @@ class Operation:
     """False where the mutation looks at the rules itself; then they are asked only where it did not take the input."""
     errors: Sequence[Error] = ()
     blocked: Callable[[Request, Mapping[str, object]], Awaitable[Refused | None]] = never_blocked
-    """Group 5 of the order of checks; asked only where a later group refuses, because `answer` knows by itself."""
+    """Group 5 of the order of checks. The door asks only when a later group refuses: `answer` checks it by itself."""
     protected: bool = False
-    """It is never called without a caller."""
+    """Whether it needs an access token."""
     foreign: Error | None = None
-    """The answer where the id is not the caller's own; None when any id will do."""
+    """The error for an id that is not the caller's own; None where any id will do."""
     confirms: str = "password"
     """The attribute that confirmPassword repeats."""
     lists: bool = False
-    """Its success is a Listed."""
+    """Whether its success is a Listed."""
     may_accept: bool = False
-    """Its success may also be an Accepted."""
+    """Whether its success may also be an Accepted."""
     headers: Mapping[str, Schema] = field(default_factory=dict)
-    """Request headers that only this operation looks at."""
+    """Request headers that only this operation reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """`collection` are the operations of the path without an id, `single` of the one with an id, by HTTP method.
 
-    A method that is not there is answered with 404.
+    Any other method is answered with 404.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""What every answer of the shim carries, and how a document becomes one; it never chooses what is told."""
+"""Responses of the REST door: the headers that all of them have, and how a document becomes one."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",  # tokens and personal data; the contract names no value
 }
-# As they are sent, made once for each language.
+# Raw headers, encoded once for each language.
 _HEADERS_OF_ALL = {
     language: Headers({"Content-Language": language.locale, **SECURITY_HEADERS}).raw for language in Language
 }
@@ -38,7 +38,7 @@ def json_response(value: Mapping[str, object], status: int, media_type: str) -> 
 
 
 def error_response(refused: Refused) -> Response:
-    if INTERNAL_ERROR in refused.errors:  # the one fault of ours that a resource tells, in the words of all others
+    if INTERNAL_ERROR in refused.errors:  # the same words as for every other fault of ours
         return PlainTextResponse(INTERNAL_ERROR.detail, INTERNAL_ERROR.status)
     response = document_response(error_document(refused.errors), refused.errors[-1].status)
     response.headers.update(refusal_headers(refused))
@@ -52,11 +52,11 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
 
 
 def with_contract_headers(response: Response, language: Language) -> Response:
-    """With the headers that all answers have (contract 2.3)."""
+    """Add the headers that all responses have (contract 2.3)."""
     response.raw_headers += _HEADERS_OF_ALL[language]
     return response
 
 
 def language_of(request: Request) -> Language:
-    """The language that the client wants."""
+    """The language of the Accept-Language header."""
     return negotiate(request.headers.get("accept-language", ""))

@@ -1,4 +1,4 @@
-"""All of the shim, as routes for the end of the list: the last of them matches every path that is left."""
+"""The routes of the REST door, for the end of the list: the last of them matches every path that is left."""
 
 import re
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def routes(
     lockout_minutes: int,
     id_company_user: bool,
 ) -> Shim:
-    """`base_url` is the public address that self links start with; `client_id` is the one OAuth client there is."""
+    """`base_url` is the public address that self links start with; `client_id` is the only OAuth client."""
     resources = [
         customers(execute, policy),
         customer_confirmation(execute),
@@ -66,12 +66,12 @@ def routes(
 
 
 def _resource_routes(name: str, door: Door) -> list[Route]:
-    """The door reads the path itself; these exist so that a log can name what was asked without naming who."""
+    """The door reads the path itself; these routes give the log a template that holds no id."""
     return [Route(f"/{name}", door), Route(f"/{name}/{{id:path}}", door)]
 
 
 def _any_path(door: Door) -> Route:
     route = Route("/{path:path}", door)
-    # A path parameter ends at a line feed, which a path may hold as %0A.
+    # A path parameter would end at a line feed, which a path may hold as %0A.
     route.path_regex = re.compile("(?P<path>.*)", re.DOTALL)
     return route

@@ -1,10 +1,10 @@
-"""Time that tests hold in their hands; it never passes by itself."""
+"""A clock for tests."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A time that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 13, 36, 29, 123456, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What tests stand on: real databases, a real gateway process, a real mail server; nothing here pretends."""
+"""Fixtures of all tests: real databases, a real gateway process, a real mail server."""
 
 import faulthandler
 import gc
@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings as hypothesis_settings
 
 from harness.gateway import Gateway
+from harness.pgbouncer import find_pgbouncer
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
@@ -22,6 +23,7 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests.nginx import nginx_of_this_machine
 from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
@@ -48,7 +50,7 @@ structlog.configure(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Called by pytest-xdist in the process that starts the workers; they share its PostgreSQL, it outlives them."""
+    """Called by pytest-xdist in the process that starts the workers, which share its PostgreSQL: it outlives them."""
     stash = node.config.stash
     if SHARED_POSTGRES not in stash:
         stash[SHARED_POSTGRES] = PostgresServer()
@@ -74,7 +76,7 @@ pytest_runtest_teardown = pytest_runtest_call
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    """Spare the garbage collector what was imported and collected, which stays."""
     gc.freeze()
 
 
@@ -98,7 +100,7 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_url: str) -> str:
-    """The name of a migrated database that nobody is connected to."""
+    """The name of a migrated database without connections."""
     name = f"template_{WORKER}"
     migrate_once(create_database(postgres_url, name))
     return name
@@ -106,7 +108,7 @@ def postgres_template(postgres_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database file that nobody has open."""
+    """A migrated database file that no process has open."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     migrate_once(f"sqlite:///{path}")
     return path
@@ -133,9 +135,20 @@ def reused_postgresql(postgres_url: str, postgres_template: str) -> Iterator[Reu
 
 @pytest.fixture
 def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
-    """A migrated PostgreSQL database with nothing in it."""
+    """A migrated PostgreSQL database without rows."""
     yield reused_postgresql.url
     reused_postgresql.renew()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_program() -> str:
+    """The path of PgBouncer on this machine."""
+    path = find_pgbouncer()
+    if path is None and ("CI" in os.environ or "REQUIRE_PGBOUNCER" in os.environ):
+        pytest.fail("PgBouncer is required here (CI or REQUIRE_PGBOUNCER is set), but is not installed")
+    if path is None:
+        pytest.skip("POOLER NOT TESTED: there is no PgBouncer (Debian: apt-get install pgbouncer)")
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -156,7 +169,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def keys_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The key files of an installation. For reading: to make an RSA key takes a while."""
+    """The key files of an installation, to read only: making an RSA key takes a while."""
     directory = tmp_path_factory.mktemp("installation") / "keys"
     create_secret(directory)
     create_signing_key(directory)
@@ -165,7 +178,7 @@ def keys_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def signing_keys(keys_directory: Path) -> SigningKeys:
-    """Read once: to check an RSA key and to sign with it for the first time takes a while, too."""
+    """Read once, because checking an RSA key and signing with it for the first time takes a while, too."""
     return SigningKeys(keys_directory)
 
 
@@ -184,21 +197,41 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No coverage of the gateways that this test starts, which takes a third of their processor.
+    """Measure no coverage of the gateways that this test starts, which takes a third of their processor.
 
     For tests of faults, of several nodes, of browsers and of benchmarks: other tests run the same lines.
     """
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
-@pytest.fixture
-def gateway_url(unmeasured: None, serve: Serve, sqlite_url: str) -> str:
-    """The base URL of a gateway in development mode, as `make run` starts it."""
-    return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway on SQLite for the tests of a module that leave nothing behind: to start one takes a second."""
+    directory = tmp_path_factory.mktemp("gateway")
+    with Gateway(directory, {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}/registration.db"}) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def gateway_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a gateway in development mode, as `make run` starts it, for the tests of a module."""
+    directory = tmp_path_factory.mktemp("gateway")
+    settings = {"GATEWAY_MODE": "development", "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/registration.db"}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # as `unmeasured`
+        gateway = Gateway(directory, settings)
+    with gateway:
+        yield gateway.base_url
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx."""
+    return nginx_of_this_machine()
 
 
 @pytest.fixture
 def smtp() -> Iterator[SmtpServer]:
-    """A mail server that keeps what it gets."""
+    """A mail server that keeps the mails it gets."""
     with SmtpServer() as server:
         yield server

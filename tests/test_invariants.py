@@ -140,7 +140,7 @@ class TestLockfiles:
         assert lockfiles.asked(manifest) - lockfiles.locked(lock) == {"b", "c", "d"}
 
     def test_sees_where_npm_downloaded(self) -> None:
-        """An entry with `resolved` names the registry of whoever made the lock."""
+        """An entry with `resolved` names the registry of the machine that made the lock."""
         assert lockfiles.resolved('{"packages": {"": {}, "a": {"resolved": "https://example.com/a.tgz"}}}') == [
             "a has `resolved`"
         ]

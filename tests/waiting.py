@@ -1,4 +1,4 @@
-"""Waiting for what happens by itself. Each wait has a bound, which says only when something is wrong."""
+"""Waits for what other threads and processes do. Each has a bound, which is reached only when something is wrong."""
 
 import signal
 import time
@@ -24,7 +24,7 @@ def wait_for(event: Event) -> None:
 
 
 class HangsError(BaseException):
-    """No Exception: neither the code under test nor Hypothesis, which would try again, may catch it."""
+    """No Exception, so that neither the code under test nor Hypothesis, which would try again, catches it."""
 
 
 @contextmanager

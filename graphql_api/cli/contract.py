@@ -1,4 +1,4 @@
-"""The published contract: is schema.graphql true, and what has changed in it since a release; it changes nothing."""
+"""The published contract: whether schema.graphql is what the code publishes, and what changed since a release."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from graphql.utilities import BreakingChange, DangerousChange, find_breaking_cha
 from graphql_api.schema import print_schema
 
 FILE = "schema.graphql"
-# One line for each change that was meant, exactly as `registration-gateway schema --since` prints it.
+# Intended changes, one a line, exactly as `registration-gateway schema --since` prints them.
 ACCEPTED_CHANGES = "schema.accepted-changes"
 
 
@@ -28,19 +28,19 @@ def changes(old: str, new: str) -> list[str]:
 
 
 def unaccepted(found: list[str], directory: Path) -> list[str]:
-    """Those changes that nobody has listed as meant."""
+    """The changes that the file of accepted changes does not list."""
     path = directory / ACCEPTED_CHANGES
     accepted = path.read_text("utf-8").splitlines() if path.exists() else []
     return [change for change in found if change not in accepted]
 
 
 def last_tag(directory: Path) -> str | None:
-    """The newest release tag that this commit descends from."""
+    """The newest release tag that this commit descends from; None when there is none."""
     return _git(directory, "describe", "--tags", "--abbrev=0")
 
 
 def contract_at(directory: Path, revision: str) -> str | None:
-    """schema.graphql as it was at a revision."""
+    """schema.graphql as it was at a revision; None when that has no such file."""
     return _git(directory, "show", f"{revision}:{FILE}")
 
 

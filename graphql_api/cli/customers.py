@@ -14,7 +14,7 @@ from registration.records import audit as records
 
 @one_line_errors
 def audit(reference: Annotated[str, typer.Argument(help="of the customer, for example DE--25")]) -> None:
-    """Show who did what when from where with a customer's account, the oldest first; erasure forgets from where."""
+    """Show what was done with a customer's account, when and from which IP, oldest first; erasure deletes the IPs."""
     database = migrated_database(settings_of_process())
     entries = database.read(lambda connection: records.trail(connection, reference))
     database.close()

@@ -24,8 +24,16 @@ def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
     if not _is_up_to_date(database):
-        stop("the database is not at this version; run: registration-gateway migrate")
+        stop(f"{settings.database_place} is not at this version; run: registration-gateway migrate")
     return database
+
+
+def say_where(settings: GatewaySettings) -> None:
+    """Print where database and keys are, and whether they are new: a start in another directory must be noticed."""
+    keys = Path(settings.keys_dir).absolute()
+    is_new = settings.is_embedded and not Path(settings.database_place).exists()
+    print(f"Database     {settings.database_place}{'  (new)' if is_new else ''}")
+    print(f"Keys         {keys}{'' if has_signing_key(keys) else '  (new)'}", flush=True)
 
 
 def prepare(settings: GatewaySettings) -> None:

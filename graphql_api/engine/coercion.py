@@ -1,4 +1,4 @@
-"""What is wrong with input, by path and code and without any value: for variables and for literals in a document."""
+"""What is wrong with variables and with literals in a document: path and code of each violation, and no value."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class InputViolation:
 def variable_violations(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[InputViolation]:
-    """Everything that keeps variables from being coerced, at most fifty; for an operation that validation accepted."""
+    """Every reason why variables cannot be coerced, at most fifty, for an operation that has passed validation."""
     found = (
         violation for node in operation.variable_definitions or () for violation in _variable(schema, node, variables)
     )
@@ -84,7 +84,7 @@ def _variable(
 
 
 class LiteralsOfCorrectType(ValidationRule):
-    """Stands in for graphql-core's ValuesOfCorrectTypeRule, whose messages quote the values: a password, say."""
+    """Replaces graphql-core's ValuesOfCorrectTypeRule, whose messages quote values, such as passwords."""
 
     def enter_argument(self, node: ArgumentNode, *_: object) -> None:
         self._check(node.name.value, node.value)
@@ -95,7 +95,7 @@ class LiteralsOfCorrectType(ValidationRule):
 
     def _check(self, name: str, literal: ValueNode) -> None:
         input_type = self.context.get_input_type()
-        if input_type is None:  # An unknown argument: another rule reports that.
+        if input_type is None:  # An unknown argument, which another rule reports.
             return
         violations = list(islice(_violations(_unwrapped(literal), input_type, (name,)), MOST_VIOLATIONS))
         if violations:
@@ -143,7 +143,7 @@ def _violations(value: Any, input_type: GraphQLInputType, path: tuple[str, ...])
 
 
 def _in_list(value: Any, item_type: GraphQLInputType, path: tuple[str, ...]) -> Iterator[InputViolation]:
-    if not isinstance(value, list):  # GraphQL takes a lone item for a list of one.
+    if not isinstance(value, list):  # GraphQL reads a single item as a list of one.
         yield from _violations(value, item_type, path)
         return
     for index, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""What the compiled input and the compiled output share: the two ways to give up, nullability, lists, Strawberry."""
+"""What compiled input and compiled output share: their exceptions, nullability, lists, and Strawberry's definitions."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

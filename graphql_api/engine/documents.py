@@ -1,4 +1,4 @@
-"""Documents made ready to run: parsed, measured, validated, and kept in a bounded cache; nothing is executed here."""
+"""Documents made ready to run: parsed, measured, validated, compiled, and kept in a bounded cache."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document. `hashes` says that it holds a field which hashes a password.
+    """One operation of a valid document. `hashes` says whether a field of it hashes a password.
 
     `compiled` is None for documents that are not kept, and for operations that graphql-core has to execute.
     """
@@ -87,7 +87,7 @@ class Documents:
         self._cache: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS, _size)
 
     def operations(self, text: str) -> Operations | list[PublicError]:
-        """The operations of a valid document, else what is wrong with it."""
+        """The operations of a valid document, or the errors of one that is not."""
         operations = self._cache.get(text)
         if operations is not None:
             return operations
@@ -119,7 +119,7 @@ class Documents:
 
 
 def _may_be_kept(text: str) -> bool:
-    """A string literal may be a password: such a document must not outlive its request. Clients send variables."""
+    """A string literal may be a password, so its document must not outlive the request. Clients send variables."""
     return len(text) <= LONGEST_CACHED_DOCUMENT and '"' not in text
 
 

@@ -1,4 +1,4 @@
-"""What a client sees of an error: a code, a message, never a value; faults of ours are masked here and logged once."""
+"""Errors as clients see them: a code and a message, without any value. Faults are masked here and logged once."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -41,7 +41,11 @@ class ErrorCode(StrEnum):
 
 
 class Unauthenticated(Exception):
-    """Raised by resolvers of protected fields: the access token is absent, expired or wrong."""
+    """Raised by resolvers of protected fields: the access token is absent, expired, wrong or `revoked`."""
+
+    def __init__(self, *, revoked: bool = False) -> None:
+        super().__init__()
+        self.revoked = revoked
 
 
 def public_error(
@@ -62,7 +66,7 @@ def public_error(
 
 
 def syntax_error(error: GraphQLSyntaxError) -> PublicError:
-    """Say where and, if the parser knows, what it expected; what it found instead may be half of a password."""
+    """The location, and what the parser expected if it says so; what it found instead may be part of a password."""
     expected, found, _ = error.description.partition(", found ")
     if error.description.startswith("Document "):  # Too many tokens or comments, or nested too deeply.
         return public_error(ErrorCode.LIMIT_EXCEEDED, error.description, locations=_locations(error))
@@ -94,10 +98,11 @@ def overloaded(retry_after: int) -> PublicError:
 
 
 def field_error(error: GraphQLError) -> PublicError:
-    """An error of the execution: the caller's mistakes by their code, everything else masked and logged."""
+    """An error that execution raised: mistakes of the client get their code, everything else is masked and logged."""
     match error.original_error:
-        case Unauthenticated():
-            return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.")
+        case Unauthenticated(revoked=revoked):
+            reason = {"reason": "REVOKED"} if revoked else {}
+            return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.", **reason)
         case Unavailable() as outage:
             log.error("graphql.unavailable", exc_info=outage)
             message = "The service cannot do this at the moment: try again later."
@@ -117,8 +122,10 @@ def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extension
 
 
 def _is_about_arguments(error: GraphQLError) -> bool:
-    """Whether graphql-core could not coerce arguments, as when a variable with a default is null: its class does not
-    tell, the place where it was raised does."""
+    """Whether graphql-core could not coerce arguments, for example because a variable with a default is null.
+
+    The class of the exception does not say so; the module that raised it does.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -126,7 +133,7 @@ def _is_about_arguments(error: GraphQLError) -> bool:
 
 
 def _without_values(fault: Exception) -> Exception:
-    """graphql-core's own errors quote the values they are about, so only their traceback goes to the log."""
+    """Errors of graphql-core quote values, so only their traceback goes to the log."""
     if isinstance(fault, GraphQLError):
         return RuntimeError("graphql-core could not complete a field").with_traceback(fault.__traceback__)
     return fault

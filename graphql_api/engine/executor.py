@@ -170,6 +170,8 @@ class Executor:
             raw_variable_values=cast("dict[str, Any]", request.variables or {}),
             operation_name=operation.name,
             is_awaitable=_is_awaitable,
+            # Their search fails at a name with a letter whose lower case is longer (İ), and no client sees them here.
+            hide_suggestions=True,
             **options,
         )
 

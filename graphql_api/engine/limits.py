@@ -20,9 +20,9 @@ INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one document may ask for; fragments count as often as they are spread.
+    """The most that one document may ask for; a fragment counts each time it is spread.
 
-    They leave room for the introspection query of GraphiQL, the largest document that is ours.
+    GraphiQL's introspection query, the largest document that we send ourselves, stays within them.
     """
 
     tokens: int = 1500

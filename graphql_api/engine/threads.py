@@ -5,20 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from graphql_api.server.admission import HAS_TURN
+from graphql_api.server.admission import require_turn
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-
-
-class HashWithoutTurn(Exception):
-    """A bug: an operation hashes a password, and its resolver is not marked with `hashes`."""
-
-
-def require_turn() -> None:
-    """Raises HashWithoutTurn outside of a turn of the admission."""
-    if not HAS_TURN.get():
-        raise HashWithoutTurn("mark the resolver with @hashes, so that it waits for a hash slot")
 
 
 class Threads:

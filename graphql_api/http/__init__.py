@@ -1,1 +1,1 @@
-"""GraphQL over HTTP, and what every request gets: a log line, a client address, a bounded body."""
+"""GraphQL over HTTP, and what every request gets: a log line, a client IP, a bounded body."""

@@ -1,4 +1,4 @@
-"""The body of a request, read up to a limit; it never interprets what it reads."""
+"""The body of a request, read up to a limit in bytes."""
 
 from dataclasses import dataclass
 from typing import cast

@@ -1,4 +1,4 @@
-"""Whose request it is, behind proxies that we trust; it never believes a header of anybody else."""
+"""The IP address of a client, directly or behind trusted proxies; headers of other peers do not count."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,13 +18,13 @@ def read_networks(text: str) -> Networks:
 def client_ip(request: Request, trusted: Networks) -> str:
     """The nearest address that is not a trusted proxy, read from the right end of X-Forwarded-For.
 
-    Empty when the server does not know who is connected (a Unix socket).
+    Empty when the peer has no IP address (a Unix socket).
     """
     address = _read_peer(request.client.host) if request.client else None
     hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     while hops and address is not None and any(address in network for network in trusted):
         hop = _read(hops.pop())
-        if hop is None:  # a proxy that writes anything but addresses hides its clients behind its own
+        if hop is None:  # a proxy that writes anything else stands for its clients
             break
         address = hop
     return "" if address is None else str(address)
@@ -35,7 +35,7 @@ def _read(text: str) -> IpAddress | None:
         address = ip_address(text.strip())
     except ValueError:
         return None
-    # A socket that takes both versions shows IPv4 as ::ffff:192.0.2.1.
+    # A socket for both versions shows IPv4 as ::ffff:192.0.2.1.
     return (address.version == 6 and address.ipv4_mapped) or address
 
 

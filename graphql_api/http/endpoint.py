@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one request in, one operation, one response out, as the specification of that name says."""
+"""GraphQL over HTTP, as the specification of that name says: one request runs one operation and gets one response."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,9 +17,9 @@ from graphql_api.http.body import Disconnected, TooLarge, read_body
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
-# Whoever accepts anything gets application/json first, as the specification asks for clients that do not say.
+# In order of preference: the specification wants application/json for clients that accept anything.
 MEDIA_TYPES = (JSON, GRAPHQL)
-# As they are sent, made once for each media type.
+# Raw headers, encoded once for each media type.
 HEADERS = {
     media_type: [
         (b"cache-control", b"no-store"),
@@ -41,7 +41,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 @dataclass(frozen=True, slots=True)
 class BadRequest:
-    """A request that is not one of GraphQL over HTTP; nothing of it was read as GraphQL."""
+    """A request that is not GraphQL over HTTP. Its `message` is for the client."""
 
     status: int
     message: str
@@ -50,7 +50,7 @@ class BadRequest:
 class GraphQLEndpoint:
     """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
 
-    `graphiql` answers browsers. `queries_by_get` allows queries by GET; mutations never come that way.
+    `graphiql` answers browsers. `queries_by_get` allows queries, but not mutations, by GET.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ def _answer_response(answer: Answer, media_type: str) -> Response:
 
 
 def _challenge(answer: Answer) -> dict[str, str]:
-    """What RFC 9110 allows in an answer that is no 401: a token would have made a difference."""
+    """The challenge for an UNAUTHENTICATED error, which RFC 9110 allows in responses other than 401."""
     codes = {error["extensions"]["code"] for error in answer.errors or ()}
     return {"www-authenticate": "Bearer"} if ErrorCode.UNAUTHENTICATED in codes else {}
 
@@ -182,13 +182,13 @@ def _response(status: int, body: dict[str, Any], media_type: str, headers: Mappi
 
 
 class _PreparedResponse(Response):
-    """A response whose headers are set as they are sent, so that those that are always the same are made once."""
+    """A response whose raw headers its maker sets, so that constant headers are encoded once."""
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        """Nothing: see `_response`."""
+        """Leave the headers to `_response`."""
 
 
 async def departure(request: Request) -> None:
-    """Completes when the client has gone, which a server says after the whole body has been received."""
+    """Completes when the client has disconnected, which the server reports after the whole body."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

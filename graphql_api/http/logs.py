@@ -1,4 +1,4 @@
-"""How the processes log: one line an event, with the frames of a fault but never its text, which can quote values."""
+"""How processes log: one line an event, with the frames of an exception but not its text, which can quote values."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 
 class FramesOnly(logging.Formatter):
-    """For what other libraries log: their exceptions without the text."""
+    """Formats log records of other libraries: their exceptions without the text."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         kind, _, trace = ei
@@ -21,7 +21,7 @@ class FramesOnly(logging.Formatter):
 
 
 class TolerantStream:
-    """A stream that costs a line when it fails (a full disk, a closed pipe), not the request or the relay."""
+    """A stream that loses a line when it fails (full disk, closed pipe) instead of failing the request or the relay."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -36,7 +36,7 @@ class TolerantStream:
 
 
 def configure_logs(*, development: bool) -> None:
-    """To standard error: JSON in production, for reading in development. Other libraries speak from WARNING up."""
+    """Log to standard error: JSON in production, readable lines in development; other libraries from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FramesOnly("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -60,7 +60,7 @@ _encode = JSONEncoder(default=repr).encode
 
 
 def _as_json(event: EventDict, **_options: Any) -> str:
-    """With an encoder made once; json.dumps makes one for each line that needs a default."""
+    """Use one encoder: json.dumps would make a new one for each line."""
     return _encode(event)
 
 

@@ -36,7 +36,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _range(item: str) -> _Range | None:
-    """None for what RFC 9110 does not know, such as a quality of 7."""
+    """None where RFC 9110 does not allow the item, such as a quality of 7."""
     media_range, *parameters = item.strip().lower().split(";")
     quality = next((value for name, value in map(_parameter, parameters) if name == "q"), "1")
     return _Range(media_range.strip(), float(quality)) if _QUALITY.fullmatch(quality) else None

@@ -1,4 +1,4 @@
-"""The outermost layer: a correlation id, one log line a request, faults masked; it never logs a path, query or body."""
+"""The outermost layer: it gives each request a correlation id and a log line, and masks exceptions."""
 
 import time
 
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    """Logs the route's template only: real paths and queries can hold tokens and addresses."""
+    """Logs the template of the route instead of path and query, which can hold tokens and addresses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,7 +37,7 @@ class RequestLog:
             await self._app(scope, receive, send_and_note)
         except Exception as error:
             response = _fault(error, correlation_id)
-            if status:  # the response has begun: it can only be cut off
+            if status:  # the response has begun: the server can only cut it off
                 raise
             await response(scope, receive, send_and_note)
         finally:
@@ -52,4 +52,4 @@ def _fault(error: Exception, correlation_id: str) -> Response:
         text = f"The service is not available right now. Correlation id: {correlation_id}"
         return PlainTextResponse(text, 503, {"Retry-After": "5"})
     log.error("fault", exc_info=error)
-    return PlainTextResponse("Internal Server Error", 500)  # the wire contract's text; the header names the request
+    return PlainTextResponse("Internal Server Error", 500)  # the text of the wire contract; a header has the id

@@ -1,4 +1,4 @@
-"""Strict JSON: bytes in, the value or a reason to refuse them out; it never knows what the value means."""
+"""Strict JSON: reads bytes to a value, or to a reason why they are refused."""
 
 import json
 import math
@@ -20,7 +20,7 @@ class NotJson:
 
 
 def read_json(content: bytes) -> Json | NotJson:
-    """Refuse what Python's reader lets through, and every document that it answers with anything but a syntax error."""
+    """Refuse also what Python's reader accepts: repeated keys, NaN, half surrogate pairs, deep nesting."""
     try:
         value = _DECODER.decode(_text(content))
     except _RefusedError as refused:
@@ -29,7 +29,7 @@ def read_json(content: bytes) -> Json | NotJson:
         return NotJson(f"is not valid JSON (line {error.lineno}, column {error.colno})")
     except RecursionError:
         return NotJson(_TOO_DEEP)
-    except ValueError:  # Python refuses to read integers of thousands of digits: that takes quadratic time.
+    except ValueError:  # Python refuses integers of thousands of digits, because reading them takes quadratic time.
         return NotJson("holds a number with too many digits")
     flaw = _flaw(value) if _may_be_flawed(content) else None
     return value if flaw is None else NotJson(flaw)
@@ -39,7 +39,7 @@ _TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
 
 
 class _RefusedError(ValueError):
-    """Leaves the decoder's callbacks; never leaves this module."""
+    """Raised by the decoder's callbacks and caught by `read_json`."""
 
 
 def _text(content: bytes) -> str:
@@ -82,7 +82,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, pars
 
 
 def _may_be_flawed(content: bytes) -> bool:
-    """Lone surrogates need an escape, depth needs brackets: nearly every request has too few of both to look closer."""
+    """Half surrogate pairs need an escape and depth needs brackets: few requests have enough to look closer."""
     return b"\\u" in content or content.count(b"[") + content.count(b"{") > MAX_DEPTH
 
 

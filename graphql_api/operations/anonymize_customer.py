@@ -1,19 +1,20 @@
-"""anonymizeCustomer: input, results and resolver on one page; it never erases anybody but the caller."""
+"""anonymizeCustomer: input, results and resolver on one page. It erases the customer of the access token."""
 
 from typing import Annotated, assert_never
 
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.account.erasure import anonymize
 from registration.language import Language
+from registration.limits.budgets import Cost
 
 
-@strawberry.input(description="The access token says who; a password can be asked for once more.")
+@strawberry.input(description="The access token names the customer; the password may be checked once more.")
 class AnonymizeCustomerInput:
     password: str | None = strawberry.field(
         description="Optional; if it is sent, it must be the right one.", default=strawberry.UNSET
@@ -31,7 +32,7 @@ AnonymizeCustomerResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.HASH)
 async def anonymize_customer(
     info: Info, input: Annotated[AnonymizeCustomerInput, strawberry.argument(description="The password, or nothing.")]
 ) -> AnonymizeCustomerResult:

@@ -1,4 +1,4 @@
-"""confirmEmailChange: input, results and resolver on one page; the token alone says whose address it is."""
+"""confirmEmailChange: input, results and resolver on one page. It needs no access token."""
 
 from typing import Annotated, assert_never
 

@@ -1,4 +1,4 @@
-"""registrationPolicy: all that a sign-up form needs to know before it is sent; it never depends on who asks."""
+"""registrationPolicy: all that a sign-up form needs to know before it is sent, the same for every client."""
 
 from enum import Enum
 
@@ -30,7 +30,7 @@ class PasswordRules:
     refuses_breached: bool = strawberry.field(description="Whether passwords known from data breaches are refused.")
     min_strength: int = strawberry.field(
         description="The least strength, from 0 (not asked for) to 4, as zxcvbn counts it. A form shows it with zxcvbn "
-        "in the browser: a password is never sent only to be measured."
+        "in the browser, without sending the password."
     )
 
 

@@ -1,4 +1,4 @@
-"""updateCustomer: input, results and resolver on one page; what is not sent stays as it is."""
+"""updateCustomer: input, results and resolver on one page. Attributes that are not sent stay as they are."""
 
 from datetime import date
 from typing import Annotated, assert_never
@@ -6,16 +6,17 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import costs
 from graphql_api.engine.errors import Unauthenticated
-from graphql_api.types.customer import Customer, customer_type
+from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.pending_confirmation import PendingConfirmation, pending_confirmation
 from graphql_api.types.user_errors import EmailTakenError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.account.profile import update_profile
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.limits.budgets import Cost
 
 
 @strawberry.input(description="What is to change. What is not sent stays; null is a value, which only a date can have.")
@@ -32,7 +33,7 @@ class UpdateCustomerInput:
     gender: Gender | None = strawberry.field(description="The gender of the customer.", default=strawberry.UNSET)
     email: str | None = strawberry.field(
         description="An e-mail address of up to 100 characters. It counts from when the link mailed to it is followed; "
-        "the old address is told.",
+        "the old address gets a notice.",
         default=strawberry.UNSET,
     )
     date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)
@@ -52,6 +53,7 @@ UpdateCustomerResult = Annotated[
 ]
 
 
+@costs(Cost.MAIL)
 async def update_customer(
     info: Info, input: Annotated[UpdateCustomerInput, strawberry.argument(description="What is to change.")]
 ) -> UpdateCustomerResult:

@@ -1,4 +1,4 @@
-"""The page behind the link to confirm a sign-up: reading it changes nothing, its buttons do."""
+"""The page behind the link that confirms a sign-up. Opening it changes nothing; its buttons confirm or disown."""
 
 from collections.abc import Callable, Mapping
 from typing import assert_never
@@ -59,7 +59,7 @@ async def _disown(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _resend(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""))
+    outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""), context.client_ip)
     match outcome:
         case outcomes.Accepted():
             return PAGE.render(context, "resent", 200)

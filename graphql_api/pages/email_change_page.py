@@ -1,4 +1,4 @@
-"""The page behind the link to a new address: reading it changes nothing, its button does."""
+"""The page behind the link that confirms a new address. Opening it changes nothing; its button confirms."""
 
 from collections.abc import Callable, Mapping
 from typing import assert_never

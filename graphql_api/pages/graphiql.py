@@ -1,4 +1,4 @@
-"""GraphiQL in the browser, served whole by the gateway: its page and its bundle; never fetches from anywhere else."""
+"""GraphiQL, its page and its bundle: the gateway serves all of it, and the page may load from no other host."""
 
 from pathlib import Path
 from string import Template
@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 BUNDLE = Path(__file__).parents[1] / "console"
 
+# Addresses are relative to the page, which a proxy may serve under a prefix.
 # The browser reads the nonce for the style elements of Monaco (GraphiQL's editor) from the script element.
 # The empty icon keeps it from asking for /favicon.ico.
 PAGE = Template("""\
@@ -20,8 +21,8 @@ PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>GraphiQL - registration gateway</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/graphiql/$version/main.css">
-<script type="module" src="/graphiql/$version/main.js" nonce="$nonce"></script>
+<link rel="stylesheet" href="graphiql/$version/main.css">
+<script type="module" src="graphiql/$version/main.js" nonce="$nonce"></script>
 </head>
 <body>
 <div id="graphiql">Loading GraphiQL. It needs JavaScript.</div>
@@ -42,7 +43,7 @@ In a checkout of the repository:  make run  (or: python console/build.py), then 
 POST /graphql works without it.
 """
 
-# Spelled out, because the system's own table differs between machines and knows no fonts on some.
+# Our own table: those of some systems know no fonts.
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -53,7 +54,7 @@ CONTENT_TYPES = {
 
 
 def page(nonce: str, bundle: Path = BUNDLE) -> Response:
-    """The GraphiQL page, or 503 with the reason if nobody built it; `nonce` must be fresh for each response."""
+    """The GraphiQL page, or 503 with the reason if it is not built. `nonce` must be new for each response."""
     version = built_version(bundle)
     if version is None:
         return PlainTextResponse(NOT_BUILT, status_code=503)
@@ -85,7 +86,7 @@ def routes(bundle: Path = BUNDLE) -> list[Route]:
 
 
 def built_version(bundle: Path) -> str | None:
-    """The stamp that console/build.py writes last: a hash of everything that the bundle was made from."""
+    """The stamp that console/build.py writes last, a hash of all sources of the bundle; None when it is not built."""
     try:
         return (bundle / "stamp").read_text()
     except FileNotFoundError:

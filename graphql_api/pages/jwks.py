@@ -1,4 +1,4 @@
-"""The public keys of access tokens (RFC 7517), for whoever wants to verify one; it never shows a private one."""
+"""The public keys that verify access tokens, as a JWK set (RFC 7517)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from registration.keys.signing_keys import SigningKey, SigningKeys
 from registration.sessions.access_tokens import ALGORITHM
 
 PATH = "/.well-known/jwks.json"
-# Verifiers ask again when they meet a name that they do not know, so this may be long.
+# Verifiers ask again when a token names a key that they do not know, so this may be long.
 HEADERS = {"Cache-Control": "public, max-age=300"}
 
 

@@ -1,4 +1,4 @@
-"""The development mailbox: shows the mails of a file:/// directory; it never serves any machine but this one."""
+"""The development mailbox: shows the mails of a file:/// directory to browsers on this machine."""
 
 import re
 import secrets
@@ -21,11 +21,11 @@ from graphql_api.pages.page import TEMPLATES
 
 SHOWN = 100
 FILE_STEM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Any other name is a page of somebody else that had its name resolve to this machine (DNS rebinding).
+# Any other name may be that of a foreign page that resolves to this machine (DNS rebinding).
 LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-# A proxy has forwarded the request, so whoever sent it may be anywhere.
+# A proxy has forwarded the request, so its client may be on any machine.
 FORWARDED = re.compile(r"x-forwarded-.*|forwarded|via|x-real-ip", re.IGNORECASE)
-# Links may open a tab, which then is an ordinary one; the mail itself can run, load and send nothing.
+# Links may open an ordinary tab; the mail itself can run, load and send nothing.
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 
 View = Callable[[Path, Request], Response]
@@ -40,7 +40,7 @@ class Summary:
 
 
 def routes(directory: Path) -> list[Route]:
-    """Every answer is 403 unless the browser runs on this machine and asks it by a local name."""
+    """Every response is 403 unless the browser runs on this machine and uses a local name for it."""
     pages: dict[str, View] = {
         "/mailbox": _list,
         "/mailbox/{id:uuid}": _show,
@@ -87,7 +87,7 @@ def _show(directory: Path, request: Request) -> Response:
 
 def _show_html(directory: Path, request: Request) -> Response:
     html = _part(_read(directory, request.path_params["id"]), "html")
-    # A link would otherwise open inside the frame.
+    # Without this a link would open inside the frame.
     html = html.replace("<head>", '<head><base target="_blank">', 1)
     return _secure(
         html,
@@ -115,7 +115,7 @@ def _secure(html: str, policy: str) -> Response:
 
 
 def _summaries(directory: Path) -> Iterator[Summary]:
-    """The newest mails."""
+    """The newest mails, newest first, at most SHOWN."""
     files = [path for path in directory.glob("*.eml") if FILE_STEM.fullmatch(path.stem)]
     for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[:SHOWN]:
         with path.open("rb") as file:

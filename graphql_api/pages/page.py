@@ -1,8 +1,8 @@
-"""What the pages behind links in mails have in common: no script, nothing cached, and reading one changes nothing."""
+"""What the pages behind mailed links have in common: no script, no caching, and a GET changes nothing."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -15,10 +15,13 @@ from starlette.routing import Route
 from graphql_api.engine.context import Context
 from graphql_api.http.body import TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
-from registration.language import moment_in_words
+from registration.language import language_of, moment_in_words
 from registration.storage.database import Unavailable
 
 UNAVAILABLE_RETRY_AFTER = 5
+LOCALE = "_locale"
+"""The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
+
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -42,14 +45,18 @@ class Page:
         show: Callable[[Context, str], Awaitable[Response]],
         act: Callable[[Context, Mapping[str, str]], Awaitable[Response]],
     ) -> list[Route]:
-        """`show` gets the key of the link, `act` gets what a form of the page sent."""
+        """`show` answers GET and gets the key of the link; `act` answers POST and gets the fields of the form."""
+
+        def in_language(request: Request) -> Context:
+            context = context_for(request)
+            return replace(context, language=language_of(request.query_params.get(LOCALE, "")) or context.language)
 
         async def shown(request: Request) -> Response:
-            context = context_for(request)
+            context = in_language(request)
             return await self._answer(context, show(context, request.query_params.get("token", "")))
 
         async def acted(request: Request) -> Response:
-            context = context_for(request)
+            context = in_language(request)
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
@@ -66,13 +73,14 @@ class Page:
             return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
-        """The page in a state; the facts are for its template."""
+        """The page in this state; its template gets the facts. `retry_after` is also a header."""
         nonce = secrets.token_urlsafe(16)
         html = TEMPLATES.get_template(f"{self.name}.{context.language}.html").render(
             state=state,
             language=context.language,
             nonce=nonce,
-            path=self.path,
+            # Relative to the page, which a proxy may serve at another path.
+            action=f"?{LOCALE}={context.language.locale}",
             in_words=moment_in_words,
             correlation_id=current_correlation_id(),
             **facts,
@@ -83,7 +91,7 @@ class Page:
             # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
             "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            # The address of this page holds the key.
+            # The URL of this page holds the key.
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol with the bounds it lacks; it never looks at what a request means."""
+"""HTTP/1.1 on one connection: uvicorn's protocol with the bounds that it lacks."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ TOO_LARGE = (
     b"The head of the request has too many bytes.\n"
 )
 
-# More than httptools can split. Refresh tokens of legacy clients, which stand in paths, have about 3,000 bytes.
+# Bytes. httptools cannot split more. Refresh tokens of legacy clients stand in paths, and have about 3,000.
 URL_LIMIT = 65_535
 URL_TOO_LONG_TEXT = f"The address of the request is longer than {URL_LIMIT} bytes.".encode()
 URL_TOO_LONG = (
@@ -23,25 +23,25 @@ URL_TOO_LONG = (
 
 
 class UrlTooLong(Exception):
-    """Ends the parsing of a request."""
+    """Stops the parser when the head of a request with such a URL is complete."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Ends requests whose head does not end or that do not arrive, and ignores Upgrade, as RFC 9110 (7.8) allows.
+    """Bounds the head, the time and the number of requests on a connection; ignores Upgrade (RFC 9110, 7.8).
 
-    uvicorn collects a head of any size in quadratic time on the event loop, waits for ever for a request, queues
-    requests without end for a client that does not read the answers, tells only the last of them that the client has
-    gone, and takes the body of a request with Upgrade (Java's client and `curl --http2` send it) for another protocol.
+    uvicorn by itself collects a head of any size in quadratic time, waits for a request without end, queues pipelined
+    requests without bound, and reports a disconnect only to the last of them. It also takes the body of a request
+    with Upgrade, which Java's client and `curl --http2` send, for another protocol.
     """
 
     head_limit = 64 * 1024
-    """Bytes of request line and headers that may wait for the rest; whatever came in one read is taken as well."""
+    """Bytes of request line and headers that may wait for their end; a head that arrives in one read may be longer."""
 
     request_seconds = 30.0
     """From the connection, or from the first byte of a later request, to the last byte of the body."""
 
     pipeline_limit = 32
-    """Requests that one connection may have waiting for answers to earlier ones."""
+    """Requests of one connection that may wait for responses to earlier ones."""
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
@@ -90,8 +90,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as stop:
-            # The parser has given up at the end of the head: another one reads the request as if it asked for nothing.
-            if self.parser.get_method() == b"CONNECT":  # whatever follows is no HTTP, and we are no proxy
+            # The parser stops at the end of the head: a new one reads the request without its Upgrade header.
+            if self.parser.get_method() == b"CONNECT":  # no HTTP follows, and we are not a proxy
                 self.send_400_response("CONNECT is not for this server.")
                 return
             (end_of_head,) = stop.args
@@ -117,7 +117,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return len(self.url) > URL_LIMIT
 
     def _refuse_url(self) -> None:
-        """Once, and at once; what follows of it is read but not kept, so that the client gets to read the answer."""
+        """Answer once. The rest of the URL is read and dropped, so that the client reads the answer."""
         if not self._is_url_refused:
             self._is_url_refused = True
             self.transport.write(URL_TOO_LONG)
@@ -138,18 +138,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         if len(self.pipeline) > self.pipeline_limit:
-            raise InterruptedError  # the parser's way to stop in the middle of what was read
+            raise InterruptedError  # stops the parser before it reads the rest
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:
             return
-        if not self.cycle.response_complete:  # else nothing else would ever end the connection
+        if not self.cycle.response_complete:  # else only the deadline ends the connection
             self._is_all_there = True
             self._end_deadline()
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle  # uvicorn only remembers the last one that came
+        self._running = cycle  # uvicorn remembers only the cycle that arrived last
         super()._start_asgi_task(cycle, app)
 
     def _start_deadline(self) -> None:

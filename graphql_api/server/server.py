@@ -1,5 +1,6 @@
-"""Uvicorn as we run it: one or several workers behind one address; it never knows what they serve."""
+"""Uvicorn as we run it: one or several workers that listen on one address."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
 from registration.settings import SettingsError
 
-# What a request may still take after the signal to stop: the longest wait for a hash slot, and the work itself.
+# Time for requests in flight after the signal to stop, besides the longest wait for a hash slot.
 GRACE_SECONDS = 10
 BACKLOG = 2048
 
@@ -20,7 +21,7 @@ BACKLOG = 2048
 def run(settings: GatewaySettings) -> bool:
     """Serve until a signal comes; in-flight requests finish. False when the start failed.
 
-    Raises SettingsError when the address cannot be had.
+    Raises SettingsError when the process cannot listen on the address.
     """
     config = uvicorn.Config(
         "graphql_api.app:from_environment",
@@ -28,7 +29,7 @@ def run(settings: GatewaySettings) -> bool:
         workers=settings.workers,
         loop="uvloop",
         http=BoundedHttpProtocol,
-        # A proxy's headers are believed by our own setting only, and uvicorn's access log prints paths with tokens.
+        # client_ip reads the headers of proxies, and uvicorn's access log would print paths with tokens.
         proxy_headers=False,
         access_log=False,
         server_header=False,
@@ -38,7 +39,9 @@ def run(settings: GatewaySettings) -> bool:
         timeout_graceful_shutdown=round(settings.queue_seconds) + GRACE_SECONDS,
     )
     listener = listen(settings)
-    announce(settings, listener)
+    port = listener.getsockname()[1]
+    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
+    announce(settings.model_copy(update={"port": port}))
     if settings.workers > 1:
         Multiprocess(config, sockets=[reopen_with_reuseport(listener)]).run()
         return True
@@ -49,13 +52,13 @@ def run(settings: GatewaySettings) -> bool:
 
 
 def use_phrases_of_rfc_9110() -> None:
-    """For the process that serves: Python before 3.13 has older names for 413 and 422; the wire contract has not."""
+    """Replace the older phrases for 413 and 422 of Python before 3.13 in this process, as the wire contract demands."""
     httptools_impl.STATUS_LINE[413] = b"HTTP/1.1 413 Content Too Large\r\n"
     httptools_impl.STATUS_LINE[422] = b"HTTP/1.1 422 Unprocessable Content\r\n"
 
 
 def listen(settings: GatewaySettings) -> socket.socket:
-    """Ours, because uvicorn's own does not say which address could not be had."""
+    """The listening socket. Raises SettingsError that names the address, which uvicorn's own socket does not."""
     is_version_6 = ":" in settings.host
     try:
         return socket.create_server(
@@ -72,18 +75,19 @@ def listen(settings: GatewaySettings) -> socket.socket:
 
 
 class ReusePortSocket(socket.socket):
-    """An address whose every worker gets a listening socket of its own, among which the kernel shares the clients out.
+    """A bound socket that each worker unpickles as a listening socket of its own (SO_REUSEPORT).
 
-    Of one socket for all, the worker that wakes first takes every client who has come, and the others stay idle.
+    The kernel spreads connections over these sockets. With one shared socket the first worker to wake accepts every
+    pending connection, and the others stay idle.
     """
 
     def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[object, ...]]:
-        """What a worker makes of it, when it is handed over at its start."""
+        """How a worker unpickles it at its start."""
         return _listen_with_reuseport, (self.family, self.getsockname())
 
 
 def reopen_with_reuseport(listener: socket.socket) -> ReusePortSocket:
-    """Exchange a listening socket, which nobody else's could be beside, for its address."""
+    """Close a listening socket and bind its address again with SO_REUSEPORT, so that workers can listen on it, too."""
     reopened = ReusePortSocket(listener.family, listener.type)
     reopened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reopened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -100,9 +104,9 @@ def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int
     return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True, dualstack_ipv6=is_version_6)
 
 
-def announce(settings: GatewaySettings, listener: socket.socket) -> None:
-    """Say where things are."""
-    base = settings.base_url if settings.port else f"http://{settings.host}:{listener.getsockname()[1]}"
+def announce(settings: GatewaySettings) -> None:
+    """Print the URLs."""
+    base = settings.base_url
     print(f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""))
     print(f"REST         {base}/customers")
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):

@@ -1,4 +1,4 @@
-"""The Customer type; it never shows a password, its hash or a key."""
+"""The types Customer and PendingConfirmation; without passwords, their hashes and keys."""
 
 from dataclasses import fields
 from datetime import date, datetime
@@ -39,3 +39,16 @@ def customer_type(customer: domain.Customer) -> Customer:
     """Shows the fields of the domain's customer that have the same name here."""
     shown = {each.name: getattr(customer, each.name) for each in fields(Customer)}
     return Customer(**shown | {"id": strawberry.ID(str(customer.id))})
+
+
+@strawberry.type(description="An address waits until the link in a mail is followed.")
+class PendingConfirmation:
+    sent_to: str = strawberry.field(description="The address that gets the mail with the link.")
+    expires_at: datetime = strawberry.field(description="When the link stops working (UTC).")
+
+
+def pending_confirmation(email: str | None, confirm_before: datetime | None) -> PendingConfirmation | None:
+    """None where no address waits for its confirmation."""
+    if email is None or confirm_before is None:
+        return None
+    return PendingConfirmation(sent_to=email, expires_at=confirm_before)

@@ -1,4 +1,4 @@
-"""Shows an enum of the domain in the schema, with words for each value; it never changes the enum's values."""
+"""Registers enums of the domain with the schema, with a description of each value."""
 
 from collections.abc import Mapping
 from enum import Enum

@@ -1,4 +1,4 @@
-"""InvalidInputError: every violation at once, so that a form is filled in once; it never repeats a value."""
+"""InvalidInputError: every violation at once, so that a customer corrects a form once. It repeats no value."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""Messages for people, in every language we speak; codes are the contract, these texts may change at any time."""
+"""Messages for people, in English and German. Codes are the contract; these texts may change at any time."""
 
 from collections.abc import Mapping
 

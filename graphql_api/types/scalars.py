@@ -1,4 +1,4 @@
-"""The scalars Date and DateTime; Date never accepts the other forms that ISO 8601 has."""
+"""The scalars Date and DateTime. Date accepts YYYY-MM-DD only, not the other forms of ISO 8601."""
 
 from datetime import date, datetime
 

@@ -1,4 +1,4 @@
-"""TokenPair, what a signed-in client holds; it is never logged."""
+"""TokenPair: the access token and the refresh token of a signed-in client."""
 
 import strawberry
 

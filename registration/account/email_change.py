@@ -1,5 +1,4 @@
-"""Changes of address: the new one waits until its mailbox has proven it, and the old one is told at once; it never
-touches the rest of the profile."""
+"""Changes of address: a new address waits until a mailed key proves it; the old address gets a notice at once."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +14,8 @@ from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit, count_attempt
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
@@ -26,16 +27,16 @@ from registration.services import Services
 from registration.storage.database import replace_row
 from registration.storage.tables import customer, email_change, email_claim, reset_token
 
-# So that nobody can have us fill a stranger's mailbox, or ask us about many.
+# Else a customer could flood a stranger's mailbox, or ask which of many addresses are registered.
 LIMITS_OF_AN_ADDRESS = (Limit(5, 3600), Limit(20, 86_400))
 LIMIT_OF_A_CUSTOMER = Limit(10, 3600)
-# Where no sign-up is confirmed, and so no lifetime is set.
+# Of a key where confirmation is off and therefore has no lifetime.
 LIFETIME = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
-    """An address that waits for its proof."""
+    """A new address that waits for its proof, as typed."""
 
     email: str = field(repr=False)
     confirm_before: datetime
@@ -44,13 +45,13 @@ class PendingChange:
 def request_change(
     connection: Connection, services: Services, person: Row[Any], email: EmailAddress, client_ip: str
 ) -> PendingChange | EmailTaken | TooManyAttempts:
-    """Let an address wait for its proof, inside the caller's transaction that has locked `person`, a customer's row.
+    """Let a new address wait for its proof; the caller's transaction has locked `person`, the customer's row.
 
-    It replaces an address that waits already. It is claimed only when it is proven: otherwise a customer could block
-    the address of a stranger. Concealing, a taken address waits, too: no mail has its key, and its holder is told.
+    It replaces an address that waits already. The address is claimed only when it is proven: otherwise a customer could
+    block a stranger's address. In conceal mode a taken address waits, too: no mail has its key, and its holder is told.
     """
     now = services.clock()
-    blocked = _count(connection, services, person.id, email.key)
+    blocked = _count(connection, services, person.id, email.key, client_ip)
     if blocked:
         return blocked
     taken_by = _other_holder(connection, person.id, email.key, now)
@@ -71,9 +72,9 @@ def request_change(
     return pending
 
 
-def _other_holder(connection: Connection, customer_id: UUID, address: str, now: datetime) -> UUID | None:
-    """The other customer who keeps the address; locked against erasure."""
-    holder = lock_holder(connection, find_holder(connection, address, now))
+def _other_holder(connection: Connection, customer_id: UUID, email_key: str, now: datetime) -> UUID | None:
+    """The id of another customer who keeps the address, locked against erasure until commit; None without one."""
+    holder = lock_holder(connection, find_holder(connection, email_key, now))
     return holder.id if holder and holder.is_firm and holder.id != customer_id else None
 
 
@@ -85,22 +86,28 @@ def _enqueue_mails(
         outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=taken_by, token_id=None, now=now)
     else:
         outbox.enqueue(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
-    # To the address of this moment: the new one may be proven before the notice leaves.
+    # To the present address: the new one may be proven before the notice is sent.
     notice = MailKind.EMAIL_CHANGE_NOTICE
     outbox.enqueue(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
 
 
-def _count(connection: Connection, services: Services, customer_id: UUID, address: str) -> TooManyAttempts | None:
-    key = services.secret.derive("email change attempts of a customer", str(customer_id))
-    now = services.clock()
-    blocked = count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
-    return blocked or count_for_address(
-        connection, services.secret, address, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
+def _count(
+    connection: Connection, services: Services, customer_id: UUID, email_key: str, client_ip: str
+) -> TooManyAttempts | None:
+    """Count the request for the client, the customer and the address; None when it is within every limit."""
+    now, secret = services.clock(), services.secret
+    key = secret.derive("email change attempts of a customer", str(customer_id))
+    return (
+        services.budgets.charge_one(connection, secret, Bill(frozenset({Cost.MAIL}), client_ip, email_key), now)
+        or count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
+        or count_for_address(
+            connection, secret, email_key, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
+        )
     )
 
 
 def pending_change(connection: Connection, customer_id: UUID, now: datetime) -> PendingChange | None:
-    """The address that waits for its proof."""
+    """The address that waits for its proof; None when there is none, or its time is over."""
     row = connection.execute(
         select(email_change).where(email_change.c.customer_id == customer_id, email_change.c.expires_at > now)
     ).one_or_none()
@@ -108,7 +115,7 @@ def pending_change(connection: Connection, customer_id: UUID, now: datetime) -> 
 
 
 def address_of_key(services: Services, key: str) -> str | None:
-    """The address that a key would prove, as typed; changes nothing."""
+    """The address that a key would prove, as typed; None when the key is unknown, used or expired. Changes nothing."""
 
     def look(connection: Connection) -> str | None:
         return connection.execute(
@@ -121,7 +128,10 @@ def address_of_key(services: Services, key: str) -> str | None:
 
 
 def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailChangeOutcome:
-    """Use a key up: the new address is the customer's, the old one is free."""
+    """Use a key up: the new address becomes the customer's, and the old one is free.
+
+    EmailTaken when another account has the address by now; the key is used up then, too.
+    """
 
     def work(connection: Connection) -> EmailChangeOutcome:
         now = services.clock()
@@ -136,16 +146,19 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
             return EmailTaken()
         former, row = _move(connection, services, proven.customer_id, proven.email)
         record_event(connection, services.new_id(), "customer.email_changed", row.id, now)
-        # The former address is kept there for the erasure, which could not find what is typed at sign-ins from now on.
+        # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.
         kind = AuditKind.EMAIL_CHANGE
         audit.record(connection, services.new_id(), kind, row.id, now, client_ip=client_ip, email_key=former)
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> tuple[str, Row[Any]]:
-    """The address that is given up, as it is compared, and the customer's row."""
+    """Give the customer the new address; returns the key of the former one and the changed row."""
     former: str = connection.scalars(
         delete(email_claim)
         .where(email_claim.c.customer_id == customer_id, email_claim.c.address != key_of_stored(email))

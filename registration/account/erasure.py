@@ -1,4 +1,4 @@
-"""Erasure: the customer's row stays, the person goes, in one transaction; it never asks why."""
+"""Erasure: the customer's row stays, the personal data goes, in one transaction."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,10 +22,13 @@ from registration.storage.tables import customer, email_change, email_claim, met
 
 
 def anonymize(services: Services, caller: Caller, password: str | None) -> ErasureOutcome:
-    """Erase the caller; a password, which need not be given, must be the right one."""
+    """Erase the caller's personal data; BadCredentials when a password is given that is wrong.
+
+    Raises Unavailable when the database, or the server that counts failed sign-ins, does not answer.
+    """
     if password is not None and verified_hash(services, caller.customer.id, password) is None:
         return BadCredentials()
-    # First, because it may count in a server of its own, whose outage then leaves everything as it was.
+    # First, because the lock-out may count in another server: its outage then leaves everything as it was.
     services.lockout.forget(attempt_prefix(services.secret, key_of_stored(caller.customer.email)))
     services.database.write(partial(_erase, services, caller.customer.id))
     services.database.empty_log()
@@ -44,19 +47,19 @@ def _erase(services: Services, customer_id: UUID, connection: Connection) -> Non
     addresses = _addresses(connection, person)
     for table in deleted_tables(metadata):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
-    # After the sessions: a refresh that is under way may have recorded that its token was used twice.
+    # After the sessions: a refresh in flight may have recorded that its token was used twice.
     for address in addresses:
         audit.forget_person(connection, customer_id, address)
         forget_address(connection, services, address)
-    # Not from where: that would name the person again.
+    # Without `client_ip`, which would be personal data again.
     audit.record(connection, services.new_id(), AuditKind.ERASE, customer_id, now)
     record_event(connection, services.new_id(), "customer.erased", customer_id, now)
 
 
 def emptied_row(new_id: Callable[[], UUID], table: Table = customer) -> dict[str, object]:
-    """What the personal columns of an erased customer's row hold from now on.
+    """The values that the personal columns of an erased row hold, by column.
 
-    The legacy system keeps the password's hash. We do not: it is derived from what a person knows and may use
+    The password hash is emptied, too, which the legacy system keeps: it is derived from what a person knows and may use
     elsewhere, it opens nothing any more, and no answer ever showed it.
     """
     return emptied_values(
@@ -67,7 +70,7 @@ def emptied_row(new_id: Callable[[], UUID], table: Table = customer) -> dict[str
 
 
 def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
-    """The person's address, the one that waits for its proof, and former ones unless somebody else has them now."""
+    """The keys of the customer's addresses: present, pending, and former ones that no other account has now."""
     waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
     former = audit.former_addresses(connection, person.id)
     others = connection.scalars(select(email_claim.c.address).where(email_claim.c.address.in_(former))).all()

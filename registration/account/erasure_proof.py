@@ -1,6 +1,6 @@
-"""The proof of an erasure: looks at every cell of every table, and at every byte of an SQLite file.
+"""The proof of an erasure: a search in every cell of every table, and in every byte of an SQLite file.
 
-The program has forgotten the person, so whoever asks must say what to look for.
+The program has forgotten the person, so the operator must say what to look for.
 """
 
 import mmap
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
 
 from registration.keys.secret import Secret
 from registration.limits.address_limits import address_mark
+from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.rules.address import email_key
 from registration.storage.database import Database
@@ -23,12 +24,12 @@ from registration.storage.personal import Emptied, OnErasure, owned_rows, person
 from registration.storage.tables import IS_DECOY, customer, metadata
 
 EMPTIED_ADDRESS = re.compile(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}")
-AT_A_TIME = 1000
+AT_A_TIME = 1000  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What to look for; a name is anything personal that is no address, a date of birth for example."""
+    """What to look for: addresses, and as names anything else that is personal, a date of birth for example."""
 
     addresses: Sequence[str] = field(repr=False)
     names: Sequence[str] = field(repr=False)
@@ -36,7 +37,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A table or file, how much of it there was to look at, and what was found there: how often, by column."""
+    """A table or file, its size in words, and how often something was found there, by column.
+
+    In a file `found` has the keys `address` and `name`; what was not found has no key.
+    """
 
     place: str
     extent: str
@@ -45,13 +49,13 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class CannotProve:
-    """There is nothing to prove."""
+    """There is nothing to prove; `reason` is one line for the operator."""
 
     reason: str
 
 
 def person_of(lines: Sequence[str]) -> Person:
-    """Read one thing a line; what has an `@` is an address."""
+    """Read what to look for, one a line: an address if it has an `@`, else a name. Empty lines are ignored."""
     given = [line.strip() for line in lines if line.strip()]
     return Person([line for line in given if "@" in line], [line for line in given if "@" not in line])
 
@@ -59,7 +63,7 @@ def person_of(lines: Sequence[str]) -> Person:
 def prove(
     database: Database, secret: Secret, reference: str, person: Person, declared: MetaData = metadata
 ) -> list[Looked] | CannotProve:
-    """Look everywhere; that nothing is found anywhere is the proof. Marks of the `declared` tables say what is kept.
+    """Search every table and file; the erasure is proven if nothing is found. Marks of `declared` say what may stay.
 
     Moves SQLite's log into its file first, so that no byte of the log is overlooked.
     """
@@ -75,7 +79,7 @@ def prove(
 
 
 class Search:
-    """Knows a trace of the person in a cell when it sees one."""
+    """A search for traces of the person in tables."""
 
     def __init__(self, customer_id: UUID, secret: Secret, person: Person, declared: MetaData) -> None:
         self._declared = declared
@@ -85,7 +89,7 @@ class Search:
         self._name = _any_of(person.names, r"(?<!\w)(?:{})(?!\w)")
 
     def look_into_tables(self, connection: Connection) -> list[Looked]:
-        """Every table that the database has, also those that this program does not know."""
+        """Search every table that the database has, also those that this program does not know."""
         schema = MetaData()
         schema.reflect(connection)
         return [self._look_into(connection, table) for table in schema.sorted_tables]
@@ -129,13 +133,16 @@ def _should_be_gone(declared: Table | None, column: str, text: str) -> bool:
 
 
 def look_into_files(database: Database, person: Person) -> list[Looked]:
-    """The files of an SQLite database, with what no table shows: free pages, and the log if it could not be emptied."""
+    """Search the files of an SQLite database; other engines have none.
+
+    They hold what no table shows: free pages, and the log if it could not be emptied.
+    """
     if database.dialect != "sqlite":
         return []
     path = Path(str(database.engine.url.database))
     files = [file for file in (path, Path(f"{path}-wal"), Path(f"{path}-journal")) if file.exists()]
     full_names = ["".join(pair) for pair in permutations(person.names, 2)]  # as they lie in a row, side by side
-    alive = database.read(lambda connection: _bearers(connection, full_names))
+    alive = database.read(lambda connection: _customers_named(connection, full_names))
     return [_look_into_file(file, person, full_names, alive if file == path else 0) for file in files]
 
 
@@ -155,25 +162,25 @@ def _count(file: Path, text: re.Pattern[str]) -> int:
         return sum(1 for _ in re.finditer(text.pattern.encode(), content, re.IGNORECASE))
 
 
-def _bearers(connection: Connection, full_names: Sequence[str]) -> int:
-    """How many customers have such a name; bytes and SQLite know upper and lower case of ASCII only."""
+def _customers_named(connection: Connection, full_names: Sequence[str]) -> int:
+    """How many customers have one of the names; ignores the case of ASCII letters only, as the search of files does."""
     names = [name.encode().lower().decode() for name in full_names]
     has_one = func.lower(customer.c.first_name + customer.c.last_name).in_(names)
     return connection.execute(select(func.count()).select_from(customer).where(has_one)).scalar_one()
 
 
 def _forms(person: Person) -> set[str]:
-    """The addresses as typed and as compared."""
+    """The addresses as typed, in lower and in upper case, and their keys."""
     keys = {email_key(address) or "" for address in person.addresses} - {""}
     return keys | {form for address in person.addresses for form in (address, address.lower(), address.upper())}
 
 
 def _derived(secret: Secret, person: Person) -> set[str]:
-    """What the program makes of an address, and nobody else can: the beginnings of the keys under which it counts."""
+    """What only the installation's secret derives from the addresses: the prefixes of the keys of attempts."""
     keys = [key for key in map(email_key, person.addresses) if key]
-    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix)}
+    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix, mailbox_mark)}
 
 
 def _any_of(texts: Sequence[str] | set[str], pattern: str = "{}") -> re.Pattern[str]:
-    """A pattern for any of the texts; one that nothing matches when there are none."""
+    """A pattern that matches any of the texts; without texts it matches nothing."""
     return re.compile(pattern.format("|".join(map(re.escape, sorted(texts))) or r"(?!)"), re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The profile of who is signed in: what is sent changes at once, but for the address; it never changes a password."""
+"""The profile of a signed-in customer: attributes change at once, a new address waits for its proof."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +21,10 @@ from registration.storage.tables import customer
 
 
 def update_profile(services: Services, caller: Caller, raw: Mapping[str, object], client_ip: str) -> UpdateOutcome:
-    """Change the attributes that are there, all of them or none; another address is parked until it is proven."""
+    """Change the attributes that are present in `raw`, all or none; a new address waits until it is proven.
+
+    Gone when the customer was erased after the caller was authenticated.
+    """
     changes = read_profile_changes(raw, services.policy)
     if isinstance(changes, list):
         return Invalid(tuple(changes))
@@ -40,7 +43,7 @@ def _update(
         return Gone()
     values = dict(changes.values)
     if changes.email and changes.email.key == key_of_stored(person.email):
-        values["email"] = changes.email.text  # the same address, spelt otherwise
+        values["email"] = changes.email.text  # the same address in another spelling
     elif changes.email:
         requested = request_change(connection, services, person, changes.email, client_ip)
         if not isinstance(requested, PendingChange):

@@ -1,1 +1,1 @@
-"""Who holds an e-mail address: claims, holders, decoys, pending accounts, forgotten addresses."""
+"""Which account holds an e-mail address: claims, holders, decoys, pending accounts, forgotten addresses."""

@@ -10,14 +10,14 @@ from registration.storage.tables import customer
 
 
 def decoy_address(customer_id: UUID) -> str:
-    """An address that belongs to no customer, and the same again when a transaction runs again."""
+    """An address that belongs to no customer; always the same for the same id."""
     return f"{customer_id.hex}@{customer_id.hex}.{customer_id.hex}"
 
 
 def decoy_of(row: Mapping[str, object], customer_id: UUID, table: Table = customer) -> dict[str, object]:
-    """The row of a new customer without the person, and about as long.
+    """The row of a new customer with its personal columns emptied, and about as long.
 
-    The hash goes, too: a client that signs up again may well have typed the password of the account.
+    The hash is emptied, too: a client that signs up again may well have typed the password of the account.
     """
     emptied = emptied_values(
         table,

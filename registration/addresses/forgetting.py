@@ -1,8 +1,9 @@
-"""Forgets an address that a customer has no more; it never looks at rows that name the customer by id."""
+"""Forgetting an address that a customer has no longer: the rows that hold it, or a value derived from it."""
 
 from sqlalchemy import Connection, delete, func, select
 
 from registration.limits.address_limits import address_mark
+from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.records import audit
 from registration.rules.address import email_key
@@ -11,17 +12,22 @@ from registration.storage.tables import attempt, email_change
 
 
 def forget_address(connection: Connection, services: Services, address: str) -> None:
-    """Inside the caller's transaction: what was counted for an address, and what strangers typed or asked for."""
-    for mark in (address_mark(services.secret, address), attempt_prefix(services.secret, address)):
+    """Delete the counts of an address and the changes to it, and null it in audit rows without a customer.
+
+    Runs inside the caller's transaction; `address` is given as its key. Rows with the customer's id are left to the
+    caller.
+    """
+    for derive in (address_mark, attempt_prefix, mailbox_mark):
+        mark = derive(services.secret, address)
         connection.execute(delete(attempt).where(attempt.c.key.startswith(mark)))
     connection.execute(delete(email_change).where(email_change.c.email.in_(_waiting_forms(connection, address))))
     audit.forget_address(connection, address)
 
 
 def _waiting_forms(connection: Connection, address: str) -> list[str]:
-    """The address as it was typed in other accounts."""
+    """The spellings of an address, given as its key, in the changes of address that wait for their proof."""
     local = address.rpartition("@")[0]
-    # Engines know upper and lower case of ASCII only, so where there is more they find nothing: all are looked at.
+    # The engines' `lower` knows ASCII only: for any other local part, all changes that wait are compared below.
     beginning = f"{local}@" if local.isascii() else ""
     alike = func.lower(email_change.c.email).startswith(beginning, autoescape=True)
     waiting = connection.scalars(select(email_change.c.email).where(alike))

@@ -37,8 +37,8 @@ def find_holder(connection: Connection, email_key: str, now: datetime) -> Holder
 def nearest_claim(connection: Connection, email_key: str, now: datetime) -> Row[Any] | None:
     """The claim of this address or, where no account holds it, of the next one in alphabetical order, with its account.
 
-    So as many pages are fetched for an unknown address: in a large database those of a known one come from the disk,
-    and the time would tell. None only at the end of the alphabet.
+    An unknown address thus fetches as many pages as a known one, which in a large database come from the disk:
+    otherwise the time would tell which addresses are known. None only past the last claim.
     """
     at = (
         select(email_claim)
@@ -58,12 +58,12 @@ def nearest_claim(connection: Connection, email_key: str, now: datetime) -> Row[
 
 
 def lock_holder(connection: Connection, holder: Holder | None) -> Holder | None:
-    """`lock_if_present` for the holder of an address: the holder, or None if its account is erased already."""
+    """Call `lock_if_present` for the holder of an address; the holder, or None if its account is erased already."""
     return holder if lock_if_present(connection, holder.id if holder else None) else None
 
 
 def lock_if_present(connection: Connection, customer_id: UUID | None) -> bool:
-    """Lock the row against erasure until commit; False if already erased. Takes the same time for None.
+    """Lock the customer's row against erasure until commit; False if already erased. Takes the same time for None.
 
     Without the lock, rows could be written for an account that is gone.
     """

@@ -12,15 +12,16 @@ from registration.storage.tables import confirmation_token, customer, email_clai
 
 
 def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool:
-    """Whether a key of the customer can still be used."""
+    """Whether the customer has a confirmation key that has not expired."""
     is_usable = (confirmation_token.c.customer_id == customer_id) & (confirmation_token.c.expires_at > now)
     return bool(connection.execute(select(exists().where(is_usable))).scalar_one())
 
 
 def erase_pending(connection: Connection, customer_id: UUID, *, uniform_work: bool = False) -> bool:
-    """Delete an account that was never confirmed, with all that belongs to it; False if it is confirmed or gone.
+    """Delete an account that is not confirmed, with all that belongs to it, inside the caller's transaction.
 
-    With `uniform_work` it runs the same statements when there is nothing to delete.
+    False if the account is confirmed or gone. With `uniform_work`, the same statements run when there is nothing to
+    delete.
     """
     erased = connection.execute(delete(customer).where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None)))
     is_erased = erased.rowcount == 1

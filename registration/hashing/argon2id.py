@@ -1,4 +1,4 @@
-"""Argon2id on memory that is kept, a block for each thread that hashes; it never knows whose password it is.
+"""Argon2id on memory that is kept between hashes: one block for each thread that hashes.
 
 libargon2 asks malloc for its memory and gives it back after each hash. glibc returns blocks over 32 MiB to the kernel,
 whose page faults then cost up to half of the time. libargon2 lets the caller bring the memory: that is done here.
@@ -61,7 +61,7 @@ def _keep(_start: Any, _size: int) -> None:
 
 
 class Argon2id:
-    """Hashes and compares, interchangeably with argon2-cffi; every calling thread keeps a block until `close`."""
+    """Hashes and verifies passwords as argon2-cffi does; each calling thread keeps a block until `close`."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int) -> None:
         self.parameters = Parameters(
@@ -79,9 +79,9 @@ class Argon2id:
         return f"$argon2id$v={costs.version}${cost}${_encode(salt)}${_encode(digest)}"
 
     def verify(self, encoded: str, password: bytes) -> bool:
-        """Whether it is the password of an encoded hash, whose own parameters count; any of the three Argon2 types.
+        """Whether the password is that of an encoded hash, by the hash's own parameters; any of the three Argon2 types.
 
-        Raises argon2.exceptions.InvalidHashError for what is no such hash.
+        Raises argon2.exceptions.InvalidHashError for a text that is no such hash.
         """
         parameters = extract_parameters(encoded)
         salt, digest = map(_decode, encoded.split("$")[-2:])
@@ -89,11 +89,11 @@ class Argon2id:
 
     @property
     def keeps_memory(self) -> bool:
-        """Whether a block is held; false before the first hash, and where the system forbids callbacks."""
+        """Whether a block is held; False before the first hash, and where the system forbids callbacks."""
         return bool(self._blocks)
 
     def close(self) -> None:
-        """Give all memory back; no hash may be under way."""
+        """Give all memory back; no thread may be hashing."""
         self._of_thread = local()
         while self._blocks:
             self._blocks.pop().close()
@@ -117,7 +117,7 @@ class Argon2id:
                 "version": parameters.version,
             },
         )
-        # A hash of somebody else's making may want more: for that one libargon2 allocates as it always does.
+        # A foreign hash may need more memory than we keep; libargon2 then allocates its own.
         if parameters.memory_cost <= self.parameters.memory_cost and (block := self._block()):
             context.allocate_cbk, context.free_cbk = block.allocate, block.free
         status = core(context, parameters.type.value)

@@ -1,4 +1,4 @@
-"""How fast this machine hashes, and what costs it can bear; it stores no setting and hashes no customer's password."""
+"""Calibration: how fast this machine hashes, and which costs it can bear."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Hashes at work together for a while: how many a second in all, seconds for each, bytes in huge pages."""
+    """A measurement of hashes side by side: how many a second in all, seconds for each, bytes in huge pages."""
 
     rate: float
     seconds: float
@@ -38,7 +38,7 @@ class Speed:
 
 
 def measure(costs: Costs, threads: int, seconds: float, clock: Clock) -> Speed:
-    """Hash in this many threads at once for about this long."""
+    """Hash in this many threads at once for about `seconds`."""
     argon2id = Argon2id(memory_kib=costs.memory_kib, time_cost=costs.time_cost, parallelism=costs.parallelism)
     with closing(argon2id), ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda _: argon2id.hash(b""), range(threads)))  # touches the memory
@@ -49,9 +49,9 @@ def measure(costs: Costs, threads: int, seconds: float, clock: Clock) -> Speed:
 
 
 def propose(memory_kib: int, wish: float, seconds_of: Callable[[Costs], float]) -> Costs:
-    """The most passes over the memory that take no longer than wished, or one over as much as can be taken.
+    """The most passes over the memory within `wish` seconds; if one takes longer, one pass over less memory.
 
-    `seconds_of` tells what one hash of given costs takes.
+    `seconds_of` gives the seconds that one hash of given costs takes.
     """
     once = seconds_of(Costs(memory_kib, 1))
     if once > wish:
@@ -61,7 +61,7 @@ def propose(memory_kib: int, wish: float, seconds_of: Callable[[Costs], float]) 
 
 
 def _hashes_until(argon2id: Argon2id, end: float, clock: Clock) -> int:
-    """At least one."""
+    """Hash until the clock shows `end`, at least once; returns the number of hashes."""
     number = 0
     while number == 0 or clock() < end:
         argon2id.hash(b"")

@@ -1,4 +1,4 @@
-"""Password hashes of the shop that customers came from: bcrypt and Argon2; it verifies them and never makes one."""
+"""Password hashes of the shop that customers came from, bcrypt and Argon2: verified, but not made."""
 
 import re
 from base64 import b64encode
@@ -11,7 +11,7 @@ from argon2.low_level import verify_secret
 
 BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 BCRYPT_BYTES = 72
-# Whoever can write into the table must not be able to stop the service with one hash that never ends.
+# So that a client that can write into the table cannot stop the service with a hash that takes a night.
 # PHP's own defaults are 64 MiB, 4 passes and cost 10 to 13.
 MAX_MEMORY_KIB = 262_144
 MAX_TIME_COST = 16
@@ -20,7 +20,7 @@ BCRYPT_COSTS = range(4, 15)
 
 
 def verify_bcrypt(encoded: str, password: bytes) -> bool | None:
-    """Whether the password is right; None when the hash is none of ours to compute."""
+    """Whether the password is right; None when the text is no bcrypt hash, or one of a cost that is not allowed."""
     shape = BCRYPT.fullmatch(encoded)
     if shape is None or int(shape[1]) not in BCRYPT_COSTS:
         return None
@@ -31,7 +31,7 @@ def verify_bcrypt(encoded: str, password: bytes) -> bool | None:
 
 
 def _within_bcrypt(password: bytes) -> bytes:
-    """What PHP's password hasher of Symfony gave to bcrypt, which sees 72 bytes and ends at a NUL."""
+    """What Symfony's password hasher gives to bcrypt, which reads 72 bytes and stops at a NUL."""
     if len(password) <= BCRYPT_BYTES and b"\0" not in password:
         return password
     return b64encode(sha512(password).digest())[:BCRYPT_BYTES]
@@ -55,7 +55,7 @@ def is_affordable(parameters: Parameters) -> bool:
 
 
 def verify_argon2(encoded: str, password: bytes, kind: Type) -> bool:
-    """Whether the password is right; the caller has looked at the cost."""
+    """Whether the password is right; the caller has checked the costs with `is_affordable`."""
     try:
         return verify_secret(encoded.encode("utf-8", "surrogatepass"), password, kind)
     except Argon2Error:  # another password, or a hash that is damaged

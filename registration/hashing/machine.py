@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores and memory, the limits of its container too; it never sets any."""
+"""The cores and the memory that this process may use, within the limits of its container."""
 
 import os
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ ROOT = Path("/")
 
 
 def cores(root: Path = ROOT) -> int:
-    """Those the process may run on, or fewer where its control group gets less time than they have; at least 1."""
+    """The cores that the process may run on, or fewer where its control group gets less time; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([allowed, *map(ceil, _quotas(root))]))
 
 
 def memory_bytes(root: Path = ROOT) -> int | None:
-    """The machine's, or the control group's where that is less; None where neither can be read (not Linux)."""
+    """The machine's memory, or the control group's where that is less; None where neither can be read (not Linux)."""
     limits = [int(text) for text in _settings(root, "memory.max", "memory/memory.limit_in_bytes") if text.isdecimal()]
     total = _read(root / "proc/meminfo").partition("MemTotal:")[2].split()
     return min([*limits, *(int(kib) * 1024 for kib in total[:1])], default=None)

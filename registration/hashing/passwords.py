@@ -1,4 +1,4 @@
-"""Password hashes: Argon2id in threads of its own, as many as there are slots; it never sees a policy or a log."""
+"""Password hashes on threads of their own, one for each hash slot."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 MAX_BYTES = 4096  # of a password
 NICENESS = 10
-"""Of hash threads, from 0 (as important as all others) to 19."""
+"""The niceness of hash threads, from 0 (as important as all others) to 19."""
 
 
 class Verdict(Enum):
@@ -33,7 +33,10 @@ class Verdict(Enum):
 
 
 class Passwords:
-    """Hashes passwords; a hash that wanders over many threads costs 2-3 ms more, so these threads do nothing else."""
+    """Hashes and verifies passwords on the threads of `slots` hash slots.
+
+    These threads do nothing else, because a hash that moves between many threads takes 2-3 ms more.
+    """
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
         self._argon2id = Argon2id(memory_kib=memory_kib, time_cost=time_cost, parallelism=parallelism)
@@ -44,7 +47,7 @@ class Passwords:
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash", initializer=self._init_thread)
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Do work that hashes on the thread of a slot, when one is free: it need not wait for a slot then."""
+        """Run work that hashes on the thread of a slot, when one is free; `hash` and `verify` then need no other."""
         self._threads.submit(work)
 
     def hash(self, password: str) -> str:
@@ -54,11 +57,11 @@ class Passwords:
     def verify(self, encoded: str | None, password: str) -> Verdict:
         """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
 
-        Give None where there is no hash to compare with (nobody has the address): the work is the same.
+        `encoded` is None where no account has the address: that is WRONG after the same work.
         """
-        # A client's password may hold lone surrogates; it then simply fits no hash.
+        # A client's password may hold lone surrogates; it then fits no hash but its own.
         given = password.encode("utf-8", "surrogatepass")
-        if not 0 < len(given) <= MAX_BYTES:  # says nothing about whose password it is
+        if not 0 < len(given) <= MAX_BYTES:  # does not depend on the account
             return Verdict.WRONG
         return self._on_hash_thread(self._verify, encoded or "", given)
 
@@ -95,9 +98,9 @@ class Passwords:
 
 
 def lower_priority() -> None:
-    """Let every other thread of the machine go before this one, where the system knows priorities of threads.
+    """Let every other thread of the machine run before this one, where the system has priorities of threads (Linux).
 
-    A hash takes a processor for milliseconds; who reads, or waits for a commit, must not wait for its slice to end.
+    A hash takes a processor for milliseconds; a read or a commit must not wait for its slice to end.
     """
     if sys.platform == "linux":  # pragma: no branch (tests run on Linux)
         os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
@@ -108,7 +111,7 @@ def _verdict(right: bool, when_right: Verdict) -> Verdict:
 
 
 def _decoy_hash(parameters: Parameters) -> str:
-    """A hash with our cost whose password nobody knows, because there is none."""
+    """A hash with our costs that no password fits."""
     salt, digest = (b64encode(token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     cost = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
     return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"

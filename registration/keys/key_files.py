@@ -1,4 +1,4 @@
-"""Files that hold keys: readable by their owner only, written once; it never knows what the keys are for."""
+"""Files that hold keys: readable by their owner only, and written once."""
 
 import os
 import secrets
@@ -11,13 +11,13 @@ class KeyFileError(Exception):
 
 
 def read_key_file(path: Path) -> bytes:
-    """Raises KeyFileError when the file is missing or open to other users."""
+    """Read a key file; raises KeyFileError when it is missing or open to other users."""
     try:
         mode = path.stat().st_mode
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
-    except OSError as error:  # it may be there, so another one is not what is missing
+    except OSError as error:  # the file may be there, so the advice to create it would be wrong
         raise KeyFileError(f"{path}: {error.strerror}") from None
     if stat.S_IMODE(mode) & 0o077:
         raise KeyFileError(f"{path} is open to other users; run: chmod 600 {path}")
@@ -25,12 +25,13 @@ def read_key_file(path: Path) -> bytes:
 
 
 def create_key_file(path: Path, content: bytes) -> bool:
-    """Write a file of mode 0600 unless there is one; false when there was one.
+    """Write a file of mode 0600 unless there is one; False when there is one.
 
-    Whoever reads at the same time sees all of it or nothing. Raises KeyFileError when the directory cannot be written.
+    A process that reads at the same time sees the whole file or none. Raises KeyFileError when the directory cannot be
+    written.
     """
     try:
-        if path.exists():  # perhaps where nobody may write, as a mounted secret
+        if path.exists():  # perhaps in a read-only directory, as a mounted secret
             return False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temp_path = _write_temp(path, content)

@@ -1,4 +1,4 @@
-"""Keys that travel in mails, derived so that no table holds one; it never stores or checks them."""
+"""Keys in the links of mails, derived from the secret and the id of a token, so that no table holds one."""
 
 from hashlib import sha256
 from uuid import UUID
@@ -23,5 +23,5 @@ def email_change_key(secret: Secret, token_id: UUID) -> str:
 
 def digest(key: str) -> str:
     """What the database keeps of a key: SHA-256 in hex. A key is 128 random bits, so nothing slower is needed."""
-    # A client's key may hold lone surrogates; it then simply fits no row.
+    # A client's key may hold lone surrogates; it then fits no row.
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

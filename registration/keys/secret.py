@@ -1,4 +1,4 @@
-"""The one secret of an installation, kept in a file beside the database; it never appears in a log or repr."""
+"""The secret of an installation, in a key file, and the values that are derived from it."""
 
 import hmac
 import secrets
@@ -12,7 +12,7 @@ SIZE = 32
 
 
 class Secret:
-    """Derives values that nobody can guess who reads only the database."""
+    """Derives values that a reader of the database alone cannot guess."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -38,7 +38,7 @@ def load_secret(directory: Path) -> Secret:
 
 
 def create_secret(directory: Path) -> bool:
-    """Write a new secret unless there is one; false when there was one. Safe when several processes start at once.
+    """Write a new secret unless there is one; False when there is one. Safe when several processes start at once.
 
     Raises KeyFileError when the directory cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The keys that sign access tokens: RSA, in files, any number at once; it never knows what a token says."""
+"""The RSA keys that sign and verify access tokens: key files, any number at once."""
 
 import re
 import time
@@ -35,11 +35,11 @@ class SigningKey:
 class SigningKeys:
     """The keys of a directory: the newest signs, all verify. Files that come and go count without a restart.
 
-    `clock` counts seconds.
+    `clock` counts seconds. Safe for any thread.
     """
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises KeyFileError when there is no key, or one that is damaged or open to other users."""
+        """Read the keys; raises KeyFileError when there is none, or one that is damaged or open to other users."""
         kids = _kids_in(directory)
         if not kids:
             raise KeyFileError(f"{directory} holds no signing key; create one with: registration-gateway keys new")
@@ -61,14 +61,14 @@ class SigningKeys:
             return sorted(self._keys.values(), key=lambda key: _age(key.kid), reverse=True)
 
     def find(self, kid: str) -> SigningKey | None:
-        """The key of that name. A new one is found at once: another node may sign with it already."""
+        """The key with this id, or None. A new one is found at once: another node may sign with it already."""
         with self._lock:
             if kid not in self._keys and KID.fullmatch(kid) and _path(self._directory, kid).exists():
                 self._look()
             return self._keys.get(kid)
 
     def _look(self) -> None:
-        """Nothing that happens to the directory takes the last key from a running process."""
+        """Read the directory again, under the lock. A process keeps its keys when no usable one is left there."""
         self._looked_at = self._clock()
         found = {}
         for kid in _kids_in(self._directory):
@@ -80,7 +80,7 @@ class SigningKeys:
 
 
 def create_signing_key(directory: Path) -> str:
-    """Write a key that is newer than all others; its name."""
+    """Write a key that is newer than all others; returns its id."""
     number = max((_age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
     kid = f"{number}-{token_hex(8)}"
     key = generate_private_key(public_exponent=65537, key_size=BITS)
@@ -98,7 +98,7 @@ def _kids_in(directory: Path) -> list[str]:
 
 
 def _age(kid: str) -> tuple[int, str]:
-    """Grows with every new key."""
+    """The order of keys: by the number in the id, then by its random part."""
     number, _, random = kid.partition("-")
     return int(number), random
 

@@ -1,1 +1,1 @@
-"""The stored password of a customer: changed by its owner, or reset by a mailed key."""
+"""The stored password of a customer: changed with the old password, or reset with a mailed key."""

@@ -1,4 +1,4 @@
-"""Password changes by who is signed in; it never mails, because the legacy contract sends none (section 7)."""
+"""Password changes by a signed-in customer; no mail tells of them, as in the legacy contract (section 7)."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,8 @@ def change_password(
 ) -> PasswordChangeOutcome:
     """Replace the password and end every other session; the caller's own goes on with a refreshed access token.
 
-    The policy is looked at last (contract section 7), so that it tells nothing to who does not know the password.
+    The policy is checked last (contract section 7), so that a client without the current password learns nothing from
+    it.
     """
     change = read_password_change(raw, services.policy)
     if isinstance(change, list):

@@ -1,4 +1,4 @@
-"""Password resets: a key by mail for who forgot the password; it never tells whether an address is known."""
+"""Password resets: a mailed key allows a new password; no outcome tells whether an address is known."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +10,8 @@ from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
@@ -17,23 +19,25 @@ from registration.passwords.stored import store_password
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.account import read_reset, read_reset_request
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
-from registration.storage.tables import reset_token
+from registration.storage.tables import customer, reset_token
 
-# Per address, known or not.
+# Counted for each address, whether or not an account has it.
 REQUEST_LIMITS = (Limit(5, 3600), Limit(20, 86_400))
 
 
 def request_reset(services: Services, email: object, client_ip: str) -> ResetRequestOutcome:
-    """Post a mail with a key if an account, confirmed or not, has the address; says the same if not."""
+    """Enqueue a mail with a key if an account, confirmed or not, has the address; the outcome is the same if not."""
     address = read_reset_request({"email": email})
     if isinstance(address, list):
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResetRequestOutcome:
-        blocked = count_for_address(
+        bill = Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, services.clock()) or count_for_address(
             connection, services.secret, address.key, purpose="reset", limits=REQUEST_LIMITS, now=services.clock()
         )
         if blocked:
@@ -43,7 +47,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         customer_id = _recipient(services, holder)
         if customer_id:
             _enqueue_key(connection, services, customer_id, now)
-        # An address that nobody has is not kept: it would name a stranger, for ever.
+        # Without the address, also when no account has it: it would name a stranger, for ever.
         audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
 
@@ -53,14 +57,14 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
 
 
 def _recipient(services: Services, holder: Holder | None) -> UUID | None:
-    """Concealing, a key is written for a customer who does not exist; the relay does not send its mail."""
+    """The holder's id; in conceal mode, for an unknown address, that of a made-up customer, whose mail is dropped."""
     if holder:
         return holder.id
     return services.new_id() if services.conceal else None
 
 
 def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
-    """The new key takes the place of an older one, whose mail is not sent if it still waits."""
+    """Write a key in place of an older one, whose mail is dropped if it still waits, and enqueue its mail."""
     token_id = services.new_id()
     row = {
         "customer_id": customer_id,
@@ -73,7 +77,7 @@ def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, 
 
 
 def reset_refusal(services: Services, key: str) -> ResetRefused | None:
-    """Why a key cannot be used, if so; changes nothing."""
+    """Why a key cannot be used; None when it can. Changes nothing."""
     return services.database.read(lambda connection: _refusal(connection, digest(key), services.clock()))
 
 
@@ -98,19 +102,23 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     key_digest = digest(read.key)
     password_hash = services.passwords.hash(read.password)
 
-    def work(connection: Connection) -> ResetOutcome:
+    def work(connection: Connection) -> str | None:
+        """The address of the customer; None if the key was used meanwhile."""
         now = services.clock()
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
-            return ResetRefused(expired=False)  # used by another request while this one hashed
+            return None
         mark_confirmed(connection, services, customer_id, client_ip)
         outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)
-        return Done()
+        return str(connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one())
 
-    outcome = services.database.write(work)
+    email = services.database.write(work)
+    if email is None:
+        return ResetRefused(expired=False)
     services.on_mail_enqueued()
-    return outcome
+    forget_attempts(services.lockout, services.secret, key_of_stored(email))
+    return Done()
 
 
 def _use_up(connection: Connection, key_digest: str, now: datetime) -> UUID | None:

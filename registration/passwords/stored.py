@@ -1,4 +1,4 @@
-"""The password that a customer has: compared and replaced; it never knows why."""
+"""The stored password of a customer: compared and replaced."""
 
 from datetime import datetime
 from uuid import UUID
@@ -32,10 +32,10 @@ def store_password(
     old_hash: str | None = None,
     keep: UUID | None = None,
 ) -> bool:
-    """Store a hash inside the caller's transaction and end every session but `keep`; false if the customer is gone.
+    """Store a hash inside the caller's transaction and end every session but `keep`; False if the customer is gone.
 
-    With an `old_hash` also if that is not stored any more. A key that was asked for, and an address that waits for its
-    proof, go too: whoever knew the old password may have asked for them.
+    With an `old_hash`, also False if that hash is not stored any more. Deletes the customer's reset key and pending
+    change of address, too: another client that knew the old password may have asked for them.
     """
     is_old = [] if old_hash is None else [customer.c.password_hash == old_hash]
     stored = connection.execute(

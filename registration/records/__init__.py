@@ -1,1 +1,1 @@
-"""What is written about what happened (audit, events), and how expired rows are deleted."""
+"""Records of what happened (audit, events), and the deletion of expired rows."""

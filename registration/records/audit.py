@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when, from where; append-only, and it never holds a secret."""
+"""The audit trail: what happened to which customer, when, and from which client's address; it holds no secret."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ INSERT = insert(audit)
 
 
 class AuditKind(StrEnum):
-    """What is recorded."""
+    """What can be recorded."""
 
     SIGN_UP = "sign-up"
     SIGN_UP_REPEATED = "sign-up repeated"
@@ -38,7 +38,7 @@ class AuditKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """What an operator sees of a record; `client_ip` is None where it is not known, or not any more."""
+    """What an operator sees of a row; `client_ip` is None where it is not known, or not any more."""
 
     created_at: datetime
     kind: str
@@ -63,7 +63,7 @@ def record(
         "id": record_id,
         "kind": kind,
         "customer_id": customer_id,
-        # An IPv6 address can be followed by the name of a zone, as long as its sender likes.
+        # An IPv6 address can be followed by the name of a zone, of any length.
         "client_ip": client_ip[:64] if client_ip else None,
         "email_key": email_key and email_key[:320],
         "created_at": now,
@@ -75,19 +75,22 @@ EMPTIED = dict.fromkeys((column.key for column in personal_columns(audit)), None
 
 
 def forget_person(connection: Connection, customer_id: UUID, email_key: str) -> None:
-    """Null what names a person, for erasure; the rows stay."""
+    """Null the personal columns of the rows with this customer or this address, for erasure; the rows stay."""
     is_theirs = (audit.c.customer_id == customer_id) | (audit.c.email_key == email_key)
     connection.execute(update(audit).where(is_theirs).values(EMPTIED))
 
 
 def forget_address(connection: Connection, email_key: str) -> None:
-    """Null an address in the rows that name no customer."""
+    """Null an address in the rows without a customer."""
     is_strangers = (audit.c.email_key == email_key) & audit.c.customer_id.is_(None)
     connection.execute(update(audit).where(is_strangers).values(email_key=None))
 
 
 def forget_strangers(connection: Connection, before: datetime, limit: int) -> int:
-    """Null what names people who are no customers, in at most `limit` rows older than that; in how many."""
+    """Null the personal columns of rows without a customer that are older than `before`; returns their number.
+
+    At most `limit` rows; skips those that another transaction has locked.
+    """
     is_over = audit.c.customer_id.is_(None) & audit.c.email_key.is_not(None) & (audit.c.created_at < before)
     over = select(audit.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
     ids = connection.scalars(over).all()
@@ -96,13 +99,13 @@ def forget_strangers(connection: Connection, before: datetime, limit: int) -> in
 
 
 def former_addresses(connection: Connection, customer_id: UUID) -> Sequence[str]:
-    """Those that a customer has had before, as they are compared."""
+    """The keys of the addresses that a customer had before."""
     is_former = (audit.c.customer_id == customer_id) & audit.c.email_key.is_not(None)
     return connection.scalars(select(audit.c.email_key).where(is_former).distinct()).all()
 
 
 def trail(connection: Connection, reference: str) -> list[AuditRecord] | None:
-    """Everything recorded of a customer, erased or not, the oldest first; None if the reference is nobody's."""
+    """All records of a customer, erased or not, the oldest first; None if no customer has the reference."""
     customer_id = connection.execute(
         select(customer.c.id).where(customer.c.reference == reference, ~IS_DECOY)
     ).scalar_one_or_none()

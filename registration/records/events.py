@@ -1,4 +1,4 @@
-"""What happened, for readers in other systems; an event names the customer's id and never a person."""
+"""Events for readers in other systems: what happened, when, and the customer's id; no personal data."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Forgets what nobody can use any more; it never touches a customer, for a shadow is none."""
+"""Housekeeping: deletes expired rows, and decoys from the table `customer`."""
 
 from datetime import datetime, timedelta
 
@@ -24,7 +24,10 @@ KEPT = timedelta(days=30)
 
 
 def tidy_up(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete or empty at most `limit` rows of each table; how many it were, so that the caller can go on."""
+    """Delete or empty at most `limit` rows of each table; returns how many, so that the caller can go on.
+
+    Skips rows that another transaction has locked.
+    """
     deleted = sum(_forget(connection, table, over, limit) for table, over in _over(now))
     return deleted + audit.forget_strangers(connection, now - KEPT, limit)
 

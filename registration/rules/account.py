@@ -1,4 +1,4 @@
-"""What requests about an existing account must look like: raw attributes in, what was read or every violation out."""
+"""Requests about an existing account: raw attributes are read into typed values, or every violation is returned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
 from registration.rules.person import OPTIONAL, REQUIRED, read_sent
 
-# Of a reset request (contract 6.1); no customer has an address that long.
+# Of the address in a reset request (contract 6.1); no customer has an address that long.
 EMAIL_MAX_LENGTH = 255
 
 
@@ -24,9 +24,9 @@ class PasswordReset:
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
-    """A new password beside the current one, of which it is not known yet whether it is right.
+    """A new password, and the current one as it was sent, which the caller must verify.
 
-    `policy_violations` are those of stage PASSWORD, which are told only where the current password is right.
+    `policy_violations` are those of stage PASSWORD, which the caller reports only if the current password is right.
     """
 
     password: str = field(repr=False)
@@ -36,20 +36,20 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanges:
-    """What was sent of a profile: new values by the column of the customer table, and another address."""
+    """The attributes of a profile that were sent: values by column of the table `customer`, and an address or None."""
 
     values: Mapping[str, Any] = field(repr=False)
     email: EmailAddress | None
 
 
 def read_address(raw: Mapping[str, object], name: str = "email") -> EmailAddress | list[Violation]:
-    """Read a request that names only an address."""
+    """Read a request that has only an address, in the attribute `name`."""
     form = Form(raw)
     return form.read_as(form.email(name))
 
 
 def read_key(raw: Mapping[str, object], name: str) -> str | list[Violation]:
-    """Read a request that names only a text, a key for example."""
+    """Read a request that has only a text, a key for example, in the attribute `name`."""
     form = Form(raw)
     return form.read_as(form.text(name))
 
@@ -60,7 +60,7 @@ def read_reset_request(raw: Mapping[str, object]) -> EmailAddress | list[Violati
     text = form.text("email")
     address = read_email(text) if text else NO_EMAIL
     is_too_long = len(text) > EMAIL_MAX_LENGTH
-    # The grammar allows fewer characters than that, and must not speak for the length.
+    # The grammar refuses every address of that length: a text of an address's shape is reported as too long only.
     if not (has_shape(text) if is_too_long else address):
         form.refuse("email", ViolationCode.NOT_AN_EMAIL)
     if is_too_long:
@@ -71,7 +71,7 @@ def read_reset_request(raw: Mapping[str, object]) -> EmailAddress | list[Violati
 def read_reset(
     raw: Mapping[str, object], policy: PasswordPolicy, key: str = "token"
 ) -> PasswordReset | list[Violation]:
-    """Read a password reset, whose key has this name."""
+    """Read a password reset; `key` is the name of the attribute that holds its key."""
     form = Form(raw)
     read = PasswordReset(form.text(key), read_new_password(form, "password", policy))
     read_password_text(form, "confirmPassword", policy)
@@ -80,7 +80,7 @@ def read_reset(
 
 
 def read_password_change(raw: Mapping[str, object], policy: PasswordPolicy) -> PasswordChange | list[Violation]:
-    """Read a password change; all violations are told when one of them is of an earlier stage than PASSWORD."""
+    """Read a password change; returns violations only if one of them is of an earlier stage than PASSWORD."""
     form = Form(raw)
     current, chosen = form.text("password"), read_new_password(form, "newPassword", policy)
     read_password_text(form, "confirmPassword", policy)
@@ -91,7 +91,7 @@ def read_password_change(raw: Mapping[str, object], policy: PasswordPolicy) -> P
 
 
 def read_profile_changes(raw: Mapping[str, object], policy: PasswordPolicy) -> ProfileChanges | list[Violation]:
-    """Read a change of the profile. What is absent stays as it is.
+    """Read a change of the profile; attributes that were not sent stay as they are.
 
     A password is not stored here; legacy clients may send one, which must then keep the rules of attributes.
     """
@@ -105,7 +105,7 @@ def read_profile_changes(raw: Mapping[str, object], policy: PasswordPolicy) -> P
 
 
 def _check_unused_passwords(form: Form, policy: PasswordPolicy) -> None:
-    """The part of the rules that holds for passwords that are stored nowhere (contract 4.5)."""
+    """Check passwords that are stored nowhere: by the rules of stage ATTRIBUTE, but for blank ones (contract 4.5)."""
     unused = Form(form.raw)
     if "password" in form.raw:
         read_new_password(unused, "password", policy)

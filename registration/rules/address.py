@@ -8,9 +8,9 @@ from unicodedata import normalize
 from email_validator import EmailNotValidError, validate_email
 
 MAX_LENGTH = 100  # of the legacy wire contract, in characters
-# What a form can see at a glance; the full grammar (RFC 5321, 5322, 6531) is the library's.
+# A cheap check; the full grammar (RFC 5321, 5322, 6531) is the library's.
 SHAPE = re.compile(r"[^\s@]+@([^\s@]+)")
-# Parts that say nothing about each other's validity; in xn-- labels other letters are hidden.
+# Local parts and domains that are valid or not independently of each other; labels with xn-- hide other letters.
 PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 PLAIN_DOMAIN = re.compile(r"(?!.*--)[A-Za-z0-9.-]+")
 
@@ -31,7 +31,7 @@ NO_EMAIL = EmailAddress("", "")
 
 
 def read_email(text: str) -> EmailAddress | None:
-    """None when the text is no address; see `email_key`."""
+    """The address, or None when the text is no address; see `email_key`."""
     key = email_key(text)
     return None if key is None else EmailAddress(text, key)
 
@@ -44,12 +44,12 @@ def key_of_stored(text: str) -> str:
 
 
 def has_shape(text: str) -> bool:
-    """Something, one `@`, and something with a dot inside; takes linear time for any text."""
+    """Whether a text is something, one `@`, and something with a dot inside; takes linear time for any text."""
     match = SHAPE.fullmatch(text)
     return match is not None and "." in match[1][1:-1]
 
 
-@lru_cache(maxsize=64)  # a sign-up asks more than once: its rules at each door, and its claim
+@lru_cache(maxsize=64)  # a sign-up needs its key more than once: in the rules of its door, and for the claim
 def email_key(text: str) -> str | None:
     """The form under which addresses are compared, or None when the text is no address.
 
@@ -69,7 +69,7 @@ def email_key(text: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _key_at_plain_domain(domain: str) -> str | None:
-    """The end of a key, from the @ on. People are many and their domains few, and the library looks at one for long."""
+    """The end of a key, from the @ on; None if the domain is none. Cached: the library is slow, and domains recur."""
     key = _key_by_library(f"a@{domain}")
     return None if key is None else key[1:]
 
@@ -79,7 +79,7 @@ def _key_by_library(text: str) -> str | None:
     if "=?" in local or any(not letter.isascii() and normalize("NFC", letter).isascii() for letter in local):
         return None
     try:
-        # A domain under .test is how people try a program out; names that can never get mail stay refused.
+        # Domains under .test are accepted, so that an operator can try the service; other reserved names are not.
         address = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return None

@@ -1,14 +1,14 @@
-"""Passwords known from data breaches, in a file that the operator names; it never asks the network."""
+"""Passwords known from data breaches, in a file that the operator names."""
 
 import mmap
 import re
 from hashlib import sha1
 from pathlib import Path
 
-# The hash in hex, and how often it was seen: as the public lists have it.
+# The hash in hex and how often it was seen, as in the public lists.
 LINE = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]{1,20})?\r?")
 HASH_LENGTH = 40
-LONGEST = 64  # of a line, with its end
+LONGEST = 64  # bytes of a line, with its end
 
 
 class BreachFileError(Exception):
@@ -16,13 +16,13 @@ class BreachFileError(Exception):
 
 
 class Breaches:
-    """A list of SHA-1 hashes in ascending order, one a line. It is looked into, not loaded: 40 GB take no memory.
+    """A list of SHA-1 hashes in ascending order, one a line. The file is mapped, not loaded: 40 GB take no memory.
 
     Replace the file by renaming another one over it, and restart; a running process keeps the one it opened.
     """
 
     def __init__(self, path: Path) -> None:
-        """Looks at the first and the last line only; raises BreachFileError."""
+        """Checks only the first and the last line; raises BreachFileError."""
         try:
             with path.open("rb") as file:
                 self._lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -8,7 +8,10 @@ class PasswordListError(Exception):
 
 
 def read_deny_list(choice: str) -> frozenset[str]:
-    """`builtin`, `off` or a file with one password a line; entries are compared in lower case."""
+    """Read `builtin`, `off` or a file with one password a line; entries are in lower case.
+
+    Raises PasswordListError.
+    """
     if choice == "off":
         return frozenset()
     path = Path(__file__).with_name("common_passwords.txt") if choice == "builtin" else Path(choice)

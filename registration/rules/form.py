@@ -1,6 +1,6 @@
 """Forms: raw attributes are read one by one into typed values, and every rule that they break is collected.
 
-A value that breaks a rule is read as one of its type that means nothing: a form with violations is never used.
+A value that breaks a rule is read as a placeholder of its type: the values of a form with violations are not used.
 """
 
 import re
@@ -38,7 +38,7 @@ class Form:
         self.violations: list[Violation] = []
 
     def read_as(self, parsed: Parsed) -> Parsed | list[Violation]:
-        """What was read, or every violation in the order in which the attributes were read."""
+        """`parsed`, or every violation, in the order in which the attributes were read."""
         return self.violations or parsed
 
     def refuse(
@@ -52,7 +52,7 @@ class Form:
         self.violations.append(Violation(name, code, stage, minimum, maximum))
 
     def text(self, name: str) -> str:
-        """A text that is not empty."""
+        """Read a text that is not empty."""
         value = self.raw.get(name, ABSENT)
         if isinstance(value, str) and value:
             return value
@@ -70,7 +70,7 @@ class Form:
         return value
 
     def email(self, name: str) -> EmailAddress:
-        """An address that a customer can have."""
+        """Read an address that a customer can have."""
         value = self.text(name)
         address = read_email(value) if value else NO_EMAIL
         if address is None:
@@ -81,11 +81,11 @@ class Form:
         return address or NO_EMAIL
 
     def choice(self, name: str, choices: type[Choice]) -> Choice:
-        """One of a few values."""
+        """Read one of a few values, written exactly so."""
         value = self.raw.get(name, ABSENT)
         if isinstance(value, str) and value in list(choices):
             return choices(value)
-        # A blank value is told as one that is no choice, too; null is only blank.
+        # A blank value is reported as no choice, too; null as blank only.
         if self._is_there(name, value) or not (value is ABSENT or value is None):
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
@@ -99,7 +99,7 @@ class Form:
         return day or date.min
 
     def consent(self, name: str) -> None:
-        """Something that must be true."""
+        """Check something that must be true."""
         value = self.raw.get(name, ABSENT)
         if value is ABSENT:
             self.refuse(name, ViolationCode.MISSING)
@@ -109,7 +109,7 @@ class Form:
             self.refuse(name, ViolationCode.NOT_TRUE)
 
     def optional_text(self, name: str, minimum: int, maximum: int) -> str | None:
-        """A text within bounds, or None for what is no text."""
+        """Read a text of a length within bounds; None for any other value."""
         value = self.raw.get(name)
         if not isinstance(value, str):
             return None
@@ -134,7 +134,7 @@ class Form:
 
 
 def violations_of(read: object) -> Sequence[Violation]:
-    """The violations of what a form was read as; none where it keeps every rule."""
+    """The violations that a `read_` function returned; none when it returned what it read."""
     return read if isinstance(read, list) else ()
 
 
@@ -154,5 +154,5 @@ def as_date(value: object) -> date | None:
 
 
 def has_control_character(text: str) -> bool:
-    """Whether a text holds what no name holds: controls, line and paragraph separators, lone surrogates."""
+    """Whether a text holds what no name may hold: controls, line and paragraph separators, lone surrogates."""
     return not text.isprintable() and any(category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text)

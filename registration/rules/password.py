@@ -13,7 +13,7 @@ SPECIALS = r"!@#$%^&*()_-+=[]{}|;:<>.,/?\~"
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The settings of the password rules; lengths in characters, strength from 0 (anything goes) to 4."""
+    """The settings of the password rules; lengths in characters, strength from 0 (any password) to 4."""
 
     min_length: int = 7
     max_length: int = 128
@@ -25,7 +25,7 @@ class PasswordPolicy:
 
 
 def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
-    """A password that the policy allows."""
+    """Read a password that the policy allows."""
     password = read_password_text(form, name, policy)
     if not password:
         return password
@@ -43,7 +43,7 @@ def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
 
 
 def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:
-    """A text as long as a password."""
+    """Read a text as long as a password."""
     password = form.text(name)
     if isinstance(form.raw.get(name), str):
         form.length(name, password, policy.min_length, policy.max_length)
@@ -51,14 +51,14 @@ def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:
 
 
 def check_agreement(form: Form, name: str) -> None:
-    """The password in this attribute is confirmed; one that is no text breaks a rule of its own."""
+    """Check that `confirmPassword` equals the attribute `name`; one that is no text breaks a rule of its own."""
     chosen, confirmation = form.raw.get(name), form.raw.get("confirmPassword")
     if isinstance(chosen, str) and isinstance(confirmation, str) and chosen != confirmation:
         form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
 
 
 def has_asked_characters(password: str) -> bool:
-    """One of each class, and nothing else (contract 10.3)."""
+    """Whether a password has a character of each class, and no other character (contract 10.3)."""
     return (
         all(re.search(letters, password) for letters in ("[A-Z]", "[a-z]", "[0-9]", f"[{re.escape(SPECIALS)}]"))
         and re.fullmatch(f"[A-Za-z0-9{re.escape(SPECIALS)}]*", password) is not None

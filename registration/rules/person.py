@@ -1,4 +1,4 @@
-"""The rules of what a customer tells of the person: one row for each attribute, for sign-up and profile alike."""
+"""The rules of personal attributes, for sign-up and profile alike: one row for each attribute."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ REQUIRED: Mapping[str, tuple[str, Reader]] = {
     "firstName": ("first_name", line(NAME_MAX_LENGTH)),
     "lastName": ("last_name", line(NAME_MAX_LENGTH)),
 }
-"""Public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
+"""By the public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
 
 OPTIONAL: Mapping[str, tuple[str, Reader]] = {
     "dateOfBirth": ("date_of_birth", optional(Form.date)),
@@ -36,10 +36,10 @@ OPTIONAL: Mapping[str, tuple[str, Reader]] = {
 
 
 def read_person(form: Form, attributes: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
-    """The values of these attributes by the fields of `Person`."""
+    """Read these attributes; returns their values by the fields of `Person`."""
     return {field: read(form, name) for name, (field, read) in attributes.items()}
 
 
 def read_sent(form: Form, attributes: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
-    """As `read_person`, of those attributes that were sent."""
+    """As `read_person`, but only those attributes that were sent."""
     return read_person(form, {name: row for name, row in attributes.items() if name in form.raw})

@@ -1,4 +1,4 @@
-"""What a sign-up must look like: raw attributes in, a new customer or every violation out.
+"""Sign-ups: raw attributes are read into a new customer, or every violation is returned.
 
 GraphQL reports all violations at once, the legacy door those of the lowest stage.
 """
@@ -13,13 +13,13 @@ from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
 from registration.rules.person import OPTIONAL, REQUIRED, read_person
 
-KEY_MIN_LENGTH = 16  # of an idempotency key, so that no client meets another one's key by chance
+KEY_MIN_LENGTH = 16  # of an idempotency key, so that two clients do not choose the same one by chance
 KEY_MAX_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class NewCustomer(Person):
-    """Attributes that keep the rules."""
+    """The attributes of a sign-up that keep every rule."""
 
     email: EmailAddress
     password: str = field(repr=False)

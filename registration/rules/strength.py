@@ -1,15 +1,15 @@
-"""How hard a password is to guess, as zxcvbn counts it; it refuses none itself."""
+"""The strength of a password: how many guesses it takes, as zxcvbn counts them."""
 
-# Guesses at letters written as signs make 32 hostile characters cost 1.4 s, these cost 0.05 s at most (measured).
+# zxcvbn tries letters written as signs: 32 hostile characters cost 1.4 s, 20 cost 0.05 s at most (measured).
 MEASURED = 20
 
 
 def strength(password: str) -> int:
     """From 0 (among the first thousand guesses) to 4 (ten thousand million are not enough).
 
-    Of any text but the empty one. Only its first characters count: more of them make it only stronger.
+    Of any text but the empty one. Only the first MEASURED characters count: more of them make it only stronger.
     """
-    # Its word lists take 50 ms and 10 MB, and the rule is off by default.
+    # Imported here, because its word lists take 50 ms and 10 MB, and the rule is off by default.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # noqa: PLC0415
 
     return int(zxcvbn(password[:MEASURED])["score"])

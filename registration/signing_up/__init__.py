@@ -1,1 +1,1 @@
-"""From a form to a confirmed customer."""
+"""Sign-up: from the attributes in a request to a confirmed customer."""

@@ -11,19 +11,20 @@ from registration.signing_up.new_account import PreparedSignUp
 from registration.storage.group_commit import GroupCommit
 
 MAX_BATCH = 8
-"""Sign-ups in one transaction at most: what they share is 7/8 saved then."""
+"""At most this many sign-ups share a transaction; eight of them save 7/8 of the cost that they share."""
 
 MAX_WAIT = 0.05
-"""Seconds that a sign-up waits for others, if slots are so slow."""
+"""Seconds that a prepared sign-up waits at most for others to fill its batch."""
 
 LOCK_WAIT = 0.05
 """Seconds that a batch waits for an address that another node is writing; then its sign-ups are written one by one."""
 
 Prepare = Callable[[], PreparedSignUp | SignUpOutcome]
+"""Returns what is to be committed, or the outcome where that needs no transaction."""
 
 
 class SignUpBatcher:
-    """Takes sign-ups from any thread; a sign-up that waits costs no thread of its own."""
+    """Prepares and commits sign-ups; safe for any thread. A sign-up that waits for its batch occupies no thread."""
 
     def __init__(self, services: Services) -> None:
         self._passwords = services.passwords
@@ -36,7 +37,10 @@ class SignUpBatcher:
         )
 
     def submit(self, prepare: Prepare) -> "Future[SignUpOutcome]":
-        """Prepare a sign-up when a hash slot is free, then commit it unless its outcome is known by then."""
+        """Prepare a sign-up when a hash slot is free, then commit it unless its outcome is known by then.
+
+        The future gets the outcome, or what was raised, after the commit.
+        """
         outcome: Future[SignUpOutcome] = Future()
         outcome.set_running_or_notify_cancel()
         self._commits.reserve()

@@ -1,6 +1,7 @@
 """The transaction of sign-ups: each is registered, or its address is taken, or its idempotency key was used before."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, select
 from registration.customer import Customer
 from registration.language import Language
 from registration.limits import idempotency
+from registration.limits.budgets import Bill, Charged, Cost
 from registration.limits.idempotency import Record
 from registration.outcomes import (
     Accepted,
@@ -30,12 +32,16 @@ from registration.storage.database import wait_briefly
 from registration.storage.tables import customer
 
 Outcomes = dict[UUID, SignUpOutcome]
+"""By the customer id of the prepared sign-up, also where no customer comes of it."""
 
 
 def commit(
     services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None = None
 ) -> list[SignUpOutcome]:
-    """Write sign-ups; what came of each, in their order. Raises Locked after `lock_wait` seconds behind another writer.
+    """Write sign-ups and return their outcomes, in the same order.
+
+    Raises Locked when another transaction holds an address for longer than `lock_wait` seconds; with None, the waits of
+    the database apply.
 
     One transaction for all but those with an idempotency key, each of which has its own: a transaction that locks both
     idempotency keys and addresses could deadlock with another node.
@@ -43,16 +49,22 @@ def commit(
     together = [each for each in sign_ups if each.ticket is None]
     outcomes: Outcomes = {}
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
-        outcomes |= services.database.write(partial(_commit_in, services, group, lock_wait))
-    services.sign_up_limit.remember({each.client_ip: outcomes[each.customer.id] for each in sign_ups}, services.clock())
+        charged, written = services.database.write(partial(_commit_in, services, group, lock_wait))
+        services.budgets.remember(charged)
+        outcomes |= written
     services.on_mail_enqueued()
     return [outcomes[each.customer.id] for each in sign_ups]
+
+
+def bill_of(client_ip: str, new: NewCustomer) -> Bill:
+    """What a sign-up costs."""
+    return Bill(frozenset({Cost.SIGN_UP, Cost.HASH, Cost.MAIL}), client_ip, new.email.key)
 
 
 def replayed(services: Services, connection: Connection, record: Record, new: NewCustomer) -> SignUpOutcome | None:
     """The outcome of the first use of an idempotency key; None if its customer was erased meanwhile, with the record.
 
-    The same request has the same answer: the customer as it was sent, whatever has changed since.
+    The same request has the same answer: the customer as first sent, without later changes.
     """
     if not record.same_input:
         return IdempotencyConflict()
@@ -73,15 +85,21 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
         language=Language(row.language),
         now=row.created_at,
     )
-    return _registered(services, first)
+    return _success(services, first)
 
 
 def _commit_in(
     services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None, connection: Connection
-) -> Outcomes:
+) -> tuple[list[Charged], Outcomes]:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
-    outcomes = _count(services, sign_ups, connection) if services.sign_up_limit.is_on else {}
+    now = services.clock()
+    charged = _charge(services, sign_ups, connection, now) if services.budgets.are_on else [Charged()] * len(sign_ups)
+    outcomes: Outcomes = {
+        each.customer.id: refusal
+        for each, bill in zip(sign_ups, charged, strict=True)
+        if (refusal := bill.refusal(now))
+    }
     allowed = [each for each in sign_ups if each.customer.id not in outcomes]
     # Sorted, so that two nodes that write the same addresses cannot wait for each other in a circle.
     in_order = sorted(allowed, key=lambda each: each.new.email.key)
@@ -90,16 +108,16 @@ def _commit_in(
     for each in in_order:
         is_written = each.customer.id in written
         outcomes[each.customer.id] = (
-            _registered(services, each.customer) if is_written else _commit_one(services, each, connection)
+            _success(services, each.customer) if is_written else _commit_one(services, each, connection)
         )
-    return outcomes
+    return charged, outcomes
 
 
-def _count(services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection) -> Outcomes:
-    """The refusals of clients that have reached the sign-up limit."""
-    clients = [each.client_ip for each in sign_ups]
-    refusals = services.sign_up_limit.count(connection, services.secret, clients, services.clock())
-    return {each.customer.id: refusal for each, refusal in zip(sign_ups, refusals, strict=True) if refusal}
+def _charge(
+    services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection, now: datetime
+) -> list[Charged]:
+    bills = [bill_of(each.client_ip, each.new) for each in sign_ups]
+    return services.budgets.charge(connection, services.secret, bills, now)
 
 
 def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:
@@ -112,16 +130,19 @@ def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connect
         idempotency.finish(connection, sign_up.ticket, sign_up.customer.id if is_new else None)
     if services.conceal:
         return Accepted()
-    return _registered(services, sign_up.customer) if is_new else EmailTaken()
+    return _success(services, sign_up.customer) if is_new else EmailTaken()
 
 
 def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome | None:
-    """What the idempotency key of a sign-up was used for before; None when it has none, or now is the first use."""
+    """The outcome of an earlier use of the sign-up's idempotency key; None without a key or at its first use.
+
+    Waits for a transaction that uses the same key.
+    """
     if sign_up.ticket is None:
         return None
     record = idempotency.begin(connection, sign_up.ticket, sign_up.customer.created_at)
     return None if record is None else replayed(services, connection, record, sign_up.new)
 
 
-def _registered(services: Services, new: Customer) -> Registered:
+def _success(services: Services, new: Customer) -> Registered:
     return Registered(new, new.created_at + services.confirmation if services.confirmation else None)

@@ -1,4 +1,4 @@
-"""Confirmation: proof that a mailbox belongs to who signed up; it never tells whether an address is known."""
+"""Confirmation: a mailed key proves that its mailbox belongs to the customer; its owner can also disown the account."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,8 @@ from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import (
@@ -29,18 +31,19 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
 from registration.rules.account import read_address
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.storage.inserts import Inserting
 from registration.storage.tables import confirmation_token, customer
 
 INSERT = insert(confirmation_token)
-# Per address, known or not.
+# Counted for each address, whether or not an account has it.
 RESEND_LIMITS = (Limit(1, 60), Limit(5, 86_400))
 
 
 @dataclass(frozen=True, slots=True)
 class PendingSignUp:
-    """Who signed up with an address, and when: what its owner needs to tell friend from foe."""
+    """What a mailed key shows of a pending account, so that the owner of the mailbox can recognize the sign-up."""
 
     email: str
     first_name: str
@@ -49,7 +52,7 @@ class PendingSignUp:
 
 
 def issue_token(connection: Inserting, services: Services, customer_id: UUID, now: datetime) -> UUID:
-    """Write a token inside the caller's transaction; only the secret turns the id that comes back into the key."""
+    """Write a confirmation token inside the caller's transaction; the secret derives its key from the id returned."""
     assert services.confirmation is not None
     token_id = services.new_id()
     row = {
@@ -62,7 +65,7 @@ def issue_token(connection: Inserting, services: Services, customer_id: UUID, no
 
 
 def pending_sign_up(services: Services, key: str) -> PendingSignUp | None:
-    """Whom a key would confirm; changes nothing."""
+    """The pending account of a key; None when the key is unknown, used or expired. Changes nothing."""
 
     def look(connection: Connection) -> PendingSignUp | None:
         row = connection.execute(
@@ -76,7 +79,10 @@ def pending_sign_up(services: Services, key: str) -> PendingSignUp | None:
 
 
 def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOutcome:
-    """Use a key up and confirm its customer."""
+    """Use a key up and confirm its customer, whose other confirmation keys are deleted.
+
+    `client_ip` goes into the audit trail; it is empty where it is not known.
+    """
 
     def work(connection: Connection) -> ConfirmationOutcome:
         customer_id = _use_up(connection, key, services.clock())
@@ -85,11 +91,17 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
             return TokenRefused()
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:
-    """Confirm a customer inside the caller's transaction; the row, or None if there was nothing to confirm."""
+    """Confirm a customer inside the caller's transaction and delete the customer's confirmation keys.
+
+    The changed row, or None when the customer is gone or confirmed already.
+    """
     now = services.clock()
     row = connection.execute(
         update(customer)
@@ -113,25 +125,27 @@ def disown(services: Services, key: str) -> DisownOutcome:
         if customer_id is None or not erase_pending(connection, customer_id):
             return TokenRefused()
         record_event(connection, services.new_id(), "customer.disowned", customer_id, now)
-        # Not from where: nobody is left to whom that would belong.
+        # Without `client_ip`, which is personal: the erased account leaves no customer to whom it would belong.
         audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)
         return Disowned()
 
     return services.database.write(work)
 
 
-def resend_confirmation(services: Services, email: object) -> ResendOutcome:
-    """Post a new confirmation mail if an account is pending under the address; says the same if not.
+def resend_confirmation(services: Services, email: object, client_ip: str) -> ResendOutcome:
+    """Enqueue a new confirmation mail if the address has a pending account; the outcome is the same if not.
 
-    Concealing, it also does the same: who is confirmed gets a mail that says so, and the one to nobody is not sent.
+    In conceal mode the work is the same, too: a confirmed customer is mailed that the account exists, and for an
+    unknown address a mail to a made-up customer is enqueued, which the relay drops.
     """
     address = read_address({"email": email})
     if isinstance(address, list):
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResendOutcome:
-        blocked = count_for_address(
-            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=services.clock()
+        now, bill = services.clock(), Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, now) or count_for_address(
+            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=now
         )
         if blocked is None:
             _enqueue_again(connection, services, address.key, services.clock())
@@ -146,19 +160,19 @@ def _enqueue_again(connection: Connection, services: Services, email_key: str, n
     if services.confirmation is None:
         return
     holder = find_holder(connection, email_key, now)
-    waiting = holder.id if holder and not holder.is_confirmed else NO_CUSTOMER
+    unconfirmed = holder.id if holder and not holder.is_confirmed else NO_CUSTOMER
     # Locked, else it could be confirmed, erased or replaced before the token is written.
     pending = connection.scalar(
-        select(customer.c.id).where(customer.c.id == waiting, customer.c.confirmed_at.is_(None)).with_for_update()
+        select(customer.c.id).where(customer.c.id == unconfirmed, customer.c.confirmed_at.is_(None)).with_for_update()
     )
     if pending is not None:
         token_id = issue_token(connection, services, pending, now)
         outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
     elif services.conceal:
-        nobody = services.new_id()
-        issue_token(connection, services, nobody, now)
-        told = holder.id if holder else nobody
-        outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=told, token_id=None, now=now)
+        made_up_id = services.new_id()
+        issue_token(connection, services, made_up_id, now)
+        recipient_id = holder.id if holder else made_up_id
+        outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=recipient_id, token_id=None, now=now)
 
 
 def _use_up(connection: Connection, key: str, now: datetime) -> UUID | None:

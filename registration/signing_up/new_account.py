@@ -1,4 +1,4 @@
-"""New accounts: what a sign-up writes inside the caller's transaction."""
+"""New accounts: the rows that a sign-up writes inside the caller's transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ INSERT = insert(customer)
 
 @dataclass(frozen=True, slots=True)
 class PreparedSignUp:
-    """All that the transaction writes, made before it opens, so that running it again makes nothing new."""
+    """All that the transaction of a sign-up writes, made before it: a transaction that runs again writes the same."""
 
     new: NewCustomer = field(repr=False)
     customer: Customer = field(repr=False)
@@ -39,6 +39,7 @@ class PreparedSignUp:
 
     @property
     def row(self) -> dict[str, object]:
+        """The row of the table `customer`."""
         return {
             **row_of(self.customer),
             "password_hash": self.password_hash,
@@ -50,7 +51,7 @@ class PreparedSignUp:
 def customer_of_sign_up(
     services: Services, new: NewCustomer, *, customer_id: UUID, reference: str, language: Language, now: datetime
 ) -> Customer:
-    """The customer that a sign-up makes at this moment."""
+    """The customer that a sign-up makes at the moment `now`; confirmed at once where no confirmation is needed."""
     return Customer(
         **personal_data(new),
         id=customer_id,
@@ -65,7 +66,7 @@ def customer_of_sign_up(
 
 @dataclass(frozen=True, slots=True)
 class SideRows:
-    """What a sign-up writes besides an account: a mail, an event and an audit row, by their kinds."""
+    """The kinds of the mail, the event and the audit row that a sign-up writes besides an account."""
 
     mail: MailKind
     event: str
@@ -79,9 +80,10 @@ ADDRESS_TAKEN = SideRows(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated
 
 
 def write_accounts(services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection) -> Collection[UUID]:
-    """Write the accounts whose addresses are not claimed, with their side rows; the ids of those.
+    """Write the accounts whose addresses are not claimed, with their side rows; returns the customer ids of those.
 
-    The others are for `write_account`, which also looks whether the holder of an address may keep it.
+    Waits for transactions that claim the same addresses. Leaves the other sign-ups to `write_account`, which also
+    decides whether the holder of an address keeps it.
     """
     claims = [{"address": each.new.email.key, "customer_id": each.customer.id} for each in sign_ups]
     claimed = insert_new_together(connection, email_claim.c.customer_id, claims)
@@ -98,7 +100,7 @@ def write_account(services: Services, sign_up: PreparedSignUp, connection: Conne
     new = sign_up.customer
     if not claim(connection, sign_up.new.email.key, new.id, new.created_at):
         return False
-    # False where an earlier try has written both, whose commit was not acknowledged.
+    # False where an earlier try of this transaction wrote both and its commit was not acknowledged.
     if insert_new(connection, customer, sign_up.row):
         with gathered(connection) as batch:
             _insert_side_rows(batch, services, sign_up)
@@ -106,7 +108,7 @@ def write_account(services: Services, sign_up: PreparedSignUp, connection: Conne
 
 
 def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
-    """As `write_account`, in as many statements and rows when the address is taken: for a decoy then."""
+    """As `write_account`, with as many statements and rows when the address is taken: it writes a decoy then."""
     new = sign_up.customer
     holder = claim_with_uniform_work(connection, sign_up.new.email.key, new.id, new.created_at)
     is_new = holder == new.id
@@ -139,7 +141,7 @@ def _insert(
     token_id: UUID | None = None,
     about: UUID | None = None,
 ) -> None:
-    """Insert the mail, the event and the audit row; about the new customer, or `about` another one."""
+    """Insert the mail, the event and the audit row about the new customer, or about the one with the id `about`."""
     now, customer_id = sign_up.customer.created_at, about or sign_up.customer.id
     outbox.enqueue(batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now)
     record_event(batch, services.new_id(), side_rows.event, customer_id, now)

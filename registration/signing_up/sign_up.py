@@ -20,7 +20,7 @@ from registration.outcomes import Invalid, SignUpOutcome
 from registration.rules.sign_up import NewCustomer, read_sign_up
 from registration.services import Services
 from registration.signing_up.batch import SignUpBatcher
-from registration.signing_up.commit import replayed
+from registration.signing_up.commit import bill_of, replayed
 from registration.signing_up.new_account import PreparedSignUp, customer_of_sign_up
 
 
@@ -34,22 +34,23 @@ class SignUpRequest:
 
 
 def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) -> "Future[SignUpOutcome]":
-    """Register a customer, or say why not; costs one password hash unless the answer is known before.
+    """Register a customer, or say why not; costs one password hash unless the outcome is known before.
 
-    The future has the outcome when it is committed, and cannot be cancelled. Concealing, the answer and the work are
-    the same whether or not an account has the address; its holder gets a mail.
+    The future gets the outcome when it is committed, and cannot be cancelled. In conceal mode the outcome and the work
+    are the same whether or not an account has the address; its holder gets a mail.
     """
     return batcher.submit(partial(prepare, services, request))
 
 
 def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | SignUpOutcome:
-    """All that comes before the transaction; the outcome if it is known by then."""
+    """Check the rules, the idempotency key and the limit, and hash the password; the outcome if it is known by then."""
     new = read_sign_up(request.attributes, services.policy)
     if isinstance(new, list):
         return Invalid(tuple(new))
     ticket = _ticket_of(services, new)
     known = _known_outcome(services, ticket, new) if ticket else None
-    refusal = known or services.sign_up_limit.refusal(request.client_ip, services.clock())
+    bill = bill_of(request.client_ip, new)
+    refusal = known or services.budgets.remembered(services.secret, bill, services.clock())
     return refusal or _prepared(services, request, new, ticket)
 
 

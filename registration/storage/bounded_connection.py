@@ -1,4 +1,4 @@
-"""A PostgreSQL connection that gives up on a server that stands still; it never decides how long is too long."""
+"""A PostgreSQL connection that gives up on a server that does not answer."""
 
 from typing import Any
 
@@ -7,16 +7,20 @@ from psycopg.abc import RV, PQGen
 
 
 class BoundedConnection(Connection[Any]):
-    """psycopg's, with a bound on the wait for each answer.
+    """psycopg's connection, with a bound on the wait for each answer.
 
-    The server's own time-outs stand still when it does, and TCP's do not begin while its kernel still acknowledges.
+    The server's own time-outs stand still when the server does, and TCP's do not begin while its kernel still
+    acknowledges.
     """
 
     bound: float | None = None
     """Seconds; longer than the server's own time-outs, which leave the connection usable."""
 
+    is_pooled = False
+    """Whether a pooler may give each transaction to another process of the server."""
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Closes the connection where the answer did not come, so that nobody gets it in place of another one."""
+        """Wait for an answer; closes the connection when it did not come, so that no later statement gets it."""
         try:
             return super().wait(gen, interval, timeout or self.bound)
         except OperationalError as error:

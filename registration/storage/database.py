@@ -1,4 +1,4 @@
-"""The database: one way to write and one way to read, on every engine; it never knows what is stored."""
+"""The database: one way to write and one way to read, on every engine."""
 
 import random
 import sqlite3
@@ -6,32 +6,27 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of
+from registration.storage.sqlite import open_sqlite
+
+__all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
 
 Result = TypeVar("Result")
 TRIES = 4
 LOG_WAIT = 0.25  # seconds
 # What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
-LOCK_NOT_AVAILABLE = "55P03"
-
-
-class Unavailable(Exception):
-    """The database did not answer, or is locked; nothing was written. Worth another try later."""
-
-
-class Locked(Unavailable):
-    """Another transaction holds what was to be written, and did not let go in time."""
 
 
 class Database:
-    """Runs work in transactions; `write` and `read` hand it a connection, commit once, and give back its result."""
+    """Runs work in transactions; `write` and `read` give it a connection, commit once, and return its result."""
 
     def __init__(self, writer: Engine, reader: Engine) -> None:
         self._writer = writer
@@ -43,13 +38,13 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """The writing engine, for what is no transaction of a use case."""
+        """The writing engine, for statements outside of the use cases' transactions."""
         return self._writer
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run work in one writing transaction, again on a new connection when the engine asks for that.
 
-        Work may therefore run more than once: it must decide nothing outside the database. Raises Unavailable.
+        Work may therefore run more than once: it must have no effect outside the database. Raises Unavailable.
         """
         return _run(self._writer, work)
 
@@ -58,12 +53,12 @@ class Database:
         return _run(self._reader, work)
 
     def empty_log(self) -> None:
-        """Move what the log of SQLite holds into the file, and cut the log to nothing, unless a reader hinders it.
+        """Write SQLite's log into its file and truncate the log, unless a reader prevents that.
 
-        Other engines keep their logs to themselves.
+        Does nothing on other engines.
         """
         if self.dialect == "sqlite":
-            # A connection of its own, because it keeps all writers waiting while it waits for a reader.
+            # A connection of its own, because a checkpoint that waits for a reader keeps all writers waiting.
             path = str(self._writer.url.database)
             with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=LOG_WAIT)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
@@ -76,14 +71,22 @@ class Database:
 def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
     """Open without connecting; `wait` is how many seconds to wait for a lock, a connection or the server.
 
-    Raises Unavailable when the directory of an SQLite file cannot be made.
+    Raises Unavailable when the directory of an SQLite file cannot be made, Misconfigured when the URL cannot be used.
     """
-    is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    return (_open_sqlite if is_sqlite else _open_postgresql)(url, readers, wait)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Database(*open_sqlite(parsed, readers, wait))
+    from registration.storage.postgresql import open_postgresql  # noqa: PLC0415 - a tenth of a start with SQLite
+
+    engine = open_postgresql(parsed, readers, wait)
+    return Database(engine, engine)
 
 
 def wait_for_ever(connection: Connection) -> None:
-    """For the rest of the transaction: the limits are for requests. Our own is off for good on this connection."""
+    """Switch time limits off for the rest of the transaction: they are for requests, not for migrations.
+
+    BoundedConnection's own limit stays off on this connection.
+    """
     if connection.dialect.name == "postgresql":
         for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
@@ -92,13 +95,16 @@ def wait_for_ever(connection: Connection) -> None:
 
 
 def wait_briefly(connection: Connection, seconds: float) -> None:
-    """For the rest of the transaction, wait for locks no longer than this. SQLite has one, held from the start."""
+    """Wait for locks at most this long, for the rest of the transaction.
+
+    Does nothing on SQLite, whose one lock is held from the start of the transaction.
+    """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(seconds * 1000)}")
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
-    """Insert unless the primary key is there already; false then. Waits for the transaction that holds the key.
+    """Insert unless the primary key is there already; False then. Waits for the transaction that holds the key.
 
     The database decides uniqueness; unlike an integrity error this does not end the transaction.
     """
@@ -109,84 +115,15 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
 def _insert_new(table: Table, dialect: str) -> Executable:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(table).on_conflict_do_nothing(table.primary_key)
-    # SQLAlchemy forgets the count of an INSERT when it closes the cursor, unless it is asked not to.
+    # Without this option SQLAlchemy loses the count of an INSERT when it closes the cursor.
     return statement.execution_options(preserve_rowcount=True)
 
 
 def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
-    """Insert, or write over the row that has the same primary key."""
+    """Insert, or overwrite the row that has the same primary key."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
-
-
-def _open_postgresql(url: str, readers: int, wait: float) -> Database:
-    from registration.storage.bounded_connection import BoundedConnection  # noqa: PLC0415 - a tenth of a start with SQLite
-
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=readers,
-        max_overflow=readers,
-        pool_timeout=wait,
-        connect_args={
-            "connect_timeout": max(2, round(wait)),
-            # A node that dies without a word is noticed also by who waits for its answer, not after hours.
-            "tcp_user_timeout": round(wait * 2000),
-            "keepalives_idle": max(1, round(wait)),
-            "keepalives_interval": max(1, round(wait)),
-            "application_name": "registration-gateway",
-            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}"
-            # A process of ours that stands still in a transaction must not keep its locks.
-            f" -c idle_in_transaction_session_timeout={round(wait * 2000)}",
-        },
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*arguments, **options)
-        connection.bound = wait * 3
-        return connection
-
-    return Database(engine, engine)
-
-
-def _open_sqlite(url: str, readers: int, wait: float) -> Database:
-    path = make_url(url).database
-    assert path is not None
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        # It holds addresses and password hashes; SQLite gives the files beside it the same mode.
-        Path(path).touch(mode=0o600)
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}") from None
-    # One writer connection: five had a p99 of 1.4 s where one had 0.11 s at the same throughput.
-    writer = _sqlite_engine(url, wait, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
-    reader = _sqlite_engine(url, wait, begin="BEGIN", pool_size=readers, max_overflow=0)
-    return Database(writer, reader)
-
-
-def _sqlite_engine(url: str, wait: float, *, begin: str, pool_size: int, max_overflow: int) -> Engine:
-    engine = create_engine(
-        make_url(url).set(drivername="sqlite"),
-        pool_size=pool_size,
-        max_overflow=max_overflow,
-        pool_timeout=wait,
-        # The driver must not open transactions by its own ideas: the "begin" event below does.
-        connect_args={"timeout": wait, "isolation_level": None, "check_same_thread": False},
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
@@ -195,25 +132,17 @@ def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
             with engine.begin() as connection:
                 return work(connection)
         except PoolTimeout as error:
-            raise Unavailable("no database connection became free") from error
+            raise Unavailable("no database connection became free", Outage.LATE) from error
         except DBAPIError as error:
             if turn < TRIES and _is_retryable(error):
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
             elif isinstance(error, IntegrityError | DataError | ProgrammingError):
-                raise  # ours: a constraint or a statement is wrong
-            elif _state(error) == LOCK_NOT_AVAILABLE:
-                raise Locked("another transaction holds a lock") from error
+                raise  # a bug: a constraint is broken, or a statement is wrong
             else:
-                raise Unavailable(f"database error {_state(error)}") from error
+                raise outage_of(error) from error
     raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises
 
 
 def _is_retryable(error: DBAPIError) -> bool:
-    state = _state(error)
+    state = state_of(error)
     return error.connection_invalidated or state in RETRYABLE or state.startswith("08")
-
-
-def _state(error: DBAPIError) -> str:
-    """The SQLSTATE, or the driver's own name of the error; never its text, which can quote values."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return state or type(error.orig).__name__

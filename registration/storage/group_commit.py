@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 LOCK_WAITERS = 8
-"""Items that wait at the same moment for a lock that another transaction holds for long; each takes a connection."""
+"""At most this many items at once wait for a lock that another transaction holds for long; each takes a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +64,25 @@ class GroupCommit(Generic[Item, Outcome]):
         self._thread.start()
 
     def reserve(self) -> None:
-        """An item is being prepared: `submit` or `release` follows."""
+        """Announce an item that is being prepared: `submit` or `release` follows."""
         with self._changed:
             self._reserved += 1
 
     def release(self) -> None:
-        """A reserved item does not come."""
+        """Take a reservation back: the item does not come."""
         with self._changed:
             self._reserved -= 1
             self._wake()
 
     def submit(self, item: Item, outcome: "Future[Outcome]") -> None:
-        """A reserved item is ready. The future gets its outcome, or what was raised, when that is committed."""
+        """Hand in a reserved item. The future gets its outcome, or what was raised, after the commit."""
         with self._changed:
             self._reserved -= 1
             self._waiting.append(Waiting(item, outcome))
             self._wake()
 
     def close(self) -> None:
-        """Write what waits and what is reserved; the caller must not reserve any more."""
+        """Write the items that wait or are reserved; the caller must not reserve any more."""
         with self._changed:
             self._is_open = False
             self._changed.notify()
@@ -90,7 +90,7 @@ class GroupCommit(Generic[Item, Outcome]):
         self._lock_waiters.shutdown()
 
     def _wake(self) -> None:
-        """For the first item of a group, which starts the clock, and for the one that completes it."""
+        """Wake the thread for the first item of a group, which starts the clock, and for the one that completes it."""
         if len(self._waiting) == 1 or self._is_complete():
             self._changed.notify()
 
@@ -102,7 +102,7 @@ class GroupCommit(Generic[Item, Outcome]):
             self._write_group(group)
 
     def _next_group(self) -> Sequence[Waiting[Item, Outcome]]:
-        """Empty when it is closed, and nothing waits or is reserved any more."""
+        """The next items to write; empty once this is closed and no item waits or is reserved."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not (self._is_open or self._reserved))
             self._changed.wait_for(self._is_complete, self._max_wait)
@@ -121,7 +121,7 @@ class GroupCommit(Generic[Item, Outcome]):
     def _handle_failure(self, group: Sequence[Waiting[Item, Outcome]], error: Exception) -> None:
         is_outage = isinstance(error, Unavailable) and not isinstance(error, Locked)
         if len(group) > 1 and not is_outage:
-            for waiting in group:  # one of them is at fault, for which the others must not pay
+            for waiting in group:  # one of them is at fault, and must not fail the others
                 self._write_group([waiting])
         elif isinstance(error, Locked):
             self._lock_waiters.submit(self._wait_for_lock, *group)

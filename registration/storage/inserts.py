@@ -23,12 +23,12 @@ class RowBatch:
 
 
 Inserting: TypeAlias = Connection | RowBatch
-"""Whatever takes an INSERT and a row."""
+"""Takes an INSERT and a row: at once, or at the end of `gathered`."""
 
 
 @contextmanager
 def gathered(connection: Connection) -> Iterator[RowBatch]:
-    """Insert at the end of the block what the block inserts; nothing when it raises."""
+    """Collect what the block inserts and insert it at the end of the block; nothing when the block raises."""
     batch = RowBatch()
     yield batch
     for statement, rows in batch.rows.items():
@@ -36,7 +36,7 @@ def gathered(connection: Connection) -> Iterator[RowBatch]:
 
 
 def insert_new_together(connection: Connection, key: Column[Any], rows: Sequence[Row]) -> Collection[Any]:
-    """Insert the rows whose primary key is not there; what those have in the column `key`.
+    """Insert the rows whose primary key is not there; returns their values in the column `key`.
 
     Waits for transactions that hold a key. Unlike an integrity error, a key that is there does not end the transaction.
     """

@@ -36,7 +36,7 @@ class OwnedRows:
 
 
 def personal(name: str, kind: Any, emptied: Emptied = Emptied.NULL, **options: Any) -> "Column[Any]":
-    """A column that tells something about a person."""
+    """A column with personal data."""
     return Column(name, kind, info={"personal": emptied}, **options)
 
 
@@ -55,18 +55,18 @@ def personal_columns(table: Table) -> "list[Column[Any]]":
 
 
 def emptied_values(table: Table, address: Callable[[], str], text: Callable[[str], str]) -> dict[str, object]:
-    """What the personal columns hold of a row whose person is gone.
+    """The values that the personal columns of a row have when the person is gone, by the key of the column.
 
-    `address` makes an address that belongs to no customer, `text` replaces the text of a column by its key.
+    `address` makes an address that belongs to no customer, `text` replaces the text of a column, given by its key.
     """
     made = {Emptied.NULL: lambda _key: None, Emptied.ADDRESS: lambda _key: address(), Emptied.TEXT: text}
     return {column.key: made[column.info["personal"]](column.key) for column in personal_columns(table)}
 
 
 def deleted_tables(metadata: MetaData, *, pending: bool = False) -> Iterator[Table]:
-    """The tables whose rows go with their customer, in the order of their declaration.
+    """The tables whose rows are deleted with their customer, in the order of their declaration.
 
-    With `pending` only those in which a customer who has not confirmed the address can have rows.
+    With `pending`, only those in which a customer with an unconfirmed address can have rows.
     """
     for table in metadata.tables.values():
         rows = owned_rows(table)

@@ -1,5 +1,6 @@
-"""Customer references such as DE--25, drawn in blocks; it never promises that no number is left out."""
+"""Customer references such as DE--25, drawn in blocks, so that numbers can be left out."""
 
+import re
 from collections import deque
 
 from sqlalchemy import Connection, update
@@ -9,10 +10,15 @@ from registration.storage.tables import counter
 
 BLOCK = 50
 NAME = "customer"
+# Up to what every reader of JSON keeps as a 64-bit integer.
+NUMBERED = re.compile(r".*-([1-9][0-9]{0,17})", re.DOTALL)
 
 
 class References:
-    """Hands out references to any thread; a process draws a block at a time, so that no sign-up waits for a hot row."""
+    """Draws references; safe for any thread.
+
+    A process draws a block at a time, so that sign-ups do not wait for the row of the counter.
+    """
 
     def __init__(self, database: Database, prefix: str) -> None:
         self._database = database
@@ -20,7 +26,7 @@ class References:
         self._free: deque[int] = deque()
 
     def draw(self) -> str:
-        """The next reference; its number is never given out again."""
+        """A new reference, whose number is not given out again. Raises Unavailable."""
         try:
             number = self._free.popleft()
         except IndexError:
@@ -28,6 +34,12 @@ class References:
             number = self._database.write(_draw_block)
             self._free.extend(range(number + 1, number + BLOCK))
         return f"{self._prefix}--{number}"
+
+
+def number_in(reference: str) -> int | None:
+    """The number at the end of a reference, 25 of DE--25; None for one of another form, as a shop may import them."""
+    match = NUMBERED.fullmatch(reference)
+    return int(match[1]) if match else None
 
 
 def _draw_block(connection: Connection) -> int:

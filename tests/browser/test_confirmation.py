@@ -1,4 +1,4 @@
-"""The confirmation page as the owner of a mailbox meets it: in a real browser with JavaScript switched off."""
+"""The confirmation page in a real browser with JavaScript switched off."""
 
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -48,7 +48,7 @@ def sign_up(gateway: Gateway, language: str, **changes: str) -> str:
 
 
 def test_the_owner_confirms_once(gateway: Gateway, page: Page, tmp_path: Path) -> None:
-    """Sign-up, mail, link, button, done; the same link again is no longer valid and offers a new mail."""
+    """The link and its button confirm; the same link again is invalid and offers a new mail."""
     link = sign_up(gateway, "en")
     complaints = list[str]()
     page.on("console", lambda message: complaints.append(message.text))
@@ -71,7 +71,7 @@ def test_the_owner_confirms_once(gateway: Gateway, page: Page, tmp_path: Path) -
 
 
 def test_a_stranger_is_disowned_on_a_phone(gateway: Gateway, page: Page, tmp_path: Path) -> None:
-    """In German, with a name that tries to take the page over; the page fits the screen, the address is free again."""
+    """On a phone, in German, a hostile name stays text, and disowning frees the address."""
     page.set_viewport_size({"width": 390, "height": 844})
     page.set_extra_http_headers({"Accept-Language": "de"})
     link = sign_up(gateway, "de", firstName=LONG_NAME)

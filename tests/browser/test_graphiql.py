@@ -1,4 +1,4 @@
-"""GraphiQL as a newcomer meets it: in a real browser, on the running gateway, with nothing else on the network."""
+"""GraphiQL in a real browser on a running gateway, without other network."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ expect.set_options(timeout=30_000)
 
 
 class Witness:
-    """What a page did unseen: whom it asked, and what it complained about, refusals by the policy included."""
+    """The hosts that a page asked, and its console errors, refusals by the policy included."""
 
     def __init__(self, context: BrowserContext, page: Page) -> None:
         self.hosts: set[str] = set()
@@ -34,7 +34,7 @@ def run(page: Page) -> None:
 
 
 def test_a_newcomer_reads_the_docs_and_signs_up(browser: BrowserContext, gateway_url: str, tmp_path: Path) -> None:
-    """Docs, a success and a union error are seen under the strict policy, without one request to another host."""
+    """The docs, a success and an error are shown under the strict policy, without a request to another host."""
     page = browser.new_page()
     witness = Witness(browser, page)
 

@@ -1,4 +1,4 @@
-"""A newcomer's first confirmation: from the mailbox to "done" by clicks, without JavaScript."""
+"""A first confirmation by clicks from the mailbox, without JavaScript."""
 
 import httpx2
 from playwright.sync_api import BrowserContext, expect
@@ -24,7 +24,7 @@ expect.set_options(timeout=30_000)
 
 
 def test_a_newcomer_confirms_by_clicks(browser: BrowserContext, gateway_url: str) -> None:
-    """The mail is listed, its HTML part shown in a frame that can do nothing but open the link in a tab."""
+    """The mail is listed, and the link in the frame of its HTML part opens a tab that confirms."""
     answer = httpx2.post(f"{gateway_url}/graphql", json={"query": MUTATION, "variables": {"input": INPUT}})
     reference = answer.json()["data"]["createCustomer"]["customer"]["reference"]
 

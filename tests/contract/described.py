@@ -1,4 +1,4 @@
-"""Answers held against /openapi.json: status, media type and body of each must be what is published."""
+"""Checks responses against /openapi.json: status, media type and body must be described."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from openapi_schema_validator import OAS31Validator
 
 
 def assert_described(description: dict[str, Any], response: Response) -> None:
-    """Paths, methods and preflights that are not described are the contract's 404, or none of ours."""
+    """Check one response. A path or method that is not described must be the contract's 404."""
     operation = _operation(description, response.request.method.lower(), response.request.url.path)
     if operation is None:
         return

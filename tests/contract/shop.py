@@ -1,4 +1,4 @@
-"""A legacy client of the whole application; it checks what the contract says of every answer."""
+"""A legacy client of the whole application that checks the headers and documents of every response."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def document(resource_type: str, **attributes: object) -> dict[str, Any]:
 
 
 def person(**changed: object) -> dict[str, Any]:
-    """What somebody sends to sign up."""
+    """The attributes of a sign-up."""
     return {
         "salutation": "Mrs",
         "firstName": "Sonia",
@@ -56,7 +56,7 @@ def errors(response: Response) -> list[Told]:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A confirmed customer who is signed in."""
+    """A confirmed and signed-in customer."""
 
     reference: str
     email: str
@@ -70,7 +70,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Many tests share one, so each works with customers of its own."""
+    """An installation that many tests share: each works with customers of its own."""
 
     installed: Installation
     description: Mapping[str, Any]
@@ -85,18 +85,18 @@ class Shop:
         token: str | None = None,
         **headers: str,
     ) -> Response:
-        """`headers` are named with underscores; `token` is an access token."""
+        """`headers` have underscores for hyphens; `token` is an access token."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             named["authorization"] = f"Bearer {token}"
-        self.installed.clock.move(timedelta(milliseconds=1))  # so that what comes later is later
+        self.installed.clock.move(timedelta(milliseconds=1))  # so that each request has a time of its own
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         response = self.installed.client.request(method, path, content=content, headers=named)
         self.check(response)
         return response
 
     def preflight(self, path: str, **changed: str) -> Response:
-        """OPTIONS with all that it needs, and these changes; a header is left out when it is empty."""
+        """OPTIONS with all headers that it needs, and these changes; an empty header is left out."""
         headers = {
             "access_control_request_method": "PATCH",
             "access_control_request_headers": "content-type, authorization",
@@ -106,7 +106,7 @@ class Shop:
         return self.ask("OPTIONS", path, None, token=None, **{name: value for name, value in headers.items() if value})
 
     def check(self, response: Response) -> None:
-        """What holds for every answer (2.3, 3.1)."""
+        """What holds for every response (2.3, 3.1)."""
         headers = response.headers
         assert {name: headers.get(name) for name in EVERY_ANSWER} == EVERY_ANSWER
         assert headers["content-language"] in {"en_US", "de_DE"}
@@ -122,13 +122,13 @@ class Shop:
         return f"sonia-{next(self.numbers)}@spryker.com"
 
     def pending(self, **changed: object) -> str:
-        """The address of a customer who has signed up, and not confirmed."""
+        """The address of a new, unconfirmed customer."""
         attributes = person(**{"email": self.new_email(), **changed})
         assert self.ask("POST", "/customers", document("customers", **attributes)).status_code == 201
         return str(attributes["email"])
 
     def confirmed(self, **changed: object) -> str:
-        """The address of a customer who can sign in."""
+        """The address of a new, confirmed customer."""
         email = self.pending(**changed)
         key = self.key(MailKind.CONFIRMATION)
         confirmed = self.ask("POST", "/customer-confirmation", document("customer-confirmation", registrationKey=key))
@@ -150,7 +150,7 @@ class Shop:
         return self.ask("POST", "/refresh-tokens", document("refresh-tokens", refreshToken=refresh_token))
 
     def forget_password(self, email: str) -> str:
-        """The key of the mail."""
+        """The key of the reset mail."""
         body = document("customer-forgotten-password", email=email)
         assert self.ask("POST", "/customer-forgotten-password", body).status_code == 204
         return self.key(MailKind.RESET)

@@ -1,4 +1,4 @@
-"""POST /customers and POST /customer-confirmation of the legacy contract, through the whole application."""
+"""POST /customers and POST /customer-confirmation of the legacy contract."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def _counts(installed: Installation) -> list[int]:
 
 @pytest.mark.parametrize("path", ["/customers", "/customers/"])
 def test_the_published_sample_registers_a_customer(installed: Installation, path: str) -> None:
-    """The request as it stands, under default settings, is answered 201 with what was sent."""
+    """The published sample request is answered 201 with what was sent, under default settings."""
     response = installed.client.post(path, json=SAMPLE, headers={"accept-language": "de"})
     assert response.status_code == 201
     assert response.json() == {
@@ -95,7 +95,7 @@ def test_the_published_sample_registers_a_customer(installed: Installation, path
 
 
 def test_a_taken_address_is_told_whatever_its_case(installed: Installation) -> None:
-    """A second sign-up with the same address is 422/400 and writes nothing (4.6)."""
+    """A taken address is 422 with code 400 in any case, and writes nothing (4.6)."""
     installed.client.post("/customers", json=SAMPLE)
     response = installed.client.post("/customers", json=_sample(email="Sonia@SPRYKER.com"))
     assert _errors(response) == [(422, "400", TAKEN)]
@@ -103,7 +103,7 @@ def test_a_taken_address_is_told_whatever_its_case(installed: Installation) -> N
 
 
 def test_the_key_of_the_mail_confirms_once(installed: Installation) -> None:
-    """204, then the key is used up (5)."""
+    """The key is answered 204 once (5)."""
     installed.client.post("/customers", json=SAMPLE)
     (key,) = installed.confirmation_keys()
     assert re.fullmatch("[0-9a-f]{32}", key)
@@ -117,7 +117,7 @@ def test_the_key_of_the_mail_confirms_once(installed: Installation) -> None:
 
 @pytest.mark.parametrize("key", ["0" * 32, "x", "0123456789ABCDEF0123456789ABCDEF", "k" * 60_000, "\x00", "ü"])
 def test_unknown_keys_are_refused(installed: Installation, key: str) -> None:
-    """Whatever text is no key of ours is answered as a used one (5)."""
+    """An unknown key is answered like a used one (5)."""
     installed.client.post("/customers", json=SAMPLE)
     refused = [(422, "423", "This email confirmation code is invalid or has been already used.")]
     assert _errors(_confirm(installed, key)) == refused
@@ -125,7 +125,7 @@ def test_unknown_keys_are_refused(installed: Installation, key: str) -> None:
 
 
 def test_an_expired_key_is_refused_and_frees_the_address(installed: Installation) -> None:
-    """After a day the key is dead, and a new sign-up replaces the pending one wholly."""
+    """After a day the key is refused, and a new sign-up replaces the pending account."""
     installed.client.post("/customers", json=SAMPLE)
     (key,) = installed.confirmation_keys()
     installed.clock.move(timedelta(days=1))
@@ -165,7 +165,7 @@ REFUSED = [
 def test_refused_sign_ups_name_the_reason_and_write_nothing(
     sqlite_url: str, changed: dict[str, object], errors: list[tuple[int, str, str]]
 ) -> None:
-    """Each rule with its status, code and text; what the first stage refuses hides the later ones (3.4, 4.3)."""
+    """Each rule has its status, code and text, and the first stage hides later ones (3.4, 4.3)."""
     with installation(open_database(sqlite_url), SETTINGS) as installed:
         told = _errors(installed.client.post("/customers", json=_sample(**changed)))
         assert [(status, code, True) for status, code, _ in errors] == [
@@ -176,7 +176,7 @@ def test_refused_sign_ups_name_the_reason_and_write_nothing(
 
 
 def test_strict_settings_are_one_change_of_the_environment(sqlite_url: str) -> None:
-    """Length 12 to 128 with the character rule refuses the sample's password with the contract's texts (10)."""
+    """With 12 to 128 characters and the character rule the sample's password is refused (10)."""
     strict = GatewaySettings(password_min_length=12, password_character_rule="on")
     with installation(open_database(sqlite_url), strict) as installed:
         told = _errors(installed.client.post("/customers", json=SAMPLE))
@@ -189,7 +189,7 @@ def test_strict_settings_are_one_change_of_the_environment(sqlite_url: str) -> N
 
 
 def test_an_idempotency_key_replays_the_same_bytes(installed: Installation) -> None:
-    """The same key and body get the same document, another body a conflict; there is one mail."""
+    """The same key and body get the same document and one mail, another body a conflict."""
     headers = {"idempotency-key": "0123456789abcdef"}
     first, second = (installed.client.post("/customers", json=SAMPLE, headers=headers) for _ in range(2))
     assert (first.status_code, first.content) == (201, second.content)
@@ -200,7 +200,7 @@ def test_an_idempotency_key_replays_the_same_bytes(installed: Installation) -> N
 
 
 def test_a_sign_up_limit_is_429(sqlite_url: str) -> None:
-    """Where a limit is set, the answer says when to come back."""
+    """Above GATEWAY_SIGN_UP_LIMIT a sign-up is 429 with Retry-After."""
     with installation(open_database(sqlite_url), GatewaySettings(sign_up_limit=1)) as installed:
         installed.client.post("/customers", json=SAMPLE)
         response = installed.client.post("/customers", json=_sample(email="other@spryker.com"))
@@ -211,7 +211,7 @@ def test_a_sign_up_limit_is_429(sqlite_url: str) -> None:
 
 
 def test_an_outage_is_503_with_a_correlation_id() -> None:
-    """Without a database both endpoints ask to come back, and name the id that the log has."""
+    """Without a database both endpoints are 503 with Retry-After and the id of the log."""
     nowhere = open_database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", wait=0.1)
     with installation(nowhere, SETTINGS) as installed:
         for response in (installed.client.post("/customers", json=SAMPLE), _confirm(installed, "0" * 32)):
@@ -235,7 +235,7 @@ def test_an_outage_is_503_with_a_correlation_id() -> None:
     ],
 )
 def test_hostile_bodies_are_refused(sqlite_url: str, body: bytes, status: int) -> None:
-    """What is no document, or too large for one, is a clear error, and nothing is written."""
+    """A malformed or large body is a client error, and writes nothing."""
     with installation(open_database(sqlite_url), SETTINGS) as installed:
         response = installed.client.post("/customers", content=body)
         assert (
@@ -262,20 +262,20 @@ def test_hostile_bodies_are_refused(sqlite_url: str, body: bytes, status: int) -
     ],
 )
 def test_what_nothing_serves_is_a_404_document(sqlite_url: str, method: str, path: str) -> None:
-    """Every path and method that the application does not know answers as the contract says (3.2)."""
+    """Unknown paths and methods get the 404 document (3.2)."""
     with installation(open_database(sqlite_url), SETTINGS) as installed:
         assert _errors(installed.client.request(method, path)) == [(404, None, "Not Found")]
 
 
 @pytest.mark.parametrize("typed", ["Zoë 🎉", "محمد", "Ὀδυσσεύς", "O'Brien-Smith / <b>", " "])
 def test_names_are_any_text(installed: Installation, typed: str) -> None:
-    """Emoji, right-to-left scripts and markup go in and come out as they were typed."""
+    """Emoji, right-to-left scripts and markup come back as sent."""
     response = installed.client.post("/customers", json=_sample(firstName=typed))
     assert response.json()["data"]["attributes"]["firstName"] == typed
 
 
 def test_addresses_of_all_scripts_are_kept_as_typed(installed: Installation) -> None:
-    """An international domain is the same address as its xn-- form, and is shown as it was typed."""
+    """An international domain equals its xn-- form, and is shown as sent."""
     first = installed.client.post("/customers", json=_sample(email="Jörg@Bücher.example.net"))
     assert first.json()["data"]["attributes"]["email"] == "Jörg@Bücher.example.net"
     second = installed.client.post("/customers", json=_sample(email="jörg@xn--bcher-kva.example.net"))

@@ -12,13 +12,13 @@ AUDITS = Path(__file__).parents[1] / "audits"
 
 @pytest.fixture
 def audit_url(gateway_url: str) -> str:
-    """Where GraphQL is served in development mode: the audits introspect, and query by GET."""
+    """The GraphQL endpoint in development mode, because the audits introspect and query by GET."""
     return f"{gateway_url}/graphql"
 
 
 @pytest.fixture(scope="module")
 def audit_script() -> Path:
-    """The script, with what it imports installed as the lock says; once for each version of the lock."""
+    """The audit script with its locked dependencies, installed once for each version of the lock."""
     installed = AUDITS / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (AUDITS / "package-lock.json").stat().st_mtime:
         arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -28,7 +28,7 @@ def audit_script() -> Path:
 
 
 def test_passes_every_audit_of_graphql_http(audit_url: str, audit_script: Path) -> None:
-    """All 61, the recommendations as well as the demands."""
+    """All 61 audits of graphql-http pass, recommendations included."""
     done = node([str(audit_script), audit_url], return_completed_process=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
@@ -37,7 +37,7 @@ def test_passes_every_audit_of_graphql_http(audit_url: str, audit_script: Path) 
 
 
 def test_answers_a_body_that_never_ends(audit_url: str) -> None:
-    """413 comes while the client is still sending."""
+    """413 arrives while the client is still sending."""
     address = urlsplit(audit_url)
     head = f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
@@ -47,5 +47,5 @@ def test_answers_a_body_that_never_ends(audit_url: str) -> None:
 
 
 def test_needs_no_redirect(audit_url: str) -> None:
-    """POST /graphql is answered there and then: a redirect would lose the body of many clients."""
+    """POST /graphql is answered without a redirect, which would lose the body of many clients."""
     assert httpx2.post(audit_url, json={"query": "{ __typename }"}, follow_redirects=False).status_code == 200

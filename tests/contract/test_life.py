@@ -1,4 +1,4 @@
-"""The whole life of a customer, once through each door, on each engine, with the keys of real mails."""
+"""The life of a customer, once through each door, on each engine, with the keys of real mails."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ def shop(database: Database) -> Iterator[Shop]:
 
 @pytest.fixture
 def arrived(shop: Shop, tmp_path: Path) -> Callable[[], list[EmailMessage]]:
-    """The mails that were sent since the last look."""
+    """The mails that were sent since the last call."""
     return lambda: deliver(shop.installed.services, tmp_path)
 
 
 def test_a_life_through_the_legacy_door(shop: Shop, arrived: Callable[[], list[EmailMessage]]) -> None:
-    """Signed up, confirmed, signed in, read, changed, refreshed, forgotten, restored, changed, erased, gone."""
+    """A customer signs up, confirms, reads, changes, refreshes, restores and erases through the REST door."""
 
     def ask(method: str, path: str, status: int, token: str | None = None, **attributes: object) -> Any:
         body = document(path.split("/")[1], **attributes)
@@ -79,13 +79,13 @@ def test_a_life_through_the_legacy_door(shop: Shop, arrived: Callable[[], list[E
 
 @dataclass(slots=True)
 class GraphQLClient:
-    """Sends operations with variables, as a storefront does; `access_token` goes along when there is one."""
+    """Sends operations with variables, as a storefront does, with an access token if there is one."""
 
     shop: Shop
     access_token: str | None = field(default=None, repr=False)
 
     def ask(self, query: str, **variables: object) -> Any:
-        """The answer's data, or the code of its error."""
+        """The data of the answer, or the code of its error."""
         self.shop.installed.clock.move(timedelta(milliseconds=1))
         headers = {"authorization": f"Bearer {self.access_token}"} if self.access_token else {}
         body = {"query": query, "variables": variables}
@@ -93,7 +93,7 @@ class GraphQLClient:
         return answer["errors"][0]["extensions"]["code"] if "errors" in answer else answer["data"]
 
     def run(self, mutation: str, selection: str = "", **given: object) -> Any:
-        """What comes of a mutation, with its type."""
+        """The member of the result, with its type."""
         input_type = f"{mutation[0].upper()}{mutation[1:]}Input!"
         query = f"mutation($input: {input_type}) {{ {mutation}(input: $input) {{ __typename {selection} }} }}"
         data = self.ask(query, input=given)
@@ -123,7 +123,7 @@ CHANGED = "... on UpdateCustomerSuccess { customer { email firstName lastName da
 
 
 def test_a_life_through_graphql(shop: Shop, arrived: Callable[[], list[EmailMessage]]) -> None:
-    """The same life, and a change of address."""
+    """The same life through GraphQL, with a change of address."""
     client = GraphQLClient(shop)
     form = {**person(email=EMAIL), "salutation": "MRS", "gender": "FEMALE"}
     assert client.run("createCustomer", **form) == {"__typename": "CreateCustomerSuccess"}

@@ -1,4 +1,4 @@
-"""Sections 6, 7 and 10 of the contract: forgotten, restored and changed passwords, through the whole application."""
+"""Sections 6, 7 and 10 of the contract: forgotten, restored and changed passwords."""
 
 from datetime import timedelta
 from hashlib import sha1
@@ -52,15 +52,15 @@ def _change(shop: Shop, member: Member, path_id: object = None, **attributes: ob
 
 
 class TestForgotten:
-    def test_the_answer_is_the_same_for_everybody(self, shop: Shop) -> None:
-        """204 for known, unconfirmed and unknown addresses; a mail for those who exist (6.1)."""
+    def test_the_answer_is_the_same_for_every_address(self, shop: Shop) -> None:
+        """Known, unconfirmed and unknown addresses get 204; existing accounts get a mail (6.1)."""
         before = len(shop.installed.keys(MailKind.RESET))
         for email in (shop.confirmed(), shop.pending(), shop.new_email()):
             assert _forget(shop, email=email).status_code == 204
         assert len(shop.installed.keys(MailKind.RESET)) == before + 2
 
-    def test_it_is_never_refused_for_being_asked_too_often(self, shop: Shop) -> None:
-        """The contract says 204 always; beyond the limit no mail goes out (6.1)."""
+    def test_too_many_requests_are_not_refused(self, shop: Shop) -> None:
+        """Above the limit the answer is still 204, and no mail is sent (6.1)."""
         email = shop.confirmed()
         posted = len(shop.mails())
         for _ in range(7):
@@ -82,14 +82,14 @@ class TestForgotten:
         ],
     )
     def test_what_is_no_address_is_refused(self, shop: Shop, attributes: dict[str, object], told: list[Told]) -> None:
-        """Each rule with its text (6.1)."""
+        """Each rule of the address has its text (6.1)."""
         assert errors(_forget(shop, **attributes)) == told
 
 
 class TestRestore:
     @pytest.mark.parametrize("path_id", ["1", "DE--1", "mine", "%20", "def502" * 500])
     def test_the_key_sets_a_new_password_whatever_the_path_says(self, shop: Shop, path_id: str) -> None:
-        """204; the new password works, the old one does not, older tokens are dead, a mail says so (6.2, 11)."""
+        """The key sets the password, ends older tokens and posts a mail, whatever id the path has (6.2, 11)."""
         member = shop.member()
         key = shop.forget_password(member.email)
         assert _restore(shop, path_id, restorePasswordKey=key, password=NEW, confirmPassword=NEW).status_code == 204
@@ -100,14 +100,14 @@ class TestRestore:
         assert shop.mails()[-1] == MailKind.PASSWORD_CHANGED
 
     def test_a_key_works_once(self, shop: Shop) -> None:
-        """A used key is as unknown as one that never was (6.2)."""
+        """A used key is answered like an unknown one (6.2)."""
         key = shop.forget_password(shop.confirmed())
         attributes = {"restorePasswordKey": key, "password": NEW, "confirmPassword": NEW}
         assert [_restore(shop, **attributes).status_code for _ in range(2)] == [204, 422]
         assert errors(_restore(shop, **attributes)) == UNKNOWN_KEY
 
     def test_a_new_request_replaces_the_key(self, shop: Shop) -> None:
-        """Only the last key works (6.1)."""
+        """Only the key of the last mail works (6.1)."""
         email = shop.confirmed()
         first, second = shop.forget_password(email), shop.forget_password(email)
         told = errors(_restore(shop, restorePasswordKey=first, password=NEW, confirmPassword=NEW))
@@ -115,14 +115,14 @@ class TestRestore:
         assert _restore(shop, restorePasswordKey=second, password=NEW, confirmPassword=NEW).status_code == 204
 
     def test_the_key_proves_the_mailbox(self, shop: Shop) -> None:
-        """An unconfirmed account can sign in afterwards: our departure from 6.2, which the issue asks for."""
+        """A reset confirms the account: our departure from 6.2, which the issue asks for."""
         email = shop.pending()
         key = shop.forget_password(email)
         _restore(shop, restorePasswordKey=key, password=NEW, confirmPassword=NEW)
         assert shop.sign_in(email, NEW).status_code == 201
 
     def test_a_key_expires_after_two_hours(self, database: Database) -> None:
-        """400 with code 407 from then on (6.2)."""
+        """From two hours on a key is 400 with code 407 (6.2)."""
         with new_shop(database, GatewaySettings()) as shop:
             key = shop.forget_password(shop.confirmed())
             shop.installed.clock.move(timedelta(hours=2))
@@ -152,17 +152,17 @@ class TestRestore:
     def test_refusals_come_in_the_order_of_the_contract(
         self, shop: Shop, changed: dict[str, object], told: list[Told]
     ) -> None:
-        """Attributes, agreement, policy, and only then the key (6.2)."""
+        """Attributes, agreement, policy and key are checked in this order (6.2)."""
         attributes = {"restorePasswordKey": "0" * 32, "password": NEW, "confirmPassword": NEW, **changed}
         assert errors(_restore(shop, **attributes)) == told
 
     def test_missing_attributes_are_named(self, shop: Shop) -> None:
-        """All three, in their order (6.2)."""
+        """All three missing attributes are named in their order (6.2)."""
         names = ("restorePasswordKey", "password", "confirmPassword")
         assert errors(_restore(shop)) == _rules(*((name, MISSING) for name in names))
 
     def test_a_refusal_leaves_the_key_alone(self, shop: Shop) -> None:
-        """Whoever mistypes can try again with the same key."""
+        """A refused form does not use up the key."""
         key = shop.forget_password(shop.confirmed())
         assert errors(_restore(shop, restorePasswordKey=key, password=NEW, confirmPassword="x" * 9)) == DIFFERENT
         assert _restore(shop, restorePasswordKey=key, password=NEW, confirmPassword=NEW).status_code == 204
@@ -170,7 +170,7 @@ class TestRestore:
 
 class TestChange:
     def test_the_password_changes_and_other_sessions_end(self, shop: Shop) -> None:
-        """204 and no mail; tokens issued before are dead, but a refresh of the own session works (7, issue 3)."""
+        """204 without a mail; older tokens are refused, and the own session refreshes (7, issue 3)."""
         member = shop.member()
         other = shop.sign_in(member.email).json()["data"]["attributes"]
         posted = len(shop.mails())
@@ -185,7 +185,7 @@ class TestChange:
         assert shop.sign_in(member.email, NEW).status_code == 201
 
     def test_the_same_password_again_is_fine(self, shop: Shop) -> None:
-        """New may equal old (7)."""
+        """The new password may equal the old one (7)."""
         member = shop.member()
         same = _change(shop, member, password=PASSWORD, newPassword=PASSWORD, confirmPassword=PASSWORD)
         assert same.status_code == 204
@@ -217,14 +217,14 @@ class TestChange:
     def test_refusals_come_in_the_order_of_the_contract(
         self, shop: Shop, own: Member, changed: dict[str, object], told: list[Told]
     ) -> None:
-        """Attributes, agreement, the current password, and only then the policy (7)."""
+        """Attributes, agreement, current password and policy are checked in this order (7)."""
         attributes = {"password": PASSWORD, "newPassword": NEW, "confirmPassword": NEW, **changed}
         assert errors(_change(shop, own, **attributes)) == told
         assert shop.sign_in(own.email).status_code == 201
 
     @pytest.mark.parametrize("path_id", ["{other}", "DE--999999", "test123", "mine"])
     def test_the_path_must_name_the_caller(self, shop: Shop, own: Member, path_id: str) -> None:
-        """422 for bad attributes first, then 403 before anything is looked up (3.3, 7)."""
+        """A foreign id is 403, after 422 for bad attributes (3.3, 7)."""
         path_id = path_id.format(other=shop.member().reference)
         assert errors(_change(shop, own, path_id)) == _rules(
             ("password", MISSING), ("newPassword", MISSING), ("confirmPassword", MISSING)
@@ -234,7 +234,7 @@ class TestChange:
             assert errors(_change(shop, own, path_id, **attributes)) == UNAUTHORIZED
 
     def test_wrong_passwords_are_not_counted(self, shop: Shop) -> None:
-        """The lock-out is about signing in alone (8.4)."""
+        """A wrong current password does not count for the lockout (8.4)."""
         member = shop.member()
         for _ in range(10):
             told = errors(_change(shop, member, password="wrong", newPassword=NEW, confirmPassword=NEW))
@@ -268,7 +268,7 @@ CHARACTER_RULE = (
     ],
 )
 def test_strict_policies_are_settings(sqlite_url: str, tmp_path: Path, password: str, told: list[Told] | None) -> None:
-    """12 to 128 characters, the character rule, repeats and an own deny list, with their texts (10)."""
+    """Lengths, character rule, repeats and deny list are settings, with their texts (10)."""
     listed = tmp_path / "common.txt"
     listed.write_text("Qwerty-qwerty1\n")
     strict = GatewaySettings(
@@ -297,7 +297,7 @@ WEAK = "This password is too easy to guess."
     ],
 )
 def test_breaches_and_strength_are_settings(sqlite_url: str, tmp_path: Path, password: str, told: list[Told]) -> None:
-    """Looked up in a file of the operator's, and told together with the length (3.4, 10.3)."""
+    """Breached and weak passwords are refused together with the length (3.4, 10.3)."""
     hashes = [sha1(known, usedforsecurity=False).hexdigest().upper() for known in (b"Tr0ub4dor&3", b"leaked")]
     breaches = tmp_path / "breaches"
     breaches.write_text("".join(f"{digest}:1\n" for digest in sorted(hashes)))

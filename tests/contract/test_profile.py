@@ -1,4 +1,4 @@
-"""Sections 4.4 to 4.7 of the contract: reading, changing and erasing the own profile, through the whole application."""
+"""Sections 4.4 to 4.7 of the contract: reading, changing and erasing the own profile."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _patch(shop: Shop, member: Member, **attributes: object) -> Any:
 class TestGet:
     @pytest.mark.parametrize("path", ["/customers", "/customers/"])
     def test_the_collection_is_the_caller_alone(self, shop: Shop, own: Member, path: str) -> None:
-        """An array of one, with its own link and one of the collection (2.4, 4.4)."""
+        """The collection is an array of the caller's resource, with both links (2.4, 4.4)."""
         response = shop.ask("GET", path, token=own.access_token)
         assert response.status_code == 200
         (item,) = response.json()["data"]
@@ -52,7 +52,7 @@ class TestGet:
         assert item["attributes"] == _own_attributes(shop, own)
 
     def test_the_own_resource_has_all_attributes(self, shop: Shop, own: Member) -> None:
-        """Every key is there, null when unset; none of them is a password (4.2)."""
+        """The resource has every attribute, null where unset, and no password (4.2)."""
         response = shop.ask("GET", own.path, token=own.access_token)
         data = response.json()["data"]
         assert (response.status_code, data["type"], data["id"]) == (200, "customers", own.reference)
@@ -73,7 +73,7 @@ class TestGet:
 
     @pytest.mark.parametrize("reference", ["DE--999999", "mine", "x", "DE-1", "%20", "de--1", "ü", "'", "0" * 5000])
     def test_unknown_and_malformed_references_are_not_found(self, shop: Shop, own: Member, reference: str) -> None:
-        """Also `mine`, which means nothing here (1, 4.4)."""
+        """Unknown and malformed references, and `mine`, are 404 (1, 4.4)."""
         response = shop.ask("GET", f"/customers/{reference}", token=own.access_token)
         assert errors(response) == NOT_FOUND
 
@@ -85,8 +85,8 @@ class TestGet:
         assert foreign.content == unknown.content
 
     @pytest.mark.parametrize("path", ["/customers", "/customers/DE--1"])
-    def test_nobody_reads_without_a_token(self, shop: Shop, path: str) -> None:
-        """403 with code 002, not 401 (3.2, 14)."""
+    def test_reading_needs_a_token(self, shop: Shop, path: str) -> None:
+        """Without a token the answer is 403 with code 002 (3.2, 14)."""
         assert errors(shop.ask("GET", path)) == [(403, "002", "Missing access token.")]
 
 
@@ -106,7 +106,7 @@ class TestPatch:
         ],
     )
     def test_only_what_is_sent_changes(self, shop: Shop, sent: dict[str, object], shown: dict[str, object]) -> None:
-        """Merge semantics with the full resource as answer; passwords, times and unknown keys change nothing (4.5)."""
+        """Sent attributes change; passwords, times and unknown attributes change nothing (4.5)."""
         member = shop.member()
         before = _own_attributes(shop, member)
         response = _patch(shop, member, **sent)
@@ -117,14 +117,14 @@ class TestPatch:
         assert shop.sign_in(member.email).status_code == 201
 
     def test_null_clears_the_date_of_birth_alone(self, shop: Shop) -> None:
-        """An absent key leaves it, null and an empty text clear it (4.5)."""
+        """Null and an empty text clear the date of birth; an absent key keeps it (4.5)."""
         member = shop.member(dateOfBirth="1984-05-17")
         assert _patch(shop, member, firstName="A").json()["data"]["attributes"]["dateOfBirth"] == "1984-05-17"
         assert _patch(shop, member, dateOfBirth=None).json()["data"]["attributes"]["dateOfBirth"] is None
 
     @pytest.mark.parametrize("name", ["salutation", "gender", "firstName", "lastName", "email"])
     def test_null_is_blank_for_all_others(self, shop: Shop, own: Member, name: str) -> None:
-        """422 with code 901 (4.5)."""
+        """Null for any other attribute is 422 with code 901 (4.5)."""
         told = errors(_patch(shop, own, **{name: None}))
         assert told == [(422, "901", f"{name} => This value should not be blank.")]
 
@@ -174,7 +174,7 @@ class TestPatch:
     def test_refused_changes_change_nothing(
         self, shop: Shop, own: Member, sent: dict[str, object], told: list[Told]
     ) -> None:
-        """Each rule with its status, code and text; what is right beside it is not stored either (4.1, 4.5)."""
+        """Each broken rule has its status, code and text, and nothing of the request is stored (4.1, 4.5)."""
         before = _own_attributes(shop, own)
         assert errors(_patch(shop, own, **{"lastName": "Other", **sent})) == told
         assert _own_attributes(shop, own) == before
@@ -183,7 +183,7 @@ class TestPatch:
     def test_foreign_and_unknown_references_are_unauthorized(
         self, shop: Shop, own: Member, other: Member, reference: str
     ) -> None:
-        """403 with code 411 for both (4.5); bad attributes come first, other rules after it (3.3)."""
+        """A foreign id is 403 with code 411, after bad attributes and before other rules (3.3, 4.5)."""
         path = f"/customers/{reference.format(other=other.reference)}"
 
         def told(**attributes: object) -> list[Told]:
@@ -194,12 +194,12 @@ class TestPatch:
         assert _own_attributes(shop, other)["firstName"] == "Sonia"
 
     def test_a_taken_address_is_told(self, shop: Shop, own: Member, other: Member) -> None:
-        """Whatever its case; the own one, too in any case, is no change to another (4.5, 4.6)."""
+        """A taken address is refused in any case; the own one is no change (4.5, 4.6)."""
         assert errors(_patch(shop, own, email=other.email.upper())) == TAKEN
         assert _patch(shop, own, email=own.email).json()["data"]["attributes"]["email"] == own.email
 
     def test_a_new_address_is_parked_until_it_is_proven(self, shop: Shop) -> None:
-        """The answer shows the old one, which still signs in; mails go to both (4.5, 11)."""
+        """The old address counts until the new one is confirmed, and both get a mail (4.5, 11)."""
         member, email = shop.member(), shop.new_email()
         assert _patch(shop, member, email=email).json()["data"]["attributes"]["email"] == member.email
         assert shop.sign_in(member.email).status_code == 201
@@ -212,7 +212,7 @@ class TestPatch:
         assert shop.sign_in(email).status_code == 201
 
     def test_too_many_changes_of_address_are_429(self, shop: Shop) -> None:
-        """Ours, so that nobody can fill a stranger's mailbox: it says when to come back."""
+        """Above our limit a change of address is 429 with Retry-After."""
         member, email = shop.member(), shop.new_email()
         answers = [_patch(shop, member, email=email) for _ in range(6)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -222,7 +222,7 @@ class TestPatch:
 
 class TestDelete:
     def test_erasure_forgets_the_person(self, shop: Shop) -> None:
-        """204; the row stays without the person, the token and the password are dead, the address is free (4.7)."""
+        """204 clears the row, ends token and password, and frees the address (4.7)."""
         member = shop.member(dateOfBirth="1984-05-17")
         assert shop.ask("DELETE", member.path, token=member.access_token).status_code == 204
         (row,) = [row for row in shop.installed.rows(customer) if row["reference"] == member.reference]
@@ -238,14 +238,14 @@ class TestDelete:
         assert again.json()["data"]["id"] != member.reference
 
     @pytest.mark.parametrize("reference", ["{other}", "DE--999999", "mine", "x"])
-    def test_nobody_else_is_erased(self, shop: Shop, own: Member, other: Member, reference: str) -> None:
-        """403 with code 411 for a foreign, an unknown and a fake id (4.7)."""
+    def test_only_the_caller_is_erased(self, shop: Shop, own: Member, other: Member, reference: str) -> None:
+        """A foreign, unknown or malformed id is 403 with code 411 (4.7)."""
         path = f"/customers/{reference.format(other=other.reference)}"
         assert errors(shop.ask("DELETE", path, token=own.access_token)) == UNAUTHORIZED
         assert shop.sign_in(other.email, PASSWORD).status_code == 201
 
     def test_an_email_that_was_erased_leaves_no_trace_in_answers(self, shop: Shop) -> None:
-        """After erasure the address behaves as one that was never known (4.7, 6.1)."""
+        """An erased address is answered like an unknown one (4.7, 6.1)."""
         member = shop.member()
         shop.ask("DELETE", member.path, token=member.access_token)
         mails = len(shop.installed.keys(MailKind.RESET))

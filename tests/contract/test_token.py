@@ -1,4 +1,4 @@
-"""Section 9 of the contract: the plain OAuth endpoint, through the whole application."""
+"""Section 9 of the contract: the plain OAuth endpoint."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ MALFORMED = (
 WRONG = ("invalid_grant", "The user credentials were incorrect.")
 BAD_REFRESH = ("invalid_request", "The refresh token is invalid.")
 UNKNOWN_CLIENT = ("invalid_client", "Client authentication failed")
-SOMEBODY = {"grant_type": "password", "username": "never@spryker.com", "password": "x"}
+UNKNOWN = {"grant_type": "password", "username": "unknown@spryker.com", "password": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def _told(response: Any) -> tuple[str, str]:
     [{}, {"client_id": "frontend"}, {"client_id": "", "client_secret": "", "scope": ""}, {"client_secret": "abc123"}],
 )
 def test_a_password_is_granted_tokens(shop: Shop, own: Member, path: str, more: dict[str, str]) -> None:
-    """200 with plain JSON that nobody may store; the tokens are those of /access-tokens (9)."""
+    """A password gets the tokens of /access-tokens as plain JSON with no-store (9)."""
     form = {"grant_type": "password", "username": own.email.title(), "password": PASSWORD, **more}
     response = _post(shop, form, path)
     assert response.status_code == 200
@@ -62,7 +62,7 @@ def test_a_password_is_granted_tokens(shop: Shop, own: Member, path: str, more: 
 
 
 def test_a_refresh_token_is_granted_tokens(shop: Shop) -> None:
-    """Those of /access-tokens work here, once (9)."""
+    """A refresh token of /access-tokens works here once (9)."""
     member = shop.member()
     response = _post(shop, {"grant_type": "refresh_token", "refresh_token": member.refresh_token})
     assert response.status_code == 200
@@ -78,22 +78,22 @@ def test_a_refresh_token_is_granted_tokens(shop: Shop) -> None:
         ({"grant_type": "client_credentials"}, UNKNOWN_GRANT),
         ({"grant_type": "Password", "username": "a@b.de", "password": "x"}, UNKNOWN_GRANT),
         ({"grant_type": "password"}, MALFORMED),
-        ({"grant_type": "password", "username": "never@spryker.com"}, MALFORMED),
+        ({"grant_type": "password", "username": "unknown@spryker.com"}, MALFORMED),
         ({"grant_type": "password", "password": "x"}, MALFORMED),
-        ({**SOMEBODY, "password": ""}, MALFORMED),
+        ({**UNKNOWN, "password": ""}, MALFORMED),
         ({"grant_type": "refresh_token"}, MALFORMED),
         ({"grant_type": "refresh_token", "refresh_token": ""}, MALFORMED),
-        (SOMEBODY, WRONG),
-        ({**SOMEBODY, "username": "sonia"}, WRONG),
-        ({**SOMEBODY, "username": "\u0000"}, WRONG),
+        (UNKNOWN, WRONG),
+        ({**UNKNOWN, "username": "sonia"}, WRONG),
+        ({**UNKNOWN, "username": "\u0000"}, WRONG),
         ({"grant_type": "refresh_token", "refresh_token": "x"}, BAD_REFRESH),
         ({"grant_type": "refresh_token", "refresh_token": "def502" + "0" * 64}, BAD_REFRESH),
-        ({**SOMEBODY, "client_id": "backend"}, UNKNOWN_CLIENT),
+        ({**UNKNOWN, "client_id": "backend"}, UNKNOWN_CLIENT),
         ({"grant_type": "password", "client_id": "backend"}, UNKNOWN_CLIENT),
-        ({**SOMEBODY, "client_id": "\u0000"}, UNKNOWN_CLIENT),
-        ([*SOMEBODY.items(), ("grant_type", "password")], MALFORMED),
-        ([*SOMEBODY.items(), ("username", "a@b.de")], MALFORMED),
-        ([*SOMEBODY.items(), ("other", "1"), ("other", "2")], MALFORMED),
+        ({**UNKNOWN, "client_id": "\u0000"}, UNKNOWN_CLIENT),
+        ([*UNKNOWN.items(), ("grant_type", "password")], MALFORMED),
+        ([*UNKNOWN.items(), ("username", "a@b.de")], MALFORMED),
+        ([*UNKNOWN.items(), ("other", "1"), ("other", "2")], MALFORMED),
         (b"\xff\xfe", MALFORMED),
         (b"grant_type=password&username=%FF&password=x", MALFORMED),
         (b"grant_type=password&username=%ED%A0%80&password=x", MALFORMED),
@@ -103,14 +103,14 @@ def test_a_refresh_token_is_granted_tokens(shop: Shop) -> None:
     ],
 )
 def test_refusals_are_400_in_the_words_of_oauth(shop: Shop, form: Any, told: tuple[str, str]) -> None:
-    """Grant, client, fields, and only then the credentials (9); repeated fields are malformed (RFC 6749, 3.2)."""
+    """Grant, client, fields and credentials are checked in this order (9); repeated fields are malformed."""
     assert _told(_post(shop, form)) == told
 
 
 def test_unconfirmed_customers_are_not_told_apart(shop: Shop, own: Member) -> None:
     """Wrong password, unknown and unconfirmed get the same bytes (9)."""
     answers = [
-        _post(shop, {**SOMEBODY, "username": email, "password": password})
+        _post(shop, {**UNKNOWN, "username": email, "password": password})
         for email, password in ((own.email, "wrong"), (shop.new_email(), PASSWORD), (shop.pending(), PASSWORD))
     ]
     assert {answer.content for answer in answers} == {answers[0].content}
@@ -128,24 +128,24 @@ def test_unconfirmed_customers_are_not_told_apart(shop: Shop, own: Member) -> No
     ],
 )
 def test_other_bodies_are_not_read(shop: Shop, content_type: str, body: bytes) -> None:
-    """As if there were none: the grant type is missing (9)."""
+    """A body that is not a form counts as empty (9)."""
     assert _told(_post(shop, body, content_type=content_type)) == UNKNOWN_GRANT
 
 
 def test_a_charset_is_no_other_content_type(shop: Shop) -> None:
-    """Browsers and libraries add one."""
-    assert _told(_post(shop, SOMEBODY, content_type="Application/X-WWW-Form-Urlencoded; charset=UTF-8")) == WRONG
+    """A form with a charset is a form."""
+    assert _told(_post(shop, UNKNOWN, content_type="Application/X-WWW-Form-Urlencoded; charset=UTF-8")) == WRONG
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/vnd.api+xml", ""])
 def test_accept_decides_nothing(shop: Shop, accept: str) -> None:
-    """The rules of JSON:API do not apply (9)."""
-    assert _told(_post(shop, SOMEBODY | {"username": shop.new_email()}, accept=accept)) == WRONG
+    """The Accept header does not matter (9)."""
+    assert _told(_post(shop, UNKNOWN | {"username": shop.new_email()}, accept=accept)) == WRONG
 
 
 def test_large_bodies_are_refused(shop: Shop) -> None:
-    """413 with the limit, as everywhere."""
-    response = _post(shop, {**SOMEBODY, "password": "x" * 70_000})
+    """A body above the limit is 413 with the limit."""
+    response = _post(shop, {**UNKNOWN, "password": "x" * 70_000})
     assert response.status_code == 413
     assert response.json() == {
         "error": "invalid_request",
@@ -155,41 +155,41 @@ def test_large_bodies_are_refused(shop: Shop) -> None:
 
 @pytest.mark.parametrize("authorization", ["Bearer x", "Bearer", "Basic eDp4", ""])
 def test_a_bad_authorization_is_told_in_plain_text(shop: Shop, authorization: str) -> None:
-    """401, also here; with a challenge (2.3, 9)."""
-    response = _post(shop, SOMEBODY, authorization=authorization)
+    """A bad Authorization header is 401 in plain text with a challenge (2.3, 9)."""
+    response = _post(shop, UNKNOWN, authorization=authorization)
     assert (response.status_code, response.text) == (401, "Invalid access token.")
     assert response.headers["content-type"].startswith("text/plain")
 
 
 def test_a_good_authorization_passes(shop: Shop, own: Member) -> None:
-    """A token that is sent along hinders nothing."""
+    """A valid access token does not matter."""
     form = {"grant_type": "password", "username": own.email, "password": PASSWORD}
     assert _post(shop, form, authorization=f"Bearer {own.access_token}").status_code == 200
 
 
 def test_two_identities_are_refused(shop: Shop, own: Member) -> None:
-    """In plain text, with the sentence of the contract (2.2)."""
+    """A token with a guest's header is refused in plain text (2.2)."""
     authorization = f"Bearer {own.access_token}"
-    response = _post(shop, SOMEBODY, authorization=authorization, x_anonymous_customer_unique_id="1")
+    response = _post(shop, UNKNOWN, authorization=authorization, x_anonymous_customer_unique_id="1")
     assert response.status_code == 400
     assert response.text.startswith("Headers request error.")
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/token"), ("PUT", "/token/"), ("POST", "/token/x")])
 def test_nothing_else_is_served(shop: Shop, method: str, path: str) -> None:
-    """404 as a document (9)."""
+    """Other methods are the 404 document (9)."""
     assert errors(shop.ask(method, path)) == [(404, None, "Not Found")]
 
 
 def test_a_preflight_is_answered(shop: Shop) -> None:
-    """As for every endpoint (2.7)."""
+    """OPTIONS is answered as for every endpoint (2.7)."""
     response = shop.preflight("/token", access_control_request_method="POST")
     assert response.headers["access-control-allow-methods"] == "POST, OPTIONS"
     assert shop.ask("OPTIONS", "/token").status_code == 501
 
 
 def test_failures_count_for_the_lock_out_of_both_endpoints(shop: Shop) -> None:
-    """A blocked sign-in looks like any other refusal here, and is 429 there (ruling 7)."""
+    """Failures here lock out at /access-tokens, too; here a locked-out sign-in looks like a wrong one (ruling 7)."""
     email = shop.confirmed()
     form = {"grant_type": "password", "username": email, "password": "wrong"}
     wrong = [_post(shop, form) for _ in range(9)]

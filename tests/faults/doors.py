@@ -1,4 +1,4 @@
-"""Clients of both doors over plain HTTP: what is asked, and what came of it; nothing here knows why."""
+"""Clients of both doors over plain HTTP that report the verdict of an answer."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from harness.gateway import Gateway
 from harness.ports import HOST
 
 PATIENCE = 120  # seconds
-# As in production: with the cheap hashes of other tests a burst is over before anything can happen to it.
+# As in production: with the cheap hashes of other tests a burst would be over too soon.
 REAL_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "19456", "GATEWAY_HASH_TIME_COST": "2"}
 CREATE = """
 mutation ($input: CreateCustomerInput!) {
@@ -31,7 +31,7 @@ FORM = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`verdict` is registered, taken or unavailable; anything else shows the whole answer."""
+    """`verdict` is registered, taken or unavailable; any other holds the whole response."""
 
     verdict: str
     status: int
@@ -40,9 +40,9 @@ class Answer:
 
 
 Waiting: TypeAlias = Callable[[], Answer | None]
-"""Gives the answer to a request that was sent, None when the connection broke."""
+"""Reads the answer to a request that was sent; None when the connection broke."""
 Door: TypeAlias = Callable[[Gateway, str], Waiting]
-"""Sends a sign-up for an address, and does not wait."""
+"""Sends a sign-up with an address, without waiting for the answer."""
 
 
 def graphql(gateway: Gateway, email: str) -> Waiting:
@@ -92,7 +92,7 @@ DOORS: tuple[Door, ...] = (graphql, rest)
 
 
 def send(gateway: Gateway, path: str, document: object) -> Callable[[], tuple[int, Any] | None]:
-    """Post JSON on a connection of its own; what comes back is read later."""
+    """Post JSON on a connection of its own, without reading the response."""
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     connection.request("POST", path, json.dumps(document), headers)
@@ -119,7 +119,7 @@ def get(gateway: Gateway, path: str) -> int:
 
 
 def post_form(gateway: Gateway, path: str, fields: Mapping[str, str]) -> int:
-    """The status after a button of a page."""
+    """The status of the response to a form."""
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", path, urlencode(fields), headers)

@@ -1,4 +1,4 @@
-"""kill -9 of a real process while people sign up: whoever was told to be registered is, and gets a mail."""
+"""kill -9 of a real process during sign-ups."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ PEOPLE = 200
 ANSWERS_BEFORE_THE_CRASH = 30
 
 
-def test_nobody_is_lost(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
-    """Nothing is half-written, no mail is forgotten, and a mail that is sent again has the same Message-ID."""
+def test_answered_sign_ups_are_stored(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
+    """Each answered sign-up is stored and gets a mail, and a mail that is sent again has the same Message-ID."""
     gateway = serve(
         GATEWAY_DATABASE_URL=database_url, GATEWAY_MAIL_URL=smtp.url, GATEWAY_QUEUE_SECONDS="60", **REAL_HASHES
     )
@@ -44,7 +44,7 @@ def test_nobody_is_lost(serve: Serve, database: Database, database_url: str, smt
     assert len(references) == len(found)
     assert {answer.reference for answer in answers.values() if answer} <= references
 
-    # What the killed relay held comes back when its lease ends; nobody wants to wait for that here.
+    # Mails that the killed relay held come back when its lease ends: end it now.
     database.write(lambda connection: connection.execute(update(mail).values(due_at=datetime.now(UTC))).close())
     eventually(lambda: {row["status"] for row in rows(database, mail)} == {"sent"})
     assert {message["To"].addresses[0].addr_spec for message in smtp.messages} == set(found.values())

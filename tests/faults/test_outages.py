@@ -1,4 +1,4 @@
-"""The database is locked or gone while a real process serves: clear refusals, nothing half-written, no restart."""
+"""The database is locked or stopped while a real process serves."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ PAGE = "/register/confirm?token=00000000000000000000000000000000"
 
 
 def ask_both(gateway: Gateway, name: str) -> list[Answer]:
-    """Sign up through both doors at the same time, under addresses of their own."""
+    """Sign up through both doors at the same time, under different addresses."""
     waiting = [door(gateway, f"{name}-{number}@example.org") for number, door in enumerate(DOORS)]
     answers = [read() for read in waiting]
     return [answer for answer in answers if answer]
 
 
 def assert_unavailable(gateway: Gateway, answers: list[Answer]) -> None:
-    """Both doors say 503 with an id that leads to what happened in the log."""
+    """Check that both doors answer 503 with an id that is in the log."""
     assert [(answer.verdict, answer.status) for answer in answers] == [("unavailable", 503)] * len(DOORS)
     log = gateway.log.read_text()
     for answer in answers:
@@ -48,7 +48,7 @@ class TestSqlite:
         database.close()
 
     def test_locked_by_another_process(self, serve: Serve, sqlite_url: str, database: Database) -> None:
-        """Sign-ups are refused after a wait while everything else goes on, and succeed when the lock is gone."""
+        """With a locked database sign-ups are refused after a wait, reads go on, and sign-ups succeed afterwards."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         assert_registered(ask_both(gateway, "before"))
         before = counts(database)
@@ -64,7 +64,7 @@ class TestSqlite:
 
 class TestPostgresql:
     def test_stopped_and_started_again(self, serve: Serve) -> None:
-        """Every page says so at once, only the process itself is well; then all goes on as if nothing had been."""
+        """With a stopped database every page answers 503 but the liveness probe; afterwards all pages work."""
         with PostgresServer() as server, closing(open_database(server.url())) as database:
             migrate(database)
             gateway = serve(GATEWAY_DATABASE_URL=server.url())

@@ -1,4 +1,4 @@
-"""Two hundred people sign up with one address at the same moment, through both doors of a real process."""
+"""Two hundred simultaneous sign-ups with one address, through both doors of a real process."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ PEOPLE = 200
 def test_one_address_makes_one_customer_and_one_mail(
     serve: Serve, database: Database, database_url: str, smtp: SmtpServer
 ) -> None:
-    """All others are told that it is taken, in the words of their door; none gets a fault or has to come back."""
+    """One sign-up is registered and gets a mail; all others are answered "taken"."""
     gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_MAIL_URL=smtp.url, GATEWAY_QUEUE_SECONDS="60")
     spellings = ["ada@example.org", "ADA@example.org", "Ada@Example.Org"]
     waiting = [DOORS[number % 2](gateway, spellings[number % 3]) for number in range(PEOPLE)]

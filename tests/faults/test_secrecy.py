@@ -1,4 +1,4 @@
-"""A hostile session through both doors of a real process, in good times and bad: its log holds no secret."""
+"""A hostile session through both doors of a real process: its log holds no secret."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ CREATE = "mutation ($input: CreateCustomerInput!) { createCustomer(input: $input
 
 
 def forms() -> Iterator[dict[str, object]]:
-    """A good one, and those with the password where nobody expects it."""
+    """A good form, and forms with the password in the wrong place."""
     yield dict(GOOD)
     for field in FIELDS:
         for value in (PASSWORD, [PASSWORD], {PERSON: PASSWORD}, None, f"{PERSON}\x00{PASSWORD}", 5):
@@ -54,7 +54,7 @@ def forms() -> Iterator[dict[str, object]]:
 
 
 def documents() -> Iterator[str]:
-    """GraphQL with values where variables should be, well-formed and not."""
+    """GraphQL with literals instead of variables, well-formed and not."""
     literal = ", ".join(f'{name}: "{value}"' for name, value in GOOD.items())
     yield f"mutation {{ createCustomer(input: {{{literal}}}) {{ __typename }} }}"
     yield f'mutation {{ createCustomer(input: {{password: "{PASSWORD}"}}) {{ __typename }} }}'
@@ -99,7 +99,7 @@ def requests() -> Iterator[Request]:
 
 
 def statuses(gateway: Gateway) -> set[int]:
-    """Send all of it; the statuses that came back. No answer repeats the password."""
+    """Send all of it and return the statuses, after a check that no answer repeats the password."""
     found = set()
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     for method, path, body, content_type in requests():
@@ -116,7 +116,7 @@ def statuses(gateway: Gateway) -> set[int]:
 
 @pytest.mark.parametrize("mode", ["production", "development"])
 def test_no_secret_is_logged(serve: Serve, smtp: SmtpServer, mode: str) -> None:
-    """With a mail server that quotes the address, a database that quotes the row, and with no database at all."""
+    """No secret is logged, with a mail server that quotes the address, a database that quotes the row, and none."""
     smtp.answers.extend([f"550 5.1.1 <{PERSON}@example.org> is unknown, {PASSWORD}"] * 9)
     with PostgresServer() as server, closing(open_database(server.url())) as database:
         migrate(database)

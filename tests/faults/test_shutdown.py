@@ -1,4 +1,4 @@
-"""Ctrl-C while people sign up: whoever is in gets an answer, and what was answered is written."""
+"""A signal during sign-ups."""
 
 import pytest
 
@@ -14,15 +14,15 @@ PEOPLE = 40
 
 
 def test_registrations_under_way_finish(serve: Serve, database: Database, database_url: str) -> None:
-    """Those in the hash and those in the queue before it; the process ends by itself and with status 0."""
+    """Admitted and queued sign-ups are answered and stored before the process ends with status 0."""
     gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_QUEUE_SECONDS="60", **REAL_HASHES)
     waiting = [DOORS[number % 2](gateway, f"{number}@example.org") for number in range(PEOPLE)]
-    assert get(gateway, "/healthz") == 200  # so everything that was sent before has been read
+    assert get(gateway, "/healthz") == 200  # an answer: the server has read everything sent before
     assert len(rows(database, customer)) < PEOPLE
     gateway.stop()
     answers = [read() for read in waiting]
     assert [answer.verdict for answer in answers if answer] == ["registered"] * PEOPLE
     assert {row["reference"] for row in rows(database, customer)} == {answer.reference for answer in answers if answer}
     assert len(rows(database, mail)) == PEOPLE
-    gateway.start()  # as `serve` stops it once more
+    gateway.start()  # the fixture `serve` stops it at the end
     assert get(gateway, "/readyz") == 200

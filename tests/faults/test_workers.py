@@ -1,4 +1,4 @@
-"""Two server processes behind one port: they share a database, a secret and nothing else."""
+"""Two server processes on one port, which share a database and a secret."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def command_line(pid: int) -> str:
 
 
 def connections(gateway: Gateway, pid: int) -> int:
-    """How many of the clients of a gateway a process has."""
+    """How many of a gateway's clients a process serves."""
     fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     clients = {field[9] for field in fields if field[1].endswith(f":{gateway.port:04X}") and field[3] == ESTABLISHED}
     files = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
@@ -69,7 +69,7 @@ def wait_for_both(gateway: Gateway) -> None:
 
 @pytest.mark.long  # a short one is in test_processes.py
 def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
-    """Both serve, no reference or mail is there twice, and any of them takes a key that another has mailed."""
+    """Both workers serve, references and mails are unique, and each accepts keys of the other."""
     gateway = serve(
         GATEWAY_WORKERS="2", GATEWAY_DATABASE_URL=database_url, GATEWAY_MAIL_URL=smtp.url, GATEWAY_QUEUE_SECONDS="60"
     )
@@ -91,7 +91,7 @@ def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_
 
 
 def test_a_worker_that_dies_is_replaced(serve: Serve, sqlite_url: str) -> None:
-    """The other one goes on, and soon there are two again."""
+    """The other worker goes on, and soon there are two again."""
     gateway = serve(GATEWAY_WORKERS="2", GATEWAY_DATABASE_URL=sqlite_url)
     eventually(lambda: len(workers(gateway)) == 2)
     victim, _ = workers(gateway)
@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_replaced(serve: Serve, sqlite_url: str) -> None:
 
 
 def test_clients_are_shared_out(serve: Serve, sqlite_url: str) -> None:
-    """Of many who come at the same moment each worker gets some; a worker that is idle is half of the machine."""
+    """Simultaneous clients are spread over both workers."""
     gateway = serve(GATEWAY_WORKERS="2", GATEWAY_DATABASE_URL=sqlite_url)
     wait_for_both(gateway)
     clients = [socket.create_connection((HOST, gateway.port), timeout=PATIENCE) for _ in range(40)]

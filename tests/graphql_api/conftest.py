@@ -9,7 +9,7 @@ from tests.graphql_api.installation import Installation, installed
 
 @pytest.fixture(scope="session", autouse=True)
 def no_outer_settings() -> Iterator[None]:
-    """A GATEWAY_ variable of this machine must not change what is tested."""
+    """Remove the GATEWAY_ variables of this machine."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
             patch.delenv(name)
@@ -18,12 +18,12 @@ def no_outer_settings() -> Iterator[None]:
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Tests marked anyio run on the loop that the gateway runs on."""
+    """Tests marked anyio run on asyncio, as the gateway does."""
     return "asyncio"
 
 
 @pytest.fixture
 def installation(database: Database) -> Iterator[Installation]:
-    """The application with its default settings: the test runs once on each engine."""
+    """The application with its default settings; the test runs once on each engine."""
     with installed(database) as installation:
         yield installation

@@ -1,4 +1,4 @@
-"""GraphQL requests to the whole application in this process; what they write can be looked at."""
+"""GraphQL requests to the whole application in this process, on a database that tests can read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ mutation Register($input: CreateCustomerInput!) {
 
 
 class Installation(in_process.Installation):
-    """`client` raises what the application raises, so that no test overlooks a fault."""
+    """A running application. `client` raises what the application raises, so that no test overlooks a fault."""
 
     def post(self, query: str, variables: object = None, **headers: str) -> httpx2.Response:
         return self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
@@ -60,6 +60,6 @@ class Installation(in_process.Installation):
 
 @contextmanager
 def installed(database: Database, settings: GatewaySettings | None = None, **changes: Any) -> Iterator[Installation]:
-    """Start and stop the application; `changes` are those of its services."""
+    """Start and stop the application; `changes` replace members of its services."""
     with in_process.installation(database, settings or GatewaySettings(), **changes) as running:
         yield Installation(running.client, running.services, running.clock)

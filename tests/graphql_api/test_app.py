@@ -1,4 +1,4 @@
-"""The wiring: which settings open which doors, and that the parts start and stop together."""
+"""The wiring: the doors that settings open, and the parts that start and stop together."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from graphql_api.app import create_app, mail_directory
 from graphql_api.pages.graphiql import BUNDLE, built_version
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.storage.database import Database, open_database
 from registration.wiring import open_relay
+from tests.budgets import sign_up_budget
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
 from tests.graphql_api.pages.test_confirmation_page import locked
 from tests.waiting import eventually
@@ -27,7 +27,7 @@ TOOLS = ("graphiql", "introspection", "field_suggestions", "graphql_get", "mailb
 
 
 def tools_of(client: TestClient) -> set[str]:
-    """The development tools that answer, each found out as a client would."""
+    """The development tools that answer a client."""
     ask = client.post
     probes: dict[str, Callable[[], bool]] = {
         "graphiql": lambda: "GraphiQL" in client.get("/graphql", headers={"accept": "text/html"}).text,
@@ -47,30 +47,30 @@ def tools_under(sqlite_url: str, settings: GatewaySettings) -> set[str]:
 
 class TestDevelopmentTools:
     def test_are_absent_in_production(self, sqlite_url: str, tmp_path: Path) -> None:
-        """The default of `serve`, also where mails become files."""
+        """In production no development tool is served, not even with mails in files."""
         settings = GatewaySettings(mail_url=f"file://{tmp_path}")
         assert tools_under(sqlite_url, settings) == set()
 
     def test_are_there_in_development(self, sqlite_url: str, tmp_path: Path) -> None:
-        """What `make run` sets."""
+        """In development every development tool is served."""
         settings = GatewaySettings(mode="development", mail_url=f"file://{tmp_path}")
         assert tools_under(sqlite_url, settings) == set(TOOLS)
 
     @pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"mailbox"}))
     def test_can_be_switched_on_one_by_one(self, sqlite_url: str, tool: str) -> None:
-        """In production, and each without the others; the mailbox is for development only."""
+        """In production each tool but the mailbox can be switched on alone."""
         assert tools_under(sqlite_url, GatewaySettings.model_validate({tool: "on"})) == {tool}
 
     @pytest.mark.parametrize("tool", TOOLS)
     def test_can_be_switched_off_one_by_one(self, sqlite_url: str, tmp_path: Path, tool: str) -> None:
-        """In development."""
+        """In development each tool can be switched off alone."""
         settings = GatewaySettings.model_validate(
             {"mode": "development", "mail_url": f"file://{tmp_path}", tool: "off"}
         )
         assert tools_under(sqlite_url, settings) == set(TOOLS) - {tool}
 
     def test_show_no_mailbox_where_mails_are_no_files(self, sqlite_url: str) -> None:
-        """There would be nothing to show."""
+        """Without a mail directory there is no mailbox."""
         settings = GatewaySettings(mode="development", mail_url="smtp://127.0.0.1")
         assert tools_under(sqlite_url, settings) == set(TOOLS) - {"mailbox"}
 
@@ -78,13 +78,13 @@ class TestDevelopmentTools:
 @pytest.mark.skipif(built_version(BUNDLE) is None, reason="GraphiQL is not built: make console")
 @pytest.mark.parametrize(("graphiql", "status"), [("on", 200), ("off", 404)])
 def test_the_files_of_graphiql_come_and_go_with_it(sqlite_url: str, graphiql: str, status: int) -> None:
-    """Nobody needs them without the page."""
+    """The files of GraphiQL are served only with its page."""
     with installed(open_database(sqlite_url), GatewaySettings.model_validate({"graphiql": graphiql})) as installation:
         assert installation.client.get(f"/graphiql/{built_version(BUNDLE)}/main.js").status_code == status
 
 
-def test_mutations_never_come_by_get(sqlite_url: str) -> None:
-    """Wherever queries may."""
+def test_mutations_are_refused_by_get(sqlite_url: str) -> None:
+    """A mutation by GET is answered 405, even where queries by GET are on."""
     with installed(open_database(sqlite_url), GatewaySettings(mode="development")) as installation:
         parameters = {"query": CREATE, "variables": json.dumps({"input": FORM})}
         response = installation.client.get("/graphql", params=parameters)
@@ -93,7 +93,7 @@ def test_mutations_never_come_by_get(sqlite_url: str) -> None:
 
 
 def test_the_mail_directory_is_read_as_the_sender_writes_it() -> None:
-    """Spaces and all."""
+    """The mailbox reads the directory of GATEWAY_MAIL_URL, even with spaces in its name."""
     assert mail_directory(GatewaySettings(mail_url="file:///var/my%20mails")) == Path("/var/my mails")
 
 
@@ -110,8 +110,8 @@ class TestTheClientAddress:
     def test_is_that_of_the_client_behind_trusted_proxies_only(
         self, sqlite_url: str, trusted_proxies: str, second: str
     ) -> None:
-        """Otherwise every client would choose its own, and no limit would hold."""
-        with installed(open_database(sqlite_url), sign_up_limit=SignUpLimit(1)) as installation:
+        """X-Forwarded-For counts from trusted proxies only."""
+        with installed(open_database(sqlite_url), budgets=sign_up_budget(1)) as installation:
             app = create_app(GatewaySettings(trusted_proxies=trusted_proxies), installation.services)
             client = TestClient(app, client=("10.0.0.1", 50_000))
             assert self.sign_up(client, "ada@example.org", "198.51.100.1") == "CreateCustomerSuccess"
@@ -121,7 +121,7 @@ class TestTheClientAddress:
 
 class TestTheRelay:
     def test_runs_with_the_application_and_stops_with_it(self, database: Database, tmp_path: Path) -> None:
-        """A sign-up wakes it; afterwards nothing of the application is left."""
+        """The relay sends the mail of a sign-up, and no thread is left after the end."""
         settings = GatewaySettings(mail_url=f"file://{tmp_path}/mail", storefront_url="https://shop.example")
         before = set(threads())
         with capture_logs(), installed(database, settings) as installation:
@@ -138,7 +138,7 @@ class TestTheRelay:
 
 
 def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Database, database_url: str) -> None:
-    """503 with a correlation id and nothing else; nothing is half written, and it works again by itself."""
+    """An outage is answered 503 with a correlation id, writes nothing, and the same request succeeds afterwards."""
     with installed(open_database(database_url, wait=0.3)) as installation:
         installation.sign_up()
         before = installation.content()
@@ -157,7 +157,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
 
 
 class TestOverload:
-    """Both doors, while every slot is taken and the queue is longer than anybody may wait."""
+    """Both doors, while every slot is taken and the queue is full."""
 
     async def burst(self, installation: Installation, settings: GatewaySettings, count: int) -> list[httpx2.Response]:
         transport = httpx2.ASGITransport(app=create_app(settings, installation.services))
@@ -184,7 +184,7 @@ class TestOverload:
             )
 
     def test_is_told_at_once_and_writes_nothing(self, sqlite_url: str) -> None:
-        """503 with the seconds to wait; whoever was admitted is served."""
+        """Overload is answered 503 with the seconds to wait, and admitted requests are served."""
         settings = GatewaySettings(hash_slots=1, queue_seconds=0.2)
         slow = Passwords(memory_kib=65_536, time_cost=2, parallelism=1, slots=1)
         with installed(open_database(sqlite_url), settings, passwords=slow) as installation:

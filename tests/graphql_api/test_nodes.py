@@ -1,4 +1,4 @@
-"""Several gateways, or several workers of one, on one database: they count, sign and refresh together."""
+"""Several gateways, or several workers of one, that share a database and keys."""
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,8 @@ from tests.registration.signing import sign_up
 from tests.registration.stored import keys
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
+# For what no engine has a part in: counts in Valkey, key files, the log.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 SIGN_IN = """mutation ($input: CreateAccessTokenInput!) { result: createAccessToken(input: $input) { __typename
   ... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }"""
@@ -38,7 +40,7 @@ RIGHT = {"email": "ada@example.org", "password": PASSWORD}
 
 @pytest.fixture
 def environment(database_url: str, keys_directory: Path) -> dict[str, str]:
-    """What all nodes of an installation have in common."""
+    """The settings that all nodes share."""
     return {
         "GATEWAY_DATABASE_URL": database_url,
         "GATEWAY_KEYS_DIR": str(keys_directory),
@@ -48,7 +50,7 @@ def environment(database_url: str, keys_directory: Path) -> dict[str, str]:
 
 @pytest.fixture
 def ada(environment: dict[str, str]) -> None:
-    """Somebody who can sign in."""
+    """A confirmed customer."""
     services = open_services(
         GatewaySettings(
             database_url=environment["GATEWAY_DATABASE_URL"],
@@ -67,7 +69,7 @@ def register(services: Services) -> None:
 
 
 def ask(gateway: Gateway, document: str, token: str = "", **given: str) -> httpx2.Response:
-    """On a connection of its own, so that any worker may answer."""
+    """The response on a connection of its own, so that any worker may answer."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     body = {"query": document, "variables": {"input": given} if given else {}}
     return httpx2.post(f"{gateway.base_url}/graphql", json=body, headers=headers, timeout=30, verify=NO_TLS)
@@ -79,7 +81,7 @@ def result(answer: httpx2.Response) -> dict[str, Any]:
 
 
 def lock_out(gateways: list[Gateway]) -> list[str]:
-    """What twelve attempts give, each sent to the next gateway."""
+    """The answers to twelve attempts, each sent to the next gateway."""
     return [result(ask(gateways[turn % len(gateways)], SIGN_IN, **WRONG))["__typename"] for turn in range(12)]
 
 
@@ -89,7 +91,7 @@ LOCKED_OUT = ["BadCredentialsError"] * 9 + ["TooManyAttemptsError"] * 3
 @pytest.mark.usefixtures("ada")
 class TestLockOut:
     def test_counts_in_the_database(self, serve: Serve, environment: dict[str, str]) -> None:
-        """Across two processes, to the last attempt; then neither takes the right password."""
+        """Failed sign-ins count across two processes; then both refuse the right password."""
         gateways = [serve(**environment) for _ in range(2)]
         assert lock_out(gateways) == LOCKED_OUT
         assert {result(ask(gateway, SIGN_IN, **RIGHT))["__typename"] for gateway in gateways} == {
@@ -97,20 +99,22 @@ class TestLockOut:
         }
 
     def test_counts_across_workers_at_the_same_moment(self, serve: Serve, environment: dict[str, str]) -> None:
-        """Of forty attempts at once no more than nine are looked at."""
+        """Of forty simultaneous attempts at most nine are checked."""
         gateway = serve(**environment, GATEWAY_WORKERS="2", GATEWAY_QUEUE_SECONDS="60")
         with ThreadPoolExecutor(40) as threads:
             answers = list(threads.map(lambda _: result(ask(gateway, SIGN_IN, **WRONG))["__typename"], range(40)))
         assert sorted(answers) == ["BadCredentialsError"] * 9 + ["TooManyAttemptsError"] * 31
 
+    @ON_SQLITE
     def test_counts_in_valkey(self, serve: Serve, environment: dict[str, str], tmp_path: Path) -> None:
-        """As in the database, and the database holds no count."""
+        """With Valkey failed sign-ins count across processes."""
         with Valkey(tmp_path / "valkey") as valkey:
             gateways = [serve(**environment, GATEWAY_ATTEMPTS_URL=valkey.url) for _ in range(2)]
             assert lock_out(gateways) == LOCKED_OUT
 
+    @ON_SQLITE
     def test_falls_back_on_nothing(self, serve: Serve, environment: dict[str, str]) -> None:
-        """When the server does not answer nobody signs in; whoever is signed in is not touched."""
+        """Without Valkey no customer can sign in; sessions go on."""
         here = serve(**environment)
         tokens = result(ask(here, SIGN_IN, **RIGHT))["tokens"]
         there = serve(**environment, GATEWAY_ATTEMPTS_URL=f"redis://:pass-word@{HOST}:{free_port()}/0")
@@ -124,7 +128,7 @@ class TestLockOut:
 
 @pytest.mark.usefixtures("ada")
 def test_refreshing_at_two_nodes(serve: Serve, environment: dict[str, str]) -> None:
-    """Two tabs whose requests end up at different nodes both stay signed in."""
+    """Two tabs that refresh at different nodes both stay signed in."""
     gateways = [serve(**environment) for _ in range(2)]
     tokens = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]
     with ThreadPoolExecutor(8) as threads:
@@ -137,11 +141,12 @@ def test_refreshing_at_two_nodes(serve: Serve, environment: dict[str, str]) -> N
         assert result(ask(gateways[turn % 2], ME, pair["accessToken"])) == {"email": "ada@example.org"}
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("ada")
-def test_rotation_signs_nobody_out(
+def test_rotation_ends_no_session(
     serve: Serve, environment: dict[str, str], tmp_path: Path, keys_directory: Path
 ) -> None:
-    """A key that is made while two nodes run signs within moments, and each node takes the tokens of both keys."""
+    """A new key signs on both running nodes within moments, and tokens of the old key stay valid."""
     directory = tmp_path / "keys"
     directory.mkdir(mode=0o700)
     for path in keys_directory.iterdir():
@@ -165,9 +170,10 @@ def kid_of(token: str) -> str:
     return str(jwt.get_unverified_header(token)["kid"])
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("ada")
 def test_no_secret_in_the_log(serve: Serve, environment: dict[str, str]) -> None:
-    """Whatever is done with passwords and tokens, right and wrong."""
+    """Passwords and tokens, right and wrong, do not appear in the log."""
     gateway = serve(**environment, GATEWAY_MODE="development")
     tokens = result(ask(gateway, SIGN_IN, **RIGHT))["tokens"]
     pair = result(ask(gateway, REFRESH, refreshToken=tokens["refreshToken"]))["tokens"]

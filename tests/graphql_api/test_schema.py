@@ -1,4 +1,4 @@
-"""The published schema: as committed, described throughout, of one shape; tests/contract has the shim's documents."""
+"""The published schema: as committed, fully described, of one shape."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ UNIONS = [type_ for type_ in TYPES.values() if isinstance(type_, GraphQLUnionTyp
 
 
 def described() -> Iterator[tuple[str, str | None]]:
-    """Everything that a reader of the documentation meets, with its description."""
+    """Each element of the schema, with its description."""
     for name, type_ in TYPES.items():
         yield name, type_.description
         match type_:
@@ -41,12 +41,12 @@ def described() -> Iterator[tuple[str, str | None]]:
 
 
 def test_the_committed_contract_is_what_the_code_publishes() -> None:
-    """`registration-gateway schema > schema.graphql` mends it."""
+    """schema.graphql is what the code publishes; `make schema` writes it."""
     assert PUBLISHED.read_text("utf-8") == print_schema()
 
 
 def test_everything_is_described() -> None:
-    """Every type, field, argument, input field and enum value: these are the public documentation."""
+    """Every type, field, argument, input field and enum value has a description."""
     found = list(described())
     assert len(found) > 100
     assert [name for name, description in found if not (description or "").strip()] == []
@@ -54,20 +54,20 @@ def test_everything_is_described() -> None:
 
 @pytest.mark.parametrize("union", UNIONS, ids=str)
 def test_a_result_is_a_success_or_an_error_of_the_one_interface(union: GraphQLUnionType) -> None:
-    """So that `... on UserError` reads every failure, those of later versions included."""
+    """Each member of a result is a success or implements UserError."""
     interface = TYPES["UserError"]
     for member in union.types:
         assert (interface in member.interfaces) == member.name.endswith("Error"), member
 
 
 def test_every_error_has_a_code_of_its_own() -> None:
-    """INVALID_INPUT is InvalidInputError, and so on."""
+    """Each error type has the code of its name."""
     errors = {member.name for union in UNIONS for member in union.types if member.name.endswith("Error")}
     assert {f"{code.name.title().replace('_', '')}Error" for code in UserErrorCode} == errors
 
 
 def test_every_mutation_takes_one_input_and_answers_with_one_union() -> None:
-    """Never null: an expected failure is an answer."""
+    """Each mutation takes one input and returns one union, not null."""
     mutation = schema._schema.mutation_type
     assert mutation is not None
     for name, field in mutation.fields.items():
@@ -78,7 +78,7 @@ def test_every_mutation_takes_one_input_and_answers_with_one_union() -> None:
 
 
 def test_fields_that_hash_are_mutations() -> None:
-    """A name that is no field would leave sign-ups without a limit."""
+    """Each hashing field is a mutation, so that a misspelt name cannot lift a limit."""
     mutation = schema._schema.mutation_type
     assert mutation is not None
     expected = {"createCustomer", "createAccessToken", "resetPassword", "changePassword", "anonymizeCustomer"}

@@ -1,4 +1,4 @@
-"""Customers who are signed in, as use cases see them; nothing here goes past the use cases."""
+"""Signed-in customers, made by use cases."""
 
 from registration.account.profile import update_profile
 from registration.outcomes import Tokens
@@ -14,16 +14,16 @@ EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984
 
 def caller_of(services: Services, tokens: Tokens) -> Caller:
     caller = authenticate(services, tokens.access_token)
-    assert caller is not None
+    assert isinstance(caller, Caller)
     return caller
 
 
 def with_traces_everywhere(services: Services) -> Caller:
-    """Ada Beispiel, who has left something in every table that can hold something of a customer."""
+    """The customer Ada Beispiel, with a trace in every table that can hold one of a customer."""
     new = member(services, email=EMAIL, dateOfBirth=BIRTHDAY, idempotencyKey="0123456789abcdef")
     caller = caller_of(services, new.tokens)
     sign_in(services, EMAIL, "wrong", CLIENT)
-    resend_confirmation(services, EMAIL)
+    resend_confirmation(services, EMAIL, CLIENT)
     request_reset(services, EMAIL, CLIENT)
     update_profile(services, caller, {"email": WAITING}, CLIENT)
     return caller

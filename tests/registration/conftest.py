@@ -1,4 +1,4 @@
-"""What use cases work with, on both engines: the real parts, the cheapest hashes, and time in the test's hands."""
+"""Fixtures of the domain's tests, on both engines: real services, the cheapest hashes, and a clock that tests move."""
 
 from collections.abc import Iterator
 

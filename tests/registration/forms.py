@@ -1,4 +1,4 @@
-"""What people send to sign up, as raw attributes; nothing here knows what becomes of it."""
+"""Requests to sign up, as raw attributes."""
 
 from registration.language import Language
 from registration.signing_up.sign_up import SignUpRequest

@@ -1,4 +1,4 @@
-"""Customers who can sign in, made by the use cases themselves."""
+"""Customers that are confirmed and signed in, made by use cases."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class Member:
 
 
 def confirmed(services: Services, **changes: object) -> Customer:
-    """Somebody who has signed up and confirmed."""
+    """A customer that signed up and confirmed."""
     sign_up(services, request(**changes))
     outcome = confirm(services, keys(services.database, services.secret)[-1])
     assert isinstance(outcome, Confirmed)

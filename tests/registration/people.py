@@ -19,7 +19,7 @@ SECRET = Secret(b"0" * 32)
 
 
 def customer(**changes: object) -> Customer:
-    """Ada, pending."""
+    """The customer Ada, not confirmed."""
     values: dict[str, object] = {
         "id": uuid4(),
         "reference": f"DE--{uuid4()}",
@@ -46,7 +46,7 @@ def signed_up(
     lifetime: timedelta = timedelta(days=30),
     **changes: object,
 ) -> UUID:
-    """Write what a sign-up writes, as far as mails need it; the customer's id."""
+    """Write the rows of a sign-up, as far as mails need them; returns the customer's id."""
     person = customer(**changes)
     token_id = uuid4() if kind is MailKind.CONFIRMATION else None
 

@@ -1,4 +1,4 @@
-"""Mails as they arrive: what waits in the outbox goes through the real relay into files; nothing here writes one."""
+"""Mails as they arrive: the real relay sends what waits in the outbox into files."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from registration.services import Services
 
 SITE = "https://shop.example"
 Deliver: TypeAlias = Callable[[], list[EmailMessage]]
-"""Sends what is due and gives back what arrived, in the order of subjects."""
+"""Sends the mails that are due; returns the messages that arrived, in the order of their subjects."""
 
 
 def deliver(services: Services, directory: Path) -> list[EmailMessage]:
@@ -38,7 +38,7 @@ def text_of(message: EmailMessage) -> str:
 
 
 def key_in(message: EmailMessage, path: str) -> str:
-    """The key in the link of a mail, which leads to this page."""
+    """The key in a mail's link to this page."""
     found = re.search(
         rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})&_locale=(?:en_US|de_DE)$", text_of(message), re.MULTILINE
     )

@@ -12,6 +12,6 @@ LONGEST_WAIT = 60  # seconds
 
 
 def sign_up(services: Services, request: SignUpRequest) -> SignUpOutcome:
-    """The outcome, when it is committed."""
+    """The outcome of a sign-up, after its commit."""
     with closing(SignUpBatcher(services)) as batcher:
         return production.sign_up(services, batcher, request).result(LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""What use cases say to the database; nothing here changes it."""
+"""The statements that use cases run."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,13 +10,13 @@ Result = TypeVar("Result")
 
 def statements_of(work: Callable[[], Result]) -> tuple[Result, list[str]]:
     """The result of the work, and the text of every statement that it ran, in order and without values."""
-    said: list[str] = []
+    statements: list[str] = []
 
     def listen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
+        statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", listen)
     try:
-        return work(), said
+        return work(), statements
     finally:
         event.remove(Engine, "before_cursor_execute", listen)

@@ -1,4 +1,4 @@
-"""What a database holds, for tests to look at; nothing here writes."""
+"""What a database holds, read for tests."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from registration.keys.secret import Secret
 from registration.storage.database import Database
 from registration.storage.tables import customer, email_claim, mail, metadata
 
-# Whether a session of the same PostgreSQL database waits for somebody; pg_stat_activity stands still in a transaction.
+# Whether a session of the same PostgreSQL database waits for a lock; pg_stat_activity is frozen in a transaction.
 WAITING = (
     "SELECT FROM pg_locks WHERE NOT granted AND pid IN"
     " (SELECT pid FROM pg_locks JOIN pg_database ON oid = database WHERE datname = current_database())"
@@ -25,7 +25,7 @@ def rows(database: Database, table: Table) -> list[dict[str, Any]]:
 
 
 def counts(database: Database) -> dict[str, int]:
-    """How many rows each table has, without those that have none; the counter is no row of anybody."""
+    """The number of rows by table, but for empty tables and the table `counter`."""
     found = {table.name: len(rows(database, table)) for table in metadata.sorted_tables if table.name != "counter"}
     return {name: number for name, number in found.items() if number}
 
@@ -37,6 +37,6 @@ def customers(database: Database) -> list[tuple[str, str]]:
 
 
 def keys(database: Database, secret: Secret) -> list[str]:
-    """The keys in the mails that were promised, oldest first."""
+    """The keys in the mails that the outbox holds, oldest first."""
     posted = sorted(rows(database, mail), key=lambda row: row["created_at"])
     return [confirmation_key(secret, row["token_id"]) for row in posted if row["token_id"]]

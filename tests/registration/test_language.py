@@ -1,4 +1,4 @@
-"""Which language a person asked for, and how moments read in it."""
+"""The choice of a language, and how moments read in it."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.language import Language, moment_in_words, negotiate
+from registration.language import Language, language_of, moment_in_words, negotiate
 
 EN, DE = Language.EN, Language.DE
 
@@ -22,13 +22,25 @@ EN, DE = Language.EN, Language.DE
     ],
 )
 def test_best_known_language_wins(header: str, expected: Language) -> None:
-    """By quality, then by order; what is unknown or cannot be read counts as absent."""
+    """The known language of the best quality, then of the first place, wins; unreadable ones are ignored."""
     assert negotiate(header) is expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        *(("de_DE", DE), ("de", DE), ("DE-at", DE), (" en_US ", EN), ("fr_FR", None), ("", None), ("*", None)),
+        *(("deutsch", None), ("_de", None), ("de_DE&x", DE)),
+    ],
+)
+def test_a_tag_names_a_language_or_none(tag: str, expected: Language | None) -> None:
+    """The first part of a tag names the language; a language that is not ours is None."""
+    assert language_of(tag) is expected
 
 
 @given(st.text() | st.lists(st.sampled_from([*"ende-_;=q01.*, "])).map("".join))
 def test_any_header_has_a_language(header: str) -> None:
-    """No header raises."""
+    """Any header has a language, and none raises."""
     assert negotiate(header) in Language
 
 
@@ -37,12 +49,12 @@ def test_any_header_has_a_language(header: str) -> None:
     [(3, "1 March 2026, 07:09 UTC", "1. März 2026, 07:09 Uhr (UTC)"), (12, "1 December 2026, 07:09 UTC", None)],
 )
 def test_moments_are_in_words(month: int, english: str, german: str | None) -> None:
-    """Without the month as a number, which is read differently in different countries."""
+    """A moment names its month in words, because numbers are read differently in different countries."""
     moment = datetime(2026, month, 1, 7, 9, tzinfo=UTC)
     assert moment_in_words(moment, EN) == english
     assert moment_in_words(moment, DE) == (german or "1. Dezember 2026, 07:09 Uhr (UTC)")
 
 
 def test_every_language_has_a_locale() -> None:
-    """The form of the wire contract."""
+    """Every language has a locale of the wire contract's form."""
     assert {language.locale for language in Language} == {"en_US", "de_DE"}

@@ -1,4 +1,4 @@
-"""What settings make of the parts that sessions need."""
+"""The parts that sessions need, made from settings."""
 
 from datetime import timedelta
 
@@ -13,19 +13,23 @@ from registration.storage.database import Database
 from registration.wiring import open_lockout, session_terms
 
 
-def test_terms_of_sessions() -> None:
-    """The defaults are those of the contract, and each is a setting."""
+def test_session_terms_are_settings() -> None:
+    """The default terms of sessions are those of the contract, and each is a setting."""
     assert session_terms(GatewaySettings()) == SessionTerms()
     changed = GatewaySettings(
-        token_audience="shop", access_token_seconds=60, refresh_token_seconds=120, refresh_grace_seconds=0
+        token_audience="shop",
+        access_token_seconds=60,
+        refresh_token_seconds=120,
+        refresh_grace_seconds=0,
+        session_seconds=180,
     )
     assert session_terms(changed) == SessionTerms(
-        "shop", timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=0)
+        "shop", *(timedelta(seconds=seconds) for seconds in (60, 120, 0, 180))
     )
 
 
 def test_attempts_are_counted_where_the_setting_says(database: Database) -> None:
-    """In the database unless it names a server; that server need not be there yet."""
+    """Attempts are counted in the database, or in the server of the setting, which need not run yet."""
     assert isinstance(open_lockout(GatewaySettings(), database), DatabaseLockout)
     for url in ("redis://127.0.0.1:1/0", "rediss://:secret@127.0.0.1:1", "unix:///run/valkey.sock"):
         lockout = open_lockout(GatewaySettings(attempts_url=url), database)
@@ -34,15 +38,15 @@ def test_attempts_are_counted_where_the_setting_says(database: Database) -> None
 
 
 @pytest.mark.parametrize("url", ["redis://:pass-word@127.0.0.1:port/0", "redis://:pass-word@[::1/0"])
-def test_an_address_that_is_none_is_explained(database: Database, url: str) -> None:
-    """One line, without the password."""
+def test_a_wrong_address_is_explained(database: Database, url: str) -> None:
+    """An address that cannot be read is explained in one line, without the password."""
     with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server$"):
         open_lockout(GatewaySettings(attempts_url=url), database)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:6379", "redis:host"])
-def test_another_scheme_stops_the_start(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """The line names the variable."""
+def test_another_scheme_is_explained(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """An address of another scheme is explained in a line that names the variable."""
     monkeypatch.setenv("GATEWAY_ATTEMPTS_URL", url)
     with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL must start with redis://, rediss:// or unix://"):
         read_settings(GatewaySettings)

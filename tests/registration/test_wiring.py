@@ -1,4 +1,4 @@
-"""From settings to parts: every setting arrives where it counts, and what is wrong is told in one line."""
+"""The services, made from settings: every setting takes effect, and a wrong one is explained in one line."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,7 +27,7 @@ from tests.registration.stored import rows
 
 @pytest.fixture
 def values(tmp_path: Path, database_url: str) -> dict[str, Any]:
-    """Settings of an installation whose secret is there, with the cheapest hashes."""
+    """Settings of an installation that has its keys, with the cheapest hashes."""
     create_secret(tmp_path / "keys")
     create_signing_key(tmp_path / "keys")
     return {
@@ -46,8 +46,8 @@ def wired(values: dict[str, Any]) -> Iterator[Services]:
 
 
 class TestServices:
-    def test_sign_somebody_up(self, wired: Services, tmp_path: Path, values: dict[str, Any]) -> None:
-        """From settings to a mail in a directory, with nothing in between that a test made."""
+    def test_sign_a_customer_up(self, wired: Services, tmp_path: Path, values: dict[str, Any]) -> None:
+        """Services from settings sign a customer up and send the mail into a directory."""
         outcome = sign_up(wired, request())
         assert isinstance(outcome, Registered)
         assert outcome.customer.reference == "DE--1"
@@ -58,15 +58,15 @@ class TestServices:
         assert relay.run_once() == 1
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
 
-    def test_have_the_time_of_day(self, wired: Services) -> None:
-        """In UTC; ids are random; nobody listens to mails until a relay does."""
+    def test_have_real_time_and_random_ids(self, wired: Services) -> None:
+        """The clock of the services is UTC now, their ids are random, and mails need no listener."""
         assert abs(wired.clock() - datetime.now(UTC)) < timedelta(hours=1)
         assert wired.new_id() != wired.new_id()
         wired.on_mail_enqueued()
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_follow_the_settings(self, values: dict[str, Any]) -> None:
-        """Prefix, confirmation, limit, rules and costs."""
+        """Prefix, confirmation, limit, rules and hash costs are those of the settings."""
         changes = {
             "reference_prefix": "AT",
             "confirmation": "off",
@@ -88,17 +88,17 @@ class TestServices:
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_confirmation_lasts_as_long_as_is_set(self, values: dict[str, Any]) -> None:
-        """In seconds."""
+        """A confirmation key lives for the seconds of the setting."""
         with closing(open_services(GatewaySettings(**values, confirmation_seconds=60))) as services:
             assert services.confirmation == timedelta(minutes=1)
 
     def test_need_a_secret(self, tmp_path: Path) -> None:
-        """It is never made in passing: mails under another one could not be written."""
+        """Services without a secret raise KeyFileError, because mails with keys of a new one could not be confirmed."""
         with pytest.raises(KeyFileError, match="keys new"):
             open_services(GatewaySettings(keys_dir=str(tmp_path), database_url=f"sqlite:///{tmp_path}/x.db"))
 
     def test_are_opened_without_a_server(self, tmp_path: Path) -> None:
-        """A database that does not answer yet is no reason not to start."""
+        """Services are opened although their database does not answer yet."""
         create_secret(tmp_path)
         create_signing_key(tmp_path)
         open_services(GatewaySettings(keys_dir=str(tmp_path), database_url="postgresql://127.0.0.1:1/x")).close()
@@ -106,7 +106,7 @@ class TestServices:
 
 class TestPasswordPolicy:
     def test_is_what_the_settings_say(self, tmp_path: Path) -> None:
-        """Every rule has its setting."""
+        """Every rule of the policy has its setting."""
         (tmp_path / "list").write_text("Geheim\n")
         settings = GatewaySettings(
             password_min_length=12,
@@ -119,13 +119,13 @@ class TestPasswordPolicy:
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_knows_the_commonest_passwords(self, wired: Services) -> None:
-        """By default, without any setting."""
+        """The default settings refuse the commonest passwords."""
         outcome = sign_up(wired, request(password="password", confirmPassword="password"))
         assert isinstance(outcome, Invalid)
         assert [violation.code for violation in outcome.violations] == [ViolationCode.PASSWORD_COMMON]
 
     def test_explains_a_list_that_cannot_be_read(self, tmp_path: Path) -> None:
-        """In one line that names the variable once."""
+        """A deny list that cannot be read is explained in one line that names the variable once."""
         with pytest.raises(SettingsError, match=rf"^GATEWAY_PASSWORD_DENY_LIST {tmp_path}: cannot be read \(\w+\)$"):
             password_policy(GatewaySettings(password_deny_list=str(tmp_path)))
 
@@ -138,20 +138,20 @@ class TestRelay:
             ({"mail_url": ""}, r"GATEWAY_MAIL_URL is not set: [^\n]+"),
             ({"mail_url": "smtp://"}, r"GATEWAY_MAIL_URL [^\n]+"),
             ({"mail_url": "smtp://u:hunter2@h:x"}, r"GATEWAY_MAIL_URL [^\n]+"),
-            ({"mail_from": "nobody"}, r"GATEWAY_MAIL_FROM [^\n]+"),
+            ({"mail_from": "no address"}, r"GATEWAY_MAIL_FROM [^\n]+"),
         ],
     )
     def test_explains_wrong_settings(
         self, wired: Services, values: dict[str, Any], changes: dict[str, str], line: str
     ) -> None:
-        """In one line that names the variable, and no password."""
+        """A wrong setting of the relay is explained in one line that names the variable and holds no password."""
         with pytest.raises(SettingsError, match=rf"^{line}$") as raised:
             open_relay(GatewaySettings(**(values | changes)), wired)
         assert "hunter2" not in str(raised.value)
 
 
 def test_new_installation_needs_no_preparation(tmp_path: Path) -> None:
-    """Secret, directory, schema: what the start of an embedded installation makes is enough to sign up."""
+    """A new installation needs only keys and the schema for a sign-up."""
     create_secret(tmp_path / "keys")
     create_signing_key(tmp_path / "keys")
     settings = GatewaySettings(database_url=f"sqlite:///{tmp_path}/var/x.db", keys_dir=str(tmp_path / "keys"))

@@ -1,4 +1,4 @@
-"""Requests to an ASGI application, with exactly the bytes a test gives; it never adds a header by itself."""
+"""Requests to an ASGI application, with exactly the headers and bytes that a test gives."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def ask(
     root_path: str = "",
     leaves: bool = False,
 ) -> Response:
-    """One request, on an event loop of its own. A client that `leaves` goes before its body is complete."""
+    """The response to one request, on an event loop of its own. With `leaves` the client disconnects in the body."""
     path, _, query = target.partition("?")
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     scope = {

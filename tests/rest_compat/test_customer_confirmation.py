@@ -16,7 +16,7 @@ def _confirm(gateway: Gateway, **attributes: object) -> Response:
 
 
 def test_a_good_key_confirms() -> None:
-    """204 without a body; the key goes to the mutation as its token."""
+    """A valid key is answered 204 without a body, and goes to the mutation as its token."""
     gateway = Gateway(Reply({"confirmCustomer": {}}))
     response = _confirm(gateway, registrationKey=KEY)
     assert (response.status, response.body) == (204, b"")
@@ -36,7 +36,7 @@ def test_a_good_key_confirms() -> None:
     ],
 )
 def test_a_key_must_be_a_text(attributes: dict[str, Any], detail: str) -> None:
-    """What is no key at all is told by the attribute rules, and nothing runs (5)."""
+    """A key that is not a text breaks an attribute rule, and nothing runs (5)."""
     response = _confirm(NOTHING_RUNS, **attributes)
     assert (response.status, response.errors) == (422, [(422, "901", f"registrationKey => {detail}")])
     assert not NOTHING_RUNS.ran
@@ -61,6 +61,6 @@ def test_a_key_must_be_a_text(attributes: dict[str, Any], detail: str) -> None:
     ],
 )
 def test_refusals_have_their_row(reply: Reply, error: tuple[int, str, str]) -> None:
-    """A bad key is 423 whatever is wrong with it; any other failure is 425; an outage is an outage."""
+    """A refused key is 423, any other failure 425, and an outage 503."""
     response = _confirm(Gateway(reply), registrationKey=KEY)
     assert (response.status, response.errors) == (error[0], [error])

@@ -34,7 +34,7 @@ def _success(**changed: object) -> Gateway:
 
 
 def test_a_new_customer_is_shown_as_documented() -> None:
-    """201 with the reference as id, all attributes of the contract, never a password."""
+    """A sign-up is 201 with the reference as id and all attributes of the contract but passwords."""
     response = post(application(_success()), "/customers", _document())
     assert response.status == 201
     assert response.document == {
@@ -66,7 +66,7 @@ def test_a_new_customer_is_shown_as_documented() -> None:
     ],
 )
 def test_instants_are_utc_with_microseconds_and_no_offset(instant: str, shown: str) -> None:
-    """Whatever form GraphQL gives an instant, the wire has one (4.2)."""
+    """Instants of GraphQL have one form on the wire (4.2)."""
     response = post(application(_success(createdAt=instant)), "/customers", _document())
     assert response.document["data"]["attributes"]["createdAt"] == shown
 
@@ -89,7 +89,7 @@ def test_instants_are_utc_with_microseconds_and_no_offset(instant: str, shown: s
 def test_clean_attributes_run_the_mutation(
     changed: dict[str, object], headers: dict[str, str], given: dict[str, object]
 ) -> None:
-    """Wire values become those of the schema; unknown attributes are ignored; the key comes from the header alone."""
+    """Wire values become those of the schema, unknown attributes are dropped, and the key comes from the header."""
     gateway = _success()
     assert post(application(gateway), "/customers/", _document(**changed), headers).status == 201
     expected = SENT | {"salutation": "MRS", "gender": "FEMALE"} | given
@@ -102,7 +102,7 @@ INVALID_INPUT = Reply({"createCustomer": {"code": "INVALID_INPUT"}})
 
 @pytest.mark.parametrize("reply", [COERCION_FAILED, INVALID_INPUT])
 def test_broken_rules_are_told_where_the_mutation_does_not_take_the_input(reply: Reply) -> None:
-    """The rules look at the raw attributes and tell all of them together, whatever the mutation found first."""
+    """Broken rules of all attributes are answered together, and the mutation does not run."""
     gateway = Gateway(reply)
     response = post(application(gateway), "/customers", {"data": {"type": "customers", "attributes": {}}})
     assert (response.status, len(response.errors)) == (422, 8)
@@ -110,7 +110,7 @@ def test_broken_rules_are_told_where_the_mutation_does_not_take_the_input(reply:
 
 
 def test_rules_follow_the_policy() -> None:
-    """The numbers in the texts are those of the settings."""
+    """The limits in the texts are those of the settings."""
     response = post(application(Gateway(INVALID_INPUT), PasswordPolicy(min_length=12)), "/customers", _document())
     assert [detail for _, _, detail in response.errors] == [
         "password => This value is too short. It should have 12 characters or more.",
@@ -119,7 +119,7 @@ def test_rules_follow_the_policy() -> None:
 
 
 def test_idempotency_keys_have_their_rule() -> None:
-    """A key that is too short is told by the name that GraphQL gives it."""
+    """A key that is too short is refused by its GraphQL name."""
     response = post(application(Gateway(INVALID_INPUT)), "/customers", _document(), {"idempotency-key": "short"})
     assert response.errors == [
         (422, "901", "idempotencyKey => This value is too short. It should have 16 characters or more.")
@@ -168,14 +168,14 @@ TAKEN = (
 def test_refusals_of_the_mutation_have_their_row(
     member: dict[str, Any], error: tuple[int, str, str], retry_after: str | None
 ) -> None:
-    """Every member of the union is told with its status, code and text (4.3)."""
+    """Each member of the union has its status, code and text (4.3)."""
     response = post(application(Gateway(Reply({"createCustomer": member}))), "/customers", _document())
     assert (response.status, response.errors) == (error[0], [error])
     assert response.headers.get("retry-after") == retry_after
 
 
 def test_privacy_mode_says_nothing() -> None:
-    """202 repeats what was sent, without password, id or times, and does not depend on the mutation's words."""
+    """202 repeats what was sent without password, id and times, and does not depend on the mutation's message."""
     first, second = (
         post(application(_gateway("RegistrationAccepted", **members)), "/customers", _document(dateOfBirth=None))
         for members in ({}, {"message": "known"})
@@ -209,7 +209,7 @@ def test_privacy_mode_says_nothing() -> None:
     ],
 )
 def test_overload_and_outage_ask_to_come_back(errors: list[dict[str, object]], detail: str) -> None:
-    """503 with Retry-After and, where there is one, the correlation id."""
+    """Overload and outage are 503 with Retry-After and the correlation id, if there is one."""
     gateway = Gateway(Reply(None, errors, status=503, retry_after=5))
     response = post(application(gateway), "/customers", _document())
     assert (response.status, response.errors) == (503, [(503, "9503", detail)])
@@ -217,14 +217,14 @@ def test_overload_and_outage_ask_to_come_back(errors: list[dict[str, object]], d
 
 
 def test_other_failures_are_the_endpoints_own() -> None:
-    """A mutation that fails without an answer is "Can't register a customer."; nothing of its errors is repeated."""
+    """A mutation without data is "Can't register a customer.", without its errors."""
     gateway = Gateway(Reply(None, [{"message": "secret", "extensions": {"code": "INTERNAL_ERROR"}}]))
     response = post(application(gateway), "/customers", _document())
     assert (response.status, response.errors) == (500, [(500, "401", "Can't register a customer.")])
 
 
 def test_sparse_fieldsets_apply_to_the_answer() -> None:
-    """fields[customers] and the link work on POST (2.5)."""
+    """fields[customers] chooses the attributes of the answer to POST (2.5)."""
     response = post(application(_success()), "/customers/?fields[customers]=email,password", _document())
     assert response.document["data"]["attributes"] == {"email": "sonia@spryker.com"}
     assert response.document["data"]["links"]["self"] == (
@@ -234,6 +234,6 @@ def test_sparse_fieldsets_apply_to_the_answer() -> None:
 
 @pytest.mark.parametrize("typename", ["CreateCustomerSuccess", "RegistrationAccepted", "EmailTakenError"])
 def test_no_answer_repeats_the_password(typename: str) -> None:
-    """Whatever comes of it, the password stays out of the answer."""
+    """No answer to a sign-up holds the password."""
     response = post(application(_gateway(typename, customer=CUSTOMER)), "/customers", _document())
     assert "change123" not in json.dumps(response.document)

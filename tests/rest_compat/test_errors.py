@@ -175,7 +175,7 @@ def _told(violations: list[Violation]) -> list[tuple[int, str | None, str]]:
 def test_each_broken_rule_is_told_with_the_words_of_the_contract(
     attribute: str, value: object, errors: list[tuple[int, str, str]]
 ) -> None:
-    """Status, code and text of every rule, attribute by attribute (contract 3.4, 4.1, 4.3)."""
+    """Each rule of each attribute has its status, code and text (contract 3.4, 4.1, 4.3)."""
     assert _told(sign_up_violations(_with(attribute, value), STRICT)) == errors
 
 
@@ -194,14 +194,14 @@ def test_each_broken_rule_is_told_with_the_words_of_the_contract(
     ],
 )
 def test_password_policy_comes_after_the_attribute_rules(password: str, errors: list[tuple[int, str, str]]) -> None:
-    """What only the policy refuses is told apart from the attribute rules: deny list, then sequence (contract 4.3)."""
+    """The deny list, then the sequence, are checked after the attribute rules (contract 4.3)."""
     policy = PasswordPolicy(min_length=5, repeats_rule=True, deny_list=STRICT.deny_list)
     attributes = GOOD | {"password": password, "confirmPassword": password, "email": "s..w@example.org"}
     assert _told(sign_up_violations(attributes, policy)) == errors
 
 
 def test_only_the_lowest_stage_answers() -> None:
-    """Stages come in the order of the contract, and the first one that fails hides those after it."""
+    """Only violations of the lowest stage are answered."""
     violations = [Violation("a", ViolationCode.MISSING, Stage.ATTRIBUTE)] + [
         Violation("a", code, stage) for stage, code in VIOLATIONS if stage is not Stage.ATTRIBUTE
     ]
@@ -217,7 +217,7 @@ def test_only_the_lowest_stage_answers() -> None:
 
 
 def test_errors_keep_the_order_of_attributes() -> None:
-    """All violations of all attributes are told together, in the contract's order of attributes."""
+    """Violations of several attributes are answered in the contract's order of attributes."""
     assert [detail.partition(" => ")[0] for _, _, detail in _told(sign_up_violations({}, STRICT))] == [
         "email",
         "gender",
@@ -244,7 +244,7 @@ json_values = st.recursive(
 
 @given(attributes=st.fixed_dictionaries({}, optional=dict.fromkeys(BROKEN, json_values)))
 def test_every_violation_that_the_rules_find_has_a_row(attributes: dict[str, object]) -> None:
-    """No JSON breaks a rule that the table does not know, and no text is left with a gap in it."""
+    """Each violation of arbitrary JSON has a row, and its text has no gap left."""
     for policy in (PasswordPolicy(), STRICT):
         for violation in sign_up_violations(attributes, policy) + text_violations(attributes, "registrationKey"):
             (error,) = violation_errors([violation])
@@ -254,12 +254,12 @@ def test_every_violation_that_the_rules_find_has_a_row(attributes: dict[str, obj
 
 
 def test_every_violation_code_has_a_row() -> None:
-    """A code that is added to the rules needs a row here."""
+    """Each code of a violation has a row."""
     assert {code for _, code in VIOLATIONS} == set(ViolationCode)
 
 
 def test_violations_of_the_mutation_go_through_the_same_table() -> None:
-    """What GraphQL reports is told with the row of the first stage that knows the code."""
+    """A violation that GraphQL reports has the row of the lowest stage with its code."""
     reported: list[dict[str, object]] = [
         {"path": ["input", "password"], "code": "PASSWORD_COMMON", "minimum": None, "maximum": None},
         {"path": ["input", "firstName"], "code": "TOO_LONG", "minimum": None, "maximum": 100},
@@ -271,7 +271,7 @@ def test_violations_of_the_mutation_go_through_the_same_table() -> None:
 
 
 def test_outcomes_are_told_with_their_facts() -> None:
-    """A refusal of the mutation has its row, by its reason if it gives one; a member without a row is a failure."""
+    """A refusal has the row of its reason or code; a member without a row is a failure."""
     outcomes = OUTCOMES["createCustomer"]
     limited = outcomes.error({"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 42})
     assert limited == Error(429, "Too many attempts. Please wait 42 seconds before trying again.", "9429")
@@ -280,7 +280,7 @@ def test_outcomes_are_told_with_their_facts() -> None:
 
 
 def test_the_lock_out_is_told_in_the_language_asked_for() -> None:
-    """The minutes are those of the setting, in every language we speak (3.2)."""
+    """The text of a lockout is translated, and has the minutes of the setting (3.2)."""
     assert [locked_out(language, 6) for language in Language] == [
         Error(
             429,
@@ -292,6 +292,6 @@ def test_the_lock_out_is_told_in_the_language_asked_for() -> None:
 
 
 def test_outage_names_its_correlation_id() -> None:
-    """Whoever reports an outage can say which one."""
+    """The error of an outage has the correlation id."""
     assert unavailable("ab12").detail.endswith("(correlation id ab12)")
     assert unavailable(None).detail == "The service is not available at the moment. Please try again later."

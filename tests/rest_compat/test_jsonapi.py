@@ -51,30 +51,30 @@ BASE = "https://glue.example.com"
     ],
 )
 def test_undecodable_and_incomplete_documents_are_refused_alike(content: bytes) -> None:
-    """What is not strict JSON with data, type and an object of attributes is "Post data is invalid."."""
+    """A body that is not strict JSON with data, type and an object of attributes is "Post data is invalid."."""
     assert read_attributes(read_json(content), "customers") == POST_DATA_INVALID
 
 
 @pytest.mark.parametrize("wrong", ["", "Customers", "customer", "carts", 1, False, ["customers"], {}])
 def test_type_is_compared_exactly(wrong: object) -> None:
-    """Every type but the resource's own is "Invalid type.", also one that is no string."""
+    """Any type but the resource's own is "Invalid type."."""
     document = {"data": {"type": wrong, "attributes": {}}}
     assert read_attributes(document, "customers") == INVALID_TYPE
 
 
 def test_attributes_are_raw_and_the_id_is_ignored() -> None:
-    """Attributes come out as JSON has them; an id in the body is not looked at."""
+    """Attributes are raw JSON, and an id in the body is ignored."""
     document = {"data": {"type": "customers", "id": "DE--1", "attributes": {"a": None, "b": [1]}}, "meta": 1}
     assert read_attributes(document, "customers") == {"a": None, "b": [1]}
 
 
 def test_empty_attributes_are_a_document() -> None:
-    """An object without members goes on to the rules."""
+    """An empty object of attributes is a document."""
     assert read_attributes({"data": {"type": "customers", "attributes": {}}}, "customers") == {}
 
 
 def test_single_resource_has_the_documented_shape() -> None:
-    """A single resource has type, id, attributes and an absolute self link, and nothing else."""
+    """A single resource has type, id, attributes and an absolute self link."""
     assert Presentation(BASE, "customers").single(ITEM) == {
         "data": {
             "type": "customers",
@@ -86,7 +86,7 @@ def test_single_resource_has_the_documented_shape() -> None:
 
 
 def test_resource_without_id_links_to_its_type() -> None:
-    """A resource whose id is null has it in the document, and the link ends at the type."""
+    """A resource whose id is null links to its type."""
     shown = Presentation(BASE, "access-tokens").single(Item(None, {"a": 1}))
     assert shown["data"] == {
         "type": "access-tokens",
@@ -97,7 +97,7 @@ def test_resource_without_id_links_to_its_type() -> None:
 
 
 def test_collection_links_each_resource_and_itself() -> None:
-    """A collection is an array, each element has its link, and so has the whole."""
+    """A collection is an array of resources with links, and has a link itself."""
     presentation = Presentation(BASE, "customers")
     assert presentation.collection([ITEM]) == {
         "data": [presentation.single(ITEM)["data"]],
@@ -107,7 +107,7 @@ def test_collection_links_each_resource_and_itself() -> None:
 
 
 def test_accepted_document_has_no_id_member() -> None:
-    """Where it is not told whether a resource exists, the document has no id at all."""
+    """A document that does not tell whether a resource exists has no id member."""
     assert Presentation(BASE, "customers").without_id({"email": "a@example.org"}) == {
         "data": {
             "type": "customers",
@@ -129,7 +129,7 @@ def test_accepted_document_has_no_id_member() -> None:
     ],
 )
 def test_links_carry_the_query_without_percent_encoding(query: bytes, shown: str) -> None:
-    """The query string is appended decoded; broken UTF-8 is replaced, so that the document stays JSON."""
+    """Links end with the decoded query string; broken UTF-8 is replaced."""
     document = Presentation(BASE, "customers", query).single(ITEM)
     link = json.loads(json.dumps(document))["data"]["links"]["self"]
     assert link == f"https://glue.example.com/customers/DE--25{shown}"
@@ -147,14 +147,14 @@ def test_links_carry_the_query_without_percent_encoding(query: bytes, shown: str
     ],
 )
 def test_sparse_fieldsets_keep_what_was_asked_for(fields: set[str] | None, shown: object) -> None:
-    """Unknown names are dropped; when nothing is left, attributes are an empty list."""
+    """Unknown names are dropped, and no attribute left is an empty list."""
     wanted = None if fields is None else frozenset(fields)
     document = Presentation(BASE, "customers", fields=wanted).single(ITEM)
     assert json.loads(json.dumps(document))["data"]["attributes"] == shown
 
 
 def test_errors_have_a_code_only_where_there_is_one() -> None:
-    """The status is a number, the code a string, and absent for generic errors."""
+    """The status is a number, and the code a string or absent."""
     assert error_document([Error(404, "Not Found"), Error(422, "a", "901")]) == {
         "errors": [{"detail": "Not Found", "status": 404}, {"detail": "a", "status": 422, "code": "901"}]
     }
@@ -174,5 +174,5 @@ def test_errors_have_a_code_only_where_there_is_one() -> None:
     ],
 )
 def test_links_omit_the_default_port(configured: str, base: str) -> None:
-    """Port 80 of http and 443 of https are not written, others are, and there is never a slash at the end."""
+    """Links omit port 80 of http and 443 of https, and a slash at the end."""
     assert link_base(configured) == base

@@ -1,4 +1,4 @@
-"""What each resource makes of a request for its mutation, and what it tells of each answer that one can give."""
+"""For each resource: how a request becomes its mutation, and what is answered for each result."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ TAKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request that keeps all rules, what it runs, and what the success is shown as."""
+    """A valid request, the mutation that it runs, and the document of its success."""
 
     method: str
     path: str
@@ -111,7 +111,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_request_runs_its_mutation_once(name: str) -> None:
-    """Only what is there becomes a variable, in the words of the schema; unknown attributes do not."""
+    """The known attributes that were sent become the input, under the names of the schema."""
     case = CASES[name]
     gateway = case.answered(case.success)
     response = case.ask(gateway, shoeSize="1", id="DE--1")
@@ -121,15 +121,15 @@ def test_a_request_runs_its_mutation_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_outage_is_told_by_every_resource(name: str) -> None:
-    """503, with the time to come back."""
+    """An outage is 503 with Retry-After."""
     response = CASES[name].ask(Gateway(OUTAGE))
     assert (response.status, response.headers["retry-after"]) == (503, "5")
     assert response.errors == [(503, "9503", "The service is not available at the moment. Please try again later.")]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_customer_who_has_gone_meanwhile_is_a_bad_token(name: str) -> None:
-    """The token was good at the door, and is not any more when the mutation runs."""
+def test_a_customer_erased_meanwhile_is_a_bad_token(name: str) -> None:
+    """UNAUTHENTICATED from the mutation is 401, even if the token was valid at the door."""
     response = CASES[name].ask(Gateway(UNAUTHENTICATED))
     assert response.errors == [(401, "001", "Invalid access token.")]
 
@@ -143,13 +143,13 @@ FAILURES: dict[str, list[Told]] = {
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"change nothing"}))
 def test_whatever_else_comes_is_a_failure(name: str) -> None:
-    """In the words of the contract where it has some (4.5, 6.2, 7), else as every fault."""
+    """Any other answer is the failure of the contract (4.5, 6.2, 7), or a fault."""
     _assert_failure(name, CASES[name].ask(Gateway(Reply(None, [{"message": "m"}]))))
 
 
 @pytest.mark.parametrize("name", ["update", "erase", "restore", "change", "sign in", "refresh"])
 def test_a_new_error_of_a_mutation_is_a_failure(name: str) -> None:
-    """Until it gets a row of its own."""
+    """An error without a row is a failure."""
     _assert_failure(name, CASES[name].ask(CASES[name].answered({"code": "NEW"})))
 
 
@@ -175,6 +175,7 @@ REFUSALS: list[tuple[str, Mapping[str, object], Told]] = [
     ("restore", {"code": "RESET_TOKEN", "reason": "EXPIRED"}, (400, "407", "Failed to change password.")),
     ("change", {"code": "BAD_CREDENTIALS"}, (400, "408", "Invalid password")),
     ("sign in", {"code": "BAD_CREDENTIALS"}, (401, "003", "Failed to authenticate user.")),
+    ("sign in", {"code": "EMAIL_NOT_CONFIRMED"}, (401, "003", "Failed to authenticate user.")),
     (
         "sign in",
         {"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 9},
@@ -186,7 +187,7 @@ REFUSALS: list[tuple[str, Mapping[str, object], Told]] = [
 
 @pytest.mark.parametrize(("name", "member", "told"), REFUSALS)
 def test_each_refusal_has_its_row(name: str, member: Mapping[str, object], told: Told) -> None:
-    """Status, code and text of the contract; what has to wait says how long."""
+    """Each error has its status, code and text, and Retry-After where there is a wait."""
     response = CASES[name].ask(CASES[name].answered(member))
     assert (response.status, response.errors) == (told[0], [told])
     assert response.headers.get("retry-after") == (
@@ -196,7 +197,7 @@ def test_each_refusal_has_its_row(name: str, member: Mapping[str, object], told:
 
 @pytest.mark.parametrize("name", ["forgotten", "restore", "change", "update"])
 def test_violations_of_a_mutation_are_told_too(name: str) -> None:
-    """Rules that only the mutation came to, as the policy after a right current password (7)."""
+    """Violations that only the mutation finds have their rows (7)."""
     violation = {"path": ["input", "x"], "code": "PASSWORD_COMMON", "minimum": None, "maximum": None}
     case = CASES[name]
     response = case.ask(case.answered({"code": "INVALID_INPUT", "violations": [violation]}))
@@ -204,7 +205,7 @@ def test_violations_of_a_mutation_are_told_too(name: str) -> None:
 
 
 def test_profiles_are_shown_without_another_query() -> None:
-    """What says whose token it is says all there is to show."""
+    """A profile is shown from the query that checked the token."""
     gateway = Gateway(Reply(None))
     shown = [ask(application(gateway), "GET", path, SIGNED_IN).document for path in ("/customers", "/customers/DE--25")]
     assert shown[0]["data"][0] == shown[1]["data"]
@@ -212,7 +213,7 @@ def test_profiles_are_shown_without_another_query() -> None:
 
 
 def test_id_company_user_is_shown_where_it_is_wanted() -> None:
-    """By a setting (8.1); refresh tokens never had it (8.2)."""
+    """The setting adds idCompanyUser to access tokens (8.1) and not to refresh tokens (8.2)."""
     shown = {}
     for name, wanted in (("sign in", True), ("sign in", False), ("refresh", True)):
         case = CASES[name]
@@ -233,7 +234,7 @@ def test_id_company_user_is_shown_where_it_is_wanted() -> None:
     ],
 )
 def test_a_lock_out_hides_broken_rules(attributes: dict[str, object], status: int) -> None:
-    """Group 5 comes before group 8 (3.3), in the language that is asked for."""
+    """Group 5 is checked before group 8 (3.3), and its text follows Accept-Language."""
     gateway = Gateway(Reply(None), locked_out="sonia@spryker.com")
     body = json.dumps({"data": {"type": "access-tokens", "attributes": attributes}}).encode()
     response = ask(application(gateway, lockout_minutes=2), "POST", "/access-tokens", {"accept-language": "de"}, body)

@@ -55,7 +55,7 @@ PAGINATION = "Pagination parameters are invalid."
     ],
 )
 def test_header_checks_answer_in_plain_text(method: str, target: str, headers: Headers, status: int, text: str) -> None:
-    """CORS, pagination, Accept and Content-Type come before everything else, in this order (2.2, 2.5, 2.7, 3.3)."""
+    """CORS, pagination, Accept and Content-Type are checked first, in this order (2.2, 2.5, 2.7, 3.3)."""
     response = ask(APPLICATION, method, target, headers, b"{")
     assert (response.status, response.body.decode()) == (status, text)
     assert response.headers["content-type"].startswith("text/plain")
@@ -76,7 +76,7 @@ def test_header_checks_answer_in_plain_text(method: str, target: str, headers: H
     ],
 )
 def test_other_headers_and_parameters_pass(target: str, headers: Headers) -> None:
-    """A missing Accept counts as any; what is accepted but JSON:API does not matter (2.2)."""
+    """A missing Accept and accepted types besides JSON:API pass (2.2)."""
     assert ask(APPLICATION, "POST", target, headers, b"{").errors == [(400, None, "Post data is invalid.")]
 
 
@@ -101,7 +101,7 @@ ALL = "GET, POST, PATCH, DELETE, OPTIONS"
     ],
 )
 def test_preflight_names_what_is_allowed(path: str, methods: str, headers: Headers) -> None:
-    """A complete OPTIONS request gets the methods and headers of the resource (2.7)."""
+    """A complete OPTIONS request is answered with the methods and headers of the resource (2.7)."""
     response = ask(APPLICATION, "OPTIONS", path, headers)
     assert (response.status, response.body) == (200, b"")
     assert response.headers["access-control-allow-methods"] == methods
@@ -113,5 +113,5 @@ def test_preflight_names_what_is_allowed(path: str, methods: str, headers: Heade
 
 
 def test_preflight_of_an_unknown_path_is_not_found() -> None:
-    """Nothing is allowed where nothing is."""
+    """OPTIONS for an unknown path is 404."""
     assert ask(APPLICATION, "OPTIONS", "/nothing", PREFLIGHT).errors == [(404, None, "Not Found")]

@@ -28,7 +28,7 @@ def _post(gateway: Gateway, form: dict[str, str]) -> Response:
 def test_grants_run_the_mutations_of_the_resources(
     form: dict[str, str], document: str, given: dict[str, object]
 ) -> None:
-    """Only the fields of the grant go in, and the members of OAuth come out."""
+    """The fields of a grant become the input, and the tokens the members of OAuth."""
     gateway = Gateway(Reply({"anything": {"tokens": TOKENS}}))
     response = _post(gateway, {**form, "client_id": "frontend", "other": "x"})
     assert gateway.ran == [(document, {"input": given})]
@@ -41,21 +41,21 @@ def test_grants_run_the_mutations_of_the_resources(
 
 
 def test_an_outage_is_temporary() -> None:
-    """503 with the name that OAuth has for it, and the time to come back."""
+    """An outage is 503 temporarily_unavailable with Retry-After."""
     response = _post(Gateway(OUTAGE), PASSWORD_GRANT)
     assert (response.status, response.headers["retry-after"]) == (503, "5")
     assert response.document["error"] == "temporarily_unavailable"
 
 
-def test_an_outage_while_a_token_is_looked_at_is_told_in_plain_text() -> None:
-    """As everything about the Authorization header is here."""
+def test_an_outage_while_a_token_is_checked_is_plain_text() -> None:
+    """An outage while the access token is checked is 503 in plain text."""
     response = ask(application(Gateway(OUTAGE, me=OUTAGE)), "POST", "/token", FORM | SIGNED_IN, b"grant_type=password")
     assert (response.status, response.headers["retry-after"]) == (503, "5")
     assert response.headers["content-type"].startswith("text/plain")
 
 
 def test_a_fault_is_the_servers() -> None:
-    """500 with the name that OAuth has for it."""
+    """A fault is 500 server_error."""
     response = _post(Gateway(Reply(None, [{"message": "m"}])), REFRESH_GRANT)
     assert response.status == 500
     assert response.document == {"error": "server_error", "error_description": "Internal Server Error"}

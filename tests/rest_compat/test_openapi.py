@@ -51,7 +51,7 @@ VALUES: list[Any] = [
     ),
     *(None, True, False, 0, 5, [], ["x"], {}, {"x": 1}),
 ]
-# Legacy clients may send more than the description shows: what is blank in a password that is not stored, for example.
+# Legacy clients may send more than the description shows, such as a blank password that is not stored.
 LENIENT: dict[tuple[str, str], list[Any]] = {
     ("POST /customers", "acceptedTerms"): [None],  # a rule of a later stage
     ("POST /customers", "dateOfBirth"): [""],
@@ -77,12 +77,12 @@ def _violated(operation: Operation, attributes: dict[str, object]) -> dict[str, 
 
 
 def test_it_is_valid() -> None:
-    """By the validator of the specification's authors."""
+    """The specification's own validator accepts the description."""
     validate(DESCRIPTION)
 
 
 def test_every_operation_is_described_and_nothing_else() -> None:
-    """What the door serves and what is published are the same, beside the endpoint for tokens."""
+    """The description has each operation of the door and the token endpoint, and no other."""
     described = {
         operation["operationId"]
         for path in DESCRIPTION["paths"].values()
@@ -94,7 +94,7 @@ def test_every_operation_is_described_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_tokens_are_asked_for_where_they_are_needed(name: str) -> None:
-    """And where they are not, they may come along."""
+    """Protected operations demand an access token, and the others accept one."""
     expected: list[dict[str, Any]] = (
         [{"accessToken": []}] if OPERATIONS[name][1].protected else [{}, {"accessToken": []}]
     )
@@ -103,7 +103,7 @@ def test_tokens_are_asked_for_where_they_are_needed(name: str) -> None:
 
 @pytest.mark.parametrize("name", TAKING)
 def test_required_attributes_are_those_whose_absence_breaks_a_rule(name: str) -> None:
-    """The description and the rules are told by the same requests."""
+    """An attribute is required exactly if its absence breaks a rule."""
     operation = OPERATIONS[name][1]
     missing = {attribute for attribute, codes in _violated(operation, {}).items() if ViolationCode.MISSING in codes}
     assert missing == {attribute for attribute, taken in operation.takes.items() if taken.required}
@@ -111,7 +111,7 @@ def test_required_attributes_are_those_whose_absence_breaks_a_rule(name: str) ->
 
 @pytest.mark.parametrize("name", TAKING)
 def test_schemas_refuse_what_the_rules_refuse(name: str) -> None:
-    """Value by value: what the schema of an attribute allows breaks no rule of it, and the other way round."""
+    """A value fits the schema of an attribute exactly if it breaks no attribute rule."""
     operation = OPERATIONS[name][1]
     for attribute, taken in operation.takes.items():
         validator = OAS31Validator(taken.schema, format_checker=oas31_format_checker)
@@ -125,7 +125,7 @@ def test_schemas_refuse_what_the_rules_refuse(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_success_is_described_by_what_is_shown(name: str) -> None:
-    """204 has no content; a document names the type of its resource."""
+    """204 has no content, and a document names the type of its resource."""
     resource_type, operation = OPERATIONS[name]
     answer = _described(name)["responses"][str(operation.status)]
     if operation.status == 204:
@@ -137,7 +137,7 @@ def test_success_is_described_by_what_is_shown(name: str) -> None:
 
 
 def test_no_text_of_an_error_is_left_out() -> None:
-    """Examples are distinct, and those with gaps show them by name, not as Python writes them."""
+    """Each error has an example of its own, with gaps named."""
     values = [str(example["value"]) for example in DESCRIPTION["components"]["examples"].values()]
     assert len(values) == len(set(values))
     assert not any("{{" in value for value in values)

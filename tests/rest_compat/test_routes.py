@@ -28,7 +28,7 @@ APPLICATION = application(NOTHING_RUNS)
     ],
 )
 def test_every_unknown_path_gets_the_404_document(method: str, path: str) -> None:
-    """Also what is out of scope, what holds a line feed, and what is no path (3.2)."""
+    """A path out of scope, with a line feed, or malformed gets the 404 document (3.2)."""
     response = ask(APPLICATION, method, path)
     assert (response.status, response.errors) == (404, [(404, None, "Not Found")])
     assert response.headers["content-type"] == MEDIA_TYPE
@@ -46,8 +46,8 @@ def test_every_unknown_path_gets_the_404_document(method: str, path: str) -> Non
         ("/else", "/{path:path}"),
     ],
 )
-def test_a_log_can_name_the_route_without_naming_anybody(path: str, template: str) -> None:
-    """The route that matches has a template; no path is needed to say what was asked."""
+def test_routes_have_templates_without_ids(path: str, template: str) -> None:
+    """Each request matches a route whose template holds no id."""
     seen: list[str] = []
 
     class Log:
@@ -63,7 +63,7 @@ def test_a_log_can_name_the_route_without_naming_anybody(path: str, template: st
 
 
 def test_routes_of_the_application_come_first() -> None:
-    """The shim takes only what is left, and a method that another route does not serve is left."""
+    """The REST door gets paths and methods that no other route serves."""
 
     async def health(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok")

@@ -1,4 +1,4 @@
-"""Concealing, as clients see it: through both doors the same bytes and headers, whoever has the address."""
+"""Conceal mode: through both doors the same bytes and headers for every state of an address."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -47,7 +47,7 @@ STATUS = {"POST /customers": 202, "POST /customer-forgotten-password": 204}
 
 @pytest.fixture
 def installed(database: Database) -> Iterator[Installation]:
-    """With an address in every state."""
+    """An installation with an address in every state."""
     with installation(database, GatewaySettings(disclosure="conceal")) as installed:
         sign_up(installed, ADDRESSES["expired"])
         installed.clock.move(timedelta(days=1))
@@ -58,7 +58,7 @@ def installed(database: Database) -> Iterator[Installation]:
 
 @pytest.fixture
 def bob(installed: Installation) -> Visitor:
-    """Signed in."""
+    """A signed-in customer."""
     confirmed(installed, BOB)
     [reference] = [row["reference"] for row in installed.rows(customer) if row["email"] == BOB]
     tokens = Visitor(installed.client).glue("POST", "/access-tokens", {"username": BOB, "password": PASSWORD}).json()
@@ -77,14 +77,14 @@ def confirmed(installed: Installation, email: str) -> None:
 
 
 def seen(response: Response, sent: str) -> tuple[int, dict[str, str], bytes]:
-    """All that a client sees, but for what it sent itself and the number of the request."""
+    """All that a client sees, without the values that it sent and the correlation id."""
     headers = {name: value for name, value in response.headers.items() if name != "x-correlation-id"}
     return response.status_code, headers, response.content.replace(sent.encode(), b"SENT")
 
 
 @pytest.mark.parametrize("use", USES)
 def test_the_answer_is_the_same(bob: Visitor, use: str) -> None:
-    """Unknown, pending, expired or confirmed: status, headers and bytes."""
+    """Unknown, pending, expired and confirmed addresses get the same status, headers and bytes."""
     answers = {state: seen(USES[use](bob, email), email) for state, email in ADDRESSES.items()}
     status, _, content = answers["unknown"]
     assert (status, b"code" in content) == (STATUS.get(use, 200), False)
@@ -94,7 +94,7 @@ def test_the_answer_is_the_same(bob: Visitor, use: str) -> None:
 
 @pytest.mark.parametrize("use", USES)
 def test_the_second_answer_is_the_same_too(bob: Visitor, use: str) -> None:
-    """After the first one an unknown address may be known; a limit counts known and unknown ones."""
+    """A second sign-up gets the same answer and limit for every state of the address."""
     answers = []
     for email in ADDRESSES.values():
         USES[use](bob, email)
@@ -103,7 +103,7 @@ def test_the_second_answer_is_the_same_too(bob: Visitor, use: str) -> None:
 
 
 def test_replays_are_the_same_too(bob: Visitor) -> None:
-    """Both of an answer and of a conflict."""
+    """Replays and idempotency conflicts are the same for every state of the address."""
     answers = []
     for number, email in enumerate(ADDRESSES.values()):
         given = {**INPUT, "email": email, "idempotencyKey": f"{KEY}-{number}"}
@@ -116,7 +116,7 @@ def test_replays_are_the_same_too(bob: Visitor) -> None:
 
 
 def test_what_is_not_concealed(bob: Visitor) -> None:
-    """The policy tells the mode; broken rules are told, whoever has the address."""
+    """The policy tells the mode, and broken rules are answered for every state of the address."""
     policy = bob.graphql("{ registrationPolicy { disclosure confirmationRequired } }").json()
     assert policy == {"data": {"registrationPolicy": {"disclosure": "CONCEAL", "confirmationRequired": True}}}
     answers = [
@@ -128,7 +128,7 @@ def test_what_is_not_concealed(bob: Visitor) -> None:
 
 
 def test_what_is_written_for_a_known_address_is_no_customer(installed: Installation, bob: Visitor) -> None:
-    """Its reference is as unknown as any other."""
+    """The reference of a decoy row is answered like an unknown one."""
     USES["POST /customers"](bob, ADDRESSES["confirmed"])
     [shadow] = [row for row in installed.rows(customer) if row["anonymized_at"]]
     claims = {row["customer_id"]: row["address"] for row in installed.rows(email_claim)}
@@ -139,7 +139,7 @@ def test_what_is_written_for_a_known_address_is_no_customer(installed: Installat
 
 
 def test_the_document_of_a_sign_up_has_no_id(bob: Visitor) -> None:
-    """It says what was sent, without the password, and nothing else."""
+    """The document of a sign-up repeats the attributes without the password, and has no id."""
     assert USES["POST /customers"](bob, BOB).json()["data"] == {
         "type": "customers",
         "attributes": {

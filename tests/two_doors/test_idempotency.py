@@ -1,4 +1,4 @@
-"""Idempotency keys: one outcome for one request, whichever door it takes, and the same document gets the same bytes."""
+"""Idempotency keys: one outcome for one request through either door, and the same bytes for the same document."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +50,7 @@ def result(response: Response) -> Any:
 
 
 def same(first: Response, second: Response) -> bool:
-    """Status, headers and bytes, but for the number of the request."""
+    """Status, headers and bytes, without the correlation id."""
     one, other = (
         [(name, value) for name, value in response.headers.items() if name != "x-correlation-id"]
         for response in (first, second)
@@ -70,7 +70,7 @@ def confirm(installed: Installation, visitor: Visitor) -> Visitor:
 class TestReplay:
     @pytest.mark.parametrize("door", [through_graphql, through_glue])
     def test_the_same_document_gets_the_same_bytes(self, installed: Installation, visitor: Visitor, door: Any) -> None:
-        """And one customer and one mail come of it, however often it is sent within a day."""
+        """A document sent again within a day gets the same bytes, and makes one customer and one mail."""
         first = door(visitor)
         assert first.is_success
         for _ in range(3):
@@ -79,7 +79,7 @@ class TestReplay:
         assert len(installed.rows(customer)) == len(installed.rows(mail)) == 1
 
     def test_glue_then_graphql(self, installed: Installation, visitor: Visitor) -> None:
-        """The other door tells of the same customer."""
+        """A replay through GraphQL tells of the customer that the REST door registered."""
         document = through_glue(visitor, dateOfBirth="", acceptedTerms="1").json()["data"]
         installed.clock.move(timedelta(hours=1))
         told = result(through_graphql(visitor, dateOfBirth=None))
@@ -88,7 +88,7 @@ class TestReplay:
         assert len(installed.rows(customer)) == len(installed.rows(mail)) == 1
 
     def test_graphql_then_glue(self, installed: Installation, visitor: Visitor) -> None:
-        """The other door tells of the same customer."""
+        """A replay through the REST door tells of the customer that GraphQL registered."""
         told = result(through_graphql(visitor, dateOfBirth="1984-05-17"))
         installed.clock.move(timedelta(hours=1))
         answer = through_glue(visitor, dateOfBirth="1984-05-17")
@@ -97,7 +97,7 @@ class TestReplay:
 
     @pytest.mark.parametrize("door", [through_graphql, through_glue])
     def test_what_has_changed_since_does_not_show(self, installed: Installation, visitor: Visitor, door: Any) -> None:
-        """The answer is about the sign-up, not about the customer of today."""
+        """A replay shows the customer as of the sign-up."""
         first = door(visitor)
         own = confirm(installed, visitor)
         installed.clock.move(timedelta(hours=1))
@@ -106,7 +106,7 @@ class TestReplay:
         assert same(first, door(visitor))
 
     def test_taken_is_an_outcome_too(self, installed: Installation, visitor: Visitor) -> None:
-        """Through both doors, even when the address is free meanwhile."""
+        """ "Taken" is replayed through both doors, even when the address is free by then."""
         visitor.glue("POST", "/customers", FORM)
         own = confirm(installed, visitor)
         assert through_glue(visitor).status_code == 422
@@ -115,7 +115,7 @@ class TestReplay:
         assert result(through_graphql(visitor))["code"] == "EMAIL_TAKEN"
 
     def test_after_a_day_the_key_is_new(self, installed: Installation, visitor: Visitor) -> None:
-        """To the microsecond."""
+        """A key is new again after exactly a day."""
         first = through_glue(visitor)
         installed.clock.move(timedelta(days=1) - timedelta(microseconds=1))
         assert same(first, through_glue(visitor))
@@ -123,7 +123,7 @@ class TestReplay:
         assert through_glue(visitor).json()["data"]["id"] != first.json()["data"]["id"]
 
     def test_the_record_goes_with_an_erased_customer(self, installed: Installation, visitor: Visitor) -> None:
-        """The same request signs up anew."""
+        """After an erasure the same request signs up anew."""
         first = through_glue(visitor)
         own = confirm(installed, visitor)
         assert own.glue("DELETE", f"/customers/{own.reference}").status_code == 204
@@ -140,7 +140,7 @@ class TestConflict:
     def test_another_body_is_a_conflict(
         self, installed: Installation, visitor: Visitor, changes: dict[str, object]
     ) -> None:
-        """Typed in GraphQL, 422 with a code of its own in JSON:API, whichever door came first; nothing is written."""
+        """Another body is a conflict at both doors, and nothing is written."""
         through_glue(visitor)
         before = (installed.rows(customer), installed.rows(mail), installed.rows(idempotency))
         told = result(through_graphql(visitor, **changes))
@@ -151,13 +151,13 @@ class TestConflict:
         assert before == (installed.rows(customer), installed.rows(mail), installed.rows(idempotency))
 
     def test_broken_rules_leave_the_key_unused(self, installed: Installation, visitor: Visitor) -> None:
-        """A form is mended and sent again."""
+        """A refused form can be corrected and sent again with its key."""
         assert through_glue(visitor, firstName="").status_code == 422
         assert installed.rows(idempotency) == []
         assert result(through_graphql(visitor))["__typename"] == "CreateCustomerSuccess"
 
     def test_the_description_tells_it(self, visitor: Visitor) -> None:
-        """The header and the code stand in the OpenAPI document."""
+        """The OpenAPI document has the header and the code of the conflict."""
         operation = visitor.client.get("/openapi.json").json()["paths"]["/customers"]["post"]
         assert "Idempotency-Key" in [parameter.get("name") for parameter in operation["parameters"]]
         examples = operation["responses"]["422"]["content"]["application/vnd.api+json"]["examples"]
@@ -166,7 +166,7 @@ class TestConflict:
 
 @pytest.mark.parametrize("key", ["short", "k" * 256], ids=["short", "long"])
 def test_a_key_has_rules_of_its_own(installed: Installation, visitor: Visitor, key: str) -> None:
-    """Through both doors it is refused, and nothing is written."""
+    """A malformed key is refused at both doors, and nothing is written."""
     told = result(visitor.graphql(CREATE, INPUT | {"idempotencyKey": key}))
     assert [violation["path"] for violation in told["violations"]] == [["input", "idempotencyKey"]]
     assert visitor.glue("POST", "/customers", FORM, idempotency_key=key).status_code == 422
@@ -178,7 +178,7 @@ def test_a_key_has_rules_of_its_own(installed: Installation, visitor: Visitor, k
 def test_twins_at_the_same_moment_are_one(
     serve: Serve, database_url: str, database: Database, *, conceal: bool
 ) -> None:
-    """Over real connections, through both doors at once: one customer, one mail, and one answer at each door."""
+    """Simultaneous requests with one key at both doors make one customer, one mail and one answer a door."""
     gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_DISCLOSURE="conceal" if conceal else "reveal")
 
     def send(number: int) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""Both doors, one verdict: the same input is accepted, refused and stored alike through GraphQL and JSON:API."""
+"""One verdict of both doors: the same input is accepted, refused and stored alike through GraphQL and JSON:API."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -123,7 +123,7 @@ LANGUAGES = st.sampled_from(["", "de", "en", "fr, de;q=0.5"])
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a client wants to send, in the words of JSON:API, so many times."""
+    """The attributes of a request in the words of JSON:API, and how often they are sent."""
 
     attributes: Mapping[str, Any]
     key: str | None = None
@@ -133,7 +133,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a door answered, and what it left behind."""
+    """What a door answered, and the rows that it wrote."""
 
     answers: list[Response]
     rows: dict[str, list[Any]]
@@ -167,8 +167,7 @@ shared_installation = settings(suppress_health_check=[HealthCheck.function_scope
 @example(sent=Input(GOOD | {"email": f"s..w@{'a' * 60}.{'b' * 60}.de"}))
 @shared_installation
 def test_input_that_both_doors_know_gets_the_same_verdict(installed: Installation, sent: Input) -> None:
-    """GraphQL's violations are those of JSON:API, of which the lowest stage is told; outcomes and rows are the same,
-    also for what is sent twice."""
+    """Input of both doors gets the same violations, of which JSON:API tells the lowest stage, outcomes and rows."""
     through_graphql, through_rest = _through_graphql(installed, sent), _through_rest(installed, sent)
     assert through_graphql.rows == through_rest.rows
     for graphql, rest in zip(through_graphql.answers, through_rest.answers, strict=True):
@@ -181,7 +180,7 @@ def test_input_that_both_doors_know_gets_the_same_verdict(installed: Installatio
 @example(sent=Input({}, key=""))
 @shared_installation
 def test_input_that_graphql_has_no_form_for_is_refused_by_both(installed: Installation, sent: Input) -> None:
-    """Whatever JSON is sent, no door accepts what the other refuses, and a refusal leaves no row."""
+    """JSON without a GraphQL form is refused by both doors, and writes no row."""
     through_graphql, through_rest = _through_graphql(installed, sent), _through_rest(installed, sent)
     assert through_graphql.rows == through_rest.rows
     for graphql, rest in zip(through_graphql.answers, through_rest.answers, strict=True):
@@ -217,7 +216,7 @@ def test_input_that_graphql_has_no_form_for_is_refused_by_both(installed: Instal
     ],
 )
 def test_hostile_json_is_refused_by_both(sqlite_url: str, raw: bytes) -> None:
-    """What is wrong before any rule is a client's error at both doors, and nothing is written."""
+    """Malformed documents are client errors at both doors, and write no row."""
     bodies = {
         "/graphql": b'{"query":%b,"variables":{"input":%b}}' % (json.dumps(SIGN_UP).encode(), raw),
         "/customers": b'{"data":{"type":"customers","attributes":%b}}' % raw,
@@ -246,7 +245,7 @@ def _same_verdict(installed: Installation, sent: Input, member: Mapping[str, Any
 
 
 def _staged(installed: Installation, sent: Input, reported: Mapping[str, Any]) -> Violation:
-    """A violation as GraphQL reports it, with the stage that the rules give it, which GraphQL does not show."""
+    """A violation that GraphQL reports, with the stage that the rules give it."""
     raw = {**sent.attributes, "idempotencyKey": sent.key}
     (found,) = (
         violation
@@ -272,7 +271,7 @@ def _through_graphql(installed: Installation, sent: Input) -> Heard:
 
 
 def _enum_name(choices: type[Salutation | Gender], value: object) -> object:
-    """The name that GraphQL has for a value of the wire; what is no such value must stay wrong."""
+    """The GraphQL name of a wire value; a value without one stays as it is, and wrong."""
     if isinstance(value, str):
         return choices(value).name if value in list(choices) else f"not {value}"
     return value
@@ -294,7 +293,7 @@ def _sent(installed: Installation, sent: Input, path: str, document: object) -> 
 
 
 def _rows(installed: Installation) -> dict[str, list[Any]]:
-    """Everything that was written but random ids, salts and drawn numbers."""
+    """Every row, without random ids, salts and drawn numbers."""
     return {
         "customers": [
             {name: value for name, value in row.items() if name not in {"id", "reference", "password_hash"}}
@@ -305,7 +304,7 @@ def _rows(installed: Installation) -> dict[str, list[Any]]:
         "mails": [(row["kind"], row["status"]) for row in installed.rows(mail)],
         "events": [row["kind"] for row in installed.rows(event_table)],
         "idempotency": [(row["key"], row["fingerprint"]) for row in installed.rows(idempotency)],
-        "attempts": installed.rows(attempt),
+        "attempts": sorted(installed.rows(attempt), key=lambda row: row["key"]),
     }
 
 

@@ -1,4 +1,4 @@
-"""Somebody who uses both doors; what is sent is what the test says, and nothing is checked."""
+"""A client of both doors that sends what a test gives it, and checks nothing."""
 
 import json
 from collections.abc import Mapping
@@ -17,26 +17,26 @@ FORM: dict[str, object] = {
     "confirmPassword": PASSWORD,
     "acceptedTerms": True,
 }
-"""What the JSON:API door wants to sign somebody up."""
+"""The attributes of a sign-up through the REST door."""
 INPUT: dict[str, object] = FORM | {"salutation": "MS", "gender": "FEMALE"}
 """The same for GraphQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Signed in if there is a token."""
+    """A client, signed in if there is a token."""
 
     client: Client
     reference: str = ""
     token: str | None = field(default=None, repr=False)
 
     def graphql(self, query: str, given: Mapping[str, object] | None = None) -> Response:
-        """Send an operation, with this as its `input`."""
+        """Send an operation with this `input`."""
         body = {"query": query, "variables": {"input": given}}
         return self._ask("POST", "/graphql", body, {"content-type": "application/json"})
 
     def glue(self, method: str, path: str, attributes: Mapping[str, object] | None = None, **headers: str) -> Response:
-        """Send a document of the path's type; `headers` are named with underscores."""
+        """Send a document of the path's type; `headers` have underscores for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         body = {"data": {"type": path.split("/")[1], "attributes": attributes or {}}}
         return self._ask(method, path, body, {"content-type": "application/vnd.api+json"} | named)

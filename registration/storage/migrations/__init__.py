@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this version, through Alembic; it never runs by itself but where asked."""
+"""Migrations: Alembic brings a database to the schema of this version."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class UnknownRevisionError(Exception):
 
 
 def migrate(database: Database) -> None:
-    """Apply what is missing, all in one transaction. Raises UnknownRevisionError, having changed nothing."""
+    """Apply the missing migrations in one transaction. Raises UnknownRevisionError, with nothing changed."""
     config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 

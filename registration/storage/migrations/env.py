@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `migrate` opened; it never opens one itself."""
+"""Alembic's entry, which runs on the connection that `migrate` opened."""
 
 from alembic import context
 

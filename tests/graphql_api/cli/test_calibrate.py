@@ -1,4 +1,4 @@
-"""`registration-gateway calibrate`: what an operator reads, with the cheapest hashes and the least time."""
+"""The command `calibrate`, with the cheapest hashes and the least time."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from registration.hashing.machine import cores
 
 
 def calibrate(*options: str, **environment: str) -> list[str]:
-    """The lines of a command that ends well."""
+    """The lines that a successful command prints."""
     command: list[str | Path] = [
         Path(sys.executable).with_name("registration-gateway"),
         "calibrate",
@@ -25,7 +25,7 @@ def calibrate(*options: str, **environment: str) -> list[str]:
 
 
 def test_measures_and_proposes() -> None:
-    """Build, settings, memory, speed and a proposal, a line each; the defaults need no warning."""
+    """The command prints build, settings, memory, speed and a proposal; the defaults get no warning."""
     lines = calibrate("--memory-mib=32", "--milliseconds=1000")
     names = ["Build", "Settings", "Memory", "One slot", "All slots", "Proposal", "for 1000 ms a hash,"]
     assert len(lines) == len(names)
@@ -34,7 +34,7 @@ def test_measures_and_proposes() -> None:
 
 
 def test_warns_of_weak_costs_and_too_many_slots() -> None:
-    """Costs below OWASP's minimum, in the settings and in a proposal for very little time; slots beyond the cores."""
+    """Costs below OWASP's minimum and more slots than cores are each warned about."""
     lines = calibrate(
         "--memory-mib=1", "--milliseconds=1", GATEWAY_HASH_MEMORY_KIB="8", GATEWAY_HASH_SLOTS=str(cores() + 1)
     )
@@ -46,20 +46,20 @@ def test_warns_of_weak_costs_and_too_many_slots() -> None:
 
 
 def test_measures_nothing_that_does_not_fit() -> None:
-    """Memory for all slots is compared with the machine's before it is touched."""
+    """Settings that need more memory than the machine has are warned about before anything is measured."""
     lines = calibrate(GATEWAY_HASH_MEMORY_KIB="4194304", GATEWAY_HASH_SLOTS="256", GATEWAY_WORKERS="64")
     assert lines[-1].startswith(f"Warning: {256 * 64} slots with 4096 MiB each need {4096 * 256 * 64} MiB")
     assert lines[-1].endswith("Nothing was measured.")
 
 
 def test_names_the_build() -> None:
-    """By its processors, or as the wheel for everybody and what to do about it."""
+    """The report names the processors of the build, or says how to replace the portable wheel."""
     assert build_in_words("znver4") == "Build       for this host's processors (-march=znver4)"
     assert "make native" in build_in_words(None)
 
 
 def test_tells_where_memory_cannot_be_kept() -> None:
-    """And why."""
+    """The report says how much memory is kept, or that the system forbids it."""
     speed = Speed(rate=1, seconds=1, keeps_memory=False, huge_bytes=0)
     assert "forbids callbacks" in memory_in_words(speed, 2, Costs(19_456, 2))
     kept = Speed(rate=1, seconds=1, keeps_memory=True, huge_bytes=40 * 2**20)

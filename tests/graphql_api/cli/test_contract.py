@@ -33,22 +33,22 @@ def repository(tmp_path: Path) -> Path:
 
 class TestChanges:
     def test_that_break_clients_are_found(self) -> None:
-        """One line each."""
+        """Each breaking change is one line."""
         assert contract.changes(OLD, BREAKING) == ["FIELD_REMOVED: Field Query.name was removed."]
 
     def test_that_may_surprise_clients_are_found(self) -> None:
-        """A default that changes, a value that a switch does not know."""
+        """A changed default and an added enum value are dangerous changes."""
         assert sorted(contract.changes(OLD, DANGEROUS)) == [
             'ARG_DEFAULT_VALUE_CHANGE: Query.name(language:) has changed defaultValue from "en" to "de".',
             "VALUE_ADDED_TO_ENUM: Enum value Size.LARGE was added.",
         ]
 
     def test_that_only_add_are_none(self) -> None:
-        """The contract may grow at any time."""
+        """An added field is neither breaking nor dangerous."""
         assert contract.changes(OLD, HARMLESS) == []
 
     def test_that_were_meant_are_listed_in_a_file(self, tmp_path: Path) -> None:
-        """Word by word; without the file nothing is accepted."""
+        """A change that the file of accepted changes lists word by word is accepted; without the file none is."""
         found = contract.changes(OLD, DANGEROUS)
         assert contract.unaccepted(found, tmp_path) == found
         (tmp_path / contract.ACCEPTED_CHANGES).write_text(f"{found[0]}\n")
@@ -57,7 +57,7 @@ class TestChanges:
 
 class TestTheLastRelease:
     def test_is_the_newest_tag_before_this_commit(self, repository: Path) -> None:
-        """Its contract is read from git, whatever lies in the directory now."""
+        """The last release is the newest tag before this commit, and its contract is read from git."""
         commit(repository, OLD)
         git(repository, "tag", "v1")
         commit(repository, BREAKING)
@@ -68,7 +68,7 @@ class TestTheLastRelease:
         assert contract.contract_at(repository, "v2") == BREAKING
 
     def test_need_not_exist(self, repository: Path) -> None:
-        """Neither does the file in an old revision, nor the revision."""
+        """A missing tag, a missing revision and a revision without the file are None."""
         git(repository, "commit", "--allow-empty", "--message", "begin")
         assert contract.last_tag(repository) is None
         assert contract.contract_at(repository, "HEAD") is None
@@ -76,7 +76,7 @@ class TestTheLastRelease:
 
 
 def test_drift_is_any_difference_from_the_code(tmp_path: Path) -> None:
-    """A missing file too."""
+    """A missing or different file has drifted; the text that the code publishes has not."""
     assert contract.has_drifted(tmp_path)
     path = tmp_path / contract.FILE
     path.write_text(print_schema(), "utf-8")

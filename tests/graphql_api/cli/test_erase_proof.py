@@ -1,4 +1,4 @@
-"""The command `registration-gateway erase-proof`, as an operator types it."""
+"""The command `erase-proof`, as an operator types it."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ CHEAP = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who has an installation, and one customer."""
+    """An operator's environment, the services of the installation, and its one customer."""
 
     environment: dict[str, str]
     services: Services
@@ -52,12 +52,12 @@ def operator(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         services = open_services(read_settings(GatewaySettings))
     with closing(services):
         caller = authenticate(services, member(services).tokens.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         yield Operator(environment, services, caller)
 
 
 def test_says_of_every_table_that_nothing_is_there(operator: Operator) -> None:
-    """A line for each, and for each file of an SQLite database."""
+    """After an erasure each table, and each file of an SQLite database, gets a line that says nothing was found."""
     anonymize(operator.services, operator.caller, None)
     result = operator.prove(PERSON)
     assert result.exit_code == 0, result.output
@@ -70,12 +70,12 @@ def test_says_of_every_table_that_nothing_is_there(operator: Operator) -> None:
 
 
 def test_says_where_something_is_left(operator: Operator) -> None:
-    """By column, and how often; the status says it too. What was found is not shown."""
+    """A value that is left is reported by column and count, not shown, and the status is 1."""
     anonymize(operator.services, operator.caller, None)
     row = {
         "id": operator.services.new_id(),
         "kind": "Ada",
-        "address": "ada@example.org",
+        "email_key": "ada@example.org",
         "created_at": operator.services.clock(),
     }
     operator.services.database.write(lambda connection: connection.execute(audit.insert().values(row)))
@@ -96,13 +96,13 @@ def test_says_where_something_is_left(operator: Operator) -> None:
     ],
 )
 def test_says_why_there_is_nothing_to_prove(operator: Operator, given: str, reference: str, complaint: str) -> None:
-    """With one line and the status of a usage error."""
+    """Without an address, or an erased customer of the reference, the command ends with one line."""
     result = operator.prove(given, reference)
     assert (result.exit_code, result.stderr) == (2, f"registration-gateway: {complaint}\n")
 
 
-def test_asks_who_sits_at_a_terminal(operator: Operator) -> None:
-    """What is typed is no argument, so no list of processes and no history shows it."""
+def test_asks_at_a_terminal(operator: Operator) -> None:
+    """At a terminal the command asks for what to look for, so that no argument list or shell history holds it."""
     anonymize(operator.services, operator.caller, None)
     try:
         ours, theirs = os.openpty()

@@ -24,13 +24,13 @@ def files(directory: Path) -> list[str]:
 
 class TestFirstStart:
     def test_of_an_embedded_installation_makes_keys(self, settings: GatewaySettings) -> None:
-        """Once: the next start changes nothing."""
+        """The first start of an embedded installation creates its keys; the next start creates none."""
         for _ in range(2):
             prepare(settings)
             assert files(Path(settings.keys_dir)) == ["secret.key", "signing"]
 
     def test_of_others_explains_what_is_missing(self, settings: GatewaySettings) -> None:
-        """There the keys must be the same on every node, so nobody makes them by accident."""
+        """An installation with a database server does not create keys: the start fails and names `keys new`."""
         apart = settings.model_copy(update={"database_url": "postgresql://127.0.0.1:1/none"})
         with pytest.raises(KeyFileError, match=r"secret.key: No such file or directory; .* keys new$"):
             prepare(apart)

@@ -25,7 +25,7 @@ EVERY_COMMAND = (
 
 class TestHelp:
     def test_names_every_command(self) -> None:
-        """With a line each, also when nothing is asked for."""
+        """The help lists every command, also when the program is called without arguments."""
         for arguments, status in ((["--help"], 0), ([], 2)):
             result = run(*arguments)
             assert result.exit_code == status
@@ -33,7 +33,7 @@ class TestHelp:
                 assert f" {command} " in result.output
 
     def test_is_there_for_python_m_too(self) -> None:
-        """For whoever has the package but not the command on the path."""
+        """`python -m graphql_api` shows the same help."""
         command = [sys.executable, "-m", "graphql_api", "--help"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert "serve" in done.stdout
@@ -42,7 +42,7 @@ class TestHelp:
 class TestAWrongSetting:
     @pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
     def test_stops_every_command_with_one_line(self, command: list[str]) -> None:
-        """That names it."""
+        """A wrong setting ends every command with one line that names it."""
         assert complaint(run(*command, GATEWAY_RELAY="sometimes")).startswith("GATEWAY_RELAY ")
 
     @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ class TestAWrongSetting:
         ],
     )
     def test_is_named(self, name: str, value: str) -> None:
-        """Whatever is wrong with it."""
+        """Each wrong value ends the command with a line that names its variable."""
         assert name in complaint(run("settings", **{name: value}))
 
     def test_never_shows_a_password(self) -> None:
-        """Not even one that was put into a wrong value."""
+        """A password inside a wrong URL does not appear in the output."""
         for name in ("GATEWAY_DATABASE_URL", "GATEWAY_MAIL_URL"):
             for value in (
                 "smtpx://user:correct-horse@host",
@@ -75,8 +75,8 @@ class TestAWrongSetting:
             ):
                 assert "correct-horse" not in complaint(run("settings", **{name: value}))
 
-    def test_that_nobody_knows_is_warned_about(self) -> None:
-        """Orchestrators inject such names, so the command goes on."""
+    def test_that_is_unknown_is_warned_about(self) -> None:
+        """Unknown GATEWAY_ variables are warned about, and the command goes on: orchestrators inject such names."""
         result = run("settings", GATEWAY_COLOUR="red", GATEWAY_PORT_8000_TCP="tcp://10.0.0.1:8000")
         assert result.exit_code == 0
         assert result.stderr.splitlines() == [

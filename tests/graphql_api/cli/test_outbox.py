@@ -1,6 +1,7 @@
 """The commands `outbox list` and `outbox retry`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,7 @@ class TestOutbox:
         database.write(work)
 
     def test_lists_mails_that_were_given_up(self, database_url: str) -> None:
-        """One line each, with the reason of the mail server and no address."""
+        """`outbox list` shows a line for each parked mail, with the mail server's reason."""
         result = run("outbox", "list", GATEWAY_DATABASE_URL=database_url)
         assert (result.exit_code, result.stderr) == (0, "")
         assert result.stdout.count("550 no such mailbox") == 2
@@ -38,7 +39,7 @@ class TestOutbox:
         assert "welcome" not in result.stdout
 
     def test_lists_mails_of_another_status(self, database_url: str) -> None:
-        """As many as asked for."""
+        """`--status` chooses the mails that are shown, and `--limit` how many."""
         waiting = run("outbox", "list", "--status", "waiting", GATEWAY_DATABASE_URL=database_url)
         assert "welcome" in waiting.stdout
         assert "no such mailbox" not in waiting.stdout
@@ -46,13 +47,13 @@ class TestOutbox:
         assert one.stdout.count("550 no such mailbox") == 1
 
     def test_queues_all_that_were_given_up(self, database_url: str) -> None:
-        """Once: then there is nothing parked any more."""
+        """`outbox retry` queues all parked mails; a second call finds none."""
         assert run("outbox", "retry", GATEWAY_DATABASE_URL=database_url).stdout == "2 queued again.\n"
         assert run("outbox", "retry", GATEWAY_DATABASE_URL=database_url).stdout == "0 queued again.\n"
         assert "no such mailbox" not in run("outbox", "list", GATEWAY_DATABASE_URL=database_url).stdout
 
     def test_queues_those_that_are_named(self, database_url: str) -> None:
-        """By the id that the list shows; one that is not parked is left alone."""
+        """`outbox retry` with ids queues those mails only, and ignores an unknown id."""
         listed = run("outbox", "list", "--limit", "1", GATEWAY_DATABASE_URL=database_url).stdout
         mail_id = next(word for word in listed.split() if word.count("-") == 4)
         result = run("outbox", "retry", mail_id, str(uuid4()), GATEWAY_DATABASE_URL=database_url)
@@ -62,7 +63,7 @@ class TestOutbox:
         "arguments", [["list", "--status", "lost"], ["list", "--limit", "0"], ["retry", "not-an-id"], ["lose"]]
     )
     def test_explains_its_use(self, arguments: list[str], database_url: str) -> None:
-        """Before it touches anything."""
+        """Wrong arguments are answered with the usage and status 2."""
         result = run("outbox", *arguments, GATEWAY_DATABASE_URL=database_url)
         assert result.exit_code == 2
         assert "Usage:" in result.stderr
@@ -71,11 +72,11 @@ class TestOutbox:
 @pytest.mark.parametrize("command", ["list", "retry"])
 class TestOutboxWithoutItsDatabase:
     def test_says_how_to_get_one_of_this_version(self, command: str) -> None:
-        """A database that is empty or behind."""
+        """With an empty or old database the command names `migrate`."""
         reason = complaint(run("outbox", command, GATEWAY_DATABASE_URL="sqlite:///new.db"))
-        assert reason == "the database is not at this version; run: registration-gateway migrate"
+        assert reason == f"{Path.cwd()}/new.db is not at this version; run: registration-gateway migrate"
 
-    def test_says_that_it_cannot_be_had(self, command: str) -> None:
-        """In one line."""
+    def test_says_that_the_database_cannot_be_reached(self, command: str) -> None:
+        """With an unreachable database the command ends with one line."""
         url = "postgresql://gateway:correct-horse@127.0.0.1:1/gateway"
         assert complaint(run("outbox", command, GATEWAY_DATABASE_URL=url)).startswith("GATEWAY_DATABASE_URL: ")

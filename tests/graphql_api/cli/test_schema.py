@@ -10,19 +10,19 @@ from tests.graphql_api.cli.test_contract import commit, git
 
 class TestSchema:
     def test_is_printed(self) -> None:
-        """Exactly as committed; no setting is needed, and a wrong one does not matter."""
+        """`schema` prints what the code publishes, even when a setting is wrong."""
         result = run("schema", GATEWAY_PORT="wrong")
         assert (result.exit_code, result.stdout) == (0, print_schema())
 
     def test_is_compared_with_the_committed_one(self, empty_directory: Path) -> None:
-        """Silence is agreement."""
+        """`--check` fails when schema.graphql differs from the code, and prints nothing when it does not."""
         assert complaint(run("schema", "--check")).startswith("schema.graphql differs from the code; run: ")
         (empty_directory / contract.FILE).write_text(print_schema(), "utf-8")
         result = run("schema", "--check")
         assert (result.exit_code, result.output) == (0, "")
 
     def test_is_compared_with_a_release(self, empty_directory: Path) -> None:
-        """What breaks clients fails until somebody lists it as meant."""
+        """`--since` lists changes since a revision, and fails for a breaking one that is not listed as accepted."""
         git(empty_directory, "init", "--quiet")
         git(empty_directory, "commit", "--allow-empty", "--message", "begin")
         none_yet = run("schema", "--since", "last-tag")
@@ -43,5 +43,5 @@ class TestSchema:
         assert (accepted.exit_code, accepted.stdout) == (0, removed.stdout)
 
     def test_needs_git_to_be_compared(self) -> None:
-        """One line says what is missing."""
+        """Without git, `--since` ends with one line that says so."""
         assert complaint(run("schema", "--since", "v1", PATH="/nowhere")) == "git: No such file or directory"

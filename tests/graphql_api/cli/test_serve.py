@@ -10,13 +10,16 @@ from registration.storage.database import open_database
 from registration.storage.revision import is_current, newest
 from tests.graphql_api.cli.commands import complaint, run
 
+ADDRESSES = {"GATEWAY_PUBLIC_URL": "https://shop.example", "GATEWAY_MAIL_FROM": "Shop <mail@shop.example>"}
+
 
 class TestMigrate:
     def test_makes_the_database_current(self) -> None:
-        """Again and again, if asked to."""
+        """`migrate` creates the schema of this version; a second call changes nothing."""
         for _ in range(2):
             result = run("migrate", GATEWAY_DATABASE_URL="sqlite:///made/registration.db")
-            assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+            place = f"{Path.cwd()}/made/registration.db"
+            assert (result.exit_code, result.stdout) == (0, f"The database is up to date: {place}\n")
         database = open_database("sqlite:///made/registration.db")
         assert database.read(lambda connection: is_current(connection, newest()))
         database.close()
@@ -24,31 +27,38 @@ class TestMigrate:
     @pytest.mark.parametrize(
         "url", ["postgresql://gateway:correct-horse@127.0.0.1:1/gateway", "sqlite:////dev/null/registration.db"]
     )
-    def test_says_that_the_database_cannot_be_had(self, url: str) -> None:
-        """Without its password."""
+    def test_says_that_the_database_cannot_be_reached(self, url: str) -> None:
+        """An unreachable database ends `migrate` with one line, without the password of the URL."""
         reason = complaint(run("migrate", GATEWAY_DATABASE_URL=url))
         assert reason.startswith("GATEWAY_DATABASE_URL")
         assert "correct-horse" not in reason
 
     @pytest.mark.parametrize("command", ["migrate", "serve"])
     def test_says_that_the_database_is_of_a_newer_version(self, command: str) -> None:
-        """As after a step back to an older program."""
+        """A database of a newer version ends `migrate` and `serve` with one line."""
         url = "sqlite:///made/registration.db"
         run("migrate", GATEWAY_DATABASE_URL=url)
         database = open_database(url)
         database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'new'"))
         database.close()
-        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off"))
+        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off", **ADDRESSES))
         assert reason == "GATEWAY_DATABASE_URL: the database is at revision new, which this version does not know"
 
 
 class TestServe:
-    """What can be wrong is found before anything listens."""
+    """`serve` finds mistakes before it listens."""
 
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
             ({}, "GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off"),
+            ({"GATEWAY_PUBLIC_URL": ""}, "GATEWAY_PUBLIC_URL is not set: name the address that clients use"),
+            (
+                {"GATEWAY_PUBLIC_URL": "", "GATEWAY_STOREFRONT_URL": "https://shop.example"},
+                "GATEWAY_PUBLIC_URL is not set",
+            ),
+            ({"GATEWAY_PUBLIC_URL": "", "GATEWAY_RELAY": "off"}, "GATEWAY_PUBLIC_URL is not set"),
+            ({"GATEWAY_MAIL_FROM": ""}, "GATEWAY_MAIL_FROM is not set: name the sender of mails"),
             ({"GATEWAY_MAIL_URL": "smtp://"}, "GATEWAY_MAIL_URL must be like"),
             ({"GATEWAY_MAIL_URL": "console:", "GATEWAY_MAIL_FROM": "nobody"}, "GATEWAY_MAIL_FROM must be"),
             ({"GATEWAY_RELAY": "off", "GATEWAY_PASSWORD_DENY_LIST": "none.txt"}, "GATEWAY_PASSWORD_DENY_LIST"),
@@ -62,12 +72,12 @@ class TestServe:
         ],
     )
     def test_stops_with_one_line(self, settings: dict[str, str], reason: str) -> None:
-        """That names the setting."""
-        assert complaint(run("serve", **settings)).startswith(reason)
+        """Each mistake in the settings ends `serve` with one line that names the setting."""
+        assert complaint(run("serve", **(ADDRESSES | settings))).startswith(reason)
 
-    def test_needs_a_secret_beside_a_database_of_its_own(self, database_url: str, empty_directory: Path) -> None:
-        """Only an embedded installation makes its own: two nodes with two secrets would not know each other's keys."""
-        settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"}
+    def test_needs_a_secret_with_a_database_server(self, database_url: str, empty_directory: Path) -> None:
+        """With a database server `serve` demands a secret; an embedded installation creates its own."""
+        settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"} | ADDRESSES
         reason = complaint(run("serve", **settings))
         if database_url.startswith("postgresql"):
             assert reason.endswith("create it with: registration-gateway keys new")
@@ -75,15 +85,25 @@ class TestServe:
             assert (empty_directory / "var" / "keys" / FILE_NAME).exists()
 
     def test_refuses_a_secret_that_others_can_read(self, empty_directory: Path) -> None:
-        """And says what to do."""
+        """A secret that other users can read ends `serve` with the command that mends it."""
         create_secret(empty_directory / "keys")
         (empty_directory / "keys" / FILE_NAME).chmod(0o644)
-        reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off"))
+        reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off", **ADDRESSES))
         assert reason == "keys/secret.key is open to other users; run: chmod 600 keys/secret.key"
 
 
-def test_relay_needs_a_mail_server(empty_directory: Path) -> None:
-    """One line says so."""
-    create_secret(empty_directory / "var" / "keys")
-    create_signing_key(empty_directory / "var" / "keys")
-    assert complaint(run("relay")).startswith("GATEWAY_MAIL_URL is not set")
+class TestRelay:
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({}, "GATEWAY_MAIL_URL is not set"),
+            ({"GATEWAY_PUBLIC_URL": "", "GATEWAY_STOREFRONT_URL": "https://shop.example"}, "GATEWAY_MAIL_URL is not"),
+            ({"GATEWAY_PUBLIC_URL": ""}, "GATEWAY_PUBLIC_URL is not set"),
+            ({"GATEWAY_MAIL_FROM": ""}, "GATEWAY_MAIL_FROM is not set"),
+        ],
+    )
+    def test_needs_what_a_mail_needs(self, empty_directory: Path, settings: dict[str, str], reason: str) -> None:
+        """`relay` without a mail server, a sender or a base of links ends with one line."""
+        create_secret(empty_directory / "var" / "keys")
+        create_signing_key(empty_directory / "var" / "keys")
+        assert complaint(run("relay", **(ADDRESSES | settings))).startswith(reason)

@@ -8,7 +8,7 @@ from tests.graphql_api.cli.commands import run
 
 class TestSettings:
     def test_are_all_shown_with_value_default_and_meaning(self) -> None:
-        """And nothing is opened or created."""
+        """The table has every setting with its value, default and meaning; no file is created."""
         result = run("settings", GATEWAY_PORT="9000")
         assert (result.exit_code, result.stderr) == (0, "")
         for name, field in GatewaySettings.model_fields.items():
@@ -19,7 +19,7 @@ class TestSettings:
         assert list(Path.cwd().iterdir()) == []
 
     def test_show_no_password(self) -> None:
-        """Of the database or the mail server."""
+        """The passwords of the database and the mail server are masked."""
         result = run(
             "settings",
             GATEWAY_DATABASE_URL="postgresql://gateway:correct-horse@database/gateway",

@@ -19,7 +19,7 @@ def run_and_log(query: str, variables: dict[str, Any] | None = None) -> tuple[An
 
 class TestFaults:
     def test_are_masked_and_logged_once(self) -> None:
-        """The client gets a correlation id, the log gets the exception, and neither gets an argument."""
+        """A fault gives the client a correlation id and the log the exception; neither gets an argument."""
         answer, entries, everything = run_and_log("query ($p: String!) { broken(password: $p) }", {"p": SECRET})
         assert answer.kind is Kind.EXECUTED
         assert answer.data == {"broken": None}
@@ -34,13 +34,13 @@ class TestFaults:
         assert SECRET not in everything
 
     def test_in_a_document_with_literals_keep_the_document_out_of_the_log(self) -> None:
-        """graphql-core prints the line of the document with its errors: ours do not."""
+        """The log entry of a fault does not quote the document, whose literals may be a password."""
         _, entries, everything = run_and_log(f'{{ broken(password: "{SECRET}") }}')
         assert len(entries) == 1
         assert SECRET not in everything
 
     def test_of_graphql_core_are_logged_without_the_value(self) -> None:
-        """A resolver that returns the wrong type is our bug, and its value may be a customer's."""
+        """A value of the wrong type is logged as a fault without the value."""
         answer, entries, everything = run_and_log("{ mistyped }")
         assert codes(answer) == ["INTERNAL_ERROR"]
         assert len(entries) == 1
@@ -48,7 +48,7 @@ class TestFaults:
         assert SECRET not in everything
 
     def test_of_the_database_say_that_it_is_unavailable(self) -> None:
-        """An outage is told apart from a bug, so that the client may try again."""
+        """An outage of the database is answered UNAVAILABLE with the seconds to wait."""
         answer, entries, _ = run_and_log("{ outage }")
         assert answer.kind is Kind.UNAVAILABLE
         assert answer.retry_after is not None
@@ -59,7 +59,7 @@ class TestFaults:
 
 class TestMistakes:
     def test_of_authentication_are_neither_masked_nor_logged(self) -> None:
-        """A protected field without a token says so."""
+        """A protected field without a token is answered UNAUTHENTICATED, and nothing is logged."""
         answer, entries, _ = run_and_log("{ me hello }")
         assert answer.data == {"me": None, "hello": "Hello you"}
         assert codes(answer) == ["UNAUTHENTICATED"]
@@ -79,7 +79,7 @@ class TestMistakes:
         ],
     )
     def test_that_only_the_execution_finds_are_not_ours(self, query: str, variables: dict[str, Any]) -> None:
-        """Null where a default stands in, null for what may only be absent, none of several of which one is needed."""
+        """Arguments that only the execution finds wrong are answered BAD_USER_INPUT, and not logged."""
         answer, entries, everything = run_and_log(query, variables)
         assert answer.kind is Kind.EXECUTED
         assert codes(answer) == ["BAD_USER_INPUT"]
@@ -98,7 +98,7 @@ class TestMistakes:
         ],
     )
     def test_of_syntax_are_located_and_not_quoted(self, document: str, message: str) -> None:
-        """What stands in the wrong place may be half of a password."""
+        """A syntax error has a location, and does not quote what stands there."""
         answer, entries, everything = run_and_log(document)
         assert codes(answer) == ["GRAPHQL_PARSE_FAILED"]
         assert answer.errors is not None
@@ -107,8 +107,8 @@ class TestMistakes:
         assert entries == []
         assert SECRET not in everything
 
-    def test_are_never_logged(self) -> None:
-        """A hostile session leaves no line."""
+    def test_are_not_logged(self) -> None:
+        """Mistakes of clients leave no log entry."""
         with capture_logs([merge_contextvars]) as entries:
             for document in (
                 "",

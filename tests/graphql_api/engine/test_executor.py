@@ -41,12 +41,12 @@ def violations(answer: Answer) -> list[tuple[str, str]]:
 
 class TestExecutes:
     def test_a_query(self, run: Run) -> None:
-        """Synchronous fields, arguments and variables."""
+        """A query with arguments and variables returns its data."""
         answer = run("query ($name: String!) { hello(name: $name) __typename }", {"name": "Ada"})
         assert answer == Answer(Kind.EXECUTED, {"hello": "Hello Ada", "__typename": "Query"})
 
     def test_a_mutation_with_every_kind_of_type(self, run: Run) -> None:
-        """Input objects, enums, dates, unions and async resolvers do without Strawberry's own execution."""
+        """Input objects, enums, dates, unions and async resolvers work."""
         variables = {"input": {**VALID_INPUT, "born": "1815-12-10"}}
         answer = run(CREATE, variables)
         assert answer.data == {
@@ -54,24 +54,24 @@ class TestExecutes:
         }
 
     def test_an_interface(self, run: Run) -> None:
-        """A member of the union answers to the interface it implements."""
+        """A fragment on an interface selects fields of the members that implement it."""
         answer = run(CREATE, {"input": {**VALID_INPUT, "name": "taken"}})
         assert answer == Answer(Kind.EXECUTED, {"create": {"__typename": "TakenError", "code": "TAKEN"}})
 
     def test_introspection_where_it_is_on(self, run: Run) -> None:
-        """GraphiQL reads its documentation."""
+        """The standard introspection query is answered where introspection is on."""
         answer = run(get_introspection_query())
         assert answer.kind is Kind.EXECUTED
         assert answer.data
         assert not answer.errors
 
     def test_the_named_one_of_several_operations(self, run: Run) -> None:
-        """operationName chooses."""
+        """operationName chooses one of several operations."""
         document = "query A { a: __typename } query B { b: __typename }"
         assert run(document, name="B") == Answer(Kind.EXECUTED, {"b": "Query"})
 
     def test_a_cached_document_like_a_new_one(self, run: Run, make_executor: MakeExecutor) -> None:
-        """Every run coerces and executes anew."""
+        """A cached document is executed anew with each set of variables."""
         executor = make_executor()
         document = "query ($name: String!) { hello(name: $name) }"
         answers = [run(document, {"name": name}, executor=executor).data for name in ("Ada", "Bob", "Ada")]
@@ -98,26 +98,26 @@ class TestRefusesDocuments:
         ],
     )
     def test_with_a_code(self, run: Run, document: str, code: str) -> None:
-        """Nothing runs, and there is no data."""
+        """A wrong document is answered with its code and without data."""
         answer = run(document)
         assert answer.kind is Kind.REFUSED
         assert answer.data is None
         assert set(codes(answer)) == {code}
 
     def test_without_the_named_operation(self, run: Run) -> None:
-        """An unknown name is not guessed at, even if there is only one operation."""
+        """An unknown operationName is refused, even if the document has only one operation."""
         answer = run("query A { hello }", name="B")
         assert codes(answer) == ["OPERATION_NOT_FOUND"]
 
     def test_whose_errors_have_no_end(self, run: Run) -> None:
-        """A document full of mistakes gets a bounded answer."""
+        """A document with many mistakes gets a bounded answer."""
         answer = run("{ itself { " + " ".join(f"{'x' * 1000}{i}" for i in range(60)) + " } }")
         assert answer.errors is not None
         assert len(answer.errors) <= 21
         assert len(str(answer.errors)) < 20_000
 
     def test_that_introspect_where_it_is_off(self, run: Run, make_executor: MakeExecutor) -> None:
-        """Before validation, so that nothing of the schema shows; __typename stays."""
+        """Where introspection is off, it is refused before validation shows anything of the schema."""
         executor = make_executor(introspection=False)
         for document in ("{ __schema { unknown } }", '{ x: __type(name: "Query") { name } }'):
             assert codes(run(document, executor=executor)) == ["INTROSPECTION_DISABLED"]
@@ -127,12 +127,12 @@ class TestRefusesDocuments:
     def test_with_suggestions_only_where_they_are_on(
         self, run: Run, make_executor: MakeExecutor, suggestions: bool
     ) -> None:
-        """In production a mistyped name does not tell the right one."""
+        """A mistyped field is answered with a suggestion only where suggestions are on."""
         answer = run("{ helo(nam: 1) }", executor=make_executor(suggestions=suggestions))
         assert ("Did you mean 'hello'" in str(answer.errors)) is suggestions
 
     def test_that_change_something_where_mutations_are_not_allowed(self, run: Run) -> None:
-        """The resolver never runs."""
+        """A mutation that is not allowed is refused, and its resolver does not run."""
         context = SampleContext()
         answer = run(CREATE, {"input": VALID_INPUT}, context=context, mutation_allowed=False)
         assert answer.kind is Kind.MUTATION_NOT_ALLOWED
@@ -140,7 +140,7 @@ class TestRefusesDocuments:
         assert context.created == []
 
     def test_that_hash_twice(self, run: Run) -> None:
-        """One password-hashing field for each operation, under whatever name."""
+        """A document with two hashing fields exceeds the limit, under any aliases."""
         document = (
             "mutation ($i: CreateInput!) { a: create(input: $i) { __typename } b: create(input: $i) { __typename } }"
         )
@@ -179,11 +179,11 @@ class TestRefusesVariables:
         ],
     )
     def test_by_path_and_code(self, run: Run, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-        """Every violation at once, and never a value."""
+        """Every violation of the variables is answered by path and code, without a value."""
         assert violations(run(CREATE, {"input": {**VALID_INPUT, **change}})) == expected
 
     def test_that_miss_a_required_field(self, run: Run) -> None:
-        """The trap that prints the whole input, password included, in other servers."""
+        """A missing field is answered MISSING, without the rest of the input."""
         given = {name: value for name, value in VALID_INPUT.items() if name != "agreed"}
         assert violations(run(CREATE, {"input": given})) == [("input.agreed", "MISSING")]
 
@@ -192,16 +192,16 @@ class TestRefusesVariables:
         [(None, "MISSING"), ({}, "MISSING"), ({"input": None}, "MISSING"), ({"input": SECRET}, "NOT_AN_OBJECT")],
     )
     def test_that_are_not_there_or_no_object(self, run: Run, variables: dict[str, Any] | None, code: str) -> None:
-        """The variable itself has a path too."""
+        """A variable that is missing, null or not an object is answered with its own path."""
         assert violations(run(CREATE, variables)) == [("input", code)]
 
     def test_without_end(self, run: Run) -> None:
-        """A thousand mistakes are answered by the first fifty."""
+        """Of a thousand violations the first fifty are answered."""
         given = {**VALID_INPUT, "tags": [5] * 1000}
         assert len(violations(run(CREATE, {"input": given}))) == 50
 
     def test_but_not_defaults(self, run: Run) -> None:
-        """A variable with a default may be absent while another one is wrong."""
+        """A variable with a default may be absent while another variable is wrong."""
         document = 'query ($name: String! = "you", $upto: Int!) { hello(name: $name) count(upto: $upto) }'
         assert violations(run(document, {"upto": SECRET})) == [("upto", "WRONG_TYPE")]
 
@@ -235,11 +235,11 @@ class TestRefusesLiterals:
         ],
     )
     def test_by_path_and_code(self, run: Run, document: str, expected: list[tuple[str, str]]) -> None:
-        """Values in the document are never quoted either."""
+        """Every violation of a literal is answered by path and code, without the literal."""
         assert violations(run(document.replace("SECRET", SECRET))) == expected
 
     def test_of_arguments_that_do_not_exist(self, run: Run) -> None:
-        """The rule for arguments answers, and no value shows."""
+        """An unknown argument is a validation error that does not quote its value."""
         answer = run(f'{{ hello(nam: "{SECRET}") }}')
         assert codes(answer) == ["GRAPHQL_VALIDATION_FAILED"]
         assert SECRET not in str(answer)
@@ -247,7 +247,7 @@ class TestRefusesLiterals:
 
 class TestHashes:
     def test_only_when_it_is_their_turn(self, make_executor: MakeExecutor) -> None:
-        """Reads go on while every turn is taken, and a sign-up beyond the deadline is refused without being run."""
+        """Reads run while every slot is taken; a sign-up beyond the deadline is refused unread."""
 
         async def scenario() -> None:
             executor = make_executor(slots=1, deadline=0.01)
@@ -261,7 +261,7 @@ class TestHashes:
             assert refused.kind is Kind.OVERLOADED
             assert (refused.data, refused.retry_after, codes(refused)) == (None, 1, ["OVERLOADED"])
             unread = await executor.execute(OperationRequest(CREATE, {"input": 1}), context, mutation_allowed=True)
-            assert unread == refused  # whose variables nobody looked at
+            assert unread == refused  # its variables were not read
             for other in ("{ hello }", "mutation { touch }"):
                 answer = await executor.execute(OperationRequest(other), context, mutation_allowed=True)
                 assert answer.kind is Kind.EXECUTED
@@ -272,8 +272,8 @@ class TestHashes:
 
         asyncio.run(scenario())
 
-    def test_not_for_a_caller_who_has_gone(self, make_executor: MakeExecutor) -> None:
-        """A client that hangs up while it waits signs nobody up."""
+    def test_not_for_a_client_that_has_gone(self, make_executor: MakeExecutor) -> None:
+        """A client that disconnects in the queue is not signed up."""
 
         async def scenario() -> None:
             executor = make_executor(slots=1)
@@ -295,7 +295,7 @@ class TestHashes:
         asyncio.run(scenario())
 
     def test_wrong_input_does_not_wait(self, make_executor: MakeExecutor) -> None:
-        """What cannot run is refused before the queue, as long as there is a place in it."""
+        """Wrong input is refused without a place in the queue."""
 
         async def scenario() -> None:
             executor = make_executor(slots=1)
@@ -318,7 +318,7 @@ class TestDocuments:
         return Documents(schema._schema, hashing_fields=frozenset({"create"}), introspection=True, suggestions=True)
 
     def test_prepares_a_document_once(self) -> None:
-        """The same text gives the same operations."""
+        """The second use of a text returns the same operations."""
         documents = self.documents()
         assert documents.operations("{ hello }") is documents.operations("{ hello }")
 
@@ -326,13 +326,13 @@ class TestDocuments:
         "text", [f'{{ hello(name: "{SECRET}") }}', "{ hello }" + " " * 8192, '{ hello } # "', "{ unknown }"]
     )
     def test_forgets_what_may_hold_a_password(self, text: str) -> None:
-        """String literals, long documents and wrong ones do not outlive their request."""
+        """Documents with string literals, long documents and wrong ones are not cached."""
         documents = self.documents()
         assert documents.operations(text) is not documents.operations(text)
 
     @pytest.mark.parametrize("switch", [True, False])
     def test_compiles_operations_where_the_switch_is_on(self, switch: bool) -> None:
-        """A kept document holds a compiled operation, unless compiled operations are switched off."""
+        """A cached document holds a compiled operation, unless compiled operations are switched off."""
         documents = Documents(
             schema._schema, hashing_fields=(), introspection=True, suggestions=True, compiled_operations=switch
         )
@@ -341,7 +341,7 @@ class TestDocuments:
         assert (operation.compiled is not None) is switch
 
     def test_forgets_the_least_recently_used(self) -> None:
-        """The number of documents is bounded, and use keeps a document."""
+        """The cache holds a bounded number of documents, and drops the least recently used."""
         documents = self.documents()
         used, unused = documents.operations("{ used: hello }"), documents.operations("{ unused: hello }")
         for number in range(CACHED_DOCUMENTS - 1):
@@ -351,9 +351,22 @@ class TestDocuments:
         assert documents.operations("{ unused: hello }") is not unused
 
     def test_is_bounded_in_characters(self) -> None:
-        """A few long documents push out what many short ones would."""
+        """The cache holds a bounded number of characters."""
         documents = self.documents()
         first = documents.operations("{ hello }")
         for number in range(CACHED_CHARACTERS // 8000 + 1):
             documents.operations(f"{{ a{number}: hello }}".ljust(8000))
         assert documents.operations("{ hello }") is not first
+
+
+@pytest.mark.parametrize("suggestions", [True, False])
+@pytest.mark.parametrize("name", ["nameİ", "İ" * 40, "ﬃ", "ß", "ŉame", "ǰ", "ΐ", "K", "\ud800"])
+def test_input_fields_with_odd_letters_are_refused_like_any_unknown_one(
+    make_executor: MakeExecutor, name: str, suggestions: bool
+) -> None:
+    """Letters whose length changes with case, and half a surrogate pair, are client errors in both modes."""
+    executor = make_executor(suggestions=suggestions)
+    answer = sample_schema.run(CREATE, {"input": {**VALID_INPUT, name: "x"}}, executor=executor)
+    assert codes(answer) == ["BAD_USER_INPUT"]
+    assert answer.errors
+    assert answer.errors[0]["extensions"]["violations"] == [{"path": ["input", name], "code": "UNKNOWN_FIELD"}]

@@ -20,17 +20,17 @@ def doubling_chain(links: int) -> str:
 
 class TestCost:
     def test_counts_what_an_operation_asks_for(self) -> None:
-        """Depth counts selection sets; every other count adds up."""
+        """Depth counts nested selection sets; every other count adds up."""
         document = "query ($a: Int @d) @d { x: me @d { y: name id } other }"
         assert cost_of(document) == Cost(depth=2, fields=4, root_fields=2, aliases=2, directives=3)
 
     def test_fragments_count_as_often_as_they_are_spread(self) -> None:
-        """Named and inline fragments expand into what they hold, directives included."""
+        """A fragment costs what it holds each time it is spread, directives included."""
         document = "{ ...F ...F ... on Query @d { a } } fragment F on Query @d { b { c } }"
         assert cost_of(document) == Cost(depth=3, fields=5, root_fields=3, directives=3)
 
     def test_introspection_is_seen_through_fragments(self) -> None:
-        """__schema and __type count wherever they hide, __typename never."""
+        """__schema and __type count inside fragments, and __typename does not count."""
         document = "{ ... { ...F } __typename } fragment F on Query { __schema { x } t: __type { x } }"
         cost = cost_of(document)
         assert isinstance(cost, Cost)
@@ -66,17 +66,17 @@ class TestLimits:
         ],
     )
     def test_refuses_a_document_that_asks_for_too_much(self, document: str, limit: str) -> None:
-        """Each limit holds by itself, through fragments and in fragments that nothing spreads."""
+        """Each limit holds by itself, through fragments and in fragments that are not spread."""
         exceeded = cost_of(document)
         assert exceeded == Exceeded(limit, getattr(Limits(), limit))
 
     def test_refuses_two_hundred_aliased_sign_ups(self) -> None:
-        """One request never costs two hundred hashes."""
+        """Two hundred aliased sign-ups in one document are refused."""
         document = "mutation { " + " ".join(f"a{i}: createCustomer" for i in range(200)) + " }"
         assert isinstance(cost_of(document), Exceeded)
 
     def test_takes_one_sign_up(self) -> None:
-        """The one hashing field that is allowed is reported, so that the operation waits for its turn."""
+        """A document with one hashing field is accepted, and its cost says so."""
         cost = cost_of("mutation { ...F } fragment F on Mutation { a: createCustomer }")
         assert isinstance(cost, Cost)
         assert cost.hashing_fields == 1
@@ -89,11 +89,11 @@ class TestLimits:
         assert cost.fields == 2**100
 
     def test_refuses_a_doubling_chain(self) -> None:
-        """Some 800 bytes that keep other servers busy for seconds are refused."""
+        """A document of 800 bytes that expands to a million fields is refused."""
         assert isinstance(cost_of(doubling_chain(20)), Exceeded)
 
     def test_refuses_a_chain_longer_than_the_stack(self) -> None:
-        """The walk stops by itself long before the interpreter would."""
+        """A chain of fragments longer than the stack is refused without a RecursionError."""
         assert cost_of(doubling_chain(2 * sys.getrecursionlimit())) == Exceeded("depth", 25)
 
     @pytest.mark.parametrize(
@@ -105,5 +105,5 @@ class TestLimits:
         ],
     )
     def test_leaves_cycles_and_unknown_fragments_to_validation(self, document: str) -> None:
-        """A fragment that spreads itself or nothing at all neither loops nor counts."""
+        """A fragment that spreads itself or an unknown one neither loops nor counts."""
         assert isinstance(cost_of(document), Cost)

@@ -1,4 +1,4 @@
-"""The thread hop: what comes back from other threads, and what happens when nobody waits any more."""
+"""The thread hop: what comes back from other threads, and what happens when the waiting task was cancelled."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from threading import current_thread
 
 import pytest
 
-from graphql_api.engine.threads import HashWithoutTurn, Threads
-from graphql_api.server.admission import Admission, Admitted
+from graphql_api.engine.threads import Threads
+from graphql_api.server.admission import Admission, Admitted, HashWithoutTurn
 
 
 async def cancelled_while_waiting(future: "Future[str]") -> bool:

@@ -1,4 +1,4 @@
-"""What a client can get wrong: each answer names the field or the reason, none is a 500, and nothing is written."""
+"""Wrong input: each answer names the field or the reason, none is a 500, and nothing is written."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ NOT_TEXTS: tuple[object, ...] = (5, 1.5, True, ["Ada"], {"text": "Ada"})
 
 @pytest.fixture(scope="module")
 def gateway(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for all of this file, for nothing here may change it."""
+    """One gateway for all tests of this file, which change nothing."""
     path = tmp_path_factory.mktemp("bad-input") / "registration.db"
     path.write_bytes(sqlite_template.read_bytes())
     with installed(open_database(f"sqlite:///{path}")) as installation:
@@ -37,7 +37,7 @@ def nothing_is_written(gateway: Installation) -> Iterator[None]:
 
 
 def found(response: httpx2.Response) -> list[tuple[str, str]]:
-    """The path and the code of each violation, whether the schema or the rules found it."""
+    """The path and the code of each violation, of the schema or of the rules."""
     answer = response.json()
     if "errors" in answer:
         (error,) = answer["errors"]
@@ -63,17 +63,17 @@ def reason(gateway: Installation, body: bytes, content_type: str = "application/
 class TestAField:
     @pytest.mark.parametrize("field", REQUIRED)
     def test_that_is_missing_is_named(self, gateway: Installation, field: str) -> None:
-        """Before anything else is looked at."""
+        """A missing required field is answered MISSING, and nothing else is."""
         form = {name: value for name, value in FORM.items() if name != field}
         assert found(gateway.post(CREATE, {"input": form})) == [(f"input.{field}", "MISSING")]
 
     @pytest.mark.parametrize("field", REQUIRED)
     def test_that_is_null_is_named(self, gateway: Installation, field: str) -> None:
-        """Null is not a value of a required field."""
+        """Null for a required field is answered MISSING."""
         assert of_form(gateway, **{field: None}) == [(f"input.{field}", "MISSING")]
 
     def test_missing_beside_others_is_named_with_them(self, gateway: Installation) -> None:
-        """All at once, in the order of the schema."""
+        """Violations of several fields are answered together, in the order of the schema."""
         assert found(gateway.post(CREATE, {"input": {}})) == [(f"input.{field}", "MISSING") for field in REQUIRED]
 
     @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ class TestAField:
         ],
     )
     def test_that_is_blank_is_named(self, gateway: Installation, field: str, codes: list[str]) -> None:
-        """An empty string is no value of any field."""
+        """An empty string is answered with the code of the rule that its field breaks."""
         assert of_form(gateway, **{field: ""}) == [(f"input.{field}", code) for code in codes]
 
     def test_that_is_a_blank_password_is_named(self, gateway: Installation) -> None:
-        """And told its minimum."""
+        """An empty password is answered BLANK and TOO_SHORT."""
         assert of_form(gateway, password="", confirmPassword="") == [
             ("input.password", "BLANK"),
             ("input.password", "TOO_SHORT"),
@@ -101,7 +101,7 @@ class TestAField:
 
     @pytest.mark.parametrize("field", [*REQUIRED, *OPTIONAL])
     def test_of_the_wrong_type_is_named(self, gateway: Installation, field: str) -> None:
-        """Numbers, lists and objects are never taken for text, nor text for a boolean."""
+        """Numbers, lists and objects are not taken for text, nor text for a boolean."""
         wrong = ("true", 1, 0, "1", [True], {}) if field == "acceptedTerms" else NOT_TEXTS
         code = "NOT_A_CHOICE" if field in ENUMS else "NOT_A_STRING"
         code = {"acceptedTerms": "NOT_A_BOOLEAN", "dateOfBirth": "NOT_A_DATE"}.get(field, code)
@@ -111,7 +111,7 @@ class TestAField:
     @pytest.mark.parametrize("field", NAMES)
     @pytest.mark.parametrize("character", CONTROLS)
     def test_with_a_control_character_is_named(self, gateway: Installation, field: str, character: str) -> None:
-        """No name holds one, and every log and terminal would have to fear it."""
+        """A control character in a name is refused."""
         assert of_form(gateway, **{field: f"A{character}da"}) == [(f"input.{field}", "FORBIDDEN_CHARACTER")]
 
     @pytest.mark.parametrize(
@@ -137,38 +137,38 @@ class TestAField:
         ],
     )
     def test_that_is_no_address_is_named(self, gateway: Installation, email: str) -> None:
-        """By the grammar, and where no mail could ever arrive."""
+        """An address that breaks the grammar, or to which no mail can be sent, is answered NOT_AN_EMAIL."""
         assert of_form(gateway, email=email) == [("input.email", "NOT_AN_EMAIL")]
 
     @pytest.mark.parametrize(
         "value", ["1990-02-30", "19900228", "28.02.1990", "1990-2-28", "+1990-02-28", "1990-W09-3"]
     )
     def test_that_is_no_date_is_named(self, gateway: Installation, value: str) -> None:
-        """Only YYYY-MM-DD, and only days that there were."""
+        """A date that is not YYYY-MM-DD, or not in the calendar, is refused."""
         assert of_form(gateway, dateOfBirth=value) == [("input.dateOfBirth", "NOT_A_DATE")]
 
     @pytest.mark.parametrize("field", [*NAMES, "password", "confirmPassword", "idempotencyKey"])
     def test_that_is_too_long_is_named(self, gateway: Installation, field: str) -> None:
-        """As long as the whole body may be."""
+        """A text as long as the body allows is answered TOO_LONG."""
         assert (f"input.{field}", "TOO_LONG") in of_form(gateway, **{field: "x" * 60_000})
 
     def test_that_is_too_long_an_address_is_named(self, gateway: Installation) -> None:
-        """One hundred characters, for the legacy contract's sake."""
+        """An address of more than one hundred characters is answered TOO_LONG."""
         email = f"ada@{'b' * 50}.{'c' * 50}.example"
         assert of_form(gateway, email=email) == [("input.email", "TOO_LONG")]
         assert ("input.email", "NOT_AN_EMAIL") in of_form(gateway, email="x" * 60_000)
 
-    def test_that_nobody_knows_is_named(self, gateway: Installation) -> None:
-        """A misspelt optional field would otherwise be lost without a word."""
+    def test_that_is_unknown_is_named(self, gateway: Installation) -> None:
+        """An unknown field is answered UNKNOWN_FIELD instead of being dropped."""
         assert of_form(gateway, dateofbirth="1990-02-28") == [("input.dateofbirth", "UNKNOWN_FIELD")]
 
     @pytest.mark.parametrize("given", [None, 5, "text", [], [FORM], {"input": FORM}])
     def test_that_is_the_whole_input_is_named(self, gateway: Installation, given: object) -> None:
-        """As variable and by name."""
+        """Input that is not the expected object is answered with paths that begin with its variable."""
         assert found(gateway.post(CREATE, {"input": given}))[0][0].split(".")[0] == "input"
 
     def test_written_into_the_document_is_named_too(self, gateway: Installation) -> None:
-        """Without quoting what stands there."""
+        """A wrong literal is answered by path, without quoting the document."""
         document = "mutation { createCustomer(input: {password: 5, firstName: null}) { __typename } }"
         response = gateway.post(document)
         assert found(response)[:2] == [("input.salutation", "MISSING"), ("input.firstName", "MISSING")]
@@ -177,7 +177,7 @@ class TestAField:
 
 class TestABody:
     def test_of_a_megabyte_is_refused_by_its_limit(self, gateway: Installation) -> None:
-        """Before any of it is read as JSON."""
+        """A body above the limit is answered 413 before it is read as JSON."""
         body = json.dumps({"query": CREATE, "variables": {"input": {**FORM, "firstName": "x" * 1_000_000}}})
         assert reason(gateway, body.encode()) == (413, f"The body is larger than {BODY_LIMIT} bytes.")
 
@@ -192,7 +192,7 @@ class TestABody:
     def test_with_a_repeated_key_is_refused_by_that_key(
         self, gateway: Installation, old: str, new: str, key: str
     ) -> None:
-        """Two readers could read two different things."""
+        """A repeated key is refused and named: two readers could read two different values."""
         body = json.dumps({"query": CREATE, "variables": {"input": FORM}}).replace(old, new, 1)
         assert reason(gateway, body.encode()) == (
             400,
@@ -210,7 +210,7 @@ class TestABody:
         ],
     )
     def test_of_another_type_is_refused(self, gateway: Installation, content_type: str) -> None:
-        """Which is also what keeps other sites' forms from posting here."""
+        """A body of another Content-Type is answered 415, so that forms of other sites cannot post here."""
         body = json.dumps({"query": CREATE, "variables": {"input": FORM}}).encode()
         assert reason(gateway, body, content_type) == (415, "The Content-Type must be application/json, in UTF-8.")
 
@@ -237,7 +237,7 @@ class TestABody:
         ],
     )
     def test_that_is_no_request_is_told_why(self, gateway: Installation, body: bytes, message: str | None) -> None:
-        """Whatever the bytes are."""
+        """A body that is not a GraphQL request is answered 400 with the reason."""
         status, told = reason(gateway, body)
         assert status == 400
         assert told == message if message else told.startswith("The body ")
@@ -245,14 +245,14 @@ class TestABody:
 
 @pytest.mark.parametrize("depth", [70, 3000])
 def test_deep_documents_are_refused(gateway: Installation, depth: int) -> None:
-    """By a limit that is named, whatever the fields are."""
+    """A document that is too deep is answered with the limit that it exceeds."""
     response = gateway.post("{ a " * depth + "}" * depth)
     (error,) = response.json()["errors"]
     assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
 
 
 def test_no_answer_repeats_what_was_sent(gateway: Installation) -> None:
-    """What a client puts into the wrong field may be a password."""
+    """No answer repeats a value that was sent: it may be a password in the wrong field."""
     secret = "correct-horse-battery"
     for field in FORM:
         for value in (secret, [secret], {secret: 1}):

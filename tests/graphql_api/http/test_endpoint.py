@@ -24,7 +24,7 @@ JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    """Raises what the application raises, so no test here can overlook a 500."""
+    """A client that raises what the application raises, so that no test overlooks a 500."""
     with TestClient(make_app()) as client:
         yield client
 
@@ -57,7 +57,7 @@ class TestAnswers:
         ],
     )
     def test_in_the_media_type_that_the_client_prefers(self, client: TestClient, accept: str, media_type: str) -> None:
-        """Both media types of the specification, in UTF-8, never cached and never sniffed."""
+        """The answer has the media type that the client prefers, in UTF-8, not cached and not sniffed."""
         response = post(client, {"query": '{ hello(name: "Zoë") }'}, accept)
         assert (response.status_code, response.json()) == (200, {"data": {"hello": "Hello Zoë"}})
         assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
@@ -65,7 +65,7 @@ class TestAnswers:
         assert response.headers["x-content-type-options"] == "nosniff"
 
     def test_queries_by_get(self, client: TestClient) -> None:
-        """With variables and an operation name, as a URL carries them."""
+        """A query by GET takes variables and an operation name from the URL."""
         parameters = {
             "query": "query A($n: String!) { hello(name: $n) } query B { b: hello }",
             "variables": json.dumps({"n": "Ada"}),
@@ -76,19 +76,19 @@ class TestAnswers:
         assert response.json() == {"data": {"hello": "Hello Ada"}}
 
     def test_browsers_with_graphiql(self, client: TestClient) -> None:
-        """Only those who prefer HTML to JSON."""
+        """A client that prefers HTML to JSON gets GraphiQL."""
         browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         assert "GraphiQL" in client.get("/graphql", headers={"accept": browser}).text
         assert "errors" in client.get("/graphql", headers={"accept": "*/*"}).json()
 
     def test_browsers_with_graphiql_even_where_queries_by_get_are_off(self) -> None:
-        """The two switches do not depend on each other."""
+        """GraphiQL is served even where queries by GET are off."""
         with TestClient(make_app(queries_by_get=False)) as client:
             assert "GraphiQL" in client.get("/graphql", headers={"accept": "text/html"}).text
             assert client.get("/graphql", params={"query": "{ hello }"}).status_code == 405
 
     def test_null_parameters_like_absent_ones(self, client: TestClient) -> None:
-        """Clients that fill in every parameter are understood."""
+        """Parameters that are null count as absent."""
         body = {"query": "{ hello }", "variables": None, "operationName": None, "extensions": None}
         assert post(client, body).json() == {"data": {"hello": "Hello you"}}
 
@@ -106,7 +106,7 @@ class TestStatus:
         ],
     )
     def test_of_a_request_error(self, client: TestClient, body: dict[str, Any]) -> None:
-        """400 in the new media type, 200 in the legacy one, and no data in either."""
+        """A request error is 400 in the new media type and 200 in the legacy one, without data."""
         new, legacy = post(client, body, GRAPHQL), post(client, body, JSON)
         assert (new.status_code, legacy.status_code) == (400, 200)
         assert new.json() == legacy.json()
@@ -114,14 +114,14 @@ class TestStatus:
 
     @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
     def test_of_a_partial_answer(self, client: TestClient, accept: str) -> None:
-        """Errors of single fields leave it at 200."""
+        """Errors of single fields leave the status at 200."""
         response = post(client, {"query": "{ hello me }"}, accept)
         assert response.status_code == 200
         assert response.json()["data"] == {"hello": "Hello you", "me": None}
 
     @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
     def test_of_an_outage(self, client: TestClient, accept: str) -> None:
-        """503 with Retry-After, whatever the media type."""
+        """An outage is answered 503 with Retry-After in both media types."""
         response = post(client, {"query": "{ outage }"}, accept)
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) >= 1
@@ -129,7 +129,7 @@ class TestStatus:
 
     @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
     def test_of_overload(self, accept: str) -> None:
-        """503 with Retry-After, and nobody was signed up."""
+        """Overload is answered 503 with Retry-After, and the sign-up does not run."""
 
         async def scenario() -> None:
             context = SampleContext(gate=asyncio.Event())
@@ -151,14 +151,14 @@ class TestStatus:
         asyncio.run(scenario())
 
     def test_of_a_mutation_by_get(self, client: TestClient) -> None:
-        """405, and the answer names the method that would do."""
+        """A mutation by GET is answered 405 with `Allow: POST`."""
         response = client.get("/graphql", params={"query": "mutation { touch }"})
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
         assert response.json()["errors"][0]["extensions"]["code"] == "MUTATION_NOT_ALLOWED"
 
     @pytest.mark.parametrize(("queries_by_get", "allow"), [(True, "GET, POST"), (False, "POST")])
     def test_of_any_other_method(self, queries_by_get: bool, allow: str) -> None:
-        """405, with the methods that are allowed here."""
+        """Any other method is answered 405 with the allowed ones."""
         with TestClient(make_app(queries_by_get=queries_by_get, graphiql=None)) as client:
             for method in ("PUT", "DELETE", "OPTIONS", "HEAD", *([] if queries_by_get else ["GET"])):
                 response = client.request(method, "/graphql", params={"query": "{ hello }"})
@@ -166,7 +166,7 @@ class TestStatus:
 
     @pytest.mark.parametrize("accept", ["text/html", "image/*", f"{JSON};q=0, text/plain", "*/*;q=0", "nonsense"])
     def test_of_a_media_type_that_we_do_not_speak(self, client: TestClient, accept: str) -> None:
-        """406, in JSON all the same."""
+        """An Accept header without a known media type is answered 406 in JSON."""
         response = post(client, {"query": "{ hello }"}, accept)
         assert (response.status_code, response.headers["content-type"]) == (406, f"{JSON}; charset=utf-8")
 
@@ -175,12 +175,12 @@ class TestStatus:
         ["", "text/plain", "application/x-www-form-urlencoded", f"{JSON}; charset=utf-16", "multipart/form-data"],
     )
     def test_of_a_body_that_is_no_json(self, client: TestClient, content_type: str) -> None:
-        """415: what an HTML form of a foreign page can send is never read."""
+        """A body that is not JSON in UTF-8 by its Content-Type is answered 415."""
         assert post_bytes(client, b'{"query": "{ hello }"}', content_type).status_code == 415
 
     @pytest.mark.parametrize("content_type", [JSON, f"{JSON}; charset=UTF-8", 'Application/JSON;charset="utf-8"'])
     def test_of_a_body_that_is_json(self, client: TestClient, content_type: str) -> None:
-        """The encoding may be named, in any case."""
+        """A Content-Type of JSON may name UTF-8, in any case."""
         assert post_bytes(client, b'{"query": "{ hello }"}', content_type).status_code == 200
 
 
@@ -215,7 +215,7 @@ class TestBadRequests:
         ],
     )
     def test_are_told_what_is_wrong(self, client: TestClient, body: bytes, expected: str) -> None:
-        """400 with one sentence, in the legacy media type as well."""
+        """A wrong request is answered 400 with one sentence, in the legacy media type as well."""
         response = post_bytes(client, body)
         assert (response.status_code, message(response)) == (400, expected)
         assert response.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
@@ -233,36 +233,36 @@ class TestBadRequests:
         ],
     )
     def test_by_get_too(self, client: TestClient, parameters: dict[str, str], expected: str) -> None:
-        """The same sentences about the parameters of a URL."""
+        """Wrong parameters of a URL are answered with the same sentences."""
         response = client.get("/graphql", params=parameters)
         assert (response.status_code, message(response)) == (400, expected)
 
 
 class TestBodyLimit:
     def test_a_body_of_just_the_limit_is_read(self, client: TestClient) -> None:
-        """The limit itself is allowed."""
+        """A body of exactly the limit is accepted."""
         assert post_bytes(client, b'{"query": "{ hello }"}'.ljust(BODY_LIMIT)).status_code == 200
 
     def test_a_larger_body_is_refused(self, client: TestClient) -> None:
-        """413, and the answer names the limit."""
+        """A larger body is answered 413 with the limit."""
         response = post_bytes(client, b'{"query": "{ hello }"}'.ljust(BODY_LIMIT + 1))
         assert (response.status_code, message(response)) == (413, "The body is larger than 65536 bytes.")
 
     @pytest.mark.parametrize("length", [str(BODY_LIMIT + 1), "9" * 5000])
     def test_an_announced_body_is_refused_unread(self, length: str) -> None:
-        """Content-Length is enough."""
+        """A Content-Length above the limit is answered 413 before the body arrives."""
         headers = [(b"content-type", b"application/json"), (b"content-length", length.encode())]
         assert asyncio.run(status_of(headers, [])) == 413
 
     def test_a_body_that_never_ends_is_not_read_on(self) -> None:
-        """Chunks without Content-Length are counted as they come, and reading stops at the limit."""
+        """A body without Content-Length is read up to the limit."""
         chunk: Message = {"type": "http.request", "body": b" " * 40_000, "more_body": True}
         messages = [chunk] * 5
         assert asyncio.run(status_of([(b"content-type", b"application/json")], messages)) == 413
         assert len(messages) == 3
 
     def test_a_body_that_breaks_off_is_no_fault_of_ours(self) -> None:
-        """A client that goes away in the middle gets no exception into our log."""
+        """A client that disconnects within the body causes no exception."""
         messages: list[Message] = [
             {"type": "http.request", "body": b'{"query": ', "more_body": True},
             {"type": "http.disconnect"},
@@ -271,7 +271,7 @@ class TestBodyLimit:
 
 
 async def status_of(headers: list[tuple[bytes, bytes]], messages: list[Message]) -> int:
-    """Post what a server would hand on, message by message; reading more than that fails."""
+    """The status of a POST of these messages; it fails if the endpoint reads more than them."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -286,8 +286,8 @@ async def status_of(headers: list[tuple[bytes, bytes]], messages: list[Message])
 
 
 class TestDeparture:
-    def test_a_client_that_hangs_up_in_the_queue_signs_nobody_up(self) -> None:
-        """The server's word that the client has gone takes it out of the queue."""
+    def test_a_client_that_disconnects_in_the_queue_is_not_signed_up(self) -> None:
+        """The server's disconnect message takes a waiting client out of the queue."""
 
         async def scenario() -> None:
             context = SampleContext(gate=asyncio.Event())
@@ -343,12 +343,12 @@ class TestNegotiation:
         ],
     )
     def test_prefers_quality_then_exactness_then_order(self, accept: str, expected: str | None) -> None:
-        """A range of quality 0 refuses what a wider one accepts."""
+        """The offer with the highest quality wins, then the most exact, then the first; quality 0 refuses it."""
         assert preferred(accept, ("a/x", "b/y")) == expected
 
     @pytest.mark.parametrize(
         ("content_type", "json"), [("application/json;a=b", True), ("application/jsonp", False), (";", False)]
     )
     def test_knows_json(self, content_type: str, json: bool) -> None:
-        """Other parameters than charset say nothing."""
+        """Only application/json is JSON, with any parameters besides charset."""
         assert is_json(content_type) is json

@@ -14,7 +14,7 @@ from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, make_ap
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    """Raises what the application raises; what that logs about the sample's broken fields is not printed."""
+    """A client that raises what the application raises, and prints none of the log."""
     with capture_logs(), TestClient(make_app()) as client:
         yield client
 
@@ -57,45 +57,45 @@ ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126))
 
 
 class TestNothingGivesA500:
-    """The client raises every exception of the application; 503 is what the sample's outage field answers."""
+    """No request makes the application raise; 503 is what the sample's outage field answers."""
 
     @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
     def test_no_bytes(self, client: TestClient, body: bytes) -> None:
-        """Any body at all."""
+        """Arbitrary bytes do not raise."""
         assert post_bytes(client, body).status_code in {200, 400}
 
     @given(JSON_VALUES)
     def test_no_json(self, client: TestClient, body: object) -> None:
-        """Any JSON, and what Python takes for JSON."""
+        """Arbitrary JSON, and what Python takes for JSON, does not raise."""
         assert post(client, body).status_code == 400
 
     @given(st.fixed_dictionaries({"query": DOCUMENTS}, optional={"variables": VARIABLES, "operationName": st.text()}))
     def test_no_operation(self, client: TestClient, body: dict[str, object]) -> None:
-        """Any document made of what matters here, with any variables."""
+        """Arbitrary documents with arbitrary variables do not raise."""
         assert post(client, body).status_code in {200, 400, 503}
 
     @given(INPUTS | JSON_VALUES)
     def test_no_input(self, client: TestClient, given_input: object) -> None:
-        """Any input for the sign-up."""
+        """Arbitrary input of the sign-up does not raise."""
         assert post(client, {"query": CREATE, "variables": {"input": given_input}}).status_code in {200, 400}
 
     @given(ASCII, ASCII)
     def test_no_header(self, client: TestClient, accept: str, content_type: str) -> None:
-        """Any Accept and Content-Type."""
+        """Arbitrary Accept and Content-Type headers do not raise."""
         headers = {"accept": accept, "content-type": content_type}
         response = client.post("/graphql", content=b'{"query": "{ hello }"}', headers=headers)
         assert response.status_code in {200, 406, 415}
 
     @given(st.dictionaries(st.sampled_from(["query", "variables", "operationName", "extensions"]), ASCII | DOCUMENTS))
     def test_no_url(self, client: TestClient, parameters: dict[str, str]) -> None:
-        """Any parameters of a GET request."""
+        """Arbitrary parameters of a GET request do not raise."""
         response = client.get("/graphql", params=parameters)
         assert response.status_code in {200, 400, 405, 503}
 
 
 class TestSecrets:
     def test_stay_out_of_the_log_and_of_every_error(self, client: TestClient) -> None:
-        """A hostile session with the password in every wrong place."""
+        """A password in any wrong place appears neither in the log nor in an error."""
         wrong_inputs = [
             SECRET,
             [SECRET],

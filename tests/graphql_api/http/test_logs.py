@@ -1,4 +1,4 @@
-"""Logs, in processes of their own because they belong to a whole process."""
+"""Logs, in processes of their own, because logging is configured for a whole process."""
 
 import json
 import subprocess
@@ -50,8 +50,8 @@ def run(development: bool) -> str:
 
 
 @pytest.mark.parametrize("development", [False, True])
-def test_the_text_of_an_exception_and_its_values_never_appear(development: bool) -> None:
-    """Neither from our own log nor from that of a library, in neither mode; the kind and the place do."""
+def test_the_text_of_an_exception_does_not_appear(development: bool) -> None:
+    """Of an exception only type and frames are logged, by our loggers and by those of libraries."""
     log = run(development)
     assert SECRET not in log
     assert "refused" not in log
@@ -61,7 +61,7 @@ def test_the_text_of_an_exception_and_its_values_never_appear(development: bool)
 
 
 def test_production_writes_one_json_object_a_line() -> None:
-    """With level and time in UTC; libraries are heard from WARNING up."""
+    """In production each event is a JSON object in one line, with level and time in UTC."""
     lines = run(development=False).splitlines()
     ours = [json.loads(line) for line in lines if line.startswith("{")]
     assert [(entry["level"], entry["event"]) for entry in ours] == [
@@ -77,14 +77,14 @@ def test_production_writes_one_json_object_a_line() -> None:
 
 
 def test_every_line_of_a_request_names_its_correlation_id() -> None:
-    """What is bound to the context of a request stands in each of its lines, without being passed to the logger."""
+    """Each line has the correlation id that is bound to the context."""
     lines = run(development=False).splitlines()
     ours = [json.loads(line) for line in lines if line.startswith("{")]
     assert [entry["correlation_id"] for entry in ours] == [CORRELATION_ID] * 4
 
 
 def test_development_writes_lines_to_read() -> None:
-    """Without colours where nobody looks."""
+    """In development the lines are readable, and without colours when they go to a file."""
     log = run(development=True)
     assert "request" in log
     assert "\x1b[" not in log
@@ -92,7 +92,7 @@ def test_development_writes_lines_to_read() -> None:
 
 @pytest.mark.parametrize("development", [False, True])
 def test_a_log_that_cannot_be_written_ends_nothing(development: bool) -> None:
-    """With a full disk behind it, the program does the rest of its work."""
+    """A program whose log goes to a full disk does the rest of its work."""
     program = program_in(development) + "print('the rest')"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The outermost layer, around routes that behave and routes that do not."""
+"""The outermost layer, around routes that answer and routes that raise."""
 
 import asyncio
 import re
@@ -79,7 +79,7 @@ def entries() -> Iterator[Entries]:
 
 
 def test_a_request_is_one_line_with_the_template_of_its_route(client: TestClient, entries: Entries) -> None:
-    """Real paths and queries hold addresses and keys."""
+    """A request is logged in one line, with the template of its route instead of its path and query."""
     response = client.get(f"/customers/DE--25?token={SECRET}", headers={"x-correlation-id": SECRET})
     (entry,) = entries
     assert entry.pop("seconds") >= 0
@@ -94,13 +94,13 @@ def test_a_request_is_one_line_with_the_template_of_its_route(client: TestClient
 
 
 def test_a_path_that_nothing_serves_is_not_shown(client: TestClient, entries: Entries) -> None:
-    """It may be a link with a key in it, mistyped."""
+    """The line of a request for an unknown path does not hold the path, which may be a mistyped link."""
     assert client.get(f"/register/confirm/{SECRET}").status_code == 404
     assert [(entry["route"], entry["status"], entry["log_level"]) for entry in entries] == [("-", 404, "info")]
 
 
 def test_every_answer_carries_its_own_correlation_id(client: TestClient) -> None:
-    """The one that the log has, never one that a client made up."""
+    """Each response has a new correlation id, and not the one that a client sends."""
     answers = [client.get("/customers/1", headers={"x-correlation-id": "mine"}) for _ in range(2)]
     ids = [answer.headers["x-correlation-id"] for answer in answers]
     assert ids == [answer.text for answer in answers]
@@ -139,7 +139,7 @@ def test_requests_at_the_same_time_keep_their_correlation_ids_apart(entries: Ent
 def test_a_fault_is_masked_and_logged_once(  # noqa: PLR0917 - cases and fixtures
     client: TestClient, entries: Entries, path: str, status: int, event: str, retry_after: str | None
 ) -> None:
-    """The client gets the id under which the log has the rest."""
+    """An exception is logged under the id that the client gets, and its text is not sent."""
     response = client.get(path)
     correlation_id = response.headers["x-correlation-id"]
     assert (response.status_code, response.headers.get("retry-after")) == (status, retry_after)
@@ -152,14 +152,14 @@ def test_a_fault_is_masked_and_logged_once(  # noqa: PLR0917 - cases and fixture
 
 
 def test_an_answer_that_has_begun_is_cut_off(client: TestClient, entries: Entries) -> None:
-    """The client must not take half of it for the whole; the server closes the connection."""
+    """An exception after the start of a response is raised, so that the server closes the connection."""
     with pytest.raises(ValueError, match=SECRET):
         client.get("/half")
     assert [(entry["event"], entry.get("status")) for entry in entries] == [("fault", None), ("request", 200)]
 
 
 def test_what_is_no_http_request_passes_by(client: TestClient, entries: Entries) -> None:
-    """The start and the end of the application, for example."""
+    """Other scopes than HTTP pass through unlogged."""
     with client.websocket_connect("/socket") as socket:
         assert socket.receive_text() == "hello"
     assert entries == []

@@ -20,24 +20,24 @@ VALUES = st.recursive(
 class TestReads:
     @given(VALUES)
     def test_every_value_that_json_can_hold(self, value: object) -> None:
-        """What json writes, with or without escapes, is read back."""
+        """Everything that json.dumps writes, with or without escapes, is read back."""
         assert read_json(json.dumps(value).encode()) == value
         assert read_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
     def test_null_as_a_value(self) -> None:
-        """None is a value, not a refusal."""
+        """null is read as the value None."""
         assert read_json(b" null ") is None
 
     def test_escaped_surrogate_pairs(self) -> None:
-        """Two escapes that make one character are that character."""
+        """An escaped surrogate pair is read as one character."""
         assert read_json(rb'"\ud83d\ude00"') == "😀"
 
     def test_the_deepest_nesting(self) -> None:
-        """The limit itself is allowed."""
+        """Nesting of exactly the limit is accepted."""
         assert isinstance(read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH), list)
 
     def test_many_brackets_side_by_side(self) -> None:
-        """Width is not depth."""
+        """Many brackets side by side are not nesting."""
         assert read_json(b"[" + b"[]," * 500 + b"[]]") == [[]] * 501
 
 
@@ -68,16 +68,16 @@ class TestRefuses:
         ],
     )
     def test_says_why(self, content: bytes, reason: str) -> None:
-        """The reason completes a sentence about the bytes."""
+        """A refusal gives a reason that completes a sentence about the bytes."""
         assert read_json(content) == NotJson(reason)
 
     def test_a_repeated_key_is_quoted_in_part(self) -> None:
-        """A reason stays short, whatever was sent."""
+        """The reason quotes at most one hundred characters of a repeated key."""
         refused = read_json(b'{"%s": 1, "%s": 2}' % (b"k" * 5000, b"k" * 5000))
         assert isinstance(refused, NotJson)
         assert len(refused.reason) < 200
 
     @given(st.binary() | st.text().map(str.encode).map(lambda text: b'{"password": ' + text))
-    def test_never_fails(self, content: bytes) -> None:
-        """Whatever the bytes, there is a value or a reason."""
+    def test_raises_for_no_bytes(self, content: bytes) -> None:
+        """Arbitrary bytes give a value or a reason, and no exception."""
         read_json(content)

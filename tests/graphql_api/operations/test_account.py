@@ -1,4 +1,4 @@
-"""Passwords, profile and erasure, as a client of GraphQL sees them."""
+"""Passwords, profile and erasure through GraphQL."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ POLICY = "{ result: registrationPolicy { password { refusesBreached minStrength 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Somebody with an access token, or without."""
+    """A GraphQL client, with an access token or without."""
 
     installed: Installation
     token: str | None
@@ -60,7 +60,7 @@ class Client:
         return answer.json()
 
     def result(self, document: str, language: str = "en", **given: Any) -> Any:
-        """What the one field gave, without any error beside it."""
+        """The value of the one field, after a check that there are no errors."""
         answer = self.ask(document, given, language)
         assert set(answer) == {"data"}, answer
         return answer["data"]["result"]
@@ -79,7 +79,7 @@ def ada(installed: Installation) -> Client:
 
 class TestRequestPasswordReset:
     def test_says_the_same_of_every_address(self, ada: Client) -> None:
-        """To the letter; only one mail is posted."""
+        """Known and unknown addresses get the same bytes; only the known one gets a mail."""
         known, unknown = (
             replace(ada, token=None).result(REQUEST_RESET, email=email) for email in (EMAIL, "b@example.org")
         )
@@ -91,10 +91,11 @@ class TestRequestPasswordReset:
         assert len(ada.installed.keys(MailKind.RESET)) == 1
 
     def test_says_it_in_german(self, ada: Client) -> None:
+        """The message follows Accept-Language."""
         assert ada.result(REQUEST_RESET, language="de", email=EMAIL)["message"].startswith("Wenn ein Konto")
 
     def test_says_what_is_wrong_with_the_address(self, ada: Client) -> None:
-        """By path and code."""
+        """An address that is not one is answered by path and code."""
         result = ada.result(REQUEST_RESET, email="ada")
         assert (result["__typename"], result["code"]) == ("InvalidInputError", "INVALID_INPUT")
         assert [(found["path"], found["code"]) for found in result["violations"]] == [
@@ -102,7 +103,7 @@ class TestRequestPasswordReset:
         ]
 
     def test_says_when_to_try_again(self, ada: Client) -> None:
-        """After five in an hour."""
+        """After five requests in an hour the answer says how long to wait."""
         for _ in range(5):
             ada.result(REQUEST_RESET, email=EMAIL)
         result = ada.result(REQUEST_RESET, email=EMAIL)
@@ -111,7 +112,7 @@ class TestRequestPasswordReset:
 
 class TestResetPassword:
     def test_needs_the_key_and_no_access_token(self, ada: Client) -> None:
-        """It works once, signs everybody out, and is told apart from one that has expired."""
+        """The key of the mail sets the password once, and access tokens issued before are refused."""
         form = {"token": reset_key(ada), "password": NEW, "confirmPassword": NEW}
         assert replace(ada, token=None).result(RESET, **form) == {
             "__typename": "ResetPasswordSuccess",
@@ -126,14 +127,14 @@ class TestResetPassword:
         assert is_unauthenticated(ada.ask(UPDATE, {}))
 
     def test_says_that_a_key_has_expired(self, ada: Client) -> None:
-        """In the language asked for."""
+        """An expired key is answered EXPIRED, with a message in the language of Accept-Language."""
         form = {"token": reset_key(ada), "password": NEW, "confirmPassword": NEW}
         ada.installed.clock.move(timedelta(hours=2))
         result = ada.result(RESET, language="de", **form)
         assert (result["reason"], result["message"][:10]) == ("EXPIRED", "Dieser Lin")
 
     def test_says_all_that_is_wrong_with_the_password(self, ada: Client) -> None:
-        """Without looking at the key."""
+        """All violations of the new password are answered before the key is looked at."""
         result = ada.result(RESET, token="x", password="short", confirmPassword="other password")
         assert [(found["path"][-1], found["code"], found["minimum"]) for found in result["violations"]] == [
             ("password", "TOO_SHORT", 7),
@@ -147,7 +148,7 @@ def reset_key(ada: Client) -> str:
 
 
 def is_unauthenticated(answer: Any) -> bool:
-    """Whether nothing was done, for want of a good access token."""
+    """Whether the answer is UNAUTHENTICATED with null data."""
     ((error,), nothing) = (answer["errors"], answer["data"])
     return nothing is None and error["extensions"]["code"] == "UNAUTHENTICATED"
 
@@ -161,8 +162,8 @@ def is_unauthenticated(answer: Any) -> bool:
         (ERASE, {}),
     ],
 )
-def test_nobody_else_can(ada: Client, document: str, given: dict[str, object], token: str | None) -> None:
-    """What is about an account needs its access token."""
+def test_needs_an_access_token(ada: Client, document: str, given: dict[str, object], token: str | None) -> None:
+    """Without an access token every operation on an account is answered UNAUTHENTICATED."""
     before = ada.installed.rows(customer)
     assert is_unauthenticated(replace(ada, token=token).ask(document, given))
     assert ada.installed.rows(customer) == before
@@ -170,7 +171,7 @@ def test_nobody_else_can(ada: Client, document: str, given: dict[str, object], t
 
 class TestChangePassword:
     def test_says_that_it_is_done(self, ada: Client) -> None:
-        """The access token of before is refused from then on."""
+        """After a change of the password, access tokens issued before are refused."""
         assert ada.result(CHANGE, password=PASSWORD, newPassword=NEW, confirmPassword=NEW) == {
             "__typename": "ChangePasswordSuccess",
             "message": "Done.",
@@ -178,10 +179,12 @@ class TestChangePassword:
         assert is_unauthenticated(ada.ask(UPDATE, {}))
 
     def test_says_that_the_password_is_wrong(self, ada: Client) -> None:
+        """A wrong current password is answered BadCredentialsError."""
         result = ada.result(CHANGE, password="wrong", newPassword=NEW, confirmPassword=NEW)
         assert (result["__typename"], result["code"]) == ("BadCredentialsError", "BAD_CREDENTIALS")
 
     def test_says_all_that_is_wrong_with_the_new_one(self, ada: Client) -> None:
+        """All violations of the new password are answered together."""
         result = ada.result(CHANGE, password="", newPassword="short", confirmPassword="shore")
         assert [(found["path"][-1], found["code"]) for found in result["violations"]] == [
             ("password", "BLANK"),
@@ -193,7 +196,7 @@ class TestChangePassword:
 
 class TestUpdateCustomer:
     def test_changes_what_is_sent(self, ada: Client) -> None:
-        """And shows all of it."""
+        """The attributes that are sent change, and the answer shows the whole customer."""
         changes = {"salutation": "DR", "firstName": "Zoë", "gender": "MALE", "dateOfBirth": "1984-05-17"}
         assert ada.result(UPDATE, **changes) == {
             "__typename": "UpdateCustomerSuccess",
@@ -202,7 +205,7 @@ class TestUpdateCustomer:
         }
 
     def test_null_clears_a_date_of_birth_and_nothing_else(self, ada: Client) -> None:
-        """What is not sent stays, what is null is blank."""
+        """Null clears the date of birth, and is a violation for every other attribute."""
         ada.result(UPDATE, dateOfBirth="1984-05-17")
         assert ada.result(UPDATE)["customer"]["dateOfBirth"] == "1984-05-17"
         assert ada.result(UPDATE, dateOfBirth=None)["customer"]["dateOfBirth"] is None
@@ -211,7 +214,7 @@ class TestUpdateCustomer:
         assert [(found["path"][-1], found["code"]) for found in violations] == [(name, "BLANK") for name in nulls]
 
     def test_parks_another_address(self, ada: Client) -> None:
-        """Until its key comes back, with or without an access token."""
+        """A new address counts once its key comes back, with or without an access token."""
         result = ada.result(UPDATE, email="new@example.net")
         assert result["customer"]["email"] == EMAIL
         assert result["pendingEmail"] == {
@@ -226,7 +229,7 @@ class TestUpdateCustomer:
         assert ada.result(CONFIRM, token=key)["code"] == "CONFIRMATION_TOKEN"
 
     def test_says_that_an_address_is_taken(self, ada: Client) -> None:
-        """At once, or when it was taken before its key came back."""
+        """A taken address is answered EmailTakenError, also when it was taken before its key came back."""
         ada.result(UPDATE, email="new@example.net")
         (key,) = ada.installed.keys(MailKind.EMAIL_CHANGE)
         member(ada.installed.services, email="new@example.net")
@@ -234,14 +237,14 @@ class TestUpdateCustomer:
         assert ada.result(CONFIRM, token=key)["code"] == "EMAIL_TAKEN"
 
     def test_says_when_to_try_again(self, ada: Client) -> None:
-        """After five mails in an hour to the same address."""
+        """After five mails in an hour to one address the answer says how long to wait."""
         for _ in range(5):
             ada.result(UPDATE, email="new@example.net")
         result = ada.result(UPDATE, email="new@example.net")
         assert (result["code"], result["retryAfterSeconds"]) == ("TOO_MANY_ATTEMPTS", 3600)
 
-    def test_somebody_erased_meanwhile_is_not_signed_in(self) -> None:
-        """The access token was good when the request came."""
+    def test_a_customer_erased_meanwhile_is_not_signed_in(self) -> None:
+        """A customer erased after the token was checked is answered UNAUTHENTICATED."""
         with pytest.raises(Unauthenticated):
             _result(Gone(), Language.EN)
 
@@ -249,7 +252,7 @@ class TestUpdateCustomer:
 class TestAnonymizeCustomer:
     @pytest.mark.parametrize("given", [{}, {"password": None}, {"password": PASSWORD}])
     def test_erases_the_caller(self, ada: Client, given: dict[str, Any]) -> None:
-        """The access token is enough; it is good for nothing afterwards."""
+        """The access token is enough to erase its customer, and is refused afterwards."""
         assert ada.result(ERASE, **given) == {"__typename": "AnonymizeCustomerSuccess", "message": "Done."}
         assert is_unauthenticated(ada.ask(ERASE, {}))
         assert [row["first_name"] for row in ada.installed.rows(customer)] == [None]
@@ -257,13 +260,13 @@ class TestAnonymizeCustomer:
 
     @pytest.mark.parametrize("password", ["wrong", ""])
     def test_a_wrong_password_is_told(self, ada: Client, password: str) -> None:
-        """And nothing is erased."""
+        """A wrong password is answered BadCredentialsError, and the customer is not erased."""
         assert ada.result(ERASE, password=password)["code"] == "BAD_CREDENTIALS"
         assert [row["first_name"] for row in ada.installed.rows(customer)] == ["Ada"]
 
 
 def test_the_policy_shows_what_new_passwords_are_asked_for(database: Database) -> None:
-    """Strength and breaches: not asked for by default."""
+    """The policy shows strength and the check for breaches as they are set; by default neither is on."""
     for policy, shown in (
         (PasswordPolicy(), {"refusesBreached": False, "minStrength": 0}),
         (PasswordPolicy(min_strength=3), {"refusesBreached": False, "minStrength": 3}),

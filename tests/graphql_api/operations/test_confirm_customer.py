@@ -24,7 +24,7 @@ REFUSED = {
 
 
 def test_the_key_of_the_mail_confirms_the_customer(installation: Installation) -> None:
-    """The answer shows since when, the row says the same, and an event tells other systems."""
+    """The key confirms the customer in the answer, in the row and in an event."""
     installation.sign_up()
     installation.clock.move(timedelta(hours=1))
     (key,) = installation.confirmation_keys()
@@ -39,7 +39,7 @@ def test_the_key_of_the_mail_confirms_the_customer(installation: Installation) -
 
 
 def test_unknown_used_and_expired_keys_are_answered_alike(installation: Installation) -> None:
-    """Nothing is told of a key but that it does not work."""
+    """Unknown, used and expired keys get the same answer."""
     installation.sign_up()
     installation.sign_up(email="bob@example.org")
     used, expired = installation.confirmation_keys()
@@ -53,6 +53,6 @@ def test_unknown_used_and_expired_keys_are_answered_alike(installation: Installa
 
 @pytest.mark.parametrize("language", ["de", "de-CH;q=0.9, en;q=0.1"])
 def test_a_refusal_speaks_the_language_of_the_caller(installation: Installation, language: str) -> None:
-    """The code stays, the message changes."""
+    """The message of a refusal follows Accept-Language; its code stays."""
     refusal = installation.mutate(CONFIRM, {"token": "x"}, **{"accept-language": language})
     assert refusal == REFUSED | {"message": "Dieser Bestätigungslink ist nicht mehr gültig."}

@@ -8,10 +8,10 @@ import pytest
 
 from graphql_api.operations.create_customer import RegistrationAccepted, _result
 from registration.language import Language
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.outcomes import Accepted
 from registration.storage.database import Database
 from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
+from tests.budgets import sign_up_budget
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
 
 KEY = "a-key-made-by-the-client"
@@ -23,7 +23,7 @@ def codes(result: Any) -> list[tuple[str, str]]:
 
 class TestASignUp:
     def test_answers_with_the_customer_and_what_happens_next(self, installation: Installation) -> None:
-        """Values come back as typed; the confirmation says where the mail goes and how long its link works."""
+        """A sign-up is answered with the customer, the address of the mail, and the end of the link."""
         result = installation.sign_up(dateOfBirth="1990-02-28")
         customer = result["customer"]
         assert UUID(customer.pop("id")).version == 4
@@ -42,7 +42,7 @@ class TestASignUp:
         assert result["confirmation"] == {"sentTo": "ada@example.org", "expiresAt": "2026-11-24T13:36:29.123456+00:00"}
 
     def test_writes_everything_that_belongs_to_it(self, installation: Installation) -> None:
-        """One row each of customer, claim, token, mail and event; the password is there as a hash only."""
+        """A sign-up writes a row of customer, claim, token, mail and event each, and the password as a hash only."""
         installation.sign_up()
         tables = (customer, email_claim, confirmation_token, mail, event)
         assert [len(installation.rows(table)) for table in tables] == [1, 1, 1, 1, 1]
@@ -52,7 +52,7 @@ class TestASignUp:
         assert key not in str(installation.content())
 
     def test_speaks_of_no_confirmation_where_none_is_asked_for(self, database: Database) -> None:
-        """The customer is confirmed from the start, and gets a mail of another kind."""
+        """Without confirmation the customer is confirmed at once, and gets a mail of another kind."""
         with installed(database, confirmation=None) as installation:
             result = installation.sign_up()
             assert result["confirmation"] is None
@@ -78,7 +78,7 @@ class TestASignUp:
     def test_takes_any_text_that_a_person_can_be_called_by(
         self, installation: Installation, changes: dict[str, str]
     ) -> None:
-        """Emoji, right-to-left, look-alikes and international addresses come back exactly as sent."""
+        """Emoji, right-to-left text, look-alikes and international addresses come back as sent."""
         result = installation.sign_up(**changes)
         assert result["__typename"] == "CreateCustomerSuccess", result
         sent = {**FORM, **changes}
@@ -89,19 +89,19 @@ class TestASignUp:
 
 class TestATakenAddress:
     def test_is_told_once_and_writes_nothing(self, installation: Installation) -> None:
-        """However the address is written; the message follows Accept-Language."""
+        """A taken address is answered EmailTakenError in any spelling, and nothing but the attempt is written."""
         installation.sign_up(email="ada@bücher.example")
-        before = installation.content()
+        before = installation.content() | {"attempt": []}
         again = FORM | {"email": "ADA@XN--BCHER-KVA.example"}
         assert installation.mutate(CREATE, again, **{"accept-language": "de-AT, en;q=0.5"}) == {
             "__typename": "EmailTakenError",
             "code": "EMAIL_TAKEN",
             "message": "Diese E-Mail-Adresse ist bereits registriert oder wartet auf ihre Bestätigung.",
         }
-        assert installation.content() == before
+        assert installation.content() | {"attempt": []} == before
 
     def test_is_free_again_when_its_confirmation_has_expired(self, installation: Installation) -> None:
-        """The new sign-up replaces the old one wholly: names, password and key."""
+        """A sign-up for an expired one's address replaces its names, password and key."""
         first = installation.sign_up()
         installation.clock.move(timedelta(days=1))
         assert installation.sign_up(firstName="Eve")["customer"]["firstName"] == "Eve"
@@ -112,7 +112,7 @@ class TestATakenAddress:
 
 class TestInvalidInput:
     def test_reports_every_violation_at_once(self, installation: Installation) -> None:
-        """Each with its path, its code and the limit it missed; nothing is written."""
+        """All violations are answered together with path, code and limit, and nothing is written."""
         before = installation.content()
         result = installation.sign_up(
             firstName="",
@@ -145,7 +145,7 @@ class TestInvalidInput:
         assert installation.content() == before
 
     def test_speaks_the_language_of_the_caller(self, installation: Installation) -> None:
-        """Codes stay, messages change."""
+        """Messages follow Accept-Language; codes stay."""
         result = installation.mutate(CREATE, FORM | {"password": "x"}, **{"accept-language": "de"})
         assert result["message"] == "Einige Angaben sind nicht gültig."
         assert [violation["message"] for violation in result["violations"]] == [
@@ -154,21 +154,21 @@ class TestInvalidInput:
         ]
 
     def test_refuses_the_commonest_passwords(self, installation: Installation) -> None:
-        """In any case of letters."""
+        """A common password is refused in any case of letters."""
         result = installation.sign_up(password="PassWord", confirmPassword="PassWord")
         assert codes(result) == [("password", "PASSWORD_COMMON")]
 
 
 class TestAnIdempotencyKey:
     def test_gives_one_outcome_however_often_it_is_sent(self, installation: Installation) -> None:
-        """The same customer comes back; nothing more is written."""
+        """A repeated idempotency key returns the same customer and writes nothing more."""
         first = installation.sign_up(idempotencyKey=KEY)
         before = installation.content()
         assert installation.sign_up(idempotencyKey=KEY) == first
         assert installation.content() == before
 
     def test_with_other_input_is_a_conflict(self, installation: Installation) -> None:
-        """Nobody's registration is shown to somebody who guessed the key."""
+        """An idempotency key with other input is answered IdempotencyConflictError without the customer."""
         installation.sign_up(idempotencyKey=KEY)
         assert installation.sign_up(idempotencyKey=KEY, password="other horse", confirmPassword="other horse") == {
             "__typename": "IdempotencyConflictError",
@@ -178,8 +178,8 @@ class TestAnIdempotencyKey:
 
 
 def test_too_many_sign_ups_from_one_address_are_told_when_to_come_back(database: Database) -> None:
-    """The limit is a setting; it counts by client address."""
-    with installed(database, sign_up_limit=SignUpLimit(1)) as installation:
+    """Above GATEWAY_SIGN_UP_LIMIT a client IP is answered with the seconds to wait."""
+    with installed(database, budgets=sign_up_budget(1)) as installation:
         assert installation.sign_up()["__typename"] == "CreateCustomerSuccess"
         assert installation.sign_up(email="bob@example.org") == {
             "__typename": "TooManyAttemptsError",
@@ -191,7 +191,7 @@ def test_too_many_sign_ups_from_one_address_are_told_when_to_come_back(database:
 
 
 def test_an_accepted_registration_tells_nothing_about_the_address() -> None:
-    """The answer of privacy mode, which no setting switches on yet."""
+    """RegistrationAccepted says only that a mail is on its way."""
     result = _result(Accepted(), Language.DE)
     assert result == RegistrationAccepted(
         message="Wenn diese Adresse verwendet werden kann, ist eine E-Mail unterwegs."
@@ -199,7 +199,7 @@ def test_an_accepted_registration_tells_nothing_about_the_address() -> None:
 
 
 def test_errors_can_be_read_through_their_interface(installation: Installation) -> None:
-    """A client that selects UserError alone keeps working when the union gains a member."""
+    """A client that selects UserError alone reads every error of the union."""
     query = "mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { ... on UserError { code } } }"
     assert installation.mutate(query, FORM | {"firstName": ""}) == {"code": "INVALID_INPUT"}
     assert installation.mutate(query, FORM) == {}

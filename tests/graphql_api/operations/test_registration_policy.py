@@ -15,7 +15,7 @@ QUERY = """{
 
 
 def test_a_form_learns_the_default_rules(installation: Installation) -> None:
-    """Everything it needs, without a session and without writing anything."""
+    """The policy shows the default rules, without an access token and without a write."""
     before = installation.content()
     assert installation.post(QUERY).json() == {
         "data": {
@@ -41,7 +41,7 @@ def test_a_form_learns_the_default_rules(installation: Installation) -> None:
 
 
 def test_a_form_learns_the_rules_of_this_installation(database: Database) -> None:
-    """Whatever the operator has set."""
+    """The policy shows the rules that the operator has set."""
     policy = PasswordPolicy(min_length=12, max_length=64, character_rule=True, repeats_rule=True)
     with installed(database, policy=policy, confirmation=None) as installation:
         answer = installation.post(QUERY).json()["data"]["registrationPolicy"]

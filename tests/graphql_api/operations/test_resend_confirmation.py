@@ -28,7 +28,7 @@ def resend(installation: Installation, email: str) -> object:
 
 
 def test_a_pending_customer_gets_a_new_key(installation: Installation) -> None:
-    """The new key confirms; the old one is used up with it."""
+    """A pending customer gets a new key; confirming with it uses up the old one."""
     installation.sign_up()
     installation.clock.move(timedelta(seconds=1))
     assert resend(installation, "Ada@example.org") == ACCEPTED
@@ -37,8 +37,8 @@ def test_a_pending_customer_gets_a_new_key(installation: Installation) -> None:
     assert installation.mutate(CONFIRM, {"token": old})["__typename"] == "ConfirmationTokenError"
 
 
-def test_nobody_learns_whether_an_address_is_registered(installation: Installation) -> None:
-    """Pending, confirmed and unknown addresses get the same answer, and the same limit; one of them gets a mail."""
+def test_does_not_tell_whether_an_address_is_registered(installation: Installation) -> None:
+    """Pending, confirmed and unknown addresses get the same answers and limit; one gets a mail."""
     installation.sign_up()
     installation.mutate(CONFIRM, {"token": installation.confirmation_keys()[0]})
     installation.sign_up(email="bob@example.org")
@@ -53,7 +53,7 @@ def test_nobody_learns_whether_an_address_is_registered(installation: Installati
 
 
 def test_five_mails_a_day_are_enough(installation: Installation) -> None:
-    """The day begins with the first of them."""
+    """A sixth mail is refused within a day of the first."""
     for _ in range(5):
         assert resend(installation, "ada@example.org") == ACCEPTED
         installation.clock.move(timedelta(minutes=1))
@@ -64,7 +64,7 @@ def test_five_mails_a_day_are_enough(installation: Installation) -> None:
 
 
 def test_what_is_no_address_is_said_to_be_none(installation: Installation) -> None:
-    """That tells nothing about who is registered."""
+    """A text that is not an address is answered with a violation."""
     before = installation.content()
     assert resend(installation, "not an address") == {
         "__typename": "InvalidInputError",

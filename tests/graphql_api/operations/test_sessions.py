@@ -1,4 +1,4 @@
-"""createAccessToken, refreshAccessToken, revokeRefreshToken and me, as a client sends them."""
+"""createAccessToken, refreshAccessToken, revokeRefreshToken and me through GraphQL."""
 
 import json
 from collections.abc import Iterator
@@ -20,8 +20,9 @@ from registration.services import Services
 from registration.storage.database import Database
 from registration.storage.references import References
 from tests.clock import Clock
-from tests.registration.forms import PASSWORD
+from tests.registration.forms import PASSWORD, request
 from tests.registration.members import confirmed
+from tests.registration.signing import sign_up
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 USER_ERROR = "... on UserError { code message }"
@@ -69,7 +70,7 @@ def ask(client: TestClient, document: str, token: str | None = None, language: s
 
 
 def result(answer: Response) -> Any:
-    """What the one field gave, without any error beside it."""
+    """The value of the one field, after a check that there are no errors."""
     assert answer.status_code == 200
     assert set(answer.json()) == {"data"}
     return answer.json()["data"]["result"]
@@ -86,7 +87,7 @@ def codes(answer: Response) -> list[str]:
 
 class TestSigningIn:
     def test_gives_a_pair(self, client: TestClient, services: Services) -> None:
-        """Whose access token says who it is."""
+        """Signing in gives a pair of tokens, and `me` answers with the customer of the access token."""
         ada = confirmed(services)
         answer = result(ask(client, SIGN_IN, **ADA))
         assert answer["__typename"] == "CreateAccessTokenSuccess"
@@ -99,7 +100,7 @@ class TestSigningIn:
         }
 
     def test_refusals_are_the_same_bytes(self, client: TestClient, services: Services) -> None:
-        """Unknown, unconfirmed, wrong, and no address at all."""
+        """Unknown, wrong and malformed credentials get the same bytes."""
         unknown = ask(client, SIGN_IN, **ADA)
         confirmed(services)
         wrong = ask(client, SIGN_IN, email=ADA["email"], password="wrong password")
@@ -111,13 +112,25 @@ class TestSigningIn:
             "message": "The e-mail address or the password is wrong.",
         }
 
+    def test_an_address_that_is_not_confirmed_is_told(self, client: TestClient, services: Services) -> None:
+        """The right password of an account that is not confirmed gets a member of its own, however often it is sent."""
+        sign_up(services, request())
+        for _ in range(3):
+            assert result(ask(client, SIGN_IN, **ADA)) == {
+                "__typename": "EmailNotConfirmedError",
+                "code": "EMAIL_NOT_CONFIRMED",
+                "message": "Please confirm your e-mail address first: follow the link in the mail that we sent you.",
+            }
+        wrong = result(ask(client, SIGN_IN, email=ADA["email"], password="wrong password"))
+        assert wrong["code"] == "BAD_CREDENTIALS"
+
     def test_speaks_german(self, client: TestClient) -> None:
-        """As Accept-Language says."""
+        """The message follows Accept-Language."""
         answer = result(ask(client, SIGN_IN, language="de", **ADA))
         assert answer["message"] == "Die E-Mail-Adresse oder das Passwort ist falsch."
 
     def test_lock_out_is_a_member_of_its_own(self, client: TestClient, services: Services) -> None:
-        """It says how long to wait; the right password does not help."""
+        """A locked-out sign-in is answered with the seconds to wait, even with the right password."""
         confirmed(services)
         for _ in range(2):
             ask(client, SIGN_IN, email=ADA["email"], password="wrong password")
@@ -129,14 +142,14 @@ class TestSigningIn:
     def test_a_bad_token_does_not_matter_where_none_is_needed(
         self, client: TestClient, services: Services, token: str
     ) -> None:
-        """Whoever signs in may still send the token of yesterday."""
+        """A sign-in with an invalid access token succeeds."""
         confirmed(services)
         assert result(ask(client, SIGN_IN, token, **ADA))["__typename"] == "CreateAccessTokenSuccess"
 
 
 class TestRefreshing:
     def test_gives_another_pair(self, client: TestClient, services: Services) -> None:
-        """For the same customer, without an access token."""
+        """A refresh token gives a new pair for the same customer, without an access token."""
         ada = confirmed(services)
         first = tokens_of(client)
         second = result(ask(client, REFRESH, refreshToken=first["refreshToken"]))["tokens"]
@@ -145,7 +158,7 @@ class TestRefreshing:
 
     @pytest.mark.parametrize("token", ["", "garbage", "def502" + "0" * 64, "a" * 50_000])
     def test_refusal(self, client: TestClient, token: str) -> None:
-        """One member for every reason."""
+        """Unknown and malformed refresh tokens get the same answer."""
         assert result(ask(client, REFRESH, refreshToken=token)) == {
             "__typename": "RefreshTokenError",
             "code": "REFRESH_TOKEN",
@@ -155,7 +168,7 @@ class TestRefreshing:
 
 class TestSigningOut:
     def revoked(self, client: TestClient, token: str, **given: Any) -> bool:
-        """Whether a refresh token of before works no more."""
+        """Whether a refresh token is refused."""
         before = tokens_of(client)["refreshToken"]
         given = {name: before if value == "MINE" else value for name, value in given.items()}
         assert result(ask(client, REVOKE, token, **given)) == {
@@ -177,13 +190,23 @@ class TestSigningOut:
     def test_answer_is_always_the_same(
         self, client: TestClient, services: Services, given: dict[str, Any], expected: bool
     ) -> None:
-        """Whether or not there was something to end."""
+        """Signing out gets the same answer whether or not a session ended."""
         confirmed(services)
         assert self.revoked(client, tokens_of(client)["accessToken"], **given) == expected
 
+    @pytest.mark.parametrize("name", ["refreshToken", "all"])
+    def test_ends_access_tokens_too(self, client: TestClient, services: Services, name: str) -> None:
+        """After signing out the access token of the session is refused."""
+        confirmed(services)
+        tokens = tokens_of(client)
+        given: dict[str, Any] = {name: True if name == "all" else tokens["refreshToken"]}
+        ask(client, REVOKE, tokens["accessToken"], **given)
+        (error,) = ask(client, ME, tokens["accessToken"]).json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "reason": "REVOKED"}
+
     @pytest.mark.parametrize("given", [{"refreshToken": "a", "all": True}, {"all": None}, {"refreshToken": None}])
     def test_asks_for_one_of_the_two(self, client: TestClient, services: Services, given: dict[str, Any]) -> None:
-        """Anything else is refused before anything runs."""
+        """Input that does not hold exactly one of the two fields is refused before anything runs."""
         confirmed(services)
         token = tokens_of(client)["accessToken"]
         assert codes(ask(client, REVOKE, token, **given)) == ["BAD_USER_INPUT"]
@@ -198,7 +221,7 @@ class TestAuthentication:
     @pytest.mark.parametrize("document", [ME, REVOKE], ids=["me", "revokeRefreshToken"])
     @pytest.mark.parametrize("token", [None, "", "garbage", "a.b.c", "\xff", "x" * 20_000])
     def test_is_asked_for(self, client: TestClient, document: str, token: str | None) -> None:
-        """A top-level error, and the challenge of RFC 9110."""
+        """Without a valid token the answer is UNAUTHENTICATED with the challenge of RFC 9110."""
         given: dict[str, Any] = {"all": True} if document == REVOKE else {}
         answer = ask(client, document, token, **given)
         assert answer.status_code == 200
@@ -206,15 +229,15 @@ class TestAuthentication:
         assert codes(answer) == ["UNAUTHENTICATED"]
         assert not (answer.json()["data"] or {}).get("result")
 
-    def test_challenge_is_for_those_who_lack_a_token(self, client: TestClient, services: Services) -> None:
-        """Other answers have none."""
+    def test_challenge_is_for_requests_that_lack_a_token(self, client: TestClient, services: Services) -> None:
+        """Answers to other requests have no challenge."""
         confirmed(services)
         assert "www-authenticate" not in ask(client, ME, tokens_of(client)["accessToken"]).headers
         assert "www-authenticate" not in ask(client, "{ nothing }").headers
 
     @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER  {} "])
     def test_scheme_is_spelt_as_one_likes(self, client: TestClient, services: Services, header: str) -> None:
-        """RFC 9110: its case does not matter."""
+        """The case of the scheme does not matter (RFC 9110)."""
         confirmed(services)
         headers = {"authorization": header.format(tokens_of(client)["accessToken"])}
         assert result(client.post("/graphql", json={"query": ME}, headers=headers))
@@ -223,14 +246,14 @@ class TestAuthentication:
         "header", ["{}", "Basic {}", "Bearer{}", "Bearer", "Bearer x {}", "Bearer {} x", "Bearer {},{}"]
     )
     def test_other_headers_are_none(self, client: TestClient, services: Services, header: str) -> None:
-        """A token alone, another scheme, two tokens."""
+        """A token alone, another scheme and two tokens count as no token."""
         confirmed(services)
         token = tokens_of(client)["accessToken"]
         headers = {"authorization": header.format(token, token)}
         assert codes(client.post("/graphql", json={"query": ME}, headers=headers)) == ["UNAUTHENTICATED"]
 
     def test_the_other_door_takes_the_same_tokens(self, client: TestClient, services: Services) -> None:
-        """There a token that is sent must be good, even where none is needed."""
+        """The REST door accepts tokens of GraphQL, and refuses a bad one even where none is needed."""
         confirmed(services)
         key = {"data": {"type": "customer-confirmation", "attributes": {"registrationKey": "0" * 32}}}
         token = tokens_of(client)["accessToken"]
@@ -241,7 +264,7 @@ class TestAuthentication:
 
 class TestPublicKeys:
     def test_verify_what_we_sign(self, client: TestClient, services: Services) -> None:
-        """A verifier needs the document and the token, nothing else."""
+        """The JWK set is enough to verify an access token."""
         confirmed(services)
         token = tokens_of(client)["accessToken"]
         answer = client.get("/.well-known/jwks.json")
@@ -253,7 +276,7 @@ class TestPublicKeys:
     def test_are_all_and_public(
         self, database: Database, services: Services, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
-        """Every key that verifies, the newest first, with no private member."""
+        """The JWK set has every key that verifies, the newest first, and no private member."""
         directory = tmp_path_factory.mktemp("keys")
         kids = [create_signing_key(directory) for _ in range(2)]
         rotated = replace(services, signing_keys=SigningKeys(directory))

@@ -1,5 +1,6 @@
 """The pages behind the links to a new password and to a new address, on both engines."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ import pytest
 from sqlalchemy import Table, text
 from structlog.testing import capture_logs
 
+from graphql_api.app import create_app
 from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
 from registration.account.profile import update_profile
+from registration.hashing.passwords import Passwords
 from registration.mail.mails import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
@@ -32,7 +35,7 @@ UNKNOWN = "0" * 32
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: its elements, and the words of its heading."""
+    """A parsed page: its elements, and the text of its heading."""
 
     def __init__(self, response: httpx2.Response) -> None:
         super().__init__()
@@ -55,7 +58,7 @@ class Page(HTMLParser):
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """An installation with one member, Ada, and a browser without JavaScript."""
+    """An installation with one customer, Ada, and a browser without JavaScript."""
 
     installed: Installation
     ada: Member
@@ -90,10 +93,19 @@ def seen(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, Page(response).heading
 
 
+async def at_once(
+    installed: Installation, settings: GatewaySettings, form: dict[str, str], count: int
+) -> list[httpx2.Response]:
+    """The answers to the same form, sent so many times at once."""
+    transport = httpx2.ASGITransport(app=create_app(settings, installed.services))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        return await asyncio.gather(*(client.post(PASSWORD_PAGE, data=form) for _ in range(count)))
+
+
 @pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE])
 class TestEveryPage:
     def test_changes_nothing_when_it_is_read(self, shop: Shop, path: str) -> None:
-        """Mail scanners follow links."""
+        """Opening a link changes no row, because mail scanners follow links."""
         keys = {PASSWORD_PAGE: shop.reset_key, EMAIL_PAGE: shop.email_key}
         key = keys[path]()
         before = shop.content()
@@ -103,7 +115,7 @@ class TestEveryPage:
         assert shop.content() == before
 
     def test_runs_no_script_and_leaks_no_key(self, shop: Shop, path: str) -> None:
-        """Nothing is cached, framed, or loaded from anywhere; the page's address goes to nobody."""
+        """The page is not cached or framed, loads nothing, and sends no referrer."""
         response = shop.get(path, UNKNOWN)
         policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -114,31 +126,38 @@ class TestEveryPage:
 
     @pytest.mark.parametrize("cut_off", ["", "?token=", "?token=%ff%00", "?token=x&token=y"])
     def test_answers_a_broken_link(self, shop: Shop, path: str, cut_off: str) -> None:
-        """Mail programs break long ones."""
+        """A link without its key is answered 404."""
         assert seen(shop.installed.client.get(path + cut_off)) == (404, "This link is no longer valid")
 
     def test_speaks_german(self, shop: Shop, path: str) -> None:
-        """As the browser asks."""
+        """The page follows Accept-Language."""
         response = shop.get(path, UNKNOWN, **{"accept-language": "de"})
         assert response.headers["content-language"] == "de"
         assert Page(response).heading == "Dieser Link ist nicht mehr gültig"
 
+    def test_speaks_the_language_of_its_link(self, shop: Shop, path: str) -> None:
+        """The `_locale` of a mailed link goes before Accept-Language, for the link and for its form."""
+        english = {"accept-language": "en"}
+        shown = shop.installed.client.get(f"{path}?token={UNKNOWN}&_locale=de_DE", headers=english)
+        posted = shop.installed.client.post(f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english)
+        assert {shown.headers["content-language"], posted.headers["content-language"]} == {"de"}
+
     def test_refuses_a_form_that_is_too_large(self, shop: Shop, path: str) -> None:
-        """With the limit."""
+        """A form above the limit is answered 413 with the limit."""
         response = shop.post(path, token="x" * BODY_LIMIT)
         assert (response.status_code, response.text) == (413, f"The form is larger than {BODY_LIMIT} bytes.")
 
 
 class TestThePasswordPage:
     def test_asks_for_the_new_password_twice(self, shop: Shop) -> None:
-        """And keeps the key in the form."""
+        """The form has two password fields, and keeps the key."""
         key = shop.reset_key()
         response = shop.get(PASSWORD_PAGE, key)
         assert seen(response) == (200, "Choose a new password")
         assert Page(response).inputs() == {"token": key, "password": None, "confirmPassword": None}
 
     def test_stores_it(self, shop: Shop) -> None:
-        """The old one signs nobody in any more; the link is used up."""
+        """The form sets the new password once, and the old one is refused."""
         form = {"action": "reset", "token": shop.reset_key(), "password": NEW, "confirmPassword": NEW}
         assert seen(shop.post(PASSWORD_PAGE, **form)) == (200, "Done: your password is new")
         assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
@@ -146,7 +165,7 @@ class TestThePasswordPage:
         assert seen(shop.post(PASSWORD_PAGE, **form)) == (404, "This link is no longer valid")
 
     def test_says_what_is_wrong_with_it(self, shop: Shop) -> None:
-        """Each thing once; nothing that was typed comes back, and the link still works."""
+        """Each violation is shown once, no typed password comes back, and the link still works."""
         key = shop.reset_key()
         response = shop.post(PASSWORD_PAGE, action="reset", token=key, password="short", confirmPassword="shore")
         assert seen(response) == (422, "Choose a new password")
@@ -157,7 +176,7 @@ class TestThePasswordPage:
         assert shop.get(PASSWORD_PAGE, key).status_code == 200
 
     def test_offers_a_new_mail_when_the_link_is_over(self, shop: Shop) -> None:
-        """Whether it has expired or never was, the page is the same."""
+        """Expired and unknown links get the same page, which offers a new mail."""
         key = shop.reset_key()
         shop.installed.clock.move(timedelta(hours=2))
         expired, unknown = shop.get(PASSWORD_PAGE, key), shop.get(PASSWORD_PAGE, UNKNOWN)
@@ -167,7 +186,7 @@ class TestThePasswordPage:
         assert len(shop.installed.keys(MailKind.RESET)) == 2
 
     def test_says_the_same_of_every_address(self, shop: Shop) -> None:
-        """Known or not."""
+        """Known and unknown addresses get the same page."""
         known, unknown = (
             re.sub('nonce="[^"]*"', "", shop.post(PASSWORD_PAGE, action="request", email=email).text)
             for email in (EMAIL, "bob@example.org")
@@ -175,12 +194,12 @@ class TestThePasswordPage:
         assert known == unknown
 
     def test_says_what_is_no_address(self, shop: Shop) -> None:
-        """And asks again."""
+        """A text that is not an address is answered 422 and asked for again."""
         response = shop.post(PASSWORD_PAGE, action="request", email="ada")
         assert seen(response) == (422, "That is not an e-mail address")
 
     def test_says_when_there_were_too_many_mails(self, shop: Shop) -> None:
-        """In words and in a header."""
+        """Above the limit the page and a header say how long to wait."""
         for _ in range(5):
             shop.post(PASSWORD_PAGE, action="request", email=EMAIL)
         response = shop.post(PASSWORD_PAGE, action="request", email=EMAIL)
@@ -188,24 +207,37 @@ class TestThePasswordPage:
         assert response.headers["retry-after"] == "3600"
         assert "60 minutes." in response.text
 
+    def test_waits_for_a_hash_slot_like_a_sign_up(self, database: Database) -> None:
+        """A reset beyond the queue is answered 503 with the seconds to wait, and one of many is served."""
+        settings = GatewaySettings(hash_slots=1, queue_seconds=0.01)
+        slow = Passwords(memory_kib=65_536, time_cost=2, parallelism=1, slots=1)
+        with installation(database, settings, passwords=slow) as installed:
+            key = Shop(installed, member(installed.services)).reset_key()
+            form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
+            answers = asyncio.run(at_once(installed, settings, form, 60))
+        turned_away = [answer for answer in answers if answer.status_code == 503]
+        assert {seen(answer) for answer in turned_away} == {(503, "This does not work right now")}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
+        assert [answer.status_code for answer in answers].count(200) == 1
+
     @pytest.mark.parametrize("form", [{}, {"action": "reset"}, {"action": "x"}, {"action": "reset", "token": ""}])
-    def test_a_form_of_somebody_else_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
-        """It is no link of ours."""
+    def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
+        """A form without action or key is answered 400 and changes nothing."""
         before = shop.content()
         assert shop.post(PASSWORD_PAGE, **form).status_code == 400
         assert shop.content() == before
 
 
 class TestTheEmailPage:
-    def test_asks_who_reads_the_new_mailbox(self, shop: Shop) -> None:
-        """It names the address, and no name: the mailbox may be a stranger's."""
+    def test_asks_the_reader_of_the_new_mailbox(self, shop: Shop) -> None:
+        """The page names the new address and not the customer: the mailbox may be a stranger's."""
         response = shop.get(EMAIL_PAGE, shop.email_key())
         assert seen(response) == (200, "Is this your new address?")
         assert NEW_EMAIL in response.text
         assert "Beispiel" not in response.text
 
     def test_moves_the_account(self, shop: Shop) -> None:
-        """Once."""
+        """The button moves the account to the new address once."""
         key = shop.email_key()
         response = shop.post(EMAIL_PAGE, token=key)
         assert seen(response) == (200, "Done: your new address is confirmed")
@@ -214,14 +246,14 @@ class TestTheEmailPage:
         assert seen(shop.post(EMAIL_PAGE, token=key)) == (404, "This link is no longer valid")
 
     def test_says_that_the_address_was_taken(self, shop: Shop) -> None:
-        """By somebody who was faster."""
+        """A new address that was taken meanwhile is answered 409."""
         key = shop.email_key()
         confirmed(shop.installed.services, email=NEW_EMAIL)
         assert seen(shop.post(EMAIL_PAGE, token=key)) == (409, "This address cannot be used")
 
     @pytest.mark.parametrize("form", [{}, {"token": UNKNOWN}, {"token": "\ud800".encode("utf-8", "replace").decode()}])
-    def test_a_form_of_somebody_else_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
-        """It is no link of ours."""
+    def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
+        """A form without a valid key is answered 404 and changes nothing."""
         before = shop.content()
         assert shop.post(EMAIL_PAGE, **form).status_code == 404
         assert shop.content() == before
@@ -231,7 +263,7 @@ class TestTheEmailPage:
 def test_a_database_that_does_not_answer_is_an_outage_that_passes(
     database: Database, database_url: str, path: str, table: Table
 ) -> None:
-    """A page for people with the number to tell us; it works again by itself."""
+    """An outage is a page with the correlation id, and the same request succeeds afterwards."""
     with installation(open_database(database_url, wait=0.3), GatewaySettings()) as installed:
         shop = Shop(installed, member(installed.services))
         form = {"action": "request", "email": EMAIL} if path == PASSWORD_PAGE else {"token": shop.email_key()}
@@ -247,7 +279,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(
 
 @contextmanager
 def locked(database: Database, table: Table) -> Iterator[None]:
-    """Somebody else writes, and does not end: on SQLite that holds up every writer, on PostgreSQL those of a table."""
+    """Hold a lock that writers wait for: of everything on SQLite, of a table on PostgreSQL."""
     with database.engine.begin() as connection:
         if database.dialect == "postgresql":
             connection.execute(text(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE"))

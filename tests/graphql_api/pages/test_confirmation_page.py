@@ -27,7 +27,7 @@ PATH = PAGE.path
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: its elements, and the words of its heading."""
+    """A parsed page: its elements, and the text of its heading."""
 
     def __init__(self, response: httpx2.Response) -> None:
         super().__init__()
@@ -46,14 +46,18 @@ class Page(HTMLParser):
         return [attributes.get(attribute) for name, attributes in self.elements if name == tag]
 
 
-def show(installation: Installation, key: str, method: str = "GET", **headers: str) -> httpx2.Response:
-    return installation.client.request(method, PATH, params={"token": key}, headers=headers)
+def show(
+    installation: Installation, key: str, method: str = "GET", *, locale: str = "", **headers: str
+) -> httpx2.Response:
+    return installation.client.request(method, PATH, params={"token": key, "_locale": locale}, headers=headers)
 
 
-def press(installation: Installation, action: str, given: str = "", **headers: str) -> httpx2.Response:
-    """What the button of that name sends."""
-    field = "email" if action == "resend" else "token"
-    return installation.client.post(PATH, data={"action": action, field: given}, headers=headers)
+def press(
+    installation: Installation, action: str, given: str = "", *, locale: str = "", **headers: str
+) -> httpx2.Response:
+    """The response to the form of that button."""
+    form = {"action": action, "email" if action == "resend" else "token": given}
+    return installation.client.post(PATH, data=form, params={"_locale": locale}, headers=headers)
 
 
 def heading(response: httpx2.Response) -> str:
@@ -65,13 +69,13 @@ def escaped(name: str) -> str:
 
 
 def words(response: httpx2.Response) -> str:
-    """The page without what is new in every answer."""
+    """The page without what differs in every response."""
     return re.sub('nonce="[^"]*"', "", response.text)
 
 
 class TestTheLink:
-    def test_says_who_signed_up_and_when(self, installation: Installation) -> None:
-        """So that the owner of the mailbox can tell friend from foe, and has a button for each."""
+    def test_shows_the_sign_up(self, installation: Installation) -> None:
+        """The page shows names and time of the sign-up, with a button to confirm and one to disown."""
         installation.sign_up(firstName="Ada", lastName="Beispiel")
         response = show(installation, installation.confirmation_keys()[0])
         assert (response.status_code, heading(response)) == (200, "Is this your registration?")
@@ -79,11 +83,11 @@ class TestTheLink:
             assert fact in response.text
         assert Page(response).values("button", "value") == ["confirm", "disown"]
         assert Page(response).values("input", "value") == installation.confirmation_keys() * 2
-        assert set(Page(response).values("form", "action")) == {PATH}
+        assert set(Page(response).values("form", "action")) == {"?_locale=en_US"}
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_changes_nothing_however_often_it_is_followed(self, installation: Installation, method: str) -> None:
-        """Mail scanners follow links; every row of every table stays as it was, and the key still works."""
+        """Opening the link changes no row, because mail scanners follow links, and the key still works."""
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         before = installation.content()
@@ -95,14 +99,14 @@ class TestTheLink:
 
     @pytest.mark.parametrize("target", [PATH, f"{PATH}?token=", f"{PATH}?token=%ff%00", f"{PATH}?token=x&token=y"])
     def test_that_is_cut_off_is_not_valid(self, installation: Installation, target: str) -> None:
-        """Mail programs break long links."""
+        """A link without its key is answered 404, because mail programs break long links."""
         response = installation.client.get(target)
         assert (response.status_code, heading(response)) == (404, "This link is no longer valid")
 
 
 class TestTheConfirmButton:
     def test_confirms_the_customer(self, installation: Installation) -> None:
-        """And says so, with the number of the customer."""
+        """The button confirms the customer, and the page shows the reference."""
         reference = installation.sign_up()["customer"]["reference"]
         response = press(installation, "confirm", installation.confirmation_keys()[0])
         assert (response.status_code, heading(response)) == (200, "Done: your address is confirmed")
@@ -110,7 +114,7 @@ class TestTheConfirmButton:
         assert installation.rows(customer)[0]["confirmed_at"] == installation.clock.now
 
     def test_answers_used_expired_and_unknown_keys_alike(self, installation: Installation) -> None:
-        """To following the link and to both buttons, word for word; a new mail is offered."""
+        """Used, expired and unknown keys get the same page for the link and both buttons."""
         installation.sign_up()
         (used,) = installation.confirmation_keys()
         press(installation, "confirm", used)
@@ -136,7 +140,7 @@ def disown(installation: Installation, key: str) -> httpx2.Response:
 
 class TestThisWasNotMe:
     def test_erases_the_pending_account_and_frees_the_address(self, installation: Installation) -> None:
-        """Who signed up with another's address is gone with the password; its owner can sign up."""
+        """Disowning erases the pending account, and the address can sign up again."""
         installation.sign_up(firstName="Mallory")
         response = disown(installation, installation.confirmation_keys()[0])
         assert (response.status_code, heading(response)) == (200, "Done: the registration is deleted")
@@ -147,7 +151,7 @@ class TestThisWasNotMe:
         assert installation.sign_up()["__typename"] == "CreateCustomerSuccess"
 
     def test_cannot_erase_a_confirmed_account(self, installation: Installation) -> None:
-        """A key serves once, whichever button was pressed."""
+        """A key that has confirmed an account cannot disown it."""
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         press(installation, "confirm", key)
@@ -157,7 +161,7 @@ class TestThisWasNotMe:
 
 class TestANewMail:
     def test_is_posted_for_a_pending_account_only(self, installation: Installation) -> None:
-        """Known and unknown addresses read the same words."""
+        """Known and unknown addresses get the same page; only a pending account gets a mail."""
         installation.sign_up()
         answers = [press(installation, "resend", email) for email in ("ADA@example.org", "nobody@example.org")]
         assert [(answer.status_code, heading(answer)) for answer in answers] == [
@@ -167,7 +171,7 @@ class TestANewMail:
         assert len(installation.rows(mail)) == 2
 
     def test_comes_once_a_minute_and_five_times_a_day(self, installation: Installation) -> None:
-        """The page says how long to wait, in words for people and in a header for programs."""
+        """Above the limits the page and a header say how long to wait."""
         assert press(installation, "resend", "ada@example.org").status_code == 200
         response = press(installation, "resend", "ada@example.org")
         assert (response.status_code, response.headers["retry-after"]) == (429, "60")
@@ -185,7 +189,7 @@ class TestANewMail:
         assert "in\n54 Minuten." in german.text
 
     def test_needs_an_address(self, installation: Installation) -> None:
-        """The page asks again."""
+        """A text that is not an address is answered 422 and asked for again."""
         for given in ("", "not an address", "a@b", "<script>alert(1)</script>@example.org"):
             response = press(installation, "resend", given)
             assert (response.status_code, heading(response)) == (422, "That is not an e-mail address")
@@ -195,7 +199,7 @@ class TestANewMail:
 
 class TestEveryPage:
     def test_speaks_the_language_of_the_browser(self, installation: Installation) -> None:
-        """English and German; all else is English."""
+        """The page is German or English, and English for any other language."""
         installation.sign_up()
         installation.sign_up(email="bob@example.org")
         first, second = installation.confirmation_keys()
@@ -209,8 +213,21 @@ class TestEveryPage:
             assert {lang for answer in answers for lang in Page(answer).values("html", "lang")} == {language}
             installation.clock.move(timedelta(minutes=2))
 
+    def test_speaks_the_language_of_its_link(self, installation: Installation) -> None:
+        """The `_locale` of a mailed link goes before Accept-Language, and every form hands it on."""
+        installation.sign_up()
+        answers = all_pages(installation, installation.confirmation_keys()[0], "en", "de_DE")
+        assert [heading(answer) for answer in answers] == GERMAN
+        assert {answer.headers["content-language"] for answer in answers} == {"de"}
+        assert {action for answer in answers for action in Page(answer).values("form", "action")} == {"?_locale=de_DE"}
+
+    def test_ignores_a_language_that_it_does_not_speak(self, installation: Installation) -> None:
+        """Where `_locale` names a language that is not ours, Accept-Language decides."""
+        answer = show(installation, UNKNOWN, locale="fr_FR", **{"accept-language": "de"})
+        assert answer.headers["content-language"] == "de"
+
     def test_is_locked_down(self, installation: Installation) -> None:
-        """No script, no frame, no foreign request, no cache, no referrer: its address holds a key."""
+        """The page has no script, frame, foreign request, cache or referrer, because its URL holds a key."""
         installation.sign_up()
         answers = all_pages(installation, installation.confirmation_keys()[0], "en")
         for answer in answers:
@@ -240,7 +257,7 @@ class TestEveryPage:
         ],
     )
     def test_shows_a_name_as_text(self, installation: Installation, name: str) -> None:
-        """Whoever signs up with a stranger's address writes on the page that the stranger opens."""
+        """A name with HTML is shown as text: the sign-up may be a stranger's."""
         installation.sign_up(email="plain@example.org")
         (plain,) = installation.confirmation_keys()
         installation.sign_up(firstName=name, lastName=name)
@@ -272,15 +289,15 @@ GERMAN = [
 ]
 
 
-def all_pages(installation: Installation, key: str, language: str) -> list[httpx2.Response]:
+def all_pages(installation: Installation, key: str, language: str, locale: str = "") -> list[httpx2.Response]:
     headers = {"accept-language": language}
     return [
-        show(installation, key, **headers),
-        press(installation, "confirm", key, **headers),
-        press(installation, "confirm", key, **headers),
-        press(installation, "resend", "nobody@example.org", **headers),
-        press(installation, "resend", "nobody@example.org", **headers),
-        press(installation, "resend", "x", **headers),
+        show(installation, key, locale=locale, **headers),
+        press(installation, "confirm", key, locale=locale, **headers),
+        press(installation, "confirm", key, locale=locale, **headers),
+        press(installation, "resend", "nobody@example.org", locale=locale, **headers),
+        press(installation, "resend", "nobody@example.org", locale=locale, **headers),
+        press(installation, "resend", "x", locale=locale, **headers),
     ]
 
 
@@ -289,19 +306,19 @@ class TestAnOddRequest:
         "body", [b"", b"action=", b"action=erase", b"\xff\xfe", b"%00=%ff&action", b'{"action":"confirm"}']
     )
     def test_without_a_known_button_does_nothing(self, installation: Installation, body: bytes) -> None:
-        """It is answered like a link that does not work."""
+        """A form with an unknown action is answered like an invalid link."""
         before = installation.content()
         response = installation.client.post(PATH, content=body)
         assert (response.status_code, heading(response)) == (400, "This link is no longer valid")
         assert installation.content() == before
 
     def test_that_is_too_large_is_told_the_limit(self, installation: Installation) -> None:
-        """The same limit as at both doors."""
+        """A form above the limit is answered 413 with the limit."""
         response = installation.client.post(PATH, content=b"action=resend&email=" + b"x" * BODY_LIMIT)
         assert (response.status_code, response.text) == (413, "The form is larger than 65536 bytes.")
 
     def test_that_ends_early_does_nothing(self, installation: Installation) -> None:
-        """Half a form is none, even if it could be read."""
+        """A form that ends early changes nothing."""
         installation.sign_up()
         before = installation.content()
         app = create_app(GatewaySettings(), installation.services)
@@ -310,13 +327,13 @@ class TestAnOddRequest:
         assert installation.content() == before
 
     def test_by_another_method_is_not_ours(self, installation: Installation) -> None:
-        """It gets the 404 of every path that nothing serves."""
+        """Another method gets the 404 of every unknown path."""
         assert installation.client.put(PATH).status_code == 404
 
 
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
-    """Somebody else holds what a confirmation needs."""
+    """Hold a lock that a confirmation waits for."""
     with database.engine.begin() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("LOCK TABLE customer, attempt IN ACCESS EXCLUSIVE MODE"))
@@ -324,7 +341,7 @@ def locked(database: Database) -> Iterator[None]:
 
 
 def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Database, database_url: str) -> None:
-    """A page for people with the number to tell us; nothing is half done, and it works again by itself."""
+    """An outage is a page with the correlation id, changes nothing, and the same form succeeds afterwards."""
     with installed(open_database(database_url, wait=0.3)) as installation:
         installation.sign_up()
         (key,) = installation.confirmation_keys()

@@ -14,7 +14,7 @@ from graphql_api.pages import graphiql
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """A directory such as console/build.py leaves, in small."""
+    """A small directory with the files that console/build.py writes."""
     directory = tmp_path / "console"
     directory.mkdir()
     for name in ("main.js", "main.css", "a.woff2", "LICENSES.txt"):
@@ -31,7 +31,7 @@ def client(bundle: Path) -> TestClient:
 
 
 def test_policy_allows_own_origin_and_the_nonce_only(bundle: Path) -> None:
-    """No foreign origin, no inline script or style, no eval, no frame: only 'self', this nonce and pictures as data."""
+    """The policy allows the own origin, the nonce and data pictures, and no inline script or frame."""
     policy = client(bundle).get("/graphql").headers["content-security-policy"]
     sources = {source for directive in policy.split("; ") for source in directive.split()[1:]}
     assert sources == {"'none'", "'self'", "'nonce-n0nce'", "data:"}
@@ -39,12 +39,12 @@ def test_policy_allows_own_origin_and_the_nonce_only(bundle: Path) -> None:
 
 
 def test_page_names_files_by_version_and_is_not_stored(bundle: Path) -> None:
-    """The page is fetched anew each time, and names files of the version that is built."""
+    """The page is not stored, and names the files of the built version."""
     response = client(bundle).get("/graphql")
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
-    assert 'src="/graphiql/4711/main.js" nonce="n0nce"' in response.text
-    assert 'href="/graphiql/4711/main.css"' in response.text
+    assert 'src="graphiql/4711/main.js" nonce="n0nce"' in response.text
+    assert 'href="graphiql/4711/main.css"' in response.text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_page_names_files_by_version_and_is_not_stored(bundle: Path) -> None:
     ],
 )
 def test_files_are_typed_and_kept_for_ever(bundle: Path, name: str, content_type: str) -> None:
-    """Each file has its exact type, must not be sniffed, and never needs to be asked for again."""
+    """Each file has its exact type, is not sniffed, and may be cached for ever."""
     headers = client(bundle).get(f"/graphiql/4711/{name}").headers
     assert headers["content-type"] == content_type
     assert headers["x-content-type-options"] == "nosniff"
@@ -68,12 +68,12 @@ def test_files_are_typed_and_kept_for_ever(bundle: Path, name: str, content_type
     ["4711/nope.js", "4711/stamp", "4711/LICENSES.txt", "4711/..%2fgraphiql.py", "4711/%00", "0815/main.js"],
 )
 def test_nothing_but_the_bundle_is_served(bundle: Path, path: str) -> None:
-    """Unknown names, other versions and ways out of the directory are not found."""
+    """Unknown names, other versions and paths out of the directory are answered 404."""
     assert client(bundle).get(f"/graphiql/{path}").status_code == 404
 
 
 def test_without_a_bundle_the_page_says_how_to_build_it(tmp_path: Path) -> None:
-    """A checkout that nobody built answers 503 with the command, not a stack trace."""
+    """Without a bundle the page is 503 with the command that builds it."""
     response = client(tmp_path).get("/graphql")
     assert response.status_code == 503
     assert "make run" in response.text

@@ -23,7 +23,7 @@ def client(directory: Path, peer: str = "127.0.0.1") -> TestClient:
 
 
 def put(directory: Path, mail_id: UUID = ID, *, subject: str = "Please confirm", html: bool = True) -> Path:
-    """Let a mail arrive; its file."""
+    """Write a mail into the directory; the file."""
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"], message["Subject"] = "shop@example.org", "ada@example.org", subject
     message.set_content(f"Grüße & <b>\n{LINK}\n")
@@ -35,20 +35,20 @@ def put(directory: Path, mail_id: UUID = ID, *, subject: str = "Please confirm",
 
 
 def test_an_empty_mailbox_says_so(tmp_path: Path) -> None:
-    """Before the first mail there is a page, even before there is a directory."""
+    """Without mails, or without the directory, the page says that there are none."""
     assert "There is no mail yet" in client(tmp_path).get("/mailbox").text
     assert "There is no mail yet" in client(tmp_path / "missing").get("/mailbox").text
 
 
 def test_mails_are_listed_the_newest_first(tmp_path: Path) -> None:
-    """Each mail is one link, with what a header holds shown as text; other files are no mails."""
+    """Each mail is a link with its headers as text, the newest first; other files are not listed."""
     for age, subject in enumerate(["newest", "<i>older</i>", "oldest"]):
         file = put(tmp_path, UUID(int=age), subject=subject)
         os.utime(file, (1_000_000 - age, 1_000_000 - age))
     (tmp_path / "notes.eml").write_text("Subject: private\n\n")
     (tmp_path / f".{ID}").write_text("Subject: draft\n\n")
     page = client(tmp_path).get("/mailbox").text
-    places = [page.index(f'<a href="/mailbox/{UUID(int=n)}">{text}</a>') for n, text in
+    places = [page.index(f'<a href="mailbox/{UUID(int=n)}">{text}</a>') for n, text in
               enumerate(["newest", "&lt;i&gt;older&lt;/i&gt;", "oldest"])]  # fmt: skip
     assert places == sorted(places)
     assert "private" not in page
@@ -57,7 +57,7 @@ def test_mails_are_listed_the_newest_first(tmp_path: Path) -> None:
 
 
 def test_a_full_mailbox_shows_the_newest(tmp_path: Path) -> None:
-    """A directory of any size gives a page of bounded size, which says that there is more."""
+    """The list shows a bounded number of mails, and says that there are more."""
     for number in range(SHOWN + 1):
         put(tmp_path, UUID(int=number), subject="")
     page = client(tmp_path).get("/mailbox").text
@@ -66,24 +66,24 @@ def test_a_full_mailbox_shows_the_newest(tmp_path: Path) -> None:
 
 
 def test_a_mail_is_shown_whole(tmp_path: Path) -> None:
-    """Headers, the text with links to click, and a frame for the HTML part."""
+    """A mail is shown with headers, text with links, and a frame for its HTML part."""
     put(tmp_path)
     page = client(tmp_path).get(f"/mailbox/{ID}").text
     assert "<h1>Please confirm</h1>" in page
     assert '<th scope="row">To</th><td>ada@example.org</td>' in page
     assert "Grüße &amp; &lt;b&gt;" in page
     assert f'<a href="{LINK}" rel="noopener" target="_blank">' in page
-    assert f'<iframe src="/mailbox/{ID}/html" sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
+    assert f'<iframe src="{ID}/html" sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
 
 
 def test_a_mail_without_html_has_an_empty_frame(tmp_path: Path) -> None:
-    """A part that a mail lacks is empty."""
+    """A missing part is shown empty."""
     put(tmp_path, html=False)
     assert client(tmp_path).get(f"/mailbox/{ID}/html").text == ""
 
 
 def test_the_html_part_is_locked_up(tmp_path: Path) -> None:
-    """It runs no script, loads nothing and submits nothing, even when opened alone; its links open a tab."""
+    """The HTML part runs no script, loads and submits nothing, even when opened alone."""
     put(tmp_path)
     answer = client(tmp_path).get(f"/mailbox/{ID}/html")
     assert f'<head><base target="_blank"></head><body><a href="{LINK}">' in answer.text
@@ -94,7 +94,7 @@ def test_the_html_part_is_locked_up(tmp_path: Path) -> None:
 
 
 def test_the_pages_run_no_script(tmp_path: Path) -> None:
-    """The pages have no script, and a policy that allows none; nothing is cached, no address leaks to a linked page."""
+    """The pages have no script, are not cached, and send no referrer."""
     put(tmp_path)
     for path in PATHS[:2]:
         answer = client(tmp_path).get(path)
@@ -116,7 +116,7 @@ def test_the_pages_run_no_script(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:65535", "[::1]", "[::1]:80"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1"])
 def test_it_opens_by_local_names(tmp_path: Path, host: str, peer: str) -> None:
-    """A browser on this machine sees it, under each name this machine has for itself."""
+    """A browser on this machine sees the mailbox under each local name."""
     put(tmp_path)
     assert [client(tmp_path, peer).get(path, headers={"Host": host}).status_code for path in PATHS] == [200] * 3
 
@@ -139,7 +139,7 @@ def test_it_opens_by_local_names(tmp_path: Path, host: str, peer: str) -> None:
     ],
 )
 def test_it_is_shut_to_foreign_names_and_proxies(tmp_path: Path, headers: dict[str, str]) -> None:
-    """A page that has its name resolve to this machine, and anyone behind a proxy, learns nothing."""
+    """A foreign host name and a forwarded request are answered 403."""
     put(tmp_path)
     for path in PATHS:
         answer = client(tmp_path).get(path, headers=headers)
@@ -148,20 +148,20 @@ def test_it_is_shut_to_foreign_names_and_proxies(tmp_path: Path, headers: dict[s
 
 
 def test_two_hosts_are_none(tmp_path: Path) -> None:
-    """A request with two Host headers is nobody's browser."""
+    """A request with two Host headers is answered 403."""
     answer = client(tmp_path).get("/mailbox", headers=[("Host", "localhost"), ("Host", "localhost")])
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "::ffff:192.0.2.1", "unix"])
 def test_it_is_shut_to_other_machines(tmp_path: Path, peer: str) -> None:
-    """Whoever connects from elsewhere is refused, whatever the request says."""
+    """A client that is not on this machine is answered 403, whatever its headers say."""
     assert client(tmp_path, peer).get("/mailbox").status_code == 403
 
 
 @pytest.mark.parametrize("name", [UUID(int=0), f"{UUID(int=0)}/html", "secret", "..%2Fsecret", "%2E%2E/secret"])
 def test_what_is_no_mail_is_not_found(tmp_path: Path, name: object) -> None:
-    """Only ids name mails: no path leads to any other file."""
+    """Only the id of a mail names a file."""
     (tmp_path / "secret.eml").write_text("Subject: secret\n\n")
     (tmp_path / "mail").mkdir()
     answer = client(tmp_path / "mail").get(f"/mailbox/{name}")
@@ -170,5 +170,5 @@ def test_what_is_no_mail_is_not_found(tmp_path: Path, name: object) -> None:
 
 
 def test_it_can_only_be_read() -> None:
-    """Nothing but GET and HEAD is served."""
+    """Only GET and HEAD are served."""
     assert [route.methods for route in routes(Path())] == [{"GET", "HEAD"}] * 3

@@ -1,4 +1,4 @@
-"""HTTP as hostile and as old clients speak it, on a real socket."""
+"""HTTP/1.1 of hostile and of old clients, on a real socket."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ class Hasty(BoundedHttpProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body; /early before the body has come, and /late after more than a connection is kept alive."""
+    """Answer with the body; /early before the body has arrived, and /late after the keep-alive timeout."""
     if scope["path"] == "/late":
         await asyncio.sleep(1.5)
     body = b"" if scope["path"] == "/early" else await Request(scope, receive).body()
@@ -61,7 +61,7 @@ def hasty() -> Iterator[tuple[str, int]]:
 
 
 def talk(address: tuple[str, int], *parts: bytes, until: bytes = b"") -> bytes:
-    """Send the parts apart from each other; everything that comes back until the words or the end of the connection."""
+    """Send the parts one after another; the received bytes up to the words or the end of the connection."""
     answer = b""
     with socket.create_connection(address, timeout=PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -74,32 +74,32 @@ def talk(address: tuple[str, int], *parts: bytes, until: bytes = b"") -> bytes:
 
 
 class TestUpgrade:
-    """Java's client and `curl --http2` ask for HTTP/2 in this way, and take an answer in HTTP/1.1."""
+    """Java's client and `curl --http2` send Upgrade, and take an answer in HTTP/1.1."""
 
     UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n\r\n"
 
     @pytest.mark.parametrize("parts", [(HEAD + UPGRADE + b"hello",), (HEAD + UPGRADE, b"hello")])
     def test_does_not_lose_the_body(self, patient: tuple[str, int], parts: tuple[bytes, ...]) -> None:
-        """Whether it comes with the head or after it."""
+        """The body of a request with Upgrade is read, with the head or after it."""
         answer = talk(patient, *parts, until=b"hello")
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert answer.count(b"HTTP/1.1") == 1
 
     def test_does_not_make_a_request_of_a_body(self, patient: tuple[str, int]) -> None:
-        """Or a client behind a proxy could smuggle one in."""
+        """A body that looks like a request is not read as one."""
         inner = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
         head = HEAD.replace(b"Length: 5", b"Length: %d" % len(inner))
         answer = talk(patient, head + self.UPGRADE, inner, until=inner)
         assert answer.count(b"HTTP/1.1 200 OK") == 1
 
     def test_leaves_the_connection_for_more(self, patient: tuple[str, int]) -> None:
-        """The next request is read as any other."""
+        """The next request on the connection is answered."""
         answer = talk(patient, HEAD + self.UPGRADE + b"hello", HEAD + b"\r\nagain", until=b"again")
         assert answer.count(b"HTTP/1.1 200 OK") == 2
 
     @pytest.mark.parametrize("target", [b"x:80", b"/graphql"])
     def test_does_not_connect_to_others(self, patient: tuple[str, int], target: bytes) -> None:
-        """We are no proxy; and what follows is not looked at."""
+        """CONNECT is refused, and what follows is not read."""
         answer = talk(patient, b"CONNECT " + target + b" HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert answer.count(b"HTTP/1.1") == 1
@@ -107,20 +107,20 @@ class TestUpgrade:
 
 class TestHead:
     def test_that_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
-        """One header, or many of them."""
+        """A head without end is refused, in one header or in many."""
         for start, part in ((b"GET / HTTP/1.1\r\nA: ", b"a"), (b"GET / HTTP/1.1\r\n", b"A: a\r\n")):
             answer = talk(patient, start, *[part * (6_000 // len(part))] * 11)
             assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
 
-    def test_whose_address_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
-        """As soon as the address is too long, and once."""
+    def test_whose_url_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
+        """A URL without end is refused once, as soon as it is too long."""
         until = b"65535 bytes."
         answer = talk(patient, b"GET /", *[b"a" * 6_000] * 12, until=until)
         assert answer.startswith(b"HTTP/1.1 414 URI Too Long\r\n")
         assert answer.count(b"HTTP/1.1") == 1
 
     def test_may_come_in_pieces(self, patient: tuple[str, int]) -> None:
-        """The limit counts the bytes of each request anew, and never those of a body."""
+        """The limit counts the head of each request, and no body."""
         request = (
             HEAD.replace(b": 5", b": 50000"),
             b"A: " + b"a" * 40_000 + b"\r\n",
@@ -131,13 +131,13 @@ class TestHead:
         assert answer.count(b"HTTP/1.1 200 OK") == 2
 
     def test_may_begin_in_the_read_that_ended_another(self, patient: tuple[str, int]) -> None:
-        """However long the body between them: it belongs to neither head."""
+        """A body between two heads does not count for either."""
         first, last = HEAD.replace(b": 5", b": 65400") + b"\r\n" + b"b" * 65_400, HEAD + b"\r\nlast!"
         answer = talk(patient, first[:20], first[20:] + last[:30], last[30:], until=b"last!")
         assert answer.count(b"HTTP/1.1 200 OK") == 2
 
     def test_that_is_none_is_refused(self, patient: tuple[str, int]) -> None:
-        """As uvicorn refuses it."""
+        """A malformed head gets uvicorn's 400."""
         assert talk(patient, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
@@ -145,18 +145,18 @@ class TestPipeline:
     REQUEST = HEAD + b"\r\nhello"
 
     def test_is_answered_in_order(self, patient: tuple[str, int]) -> None:
-        """Requests may be sent before the answers to earlier ones have come."""
+        """Pipelined requests are answered in order."""
         answer = talk(patient, *(self.REQUEST * 33, HEAD + b"\r\nlast!"), until=b"last!")
         assert answer.count(b"HTTP/1.1 200 OK") == 34
 
     def test_has_an_end(self, patient: tuple[str, int]) -> None:
-        """A client that sends a thousand at once loses its connection, before they fill the memory."""
+        """A client that pipelines a thousand requests loses its connection."""
         with suppress(ConnectionResetError):
             assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
 
 
 async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers when the client has gone, and writes down for whom."""
+    """Answer when the client has disconnected, and note which request."""
     while (await receive())["type"] != "http.disconnect":
         pass
     await PlainTextResponse("too late")(scope, receive, send)
@@ -165,7 +165,7 @@ async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
 
 class TestDeparture:
     def test_is_told_to_the_request_that_is_under_way(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Not to the last one that came, which has not begun: the other would work for nobody, and fail to answer."""
+        """The disconnect is reported to the request that runs, not to the last that arrived."""
         told: list[str] = []
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,11 +191,11 @@ class TestSlowClient:
         ],
     )
     def test_does_not_keep_its_connection(self, hasty: tuple[str, int], parts: tuple[bytes, ...]) -> None:
-        """However far it came; the server closes, or this would wait for a minute."""
+        """A request that does not arrive within the deadline loses its connection."""
         talk(hasty, *parts)
 
     def test_may_take_its_time_between_requests(self, hasty: tuple[str, int]) -> None:
-        """A connection is kept alive for longer than a request may take."""
+        """A connection may be idle for longer than a request may take."""
         with socket.create_connection(hasty, timeout=PATIENCE) as connection:
             for _ in range(2):
                 connection.sendall(HEAD + b"\r\nhello")

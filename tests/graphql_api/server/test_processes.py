@@ -1,6 +1,7 @@
-"""`serve` and `relay` as real processes: how they start, what they log, how they end."""
+"""`serve` and `relay` as real processes: their start, their log, their end."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,11 +9,12 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from harness.gateway import COMMAND, DIES_WITH_US, Gateway
+from harness.gateway import COMMAND, DIES_WITH_US, Gateway, succeeds
 from harness.ports import HOST, free_port
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
@@ -30,7 +32,7 @@ def wait_for(log: Path, words: str, times: int) -> None:
 
 
 def link_in(directory: Path) -> str:
-    """The link in the only mail there is."""
+    """The link in the only mail."""
     eventually(lambda: list(directory.glob("*.eml")))
     (path,) = directory.glob("*.eml")
     body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
@@ -41,7 +43,7 @@ def link_in(directory: Path) -> str:
 
 class TestServe:
     def test_signs_up_mails_and_confirms_without_logging_a_secret(self, serve: Serve, sqlite_url: str) -> None:
-        """From the form to the confirmed address; neither key, address nor password is in the log."""
+        """From sign-up to confirmation the log holds neither key, address nor password."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         assert sign_up(gateway) == "CreateCustomerSuccess"
         link = link_in(gateway.mail_directory)
@@ -60,53 +62,93 @@ class TestServe:
         assert '"level": "error"' not in log
 
     def test_says_where_things_are(self, serve: Serve, sqlite_url: str) -> None:
-        """In development with the mailbox, in production without."""
+        """`serve` prints its URLs, that of the mailbox in development only."""
         production = serve(GATEWAY_DATABASE_URL=sqlite_url)
-        assert production.log.read_text().splitlines()[:3] == [
+        assert production.log.read_text().splitlines()[:5] == [
+            f"Database     {sqlite_url.removeprefix('sqlite:///')}",
+            f"Keys         {production.keys_directory}",
             f"GraphQL      {production.base_url}/graphql",
             f"REST         {production.base_url}/customers",
             "Stop with Ctrl-C.",
         ]
         development = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
-        assert development.log.read_text().splitlines()[:4] == [
+        assert development.log.read_text().splitlines()[2:6] == [
             f"GraphQL      {development.base_url}/graphql  (GraphiQL in a browser)",
             f"REST         {development.base_url}/customers",
             f"Mailbox      {development.base_url}/mailbox",
             "Stop with Ctrl-C.",
         ]
 
+    def test_says_where_a_relative_database_is(self, tmp_path: Path) -> None:
+        """`serve` prints the absolute paths of a database and of keys that are new or named by a relative path."""
+        (tmp_path / "elsewhere").mkdir()
+        settings = {"GATEWAY_MODE": "development", "GATEWAY_RELAY": "off", "GATEWAY_PASSWORD_DENY_LIST": "none"}
+        first = run("serve", tmp_path / "elsewhere", **settings)
+        again = run("serve", tmp_path / "elsewhere", **settings)
+        made = [f"Database     {tmp_path}/elsewhere/var/registration.db", f"Keys         {tmp_path}/elsewhere/var/keys"]
+        assert first.stdout.splitlines() == [f"{line}  (new)" for line in made]
+        assert again.stdout.splitlines() == made
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_links_lead_to_the_port_that_the_system_chose(self, sqlite_url: str, tmp_path: Path, workers: str) -> None:
+        """In development with GATEWAY_PORT=0 the links of both doors name the port on which the gateway listens."""
+        settings = {"GATEWAY_MODE": "development", "GATEWAY_PORT": "0", "GATEWAY_WORKERS": workers}
+        files = {"GATEWAY_DATABASE_URL": sqlite_url, "GATEWAY_MAIL_URL": f"file://{tmp_path}/mail"}
+        process = start("serve", tmp_path, **settings, **files)
+        log = tmp_path / "serve.log"
+        try:
+            eventually(lambda: "Stop with Ctrl-C." in log.read_text())
+            (url,) = re.findall(r"REST +(http://127\.0\.0\.1:[1-9]\d*)/customers", log.read_text())
+            eventually(lambda: succeeds(urlsplit(url).port or 0, "/readyz"))
+            openapi = httpx2.get(f"{url}/openapi.json").json()
+            body = {"query": CREATE, "variables": {"input": FORM}}
+            assert httpx2.post(f"{url}/graphql", json=body, timeout=PATIENCE).status_code == 200
+            assert openapi["servers"] == [{"url": url}]
+            assert link_in(tmp_path / "mail").startswith(f"{url}/register/confirm?token=")
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
+
     def test_makes_an_embedded_installation_by_itself(self, serve: Serve, tmp_path: Path) -> None:
-        """Database and directories; nothing has to be prepared."""
+        """`serve` creates the database and the directories of an embedded installation."""
         gateway = serve(GATEWAY_DATABASE_URL=f"sqlite:///{tmp_path}/new/registration.db")
         assert sign_up(gateway) == "CreateCustomerSuccess"
 
     def test_serves_with_several_workers(self, serve: Serve, database_url: str) -> None:
-        """One database, one answer: an address is taken whichever worker is asked."""
+        """An address that one worker has registered is taken for all workers."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
         answers = [sign_up(gateway) for _ in range(6)]
         assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
-        """In one line that names the settings; the one that has the port goes on."""
+        """A port in use ends `serve` with one line that names the settings."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
-        second = run("serve", tmp_path, GATEWAY_RELAY="off", GATEWAY_PORT=str(gateway.port))
+        second = run(
+            "serve",
+            tmp_path,
+            GATEWAY_RELAY="off",
+            GATEWAY_PORT=str(gateway.port),
+            GATEWAY_PUBLIC_URL=gateway.base_url,
+        )
         assert second.returncode == 2
-        assert (second.stdout, second.stderr) == (
-            "",
+        assert second.stderr == (
             f"registration-gateway: GATEWAY_HOST 127.0.0.1 with GATEWAY_PORT {gateway.port}: "
-            "cannot listen there: Address already in use\n",
+            "cannot listen there: Address already in use\n"
         )
         assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
 
     def test_takes_the_number_of_workers_as_an_option(self, tmp_path: Path) -> None:
-        """It wins over the setting; what comes of it is seen above."""
+        """`--workers` overrides GATEWAY_WORKERS."""
         done = run("serve", tmp_path, "--workers", "2", GATEWAY_WORKERS="none", GATEWAY_PORT="none")
         assert done.stderr.startswith("registration-gateway: GATEWAY_PORT ")
         assert "GATEWAY_WORKERS" not in done.stderr
 
 
 class TestCtrlC:
-    """A request is under way: its head has arrived, and the server waits for its body."""
+    """A signal arrives while the server waits for the body of a request."""
 
     @pytest.fixture
     def gateway(self, serve: Serve, sqlite_url: str) -> Gateway:
@@ -123,7 +165,7 @@ class TestCtrlC:
             yield connection
 
     def test_lets_requests_finish(self, gateway: Gateway, request_under_way: socket.socket) -> None:
-        """Nobody new gets in, whoever is in gets an answer, and the process ends cleanly."""
+        """After a signal no connection is accepted, the running request is answered, and the status is 0."""
         stopping = Thread(target=gateway.stop)
         stopping.start()
         eventually(lambda: not is_listening(gateway))
@@ -136,7 +178,7 @@ class TestCtrlC:
         stopping.join()
 
     def test_twice_does_not_wait(self, gateway: Gateway, request_under_way: socket.socket) -> None:
-        """An operator in a hurry is not held up by a client that never ends."""
+        """A second signal ends the process without waiting for requests."""
         process = gateway.process
         process.send_signal(signal.SIGINT)
         eventually(lambda: not is_listening(gateway))
@@ -156,7 +198,7 @@ class TestRelay:
     def test_sends_what_a_gateway_without_one_has_promised(
         self, serve: Serve, database_url: str, tmp_path: Path
     ) -> None:
-        """In a process of its own, with the same secret, until it is told to stop."""
+        """`relay` sends the mails of a gateway with GATEWAY_RELAY=off."""
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_RELAY="off")
         assert sign_up(gateway) == "CreateCustomerSuccess"
         settings = {
@@ -164,6 +206,7 @@ class TestRelay:
             "GATEWAY_KEYS_DIR": str(gateway.mail_directory.parent / "keys"),
             "GATEWAY_MAIL_URL": f"file://{tmp_path}/mail",
             "GATEWAY_PUBLIC_URL": gateway.base_url,
+            "GATEWAY_MAIL_FROM": "mail@shop.example",
         }
         log = tmp_path / "relay.log"
         for number, starts in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):
@@ -178,13 +221,13 @@ class TestRelay:
         assert link.partition("token=")[2][:32] not in log.read_text()
 
 
-def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
-    """As with `registration-gateway schema | head`."""
+def test_a_closed_output_ends_a_command_quietly(tmp_path: Path) -> None:
+    """A command whose output is closed early, as by `| head`, prints no stack trace."""
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w") as nobody:
+    with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=nobody, stderr=subprocess.PIPE, check=False
+            [COMMAND, "schema"], cwd=tmp_path, env=environment({}), stdout=closed, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (1, b"")
 

@@ -1,4 +1,4 @@
-"""Messages: complete in every language, and nothing left to fill in."""
+"""Messages: complete in every language, without placeholders left."""
 
 import re
 from enum import Enum
@@ -19,13 +19,13 @@ ALL: dict[str, Texts] = {
 
 @pytest.mark.parametrize(("codes", "texts"), [(UserErrorCode, USER_ERRORS), (ViolationCode, VIOLATIONS)])
 def test_every_code_has_a_message(codes: type[Enum], texts: dict[Enum, Texts]) -> None:
-    """A new code without one fails here."""
+    """Each code of a violation has a message."""
     assert set(texts) == set(codes)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_message_exists_in_every_language(name: str) -> None:
-    """A missing translation fails here, and so does one that was only copied."""
+    """Each message exists in every language, and differs between them."""
     texts = ALL[name]
     assert set(texts) == set(Language)
     assert len(set(texts.values())) == len(Language)
@@ -35,7 +35,7 @@ def test_every_message_exists_in_every_language(name: str) -> None:
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("code", ViolationCode)
 def test_every_violation_can_be_said(code: ViolationCode, language: Language) -> None:
-    """With its limits filled in, the same ones in every language."""
+    """Each message of a violation uses the same limits in every language."""
     message = violation_message(Violation("firstName", code, minimum=7, maximum=128), language)
     assert not re.search(r"[{}]|None", message)
     expected = {ViolationCode.TOO_SHORT: ["7"], ViolationCode.TOO_LONG: ["128"]}

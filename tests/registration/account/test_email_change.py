@@ -42,26 +42,26 @@ PAGE = "register/confirm-email"
 
 @pytest.fixture
 def caller(services: Services) -> Caller:
-    """Ada, who is signed in."""
+    """The customer Ada, signed in."""
     return caller_of(services, member(services).tokens)
 
 
 @pytest.fixture
 def arrived(services: Services, tmp_path: Path) -> Deliver:
-    """What is in the mailboxes since the last look."""
+    """Sends the mails that are due; returns the messages that arrived since the last call."""
     return lambda: deliver(services, tmp_path / "mail")
 
 
 @pytest.fixture
-def parked(services: Services, caller: Caller, arrived: Deliver) -> Callable[..., str]:
-    """Asks for another address; the key that arrives there."""
+def mailed_key(services: Services, caller: Caller, arrived: Deliver) -> Callable[..., str]:
+    """Requests a change of address; returns the key that arrives there."""
 
-    def park(email: str = NEW) -> str:
+    def request_key(email: str = NEW) -> str:
         arrived()
         assert isinstance(update_profile(services, caller, {"email": email}, CLIENT), Updated)
         return key_in(arrived()[0], PAGE)
 
-    return park
+    return request_key
 
 
 def claims(services: Services) -> list[str]:
@@ -70,7 +70,7 @@ def claims(services: Services) -> list[str]:
 
 class TestAsking:
     def test_the_new_address_waits(self, services: Services, clock: Clock, caller: Caller) -> None:
-        """The customer keeps the old one, and nobody is kept from the new one."""
+        """After the request the customer still has the old address, and another sign-up can still claim the new one."""
         outcome = update_profile(services, caller, {"email": NEW, "firstName": "Zoë"}, CLIENT)
         assert isinstance(outcome, Updated)
         assert (outcome.customer.email, outcome.customer.first_name) == (OLD, "Zoë")
@@ -78,8 +78,10 @@ class TestAsking:
         assert claims(services) == [OLD]
         assert isinstance(sign_up(services, request(email=NEW)), Registered)
 
-    def test_what_waits_is_told_until_it_is_over(self, services: Services, clock: Clock, caller: Caller) -> None:
-        """By every change of the profile."""
+    def test_a_pending_address_is_shown_until_it_expires(
+        self, services: Services, clock: Clock, caller: Caller
+    ) -> None:
+        """Every change of the profile shows the pending address until its time is over."""
         update_profile(services, caller, {"email": NEW}, CLIENT)
         later = update_profile(services, caller, {"firstName": "Zoë"}, CLIENT)
         assert isinstance(later, Updated)
@@ -89,8 +91,8 @@ class TestAsking:
         assert isinstance(over, Updated)
         assert over.pending_email is None
 
-    def test_both_mailboxes_hear_of_it(self, services: Services, caller: Caller, arrived: Deliver) -> None:
-        """The new one gets a link, the old one a notice without a key and without the new address."""
+    def test_both_addresses_get_a_mail(self, services: Services, caller: Caller, arrived: Deliver) -> None:
+        """The new address gets a link, the old one a notice without a key and without the new address."""
         arrived()
         update_profile(services, caller, {"email": NEW}, CLIENT)
         link, notice = arrived()
@@ -99,10 +101,8 @@ class TestAsking:
         assert "token=" not in notice.as_string()
         assert "example.net" not in text_of(notice)
 
-    def test_the_notice_goes_to_the_old_address_however_late(
-        self, services: Services, caller: Caller, arrived: Deliver
-    ) -> None:
-        """A thief who proves the new address before the notice leaves does not get it instead; then it is forgotten."""
+    def test_a_late_notice_goes_to_the_old_address(self, services: Services, caller: Caller, arrived: Deliver) -> None:
+        """The notice goes to the old address even when the new one is proven before, and then forgets it."""
         arrived()
         update_profile(services, caller, {"email": NEW}, CLIENT)
         move = customer.update().values(email=NEW)
@@ -110,32 +110,32 @@ class TestAsking:
         assert OLD in [message["To"] for message in arrived()]
         assert {row["recipient"] for row in rows(services.database, mail)} == {None}
 
-    def test_a_newer_address_replaces_an_older_one(self, services: Services, parked: Callable[..., str]) -> None:
-        """Only the last one can be proven."""
-        first, second = parked("first@example.net"), parked("second@example.net")
+    def test_a_newer_address_replaces_an_older_one(self, services: Services, mailed_key: Callable[..., str]) -> None:
+        """A second request replaces the first one, whose key then proves no address."""
+        first, second = mailed_key("first@example.net"), mailed_key("second@example.net")
         assert len(rows(services.database, email_change)) == 1
         assert address_of_key(services, first) is None
         assert address_of_key(services, second) == "second@example.net"
 
     def test_a_taken_address_is_refused(self, services: Services, caller: Caller) -> None:
-        """Typed in any way; nothing waits, and no mail goes out."""
+        """A change to a taken address in any spelling is answered EmailTaken; no row and no mail is written."""
         confirmed(services, email="bob@example.org")
         before = len(rows(services.database, mail))
         assert update_profile(services, caller, {"email": "BOB@example.org"}, CLIENT) == EmailTaken()
         assert rows(services.database, email_change) == []
         assert len(rows(services.database, mail)) == before
 
-    def test_an_address_that_waits_for_its_sign_up_is_taken_until_that_is_over(
+    def test_the_address_of_a_pending_account_is_taken_until_it_expires(
         self, services: Services, clock: Clock, caller: Caller
     ) -> None:
-        """As a sign-up has it."""
+        """A change to the address of a pending account is refused until that account's key expires."""
         sign_up(services, request(email=NEW))
         assert update_profile(services, caller, {"email": NEW}, CLIENT) == EmailTaken()
         clock.move(timedelta(days=1))
         assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
 
-    def test_nobody_can_fill_a_strangers_mailbox(self, services: Services, clock: Clock, caller: Caller) -> None:
-        """An address is asked five times an hour, a customer asks ten times."""
+    def test_requests_are_limited(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """An address gets five requests an hour, and a customer can make ten."""
         for _ in range(5):
             assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
         assert update_profile(services, caller, {"email": NEW.upper()}, CLIENT) == TooManyAttempts(3600)
@@ -145,21 +145,19 @@ class TestAsking:
         clock.move(timedelta(hours=1))
         assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
 
-    def test_a_link_works_for_a_day_where_no_sign_up_is_confirmed(
-        self, services: Services, clock: Clock, caller: Caller
-    ) -> None:
-        """An address is proven all the same."""
+    def test_a_key_works_for_a_day_without_confirmation(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """With confirmation off a new address must be proven all the same, within a day."""
         outcome = update_profile(replace(services, confirmation=None), caller, {"email": NEW}, CLIENT)
         assert isinstance(outcome, Updated)
         assert outcome.confirm_before == clock.now + timedelta(days=1)
 
 
 class TestProving:
-    def test_the_address_is_the_customers(
-        self, services: Services, clock: Clock, caller: Caller, parked: Callable[..., str]
+    def test_a_key_changes_the_address(
+        self, services: Services, clock: Clock, caller: Caller, mailed_key: Callable[..., str]
     ) -> None:
-        """From then on it signs in, as typed at the change; the old one is free."""
-        key = parked()
+        """A key makes the new address the customer's: it signs in, as typed, and the old one is free."""
+        key = mailed_key()
         clock.move(timedelta(hours=1))
         outcome = confirm_email_change(services, key, CLIENT)
         assert isinstance(outcome, Confirmed)
@@ -170,25 +168,27 @@ class TestProving:
         assert sign_in(services, OLD, PASSWORD, CLIENT) == BadCredentials()
         assert isinstance(sign_up(services, request()), Registered)
 
-    def test_the_old_address_is_forgotten(self, services: Services, caller: Caller, parked: Callable[..., str]) -> None:
-        """Nothing that was counted or typed names it any more, so that an erasure need not know it."""
+    def test_the_old_address_is_forgotten(
+        self, services: Services, caller: Caller, mailed_key: Callable[..., str]
+    ) -> None:
+        """After a change and an erasure no table and no file holds the old or the new address."""
         request_reset(services, OLD, CLIENT)
         sign_in(services, OLD, "wrong", CLIENT)
-        confirm_email_change(services, parked(), CLIENT)
+        confirm_email_change(services, mailed_key(), CLIENT)
         anonymize(services, caller, None)
         proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
         assert isinstance(proof, list)
         assert [place for place in proof if place.found] == []
 
-    def test_a_key_works_once(self, services: Services, parked: Callable[..., str]) -> None:
-        """And never for another purpose."""
-        key = parked()
+    def test_a_key_works_once(self, services: Services, mailed_key: Callable[..., str]) -> None:
+        """A key that has changed the address is refused afterwards."""
+        key = mailed_key()
         assert isinstance(confirm_email_change(services, key, CLIENT), Confirmed)
         assert confirm_email_change(services, key, CLIENT) == TokenRefused()
 
-    def test_a_key_works_for_a_day(self, services: Services, clock: Clock, parked: Callable[..., str]) -> None:
-        """Then it is refused as an unknown one is."""
-        key = parked()
+    def test_a_key_works_for_a_day(self, services: Services, clock: Clock, mailed_key: Callable[..., str]) -> None:
+        """After a day a key is refused like an unknown one, and the address is unchanged."""
+        key = mailed_key()
         clock.move(timedelta(days=1))
         assert address_of_key(services, key) is None
         assert confirm_email_change(services, key, CLIENT) == TokenRefused()
@@ -196,31 +196,31 @@ class TestProving:
 
     @pytest.mark.parametrize("key", ["", "0" * 32, "\x00", "\ud800", "k" * 100_000])
     def test_other_keys_are_refused(self, services: Services, key: str) -> None:
-        """Whatever they are made of."""
+        """Texts that are no key are refused without an exception."""
         assert confirm_email_change(services, key, CLIENT) == TokenRefused()
 
-    def test_an_address_that_was_taken_meanwhile_stays_with_who_has_it(
-        self, services: Services, parked: Callable[..., str]
+    def test_an_address_that_was_taken_meanwhile_is_refused(
+        self, services: Services, mailed_key: Callable[..., str]
     ) -> None:
-        """First come, first served; the key is used up."""
-        key = parked()
+        """When another account has claimed the address meanwhile, the key is answered EmailTaken and used up."""
+        key = mailed_key()
         confirmed(services, email=NEW)
         assert confirm_email_change(services, key, CLIENT) == EmailTaken()
         assert confirm_email_change(services, key, CLIENT) == TokenRefused()
         assert claims(services) == sorted([OLD, NEW.lower()])
 
-    def test_a_sign_up_that_was_never_confirmed_gives_way(
-        self, services: Services, clock: Clock, parked: Callable[..., str]
+    def test_an_expired_account_gives_way(
+        self, services: Services, clock: Clock, mailed_key: Callable[..., str]
     ) -> None:
-        """When its time is over."""
+        """A change takes the address of an expired account, which is deleted."""
         sign_up(services, request(email=NEW))
         clock.move(timedelta(days=1))
-        key = parked()
+        key = mailed_key()
         assert isinstance(confirm_email_change(services, key, CLIENT), Confirmed)
         assert len(rows(services.database, customer)) == 1
 
-    def test_two_who_prove_the_same_address_at_the_same_moment(self, services: Services, arrived: Deliver) -> None:
-        """One gets it."""
+    def test_of_two_keys_for_one_address_at_once_one_wins(self, services: Services, arrived: Deliver) -> None:
+        """When two customers prove the same address at once, one gets it and the other is told that it is taken."""
         keys = []
         for name in ("bob", "eve"):
             caller = caller_of(services, member(services, email=f"{name}@example.org").tokens)
@@ -232,19 +232,19 @@ class TestProving:
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Confirmed", "EmailTaken"]
         assert claims(services).count(NEW.lower()) == 1
 
-    def test_a_key_in_the_old_mailbox_is_worthless_then(
-        self, services: Services, parked: Callable[..., str], arrived: Deliver
+    def test_a_reset_key_in_the_old_mailbox_is_refused(
+        self, services: Services, mailed_key: Callable[..., str], arrived: Deliver
     ) -> None:
-        """Whoever reads it now does not get the account."""
+        """After a change a reset key that was mailed to the old address is refused."""
         request_reset(services, OLD, CLIENT)
         old_key = key_in(next(iter(arrived())), "password/restore")
-        confirm_email_change(services, parked(), CLIENT)
+        confirm_email_change(services, mailed_key(), CLIENT)
         form = {"token": old_key, "password": "brand new", "confirmPassword": "brand new"}
         assert reset(services, form, CLIENT) == ResetRefused(expired=False)
 
-    def test_it_is_told_and_audited(self, services: Services, caller: Caller, parked: Callable[..., str]) -> None:
-        """The request and the proof, each from where it came."""
-        confirm_email_change(services, parked(), "192.0.2.9")
+    def test_it_is_recorded(self, services: Services, caller: Caller, mailed_key: Callable[..., str]) -> None:
+        """A change writes an event, and the audit trail holds request and proof with the clients' addresses."""
+        confirm_email_change(services, mailed_key(), "192.0.2.9")
         assert "customer.email_changed" in [row["kind"] for row in rows(services.database, event)]
         trail = rows(services.database, audit)
         assert {(row["kind"], row["customer_id"], row["client_ip"], row["email_key"]) for row in trail} >= {

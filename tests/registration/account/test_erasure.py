@@ -1,4 +1,4 @@
-"""Erasure on real databases; that nothing is left, anywhere, is shown in test_erasure_proof.py."""
+"""Erasure on real databases; test_erasure_proof.py shows that no trace is left."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from registration.outcomes import BadCredentials, Confirmed, Done, Registered, T
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
@@ -43,8 +43,8 @@ def ada(services: Services, clock: Clock) -> Caller:
     return caller
 
 
-def test_the_row_stays_and_the_person_goes(services: Services, clock: Clock, ada: Caller) -> None:
-    """As the contract has it (4.7), and without the hash of the password."""
+def test_the_row_stays_and_its_personal_columns_are_emptied(services: Services, clock: Clock, ada: Caller) -> None:
+    """Erasure empties the personal columns as the contract has it (4.7), and the password hash; the others stay."""
     [before] = rows(services.database, customer)
     assert anonymize(services, ada, None) == Done()
     [after] = rows(services.database, customer)
@@ -57,13 +57,13 @@ def test_the_row_stays_and_the_person_goes(services: Services, clock: Clock, ada
     assert [after[name] for name in kept] == [before[name] for name in kept]
 
 
-def test_nothing_else_stays_but_what_names_nobody(services: Services, ada: Caller) -> None:
-    """Events and the audit trail name the customer by id; its personal columns are empty."""
+def test_only_rows_without_personal_data_stay(services: Services, ada: Caller) -> None:
+    """After an erasure only events, the audit trail and counts are left, with empty personal columns."""
     full = counts(services.database)
     assert set(full) == {table.name for table in metadata.sorted_tables} - {"counter", "confirmation_token"}
     anonymize(services, ada, None)
     left = counts(services.database)
-    # What counts by customer names nobody, and ends by itself.
+    # The count of the customer's own requests holds no personal data, and expires.
     assert set(left) == {"customer", "event", "audit", "attempt"}
     assert left["attempt"] == 1
     trail = rows(services.database, audit)
@@ -72,8 +72,8 @@ def test_nothing_else_stays_but_what_names_nobody(services: Services, ada: Calle
     assert rows(services.database, event)[-1]["kind"] == "customer.erased"
 
 
-def test_everybody_else_stays(services: Services, ada: Caller) -> None:
-    """Another customer, with all that is theirs."""
+def test_other_customers_stay(services: Services, ada: Caller) -> None:
+    """An erasure leaves every row of another customer as it is."""
     other = member(services, email="bob@example.org", firstName="Bob")
     sign_in(services, "bob@example.org", "wrong", CLIENT)
     request_reset(services, "bob@example.org", CLIENT)
@@ -87,22 +87,22 @@ def test_everybody_else_stays(services: Services, ada: Caller) -> None:
     for table, theirs in before.items():
         assert [row for row in rows(services.database, table) if row["customer_id"] == other.customer.id] == theirs
     assert len(keys & {row["key"] for row in rows(services.database, attempt)}) == 4
-    assert authenticate(services, other.tokens.access_token) is not None
+    assert isinstance(authenticate(services, other.tokens.access_token), Caller)
 
 
-def test_nobody_signs_in_any_more(services: Services, ada: Caller) -> None:
-    """Not with the password, not with a token; the random address leads nowhere."""
+def test_the_erased_customer_cannot_sign_in(services: Services, ada: Caller) -> None:
+    """Neither the password nor an access token nor the random address signs the erased customer in."""
     other = sign_in(services, EMAIL, PASSWORD, CLIENT)
     assert isinstance(other, Tokens)
     anonymize(services, ada, None)
-    assert authenticate(services, other.access_token) is None
+    assert authenticate(services, other.access_token) is BadToken.REVOKED
     [row] = rows(services.database, customer)
     assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
     assert sign_in(services, row["email"], PASSWORD, CLIENT) == BadCredentials()
 
 
 def test_the_address_is_free(services: Services, ada: Caller) -> None:
-    """Whoever registers with it is another customer."""
+    """The address of an erased customer can be signed up again, by another customer."""
     anonymize(services, ada, None)
     again = sign_up(services, request(email=EMAIL))
     assert isinstance(again, Registered)
@@ -120,8 +120,8 @@ def test_the_address_is_free(services: Services, ada: Caller) -> None:
         ("i\u0307pek@example.org", "İpek@example.org"),
     ],
 )
-def test_who_asked_for_the_address_asks_again(services: Services, held: str, asked: str) -> None:
-    """It waits in nobody's account any more, however it was typed there; another address does."""
+def test_changes_to_the_address_are_deleted(services: Services, held: str, asked: str) -> None:
+    """Other accounts' pending changes to the erased address are deleted in every spelling; those to others stay."""
     holder = caller_of(services, member(services, email=held).tokens)
     waiting = [
         {
@@ -138,7 +138,7 @@ def test_who_asked_for_the_address_asks_again(services: Services, held: str, ask
 
 
 def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> None:
-    """If one is given; else the access token is enough."""
+    """A wrong password is refused and erases nothing; the right one erases."""
     before = rows(services.database, customer)
     for wrong in ("wrong", "", "\ud800"):
         assert anonymize(services, ada, wrong) == BadCredentials()
@@ -147,7 +147,7 @@ def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> No
 
 
 def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Caller) -> None:
-    """Two requests at the same moment may both have seen a good token."""
+    """A second erasure, by a request whose token was good at the same moment, changes no row."""
     anonymize(services, ada, None)
     before = {table: rows(services.database, table) for table in metadata.sorted_tables}
     clock.move(timedelta(minutes=1))
@@ -155,21 +155,21 @@ def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Ca
     assert {table: rows(services.database, table) for table in metadata.sorted_tables} == before
 
 
-def test_counts_elsewhere_are_forgotten_too(services: Services, clock: Clock, ada: Caller) -> None:
-    """Installations may count failed sign-ins in another server; an outage of that leaves everything as it was."""
-    elsewhere = Elsewhere(services.database, LockoutTerms(), clock)
+def test_counts_in_another_server_are_deleted(services: Services, clock: Clock, ada: Caller) -> None:
+    """Counts in another server are deleted; when it does not answer, nothing is erased."""
+    other_server = OtherServer(services.database, LockoutTerms(), clock)
     before = rows(services.database, customer)
     with pytest.raises(Unavailable):
-        anonymize(replace(services, lockout=elsewhere), ada, None)
+        anonymize(replace(services, lockout=other_server), ada, None)
     assert rows(services.database, customer) == before
-    elsewhere.forgotten = []
-    anonymize(replace(services, lockout=elsewhere), ada, None)
-    assert elsewhere.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
+    other_server.forgotten = []
+    anonymize(replace(services, lockout=other_server), ada, None)
+    assert other_server.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_reuse_that_is_recorded_at_this_moment_is_forgotten_too(services: Services, ada: Caller) -> None:
-    """Where transactions run side by side: the erasure waits for the session, and looks at the trail after that."""
+def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Caller) -> None:
+    """An erasure waits for a transaction that records a reused token, and then empties its audit row."""
     is_locked = Event()
 
     def reuse(connection: Connection) -> None:
@@ -188,19 +188,19 @@ def test_a_reuse_that_is_recorded_at_this_moment_is_forgotten_too(services: Serv
     assert trail["token reuse"] is None
 
 
-class Elsewhere(DatabaseLockout):
-    """Not in our database, and not always there."""
+class OtherServer(DatabaseLockout):
+    """Counts as if in another server, which does not answer while `forgotten` is None."""
 
     forgotten: list[str] | None = None
 
     def forget(self, prefix: str) -> None:
         if self.forgotten is None:
-            raise Unavailable("elsewhere")
+            raise Unavailable("the other server")
         self.forgotten.append(prefix)
 
 
 def moved(services: Services, caller: Caller) -> Caller:
-    """The caller under the address that has waited for its proof."""
+    """The caller after the pending change of address is proven."""
     (token_id,) = (row["token_id"] for row in rows(services.database, mail) if row["kind"] == MailKind.EMAIL_CHANGE)
     outcome = confirm_email_change(services, email_change_key(services.secret, token_id), CLIENT)
     assert isinstance(outcome, Confirmed)
@@ -208,13 +208,13 @@ def moved(services: Services, caller: Caller) -> Caller:
 
 
 def counts_of(services: Services, mark: Callable[[Secret, str], str]) -> int:
-    """How many counts are kept for the former address."""
+    """How many counts the former address has."""
     kept = [row["key"] for row in rows(services.database, attempt)]
     return sum(key.startswith(mark(services.secret, FORMER)) for key in kept)
 
 
-def test_a_former_address_goes_too(services: Services, ada: Caller) -> None:
-    """Whatever was typed under it after the change."""
+def test_a_former_address_is_forgotten(services: Services, ada: Caller) -> None:
+    """An erasure deletes the counts of a former address, and empties what was recorded under it."""
     caller = moved(services, ada)
     sign_in(services, FORMER, "wrong", CLIENT)
     request_reset(services, FORMER, CLIENT)
@@ -226,8 +226,8 @@ def test_a_former_address_goes_too(services: Services, ada: Caller) -> None:
     assert {row["email_key"] for row in rows(services.database, audit)} == {None}
 
 
-def test_a_former_address_that_somebody_else_has_is_theirs(services: Services, clock: Clock, ada: Caller) -> None:
-    """Wrong passwords for their account still count."""
+def test_a_former_address_of_another_account_keeps_its_counts(services: Services, clock: Clock, ada: Caller) -> None:
+    """Counts of a former address that another account has by now stay."""
     caller = moved(services, ada)
     clock.move(timedelta(days=1))
     confirmed(services, email=FORMER, firstName="Eve")

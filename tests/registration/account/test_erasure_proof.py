@@ -1,4 +1,4 @@
-"""The proof of an erasure finds what is left, wherever it is, and nothing else."""
+"""The proof of an erasure finds every trace, and nothing else."""
 
 import sqlite3
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def execute(services: Services, statement: str, **values: object) -> None:
 
 
 def test_nothing_is_left(services: Services, erased: Caller) -> None:
-    """Not in any of the tables, and not in the bytes of an SQLite file; a line for each says how much there was."""
+    """After an erasure the proof finds nothing in any table or file, and says how much it has looked at."""
     places = looked(services, erased)
     assert {place.place: place.found for place in places if place.found} == {}
     assert {place.place for place in places} >= {"table customer", "table audit", "table alembic_version"}
@@ -59,8 +59,8 @@ def test_nothing_is_left(services: Services, erased: Caller) -> None:
     )
 
 
-def test_it_sees_everything_before_the_erasure(services: Services, clock: Clock, ada: Caller) -> None:
-    """Told that a customer is erased who is not, it finds the person in every place there is."""
+def test_it_finds_every_trace_of_a_customer_who_is_not_erased(services: Services, clock: Clock, ada: Caller) -> None:
+    """For a row that is only marked as erased the proof finds the person in every table that has a trace."""
     mark = update(customer).values(anonymized_at=clock.now)
     services.database.write(lambda connection: connection.execute(mark))
     seen = found(services, ada)
@@ -75,14 +75,14 @@ def test_it_sees_everything_before_the_erasure(services: Services, clock: Clock,
     mails = seen.pop("table mail")
     assert mails["recipient"] == 1
     if services.database.dialect == "sqlite":
-        assert set(seen.pop("file registration.db")) == {"address"}  # others may have the name
+        assert set(seen.pop("file registration.db")) == {"address"}  # other customers may have the name
     owned = {"table idempotency", "table reset_token", "table session", "table refresh_token"}
     assert set(seen) == owned
     assert all(set(columns) == {"customer_id"} for columns in seen.values())
 
 
 def test_it_needs_an_erased_customer(services: Services) -> None:
-    """Else it says why not."""
+    """For an unknown reference, or a customer who is not erased, the proof says why there is none."""
     reference = confirmed(services).reference
     assert prove(services.database, services.secret, reference, PERSON) == CannotProve(f"{reference} was not erased")
     unknown = CannotProve("no customer has the reference DE--0")
@@ -91,24 +91,22 @@ def test_it_needs_an_erased_customer(services: Services) -> None:
 
 @pytest.mark.parametrize("left", [EMAIL, EMAIL.lower(), f"<{EMAIL.upper()}>", WAITING])
 def test_an_address_is_found_in_any_cell(services: Services, erased: Caller, left: str) -> None:
-    """However it is typed, and in whosever row."""
+    """The proof finds an address in any cell and spelling, also in rows of no customer."""
     row = {"id": uuid4(), "kind": "sign-in failure", "email_key": left, "created_at": services.clock()}
     services.database.write(lambda connection: connection.execute(audit.insert().values(row)))
     assert found(services, erased)["table audit"] == {"address": 1}
 
 
-def test_tables_that_the_program_does_not_know_are_looked_into(services: Services, erased: Caller) -> None:
-    """Left by an older version, for example."""
+def test_unknown_tables_are_searched(services: Services, erased: Caller) -> None:
+    """The proof searches tables that the program does not know."""
     execute(services, "CREATE TABLE newsletter (id INTEGER, email TEXT)")
     execute(services, "INSERT INTO newsletter VALUES (1, :email), (2, 'bob@example.org')", email=EMAIL)
     assert found(services, erased)["table newsletter"] == {"email": 1}
 
 
 @pytest.mark.parametrize("derive", [address_mark, attempt_prefix])
-def test_what_is_derived_from_an_address_is_found(
-    services: Services, erased: Caller, derive: Callable[..., str]
-) -> None:
-    """Only who has the installation's secret can look for it."""
+def test_a_derived_key_is_found(services: Services, erased: Caller, derive: Callable[..., str]) -> None:
+    """The proof finds the keys of attempts, which the secret derives from an address."""
     key = f"{derive(services.secret, EMAIL.lower())}{'0' * 32}"
     row = {"key": key, "count": 1, "window_ends_at": services.clock()}
     services.database.write(lambda connection: connection.execute(attempt.insert().values(row)))
@@ -116,15 +114,15 @@ def test_what_is_derived_from_an_address_is_found(
 
 
 def test_a_row_that_should_be_gone_is_found(services: Services, erased: Caller) -> None:
-    """Even if it names nobody."""
+    """The proof finds a row that erasure deletes, though it holds no personal data."""
     row = {"id": uuid4(), "customer_id": erased.customer.id, "created_at": services.clock()}
     services.database.write(lambda connection: connection.execute(session.insert().values(row)))
     assert found(services, erased) == {"table session": {"customer_id": 1}}
 
 
 @pytest.mark.parametrize("value", ["ada", "Ada Beispiel", "for ADA.", BIRTHDAY])
-def test_a_name_is_found_where_nobody_else_may_have_it(services: Services, erased: Caller, value: str) -> None:
-    """In a row of the customer, and in one of nobody's."""
+def test_a_name_is_found_in_rows_of_the_customer_and_of_none(services: Services, erased: Caller, value: str) -> None:
+    """The proof finds a name in rows of the erased customer and in rows of no customer."""
     new = [
         {"id": uuid4(), "kind": value, "customer_id": customer_id, "created_at": services.clock()}
         for customer_id in (erased.customer.id, None)
@@ -134,21 +132,21 @@ def test_a_name_is_found_where_nobody_else_may_have_it(services: Services, erase
 
 
 def test_a_name_is_a_whole_word(services: Services, erased: Caller) -> None:
-    """Ada is not in Adam, nor in the digits of a key."""
+    """The proof finds names as whole words only: Ada is not found in Adam."""
     row = {"id": uuid4(), "kind": "Adam", "customer_id": None, "created_at": services.clock()}
     services.database.write(lambda connection: connection.execute(audit.insert().values(row)))
     assert found(services, erased) == {}
 
 
-def test_others_may_have_the_same_name(services: Services, erased: Caller) -> None:
-    """In their rows, and in the bytes of those; born on the same day, too."""
+def test_names_of_other_customers_are_not_found(services: Services, erased: Caller) -> None:
+    """Other customers with the same name and birthday are no find, in tables and in files."""
     for number in range(3):
         confirmed(services, email=f"{number}@example.org", firstName="ADA", dateOfBirth=BIRTHDAY)
     assert found(services, erased) == {}
 
 
 def test_an_address_that_registered_again_is_found(services: Services, erased: Caller) -> None:
-    """It is there, after all; which tables hold it says how."""
+    """The proof finds the address when it was signed up again, and names the tables that hold it."""
     confirmed(services, email=EMAIL)
     seen = found(services, erased)
     seen.pop("file registration.db", None)
@@ -156,24 +154,24 @@ def test_an_address_that_registered_again_is_found(services: Services, erased: C
 
 
 def test_what_to_look_for_is_read_line_by_line() -> None:
-    """What has an `@` is an address; empty lines and spaces around do not count."""
+    """A line with an `@` is read as an address, any other as a name; empty lines and outer spaces are ignored."""
     assert person_of(["  a@example.org ", "", "Ada", "de la Cruz", "b@example.org"]) == Person(
         ["a@example.org", "b@example.org"], ["Ada", "de la Cruz"]
     )
 
 
-def test_what_to_look_for_shows_itself_nowhere() -> None:
-    """In no repr."""
+def test_the_repr_of_what_to_look_for_is_empty() -> None:
+    """The repr of what to look for holds no address and no name."""
     assert repr(PERSON) == "Person()"
 
 
-def test_what_is_no_address_is_looked_for_as_it_is(services: Services, erased: Caller) -> None:
-    """Nothing is derived from it."""
+def test_text_that_is_no_address_is_searched_as_it_is(services: Services, erased: Caller) -> None:
+    """A text that is no address is searched as it is, and no key is derived from it."""
     assert found(services, erased, Person(["@"], [])).keys() >= {"table customer"}
 
 
 class TestBytes:
-    """What only the file of an SQLite database shows."""
+    """Finds that only the file of an SQLite database shows."""
 
     @pytest.fixture
     def database_url(self, sqlite_url: str) -> str:
@@ -183,21 +181,23 @@ class TestBytes:
     def file(self, services: Services) -> Path:
         return Path(str(services.database.engine.url.database))
 
-    def test_a_deleted_row_that_was_not_overwritten(self, services: Services, erased: Caller, file: Path) -> None:
-        """As other programs leave it that write into the file."""
-        careless = sqlite3.connect(file)
+    def test_a_deleted_row_that_was_not_overwritten_is_found(
+        self, services: Services, erased: Caller, file: Path
+    ) -> None:
+        """The proof finds a row that another program deleted without overwriting its bytes."""
+        other_program = sqlite3.connect(file)
         for statement in (
             "PRAGMA secure_delete=OFF",
             "CREATE TABLE copy AS SELECT 'Ada@example.org' AS email, 'ADA' AS first_name, 'Beispiel' AS last_name",
             "DROP TABLE copy",
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ):
-            careless.execute(statement).fetchall()
-        careless.close()
+            other_program.execute(statement).fetchall()
+        other_program.close()
         assert found(services, erased) == {"file registration.db": {"address": 1, "name": 1}}
 
-    def test_a_log_that_a_reader_holds(self, services: Services, ada: Caller, file: Path) -> None:
-        """What the file does not show any more, the log still does; when the reader has gone, the proof succeeds."""
+    def test_a_log_that_a_reader_holds_is_searched(self, services: Services, ada: Caller, file: Path) -> None:
+        """The proof finds the person in a log that a reader keeps, and nothing once the reader is gone."""
         reader = sqlite3.connect(file, isolation_level=None)
         reader.execute("BEGIN").close()
         reader.execute("SELECT * FROM customer").fetchall()
@@ -206,8 +206,8 @@ class TestBytes:
         reader.close()
         assert found(services, ada) == {}
 
-    def test_many_rows(self, services: Services, ada: Caller) -> None:
-        """Pages that were split and joined while the person was there hold nothing of it either."""
+    def test_pages_of_many_rows_hold_no_trace(self, services: Services, ada: Caller) -> None:
+        """Pages that were split and joined while the customer was there hold no trace after the erasure."""
         for number in range(150):
             confirmed(
                 services, email=f"{number}@example.org", firstName=f"Name {number}", lastName="x" * (1 + number % 90)

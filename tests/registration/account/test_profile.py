@@ -18,7 +18,7 @@ from tests.registration.stored import rows
 
 @pytest.fixture
 def caller(services: Services) -> Caller:
-    """Ada, who is signed in."""
+    """The customer Ada, signed in."""
     return caller_of(services, member(services, dateOfBirth="1984-05-17").tokens)
 
 
@@ -32,12 +32,12 @@ def updated(outcome: UpdateOutcome) -> Updated:
 
 
 def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Clock, caller: Caller) -> None:
-    """The answer is the whole customer."""
+    """Attributes that are sent change, the others stay; the outcome is the whole customer. The change is audited."""
     clock.move(timedelta(minutes=1))
-    person = updated(update(services, caller, firstName="Zoë", salutation="Dr")).customer
-    assert (person.first_name, person.salutation, person.updated_at) == ("Zoë", "Dr", clock.now)
+    changed = updated(update(services, caller, firstName="Zoë", salutation="Dr")).customer
+    assert (changed.first_name, changed.salutation, changed.updated_at) == ("Zoë", "Dr", clock.now)
     kept = ("id", "reference", "email", "last_name", "gender", "date_of_birth", "created_at", "confirmed_at")
-    assert [getattr(person, name) for name in kept] == [getattr(caller.customer, name) for name in kept]
+    assert [getattr(changed, name) for name in kept] == [getattr(caller.customer, name) for name in kept]
     assert [row["first_name"] for row in rows(services.database, customer)] == ["Zoë"]
     assert [row["kind"] for row in rows(services.database, event)].count("customer.updated") == 1
     changes = [row["client_ip"] for row in rows(services.database, audit) if row["kind"] == "profile change"]
@@ -45,13 +45,13 @@ def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Cloc
 
 
 def test_every_attribute_can_change(services: Services, caller: Caller) -> None:
-    """All at once, too."""
-    person = updated(
+    """All attributes of the profile change in one request."""
+    changed = updated(
         update(
             services, caller, firstName="Bo", lastName="Li", gender="Male", salutation="Mr", dateOfBirth="2001-02-03"
         )
     ).customer
-    assert (person.first_name, person.last_name, person.gender, person.salutation, person.date_of_birth) == (
+    assert (changed.first_name, changed.last_name, changed.gender, changed.salutation, changed.date_of_birth) == (
         "Bo",
         "Li",
         "Male",
@@ -62,7 +62,7 @@ def test_every_attribute_can_change(services: Services, caller: Caller) -> None:
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_a_date_of_birth_can_be_cleared(services: Services, caller: Caller, nothing: str | None) -> None:
-    """By null, or by the empty text of a form."""
+    """A date of birth is cleared by null and by the empty text of a form."""
     assert updated(update(services, caller, dateOfBirth=nothing)).customer.date_of_birth is None
 
 
@@ -70,22 +70,22 @@ def test_a_date_of_birth_can_be_cleared(services: Services, caller: Caller, noth
 def test_nothing_to_change_changes_nothing(
     services: Services, clock: Clock, caller: Caller, sent: dict[str, object]
 ) -> None:
-    """Nothing sent, nothing known, or what is stored already: the row stays as it is, to the moment."""
+    """A request with nothing, with unknown attributes or with stored values leaves the row as it is."""
     before = rows(services.database, customer)
     clock.move(timedelta(minutes=1))
     assert updated(update_profile(services, caller, sent, CLIENT)).customer == caller.customer
     assert rows(services.database, customer) == before
 
 
-def test_a_password_is_never_stored(services: Services, caller: Caller) -> None:
-    """Legacy clients may send one; it must keep the rules, and is then ignored (contract 4.5)."""
+def test_a_password_is_ignored(services: Services, caller: Caller) -> None:
+    """A password that a legacy client sends must keep the rules and is then ignored (contract 4.5)."""
     before = rows(services.database, customer)
     updated(update(services, caller, password="another one", confirmPassword="another one"))
     assert rows(services.database, customer) == before
 
 
 def test_all_or_nothing(services: Services, caller: Caller) -> None:
-    """One broken rule, or a taken address, and nothing changes."""
+    """One broken rule or a taken address keeps every attribute of the request from changing."""
     confirmed(services, email="bob@example.org", firstName="Bob")
     outcome = update(services, caller, firstName="Zoë", lastName=None)
     assert isinstance(outcome, Invalid)
@@ -94,21 +94,21 @@ def test_all_or_nothing(services: Services, caller: Caller) -> None:
     assert {row["first_name"] for row in rows(services.database, customer)} == {"Ada", "Bob"}
 
 
-def test_the_same_address_typed_otherwise_is_stored_at_once(services: Services, caller: Caller) -> None:
-    """It is proven already."""
+def test_another_spelling_of_the_address_is_stored_at_once(services: Services, caller: Caller) -> None:
+    """Another spelling of the customer's address is stored at once, because the address is proven already."""
     outcome = updated(update(services, caller, email="Ada@EXAMPLE.org"))
     assert (outcome.customer.email, outcome.pending_email) == ("Ada@EXAMPLE.org", None)
     assert rows(services.database, email_change) == []
 
 
-def test_who_was_erased_a_moment_ago_is_gone(services: Services, caller: Caller) -> None:
-    """Between the look at the token and the change."""
+def test_an_erased_customer_is_gone(services: Services, caller: Caller) -> None:
+    """A change by a customer who was erased after authentication is answered Gone."""
     services.database.write(lambda connection: connection.execute(delete(customer)))
     assert update(services, caller, firstName="Zoë") == Gone()
 
 
-def test_an_outcome_shows_no_address(services: Services, caller: Caller) -> None:
-    """The one that waits is in no repr."""
+def test_the_repr_of_an_outcome_holds_no_address(services: Services, caller: Caller) -> None:
+    """The repr of an outcome does not hold the pending address."""
     outcome = updated(update(services, caller, email="new@example.org"))
     assert outcome.pending_email == "new@example.org"
     assert "new@example.org" not in repr(outcome)

@@ -1,4 +1,4 @@
-"""Who holds an address, on both engines."""
+"""Which account holds an address, on both engines."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,8 +29,8 @@ def found(services: Services, address: str = ADA) -> Holder | None:
     return services.database.read(lambda connection: find_holder(connection, address, services.clock()))
 
 
-def test_nobody_holds_an_address_beside_others(services: Services) -> None:
-    """Neither the next one in the alphabet is mistaken for it nor the one before; nor where there is none at all."""
+def test_a_neighbour_of_the_address_is_no_holder(services: Services) -> None:
+    """An address without a claim has no holder, with or without claims before and after it in the alphabet."""
     assert found(services) is None
     for email in ("aaa@example.org", "zoe@example.org"):
         confirmed(services, email=email)
@@ -38,8 +38,8 @@ def test_nobody_holds_an_address_beside_others(services: Services) -> None:
     assert found(services, "zzz@example.org") is None
 
 
-def test_a_sign_up_is_firm_while_its_key_is_good(services: Services, clock: Clock) -> None:
-    """Then it gives way."""
+def test_a_pending_account_is_firm_until_its_key_expires(services: Services, clock: Clock) -> None:
+    """A pending account is a firm holder until its key expires, and not firm from then on."""
     sign_up(services, request(email=ADA))
     [row] = rows(services.database, customer)
     assert found(services) == Holder(row["id"], is_confirmed=False, is_firm=True)
@@ -47,19 +47,19 @@ def test_a_sign_up_is_firm_while_its_key_is_good(services: Services, clock: Cloc
     assert found(services) == Holder(row["id"], is_confirmed=False, is_firm=False)
 
 
-def test_a_confirmed_one_is_firm(services: Services, clock: Clock) -> None:
-    """For ever."""
+def test_a_confirmed_account_is_firm(services: Services, clock: Clock) -> None:
+    """A confirmed account is a firm holder, still after 1000 days."""
     person = confirmed(services, email=ADA)
     clock.move(timedelta(days=1000))
     assert found(services) == Holder(person.id, is_confirmed=True, is_firm=True)
 
 
-def test_a_claim_without_an_account_is_told(services: Services) -> None:
-    """It is one that nobody can confirm, and that is not overlooked."""
-    nobody = services.new_id()
-    row = {"address": ADA, "customer_id": nobody}
+def test_a_claim_without_an_account_has_a_holder(services: Services) -> None:
+    """A claim without an account has a holder that is neither confirmed nor firm."""
+    made_up_id = services.new_id()
+    row = {"address": ADA, "customer_id": made_up_id}
     services.database.write(lambda connection: connection.execute(email_claim.insert().values(row)))
-    assert found(services) == Holder(nobody, is_confirmed=False, is_firm=False)
+    assert found(services) == Holder(made_up_id, is_confirmed=False, is_firm=False)
 
 
 def test_the_look_up_of_an_unknown_address_reads_the_account_with_the_next_one(services: Services) -> None:
@@ -78,7 +78,7 @@ def test_the_look_up_of_an_unknown_address_reads_the_account_with_the_next_one(s
 
 
 def test_an_address_is_found_in_one_statement(services: Services) -> None:
-    """Known or not, by the order of the claims and by nothing that grows with them."""
+    """The look-up of a known or an unknown address is one statement."""
     confirmed(services, email=ADA)
     for address in (ADA, "aaa@example.org"):
         _, said = statements_of(lambda: found(services, address))  # noqa: B023 - called at once
@@ -90,30 +90,30 @@ def wait_for_a_waiter(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-class TestKeep:
-    """Where transactions run side by side."""
+class TestLockHolder:
+    """On PostgreSQL, where writing transactions run side by side."""
 
-    def test_who_erases_waits(self, services: Services) -> None:
-        """And forgets what was written meanwhile, too."""
+    def test_erasure_waits_for_the_lock(self, services: Services) -> None:
+        """An erasure waits for a transaction that has locked the holder, and deletes the rows that this one wrote."""
         ada = caller_of(services, member(services, email=ADA).tokens)
-        is_kept = Event()
+        is_locked = Event()
 
         def post(connection: Connection) -> None:
             now = services.clock()
             assert lock_holder(connection, find_holder(connection, ADA, now))
-            is_kept.set()
+            is_locked.set()
             wait_for_a_waiter(connection)
             outbox.enqueue(connection, kind="reset", customer_id=ada.customer.id, token_id=None, now=now)
 
         with ThreadPoolExecutor(1) as threads:
             posting = threads.submit(services.database.write, post)
-            wait_for(is_kept)
+            wait_for(is_locked)
             anonymize(services, ada, None)
             posting.result()
         assert rows(services.database, mail) == []
 
-    def test_who_is_erased_at_this_moment_is_nobody(self, services: Services) -> None:
-        """The erasure that was first is waited for."""
+    def test_an_account_that_is_being_erased_is_none(self, services: Services) -> None:
+        """`lock_holder` waits for an erasure that was first, and then returns None."""
         confirmed(services, email=ADA)
         holder = found(services)
         is_erased = Event()

@@ -1,4 +1,4 @@
-"""Argon2id with memory that is kept, against argon2-cffi, which knows nothing of it."""
+"""Argon2id with memory that is kept, compared with argon2-cffi, which keeps none."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ def resident_bytes() -> int:
     return int(pages) * 4096
 
 
-# A process that asked the kernel, as systemd's MemoryDenyWriteExecute does, never to get memory for new code.
+# A process that has told the kernel, as systemd's MemoryDenyWriteExecute does, to refuse it memory for new code.
 HARDENED = """
 import ctypes, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
@@ -46,64 +46,64 @@ print(argon2id.verify(argon2id.hash(b"a"), b"a"), argon2id.keeps_memory)
 
 class TestHash:
     def test_is_the_standard_text(self, cheap: Argon2id) -> None:
-        """Algorithm, version and costs are named, so that each can change later."""
+        """The encoded hash names algorithm, version and costs, so that each can change later."""
         assert re.fullmatch(r"\$argon2id\$v=19\$m=64,t=1,p=1\$[^$]{22}\$[^$]{43}", cheap.hash(b"correct horse"))
 
     @pytest.mark.parametrize("password", PASSWORDS, ids=len)
     @pytest.mark.parametrize(("memory", "time", "lanes"), [(8, 1, 1), (19456, 2, 1), (64, 3, 4), (47, 1, 2)])
-    def test_is_argon2_cffis(self, password: bytes, memory: int, time: int, lanes: int) -> None:
-        """What we hash argon2-cffi accepts, at any cost and with several lanes; of a block used before, too."""
+    def test_is_accepted_by_argon2_cffi(self, password: bytes, memory: int, time: int, lanes: int) -> None:
+        """argon2-cffi accepts our hashes of any cost and number of lanes, also from a block that was used before."""
         argon2id = Argon2id(memory_kib=memory, time_cost=time, parallelism=lanes)
         for encoded in [argon2id.hash(password) for _ in range(2)]:
             assert PasswordHasher().verify(encoded, password)
         argon2id.close()
 
     def test_is_right_in_many_threads_at_once(self, cheap: Argon2id) -> None:
-        """No two hashes share a block."""
+        """Hashes of many threads at once are right: no two share a block."""
         passwords = [str(number).encode() for number in range(200)]
         with ThreadPoolExecutor(8) as threads:
             hashes = list(threads.map(cheap.hash, passwords))
         assert all(PasswordHasher().verify(*pair) for pair in zip(hashes, passwords, strict=True))
 
     def test_with_impossible_costs_raises(self) -> None:
-        """Fewer than 8 KiB a lane are no Argon2; the settings refuse them before."""
+        """Less than 8 KiB for each lane raises HashingError; the settings refuse it before."""
         with pytest.raises(HashingError, match="too small"):
             Argon2id(memory_kib=8, time_cost=1, parallelism=2).hash(b"")
 
 
 class TestVerify:
     @pytest.mark.parametrize("password", PASSWORDS, ids=len)
-    def test_takes_argon2_cffis(self, cheap: Argon2id, password: bytes) -> None:
-        """What argon2-cffi hashed we accept, with less and with more memory than ours."""
+    def test_accepts_hashes_of_argon2_cffi(self, cheap: Argon2id, password: bytes) -> None:
+        """We accept hashes of argon2-cffi, with less and with more memory than ours."""
         for memory, lanes in product((32, 64, 1024), (1, 2)):
             encoded = PasswordHasher(memory_cost=memory, time_cost=1, parallelism=lanes).hash(password)
             assert cheap.verify(encoded, password)
             assert not cheap.verify(encoded, password + b"x")
 
     @pytest.mark.parametrize(("kind", "version"), list(product(Type, (16, 19))))
-    def test_takes_each_type_and_version(self, cheap: Argon2id, kind: Type, version: int) -> None:
-        """The hash itself names them; salts and digests may have any length."""
+    def test_accepts_each_type_and_version(self, cheap: Argon2id, kind: Type, version: int) -> None:
+        """We accept hashes of every Argon2 type and version, with any length of salt and digest."""
         encoded = hash_secret(b"secret", b"salt" * 5, 2, 32, 1, 21, kind, version).decode()
         assert cheap.verify(encoded, b"secret")
         assert not cheap.verify(encoded, b"Secret")
 
     @pytest.mark.parametrize("encoded", ["", "$", "$2y$10$abc$def", "$argon2id$v=19$m=64,t=1$c2FsdHNhbHQ$aGFzaA"])
     def test_refuses_other_texts(self, cheap: Argon2id, encoded: str) -> None:
-        """A text that is no Argon2 hash is a bug of the caller."""
+        """A text that is no Argon2 hash raises InvalidHashError."""
         with pytest.raises(InvalidHashError):
             cheap.verify(encoded, b"")
 
 
 class TestBuiltFor:
     def test_is_none_without_flags(self, tmp_path: Path) -> None:
-        """The wheels for everybody record none."""
+        """A module without compiler flags, as in a portable wheel, has None."""
         module = tmp_path / "module.so"
         module.write_bytes(b"\x7fELF -O3 -fPIC")
         assert built_for(module) is None
 
     @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no compiler here")
     def test_is_what_the_compiler_wrote(self, tmp_path: Path) -> None:
-        """As it does with the flags of native/build.py."""
+        """A module that was compiled with the flags of native/build.py names its processors."""
         source, module = tmp_path / "module.c", tmp_path / "module.so"
         source.write_text("int one(void) { return 1; }")
         command: list[str | Path] = ["gcc", "-shared", "-fPIC", *flags("x86-64-v3").split(), source, "-o", module]
@@ -111,13 +111,13 @@ class TestBuiltFor:
         assert built_for(module) == "x86-64-v3"
 
     def test_knows_the_module_in_use(self) -> None:
-        """Its name is one of -march, or there is none; either way hashing works."""
+        """The module in use names processors as -march does, or None."""
         assert re.fullmatch(r"[a-z][\w.+-]+", built_for() or "portable")
 
 
 class TestMemory:
     def test_is_kept_between_hashes_and_given_back(self) -> None:
-        """The block stays resident after a hash, is the same for the next, and leaves with close; nothing else does."""
+        """The block stays resident after a hash, is used for the next one, and leaves with close."""
         size = 96 * 2**20
         before = resident_bytes()
         argon2id = Argon2id(memory_kib=size // 1024, time_cost=1, parallelism=1)
@@ -128,13 +128,13 @@ class TestMemory:
         assert resident_bytes() - before < size / 2
 
     def test_is_libargon2s_where_callbacks_are_forbidden(self) -> None:
-        """A hardened service hashes more slowly, but it hashes."""
+        """Where the system forbids callbacks, libargon2 allocates the memory, and hashes are right."""
         done = subprocess.run([sys.executable, "-c", HARDENED], capture_output=True, text=True, check=False)
         if "older" in done.stderr:
             pytest.skip(done.stderr.strip())
         assert done.stdout.split() == ["True", "False"], done.stderr
 
     def test_can_be_used_again_after_close(self, cheap: Argon2id) -> None:
-        """Close gives memory back and ends nothing."""
+        """After close a new hash takes memory again."""
         cheap.close()
         assert cheap.verify(cheap.hash(b"again"), b"again")

@@ -1,4 +1,4 @@
-"""Measuring hashes with a clock in the test's hands, and proposals for hashes whose time is known."""
+"""Measuring hashes with a clock that the test moves, and proposals for hashes of known times."""
 
 from collections.abc import Callable
 from itertools import count
@@ -11,7 +11,7 @@ CHEAP = Costs(8, 1)
 
 
 def ticking(step: float) -> Callable[[], float]:
-    """A clock that moves on whenever somebody looks."""
+    """A clock that moves on by `step` seconds at each look."""
     ticks = count()
     return lambda: next(ticks) * step
 
@@ -25,12 +25,12 @@ class TestMeasure:
 
     @pytest.mark.parametrize("threads", [1, 3])
     def test_hashes_once_in_each_thread_at_least(self, threads: int) -> None:
-        """However short the time; seconds are those of one hash beside the others."""
+        """Each thread hashes at least once in the shortest time; the seconds are those of one hash among the others."""
         speed = measure(CHEAP, threads, 0.0, ticking(1.0))
         assert speed.rate * speed.seconds == pytest.approx(threads)
 
-    def test_tells_of_kept_memory(self) -> None:
-        """Huge pages hold no more than there is."""
+    def test_reports_kept_memory(self) -> None:
+        """A measurement says that memory is kept, and how much of it is in huge pages."""
         speed = measure(Costs(4096, 1), 1, 0.0, ticking(1.0))
         assert speed.keeps_memory
         assert speed.huge_bytes >= 0
@@ -44,18 +44,18 @@ class TestPropose:
 
     @pytest.mark.parametrize(("wish", "passes"), [(0.0151, 1), (0.0251, 2), (0.25, 24), (1.0, 99)])
     def test_takes_as_many_passes_as_fit(self, wish: float, passes: int) -> None:
-        """The time of the proposal is within the wish, that of one pass more is not."""
+        """The proposal's time is within the wish, and that of one pass more is not."""
         costs = propose(1024, wish, self.seconds_of)
         assert costs == Costs(1024, passes)
         assert self.seconds_of(costs) <= wish < self.seconds_of(Costs(1024, passes + 1))
 
     def test_takes_less_memory_when_one_pass_is_too_much(self) -> None:
-        """In proportion, and never less than Argon2 needs."""
+        """When one pass takes too long, the memory is reduced in proportion, but not below Argon2's minimum."""
         assert propose(1024 * 1024, 1.0, self.seconds_of) == Costs(102_350, 1)
         assert propose(1024, 1e-9, self.seconds_of) == Costs(8, 1)
 
     def test_bears_a_noisy_measurement(self) -> None:
-        """Two passes that seem no slower than one ask for no endless hash."""
+        """When two passes seem no slower than one, the proposal is still bounded."""
         assert propose(1024, 1.0, lambda _: 0.1).time_cost == 91
 
 
@@ -64,5 +64,5 @@ class TestPropose:
     [(Costs(19_456, 2), False), (Costs(47_104, 1), False), (Costs(7168, 5), False), (Costs(19_456, 1), True)],
 )
 def test_weak_is_less_than_owasps_list(costs: Costs, is_weak: bool) -> None:
-    """Its entries trade memory for passes."""
+    """Costs below the entries of OWASP's list, which trade memory for passes, are weak."""
     assert costs.is_weak is is_weak

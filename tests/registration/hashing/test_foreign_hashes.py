@@ -1,4 +1,4 @@
-"""Hashes of the shop that customers came from, made here by other means, and hostile ones."""
+"""Hashes of the shop that customers came from, made here with other libraries, and hostile ones."""
 
 import base64
 import hashlib
@@ -25,12 +25,12 @@ def passwords() -> Iterator[Passwords]:
 
 
 def bcrypt_of(secret: bytes, prefix: str = "2y", cost: int = 4) -> str:
-    """As PHP writes it: what is beyond 72 bytes is cut off without a word."""
+    """A hash as PHP makes it: the bytes after the 72nd are cut off without an error."""
     return bcrypt.hashpw(secret[:72], bcrypt.gensalt(cost)).decode().replace("$2b$", f"${prefix}$")
 
 
 def symfony_of(password: str) -> str:
-    """As Symfony's hasher did with passwords that bcrypt cannot take."""
+    """A hash as Symfony makes it of passwords that bcrypt cannot take."""
     return bcrypt_of(base64.b64encode(hashlib.sha512(password.encode()).digest()))
 
 
@@ -41,7 +41,7 @@ def argon2_of(password: str, kind: argon2.Type = argon2.Type.ID, **costs: int) -
 
 class TestOurs:
     def test_right_and_wrong(self, passwords: Passwords) -> None:
-        """A hash that we made just now is as it should be."""
+        """A hash that was just made is right for its password and wrong for another."""
         encoded = passwords.hash(PASSWORD)
         assert passwords.verify(encoded, PASSWORD) is Verdict.RIGHT
         assert passwords.verify(encoded, PASSWORD.upper()) is Verdict.WRONG
@@ -57,30 +57,30 @@ class TestOurs:
         ],
     )
     def test_other_parameters_are_outdated(self, passwords: Passwords, costs: dict[str, Any]) -> None:
-        """Right, and to be made anew."""
+        """A hash with other parameters is outdated for its password and wrong for another."""
         encoded = argon2_of(PASSWORD, **costs)
         assert passwords.verify(encoded, PASSWORD) is Verdict.OUTDATED
         assert passwords.verify(encoded, "wrong") is Verdict.WRONG
 
-    def test_our_own_parameters_are_never_too_dear(self) -> None:
-        """An operator may choose more than what we would compute for a stranger."""
-        dear = Passwords(memory_kib=8, time_cost=20, parallelism=1, slots=1)
-        encoded = dear.hash(PASSWORD)
-        assert dear.verify(encoded, PASSWORD) is Verdict.RIGHT
-        dear.close()
+    def test_our_own_parameters_are_always_affordable(self) -> None:
+        """An operator may choose higher costs than those allowed in a foreign hash."""
+        costly = Passwords(memory_kib=8, time_cost=20, parallelism=1, slots=1)
+        encoded = costly.hash(PASSWORD)
+        assert costly.verify(encoded, PASSWORD) is Verdict.RIGHT
+        costly.close()
 
 
 class TestForeign:
     @pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
     @pytest.mark.parametrize("cost", [4, 10])
-    def test_bcrypt(self, passwords: Passwords, prefix: str, cost: int) -> None:
-        """In the three spellings that mean the same."""
+    def test_bcrypt_has_three_prefixes(self, passwords: Passwords, prefix: str, cost: int) -> None:
+        """bcrypt hashes of all three prefixes are verified."""
         encoded = bcrypt_of(PASSWORD.encode(), prefix, cost)
         assert passwords.verify(encoded, PASSWORD) is Verdict.OUTDATED
         assert passwords.verify(encoded, PASSWORD + "x") is Verdict.WRONG
 
-    def test_bcrypt_from_php(self, passwords: Passwords) -> None:
-        """One that was not made by the library that verifies it: of the public test vectors of crypt_blowfish."""
+    def test_bcrypt_of_another_library(self, passwords: Passwords) -> None:
+        """A public test vector of crypt_blowfish, made by another library, is verified."""
         encoded = "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e"
         assert passwords.verify(encoded, "\u00ff\u00ff\u00a3") is Verdict.WRONG  # those are bytes, not UTF-8
         assert (
@@ -89,45 +89,45 @@ class TestForeign:
 
     @pytest.mark.parametrize("password", ["x" * 72, "ü" * 36])
     def test_bcrypt_of_72_bytes(self, passwords: Passwords, password: str) -> None:
-        """The longest that bcrypt takes as it is."""
+        """A password of 72 bytes is given to bcrypt as it is."""
         assert passwords.verify(bcrypt_of(password.encode()), password) is Verdict.OUTDATED
         assert passwords.verify(symfony_of(password), password) is Verdict.WRONG
 
     @pytest.mark.parametrize("password", ["x" * 73, "ü" * 37, "x" * MAX_BYTES, "a\x00b", "\x00"])
     def test_bcrypt_over_sha_512(self, passwords: Passwords, password: str) -> None:
-        """Longer ones and those with a NUL went through SHA-512 first, and count to the last byte."""
+        """A longer password, or one with a NUL, goes through SHA-512 first and counts to the last byte."""
         encoded = symfony_of(password)
         assert passwords.verify(encoded, password) is Verdict.OUTDATED
         assert passwords.verify(encoded, password[:-1] + "y") is Verdict.WRONG
         assert passwords.verify(bcrypt_of(password.encode()), password) is Verdict.WRONG
 
     @pytest.mark.parametrize("kind", [argon2.Type.I, argon2.Type.ID])
-    def test_argon2(self, passwords: Passwords, kind: argon2.Type) -> None:
-        """With the parameters of PHP."""
+    def test_argon2_with_the_parameters_of_php(self, passwords: Passwords, kind: argon2.Type) -> None:
+        """Argon2i and Argon2id hashes with PHP's parameters are verified."""
         encoded = argon2_of(PASSWORD, kind, memory_cost=65_536, time_cost=4)
         assert passwords.verify(encoded, PASSWORD) is Verdict.OUTDATED
         assert passwords.verify(encoded, "wrong") is Verdict.WRONG
 
     def test_argon2_with_our_costs_of_another_kind(self, passwords: Passwords) -> None:
-        """Argon2i with the costs of ours is still not ours."""
+        """An Argon2i hash with the costs of ours is outdated."""
         assert passwords.verify(argon2_of(PASSWORD, argon2.Type.I), PASSWORD) is Verdict.OUTDATED
 
 
-class TestNever:
+class TestWrong:
     @pytest.mark.parametrize("password", ["", "x" * (MAX_BYTES + 1), "ü" * (MAX_BYTES // 2 + 1)])
     def test_empty_or_too_long(self, passwords: Passwords, password: str) -> None:
-        """Whatever the hash, even one of just that."""
+        """An empty or too long password is wrong for every hash, even its own."""
         for encoded in (passwords.hash(password), argon2_of(password), symfony_of(password), "", None):
             assert passwords.verify(encoded, password) is Verdict.WRONG
 
-    def test_where_there_is_no_hash(self, passwords: Passwords) -> None:
-        """Nobody's password is right."""
+    def test_without_a_hash(self, passwords: Passwords) -> None:
+        """Every password is wrong where there is no hash."""
         for encoded in (None, ""):
             assert passwords.verify(encoded, PASSWORD) is Verdict.WRONG
 
     @pytest.mark.parametrize("password", ["\ud800", "a\udfffb"])
     def test_half_a_surrogate_pair(self, passwords: Passwords, password: str) -> None:
-        """It fits no hash but its own."""
+        """A password with half a surrogate pair is right for its own hash only."""
         assert passwords.verify(passwords.hash(PASSWORD), password) is Verdict.WRONG
         assert passwords.verify(passwords.hash(password), password) is Verdict.RIGHT
 
@@ -145,7 +145,7 @@ class TestNever:
         ],
     )
     def test_hostile_costs(self, passwords: Passwords, encoded: str) -> None:
-        """They are not computed: some of these would take a night."""
+        """Hashes of forbidden costs are wrong and not computed: some of these would take a night."""
         assert passwords.verify(encoded, PASSWORD) is Verdict.WRONG
 
     @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ class TestNever:
         ],
     )
     def test_damaged_and_unknown(self, passwords: Passwords, encoded: str) -> None:
-        """No password is right for them."""
+        """Every password is wrong for a damaged or an unknown hash."""
         assert passwords.verify(encoded, PASSWORD) is Verdict.WRONG
 
     @given(encoded=st.text() | st.from_regex(r"\$(2[aby]|argon2(i|d|id))\$[$.,=/A-Za-z0-9]{0,80}", fullmatch=True))

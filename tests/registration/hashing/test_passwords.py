@@ -27,27 +27,27 @@ def passwords() -> Iterator[Passwords]:
 
 class TestHash:
     def test_is_argon2id_with_the_parameters_given(self, passwords: Passwords) -> None:
-        """The encoded hash names algorithm and costs, so that they can change later."""
+        """A hash is Argon2id and names its parameters, so that they can change later."""
         assert re.fullmatch(r"\$argon2id\$v=19\$m=8,t=1,p=1\$[^$]{22}\$[^$]{43}", passwords.hash("correct horse"))
 
     def test_has_a_salt_of_its_own(self, passwords: Passwords) -> None:
-        """Equal passwords cannot be told from their hashes."""
+        """Equal passwords have different hashes."""
         assert len({passwords.hash("correct horse") for _ in range(10)}) == 10
 
     @pytest.mark.parametrize("password", ["correct horse", "", "🙂" * 128, "a\x00b", "x" * 1024])
     def test_is_of_the_whole_password(self, passwords: Passwords, password: str) -> None:
-        """Neither a long password nor a NUL is cut off."""
+        """A hash is of the whole password: neither length nor a NUL cuts it off."""
         encoded = passwords.hash(password)
         assert PasswordHasher().verify(encoded, password)
         with pytest.raises(VerifyMismatchError):
             PasswordHasher().verify(encoded, f"{password}x")
 
     def test_takes_half_a_surrogate_pair(self, passwords: Passwords) -> None:
-        """No text that Python can hold raises."""
+        """Any text that Python can hold is hashed, half a surrogate pair too."""
         assert passwords.hash("\ud800") != passwords.hash("\udfff")
 
     def test_is_made_in_as_many_threads_as_slots(self, passwords: Passwords) -> None:
-        """However many threads wait for hashes; the threads end when they are closed."""
+        """Hashes for twenty callers run in as many threads as there are slots, which end at close."""
         with ThreadPoolExecutor(20) as threads:
             list(threads.map(passwords.hash, map(str, range(100))))
         assert sum(thread.name.startswith("hash") for thread in all_threads()) <= SLOTS
@@ -56,8 +56,8 @@ class TestHash:
 
 
 class TestSlots:
-    def test_work_in_a_slot_hashes_there(self, passwords: Passwords) -> None:
-        """It has its turn: to wait for another would be for ever, when all slots do the same."""
+    def test_work_in_a_slot_hashes_on_its_thread(self, passwords: Passwords) -> None:
+        """Work in a slot hashes on its own thread; if it waited for another slot, full slots would deadlock."""
         seen: SimpleQueue[tuple[str, str]] = SimpleQueue()
 
         def work() -> None:
@@ -74,25 +74,25 @@ class TestSlots:
 
 class TestDenyList:
     def test_builtin_holds_the_commonest(self) -> None:
-        """Those that everybody tries first, but not the sample of the contract."""
+        """The built-in list holds the commonest passwords in lower case, but not the contract's sample."""
         commonest = read_deny_list("builtin")
         assert {"password", "12345678", "qwerty123"} <= commonest
         assert "change123" not in commonest
         assert all(password == password.lower().strip() != "" for password in commonest)
 
     def test_off_is_empty(self) -> None:
-        """Nothing is denied."""
+        """The choice `off` denies no password."""
         assert read_deny_list("off") == frozenset()
 
     def test_file_has_one_password_a_line(self, tmp_path: Path) -> None:
-        """Whatever system wrote it; passwords hold spaces, and separators that are no line ends."""
+        """A file of any system's line ends holds one password a line, also with spaces and Unicode separators."""
         path = tmp_path / "passwords.txt"
         path.write_bytes("\ufeffSommer Sonne\r\nzwei\u2028teile\n\n GROẞ \n".encode())
         assert read_deny_list(str(path)) == {"sommer sonne", "zwei\u2028teile", " groß "}
 
     @pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["not utf-8", "missing"])
     def test_unreadable_file_is_one_line(self, tmp_path: Path, content: bytes | None) -> None:
-        """The line names the file and holds nothing of it."""
+        """For a file that cannot be read PasswordListError has one line with its name and none of its content."""
         path = tmp_path / "passwords.txt"
         if content:
             path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The secret of an installation: what is derived from it, and the file it lives in."""
+"""The secret of an installation: the values derived from it, and its file."""
 
 import os
 import stat
@@ -19,27 +19,27 @@ SECRET = Secret(b"k" * SIZE)
 
 class TestDerive:
     def test_is_stable(self) -> None:
-        """Rows written today are found with the next version: purpose and parts make the value, for ever."""
+        """A purpose and parts derive this value for ever: else the next version would not find the rows of this one."""
         assert SECRET.derive("purpose", "a", "b") == "897ea508e410320010141535e25789f667f416f946c7af036302ad7e0ae2becb"
 
-    def test_needs_the_key(self) -> None:
-        """Another installation derives other values."""
+    def test_depends_on_the_key(self) -> None:
+        """Another installation's secret derives another value."""
         assert Secret(b"l" * SIZE).derive("purpose") != SECRET.derive("purpose")
 
     @given(st.lists(st.text(), min_size=1), st.lists(st.text(), min_size=1))
     def test_tells_all_inputs_apart(self, one: list[str], other: list[str]) -> None:
-        """Also when their parts together are the same text, and for half a surrogate pair."""
+        """Different inputs derive different values, also when their parts together are the same text."""
         assert (SECRET.derive(*one) == SECRET.derive(*other)) == (one == other)
         assert SECRET.derive("ab", "c") != SECRET.derive("a", "bc") != SECRET.derive("abc", "")
 
-    def test_shows_nothing(self) -> None:
-        """A secret in a log line is masked."""
+    def test_repr_is_masked(self) -> None:
+        """The repr of a secret is masked."""
         assert "k" not in f"{SECRET!r}{SECRET}".replace("Secret", "")
 
 
 class TestFile:
     def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
-        """Directory and file are made private, and no draft is left."""
+        """Directory and file are readable by their owner only, and no temporary file is left."""
         directory = tmp_path / "a" / "keys"
         assert create_secret(directory)
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -47,23 +47,23 @@ class TestFile:
             (FILE_NAME, 0o600)
         ]
 
-    def test_is_never_replaced(self, tmp_path: Path) -> None:
-        """A second creation changes nothing and says so."""
+    def test_is_not_replaced(self, tmp_path: Path) -> None:
+        """A second creation leaves the secret as it is and returns False."""
         create_secret(tmp_path)
         before = load_secret(tmp_path).derive("purpose")
         assert not create_secret(tmp_path)
         assert load_secret(tmp_path).derive("purpose") == before
         assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
 
-    def test_that_is_there_needs_no_place_to_write(self, tmp_path: Path) -> None:
-        """As on a read-only mount, where orchestrators put secrets: the directory is left untouched."""
+    def test_existing_one_needs_no_write_access(self, tmp_path: Path) -> None:
+        """Where a secret exists, as on a read-only mount, the directory is left untouched."""
         create_secret(tmp_path)
         os.utime(tmp_path, (0, 0))
         assert not create_secret(tmp_path)
         assert tmp_path.stat().st_mtime == 0
 
-    def test_that_leads_elsewhere_is_not_replaced(self, tmp_path: Path) -> None:
-        """A link whose target is not mounted yet is the operator's, and no reason to invent another secret."""
+    def test_dangling_link_is_not_replaced(self, tmp_path: Path) -> None:
+        """A link whose target is not mounted yet is not replaced by a new secret."""
         (tmp_path / FILE_NAME).symlink_to("not-mounted")
         assert not create_secret(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
@@ -71,13 +71,13 @@ class TestFile:
             load_secret(tmp_path)
 
     def test_is_random(self, tmp_path: Path) -> None:
-        """No two installations share one."""
+        """Two installations have different secrets."""
         for name in "ab":
             create_secret(tmp_path / name)
         assert load_secret(tmp_path / "a").derive("purpose") != load_secret(tmp_path / "b").derive("purpose")
 
     def test_is_made_once_by_many(self, tmp_path: Path) -> None:
-        """Of processes that start at once exactly one creates it, and all see a whole one."""
+        """Of processes that start at once exactly one creates the secret, and all read a whole one."""
         barrier = Barrier(16, timeout=PATIENCE)
 
         def start(_: int) -> tuple[bool, str]:
@@ -90,13 +90,13 @@ class TestFile:
         assert len(set(derived)) == 1
 
     def test_missing_is_explained(self, tmp_path: Path) -> None:
-        """The line names the file and the command that creates it."""
+        """The error for a missing secret names the file and the command that creates it."""
         with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: No such file .* keys new$"):
             load_secret(tmp_path)
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
     def test_open_to_others_is_refused(self, tmp_path: Path, mode: int) -> None:
-        """The line says how to close it."""
+        """The error for a secret that other users can open says how to close it."""
         create_secret(tmp_path)
         (tmp_path / FILE_NAME).chmod(mode)
         with pytest.raises(KeyFileError, match="chmod 600"):
@@ -104,7 +104,7 @@ class TestFile:
 
     @pytest.mark.parametrize("size", [0, SIZE - 1, SIZE + 1])
     def test_damaged_is_refused(self, tmp_path: Path, size: int) -> None:
-        """A cut or edited file would derive other values without a word."""
+        """A secret of another size is refused: it would derive other values."""
         create_secret(tmp_path)
         (tmp_path / FILE_NAME).write_bytes(b"x" * size)
         with pytest.raises(KeyFileError, match="exactly 32 bytes"):
@@ -112,7 +112,7 @@ class TestFile:
 
     @pytest.mark.parametrize("place", ["file", "file/keys", "file/keys/more"])
     def test_impossible_directory_is_explained(self, tmp_path: Path, place: str) -> None:
-        """One line for the operator, at creating and at loading."""
+        """A directory that cannot be used is explained in one line, at creating and at loading."""
         (tmp_path / "file").touch()
         with pytest.raises(KeyFileError, match=rf"^{tmp_path / place}: [^\n]+$"):
             create_secret(tmp_path / place)
@@ -120,7 +120,7 @@ class TestFile:
             load_secret(tmp_path / place)
 
     def test_unreadable_is_not_called_missing(self, tmp_path: Path) -> None:
-        """Whoever may not read it is not told to create it: `keys new` would leave it as it is."""
+        """The error for a secret that cannot be read does not advise `keys new`, which would leave it as it is."""
         (tmp_path / FILE_NAME).mkdir()
         with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: Is a directory$"):
             load_secret(tmp_path)

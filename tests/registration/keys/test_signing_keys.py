@@ -1,4 +1,4 @@
-"""The key files that sign access tokens: which one signs, which ones verify, and what is wrong with a file."""
+"""The key files of access tokens: which key signs, which keys verify, and what is wrong with a file."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ A_SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def directory(keys_directory: Path, tmp_path: Path) -> Path:
-    """A copy of an installation's keys: one of them signs."""
+    """A copy of an installation's key directory, with one signing key."""
     return Path(shutil.copytree(keys_directory, tmp_path / "keys"))
 
 
@@ -53,7 +53,7 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, lock: KeySerializat
 
 class TestCreation:
     def test_writes_a_file_for_its_owner_only(self, tmp_path: Path) -> None:
-        """The directory is made when there is none."""
+        """A new key is written readable by its owner only, in a directory that is made if there is none."""
         directory = tmp_path / "a" / "keys"
         assert not has_signing_key(directory)
         kid = create_signing_key(directory)
@@ -63,7 +63,7 @@ class TestCreation:
         assert has_signing_key(directory)
 
     def test_makes_a_newer_key_each_time(self, directory: Path) -> None:
-        """The newest is told by its name, because copying a file to another node changes its time."""
+        """Each key is newer than those before by its id: copying a file to another node changes its time."""
         made = [create_signing_key(directory) for _ in range(3)]
         for age, kid in enumerate(made):
             os.utime(file_of(directory, kid), (-age, -age))
@@ -80,7 +80,7 @@ class TestCreation:
 
 class TestRotation:
     def test_the_newest_signs_and_all_verify(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
-        """Without a restart, within about a second."""
+        """A new key signs within about a second, without a restart, and the old one still verifies."""
         old = keys.newest()
         new = create_signing_key(directory)
         assert keys.newest() is old
@@ -89,19 +89,19 @@ class TestRotation:
         assert [keys.find(kid) is not None for kid in (old.kid, new)] == [True, True]
 
     def test_a_new_key_verifies_at_once(self, directory: Path, keys: SigningKeys) -> None:
-        """Another node may sign with it before we have looked."""
+        """A new key verifies at once, because another node may sign with it already."""
         new = create_signing_key(directory)
         found = keys.find(new)
         assert found is not None
         assert found.kid == new
 
     @pytest.mark.parametrize("kid", ["", "unknown", "1-" + "0" * 16, "../secret", "1-" + "0" * 16 + "\n", "9" * 5000])
-    def test_unknown_names_find_nothing(self, keys: SigningKeys, kid: str) -> None:
-        """And reach no file outside the directory."""
+    def test_unknown_ids_find_nothing(self, keys: SigningKeys, kid: str) -> None:
+        """An unknown id finds no key, and reaches no file outside the directory."""
         assert keys.find(kid) is None
 
     def test_a_deleted_key_verifies_no_more(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
-        """That is how an operator retires one."""
+        """A key whose file is deleted does not verify any more."""
         old = keys.newest().kid
         new = create_signing_key(directory)
         file_of(directory, old).unlink()
@@ -109,8 +109,10 @@ class TestRotation:
         assert kids(keys) == [new]
         assert keys.find(old) is None
 
-    def test_an_emptied_directory_stops_nobody(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
-        """A running process keeps the keys it has; the next start explains."""
+    def test_an_emptied_directory_leaves_a_process_its_keys(
+        self, directory: Path, keys: SigningKeys, clock: Clock
+    ) -> None:
+        """When the directory is emptied, a running process keeps its keys, and the next start fails with one line."""
         before = kids(keys)
         shutil.rmtree(directory)
         clock.move(A_SECOND)
@@ -118,8 +120,8 @@ class TestRotation:
         with pytest.raises(KeyFileError, match=rf"^{directory} holds no signing key; .* keys new$"):
             SigningKeys(directory)
 
-    def test_a_bad_file_stops_nobody(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
-        """A running process passes it over with a warning, and takes it when it is mended."""
+    def test_a_bad_file_is_ignored_until_it_is_mended(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """A running process ignores a bad file with a warning, and uses it once it is mended."""
         old = keys.newest()
         new = create_signing_key(directory)
         file_of(directory, new).chmod(0o644)
@@ -137,7 +139,7 @@ class TestRotation:
 class TestStart:
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o777])
     def test_open_to_others_is_refused(self, directory: Path, mode: int) -> None:
-        """The line says how to close it."""
+        """The error for a key that other users can open says how to close it."""
         path = file_of(directory, create_signing_key(directory))
         path.chmod(mode)
         with pytest.raises(KeyFileError, match=rf"^{path} is open to other users; run: chmod 600 {path}$"):
@@ -157,20 +159,20 @@ class TestStart:
         ],
         ids=["empty", "noise", "encrypted", "short", "elliptic"],
     )
-    def test_what_is_no_key_is_refused(self, directory: Path, content: bytes, reason: str) -> None:
-        """One line that names the file and nothing in it."""
+    def test_a_file_that_is_no_key_is_refused(self, directory: Path, content: bytes, reason: str) -> None:
+        """The error for a file that is no key names the file and none of its content."""
         path = file_of(directory, "7-" + "a" * 16)
         path.write_bytes(content)
         path.chmod(0o600)
         with pytest.raises(KeyFileError, match=rf"^{path} {reason}$"):
             SigningKeys(directory)
 
-    def test_other_files_are_left_alone(self, directory: Path) -> None:
-        """Drafts, backups and the secret are no keys."""
+    def test_other_files_are_ignored(self, directory: Path) -> None:
+        """Temporary files, backups and the secret are no signing keys."""
         for name in ("signing-.pem", "signing-1.pem", "signing-1-x.pem", ".signing-2-0000000000000000.pem.1f"):
             (directory / name).write_bytes(b"x")
         assert len(SigningKeys(directory).all()) == 1
 
-    def test_keys_show_nothing(self, keys: SigningKeys) -> None:
-        """A key in a log line is its name."""
+    def test_repr_is_the_id(self, keys: SigningKeys) -> None:
+        """The repr of a key is its id."""
         assert repr(keys.newest()) == f"SigningKey(kid='{keys.newest().kid}')"

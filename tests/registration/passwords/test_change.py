@@ -15,7 +15,7 @@ from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, authenticate
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, customer, email_change, event, mail, reset_token
@@ -31,7 +31,7 @@ STRICT = PasswordPolicy(deny_list=frozenset({"12345678"}))
 
 
 class Interrupted(Passwords):
-    """Something happens while it hashes."""
+    """Calls `meanwhile` before it hashes."""
 
     def __init__(self, meanwhile: Callable[[], None]) -> None:
         super().__init__(memory_kib=8, time_cost=1, parallelism=1, slots=1)
@@ -57,7 +57,7 @@ def codes(outcome: object) -> list[tuple[str, ViolationCode]]:
 
 
 def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member) -> None:
-    """And the old one does not; the row says when."""
+    """After a change the new password signs in, the old one does not, and the row has the moment."""
     clock.move(timedelta(minutes=1))
     assert change_password(services, caller_of(services, ada.tokens), form(), CLIENT) == Done()
     assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
@@ -67,34 +67,34 @@ def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member
 
 
 def test_the_callers_session_goes_on_and_all_others_end(services: Services, clock: Clock, ada: Member) -> None:
-    """The caller's refresh token gets new tokens; every access token of before is refused, the caller's too."""
+    """A change ends all other sessions; the caller's refresh token works, but no access token from before."""
     other = signed_in(services)
     change_password(services, caller_of(services, ada.tokens), form(), CLIENT)
     clock.move(timedelta(seconds=1))
     assert refresh(services, other.refresh_token, CLIENT) == RefreshRefused()
-    assert authenticate(services, ada.tokens.access_token) is None
+    assert authenticate(services, ada.tokens.access_token) is BadToken.REVOKED
     fresh = refresh(services, ada.tokens.refresh_token, CLIENT)
     assert isinstance(fresh, Tokens)
     assert caller_of(services, fresh).customer.id == ada.customer.id
 
 
 def test_no_mail_is_sent(services: Services, ada: Member) -> None:
-    """As the contract has it (section 7)."""
+    """A change enqueues no mail (contract section 7)."""
     before = len(rows(services.database, mail))
     change_password(services, caller_of(services, ada.tokens), form(), CLIENT)
     assert len(rows(services.database, mail)) == before
 
 
-def test_what_was_asked_for_under_the_old_password_is_forgotten(services: Services, ada: Member) -> None:
-    """A key to a new password, and an address that waits: they may be those of a thief."""
+def test_reset_key_and_pending_address_are_deleted(services: Services, ada: Member) -> None:
+    """A change deletes the reset key and the pending address, which a thief may have asked for."""
     request_reset(services, EMAIL, CLIENT)
     update_profile(services, caller_of(services, ada.tokens), {"email": "eve@example.org"}, CLIENT)
     change_password(services, caller_of(services, ada.tokens), form(), CLIENT)
     assert rows(services.database, reset_token) == rows(services.database, email_change) == []
 
 
-def test_it_is_told_and_audited(services: Services, ada: Member) -> None:
-    """One event without a person, one row of the trail with the client's address."""
+def test_it_is_recorded(services: Services, ada: Member) -> None:
+    """A change writes an event, and an audit row with the client's address."""
     change_password(services, caller_of(services, ada.tokens), form(), "192.0.2.9")
     assert [row["kind"] for row in rows(services.database, event)][-1] == "customer.password_changed"
     trail = {(row["kind"], row["client_ip"]) for row in rows(services.database, audit)}
@@ -105,13 +105,14 @@ class TestOrder:
     """Ruling 5: mismatch, then the current password, then the policy."""
 
     def test_a_wrong_password_is_told_after_a_mismatch(self, services: Services, ada: Member) -> None:
+        """A mismatch is told before a wrong current password."""
         caller = caller_of(services, ada.tokens)
         found = codes(change_password(services, caller, form("wrong", NEW, "other horse"), CLIENT))
         assert found == [("confirmPassword", ViolationCode.PASSWORDS_DIFFER)]
         assert change_password(services, caller, form("wrong"), CLIENT) == BadCredentials()
 
     def test_a_wrong_password_is_told_before_the_policy(self, services: Services, ada: Member) -> None:
-        """What is on the deny list is not told to who does not know the password."""
+        """With a wrong current password no violation of the policy is told; with the right one it is."""
         services = replace(services, policy=STRICT)
         caller, common = caller_of(services, ada.tokens), "12345678"
         assert change_password(services, caller, form("wrong", common, common), CLIENT) == BadCredentials()
@@ -119,8 +120,8 @@ class TestOrder:
         assert found == [("newPassword", ViolationCode.PASSWORD_COMMON)]
         assert isinstance(sign_in(services, EMAIL, PASSWORD, CLIENT), Tokens)
 
-    def test_all_that_breaks_a_rule_is_told_together(self, services: Services, ada: Member) -> None:
-        """As soon as one of the earlier rules is broken, those of the policy are told with it."""
+    def test_every_violation_is_told_together(self, services: Services, ada: Member) -> None:
+        """When an earlier rule is broken, the violations of the policy are told with it."""
         services = replace(services, policy=STRICT)
         found = codes(change_password(services, caller_of(services, ada.tokens), form("", "12345678", "1"), CLIENT))
         assert found == [
@@ -132,15 +133,15 @@ class TestOrder:
 
 
 @pytest.mark.parametrize("old", ["wrong", PASSWORD.upper(), "\ud800", "x" * 5000])
-def test_another_password_changes_nothing(services: Services, ada: Member, old: str) -> None:
-    """Whatever it is made of."""
+def test_a_wrong_password_changes_nothing(services: Services, ada: Member, old: str) -> None:
+    """A wrong current password of any text is refused, and the row stays as it is."""
     before = rows(services.database, customer)
     assert change_password(services, caller_of(services, ada.tokens), form(old), CLIENT) == BadCredentials()
     assert rows(services.database, customer) == before
 
 
 def test_the_same_password_again_is_a_change(services: Services, ada: Member) -> None:
-    """The contract does not refuse it; the hash is new all the same."""
+    """A change to the same password is accepted, as in the contract, and stores a new hash."""
     [before] = rows(services.database, customer)
     assert (
         change_password(services, caller_of(services, ada.tokens), form(PASSWORD, PASSWORD, PASSWORD), CLIENT) == Done()
@@ -149,8 +150,8 @@ def test_the_same_password_again_is_a_change(services: Services, ada: Member) ->
     assert after["password_hash"] != before["password_hash"]
 
 
-def test_a_password_that_changed_meanwhile_is_not_written_over(services: Services, ada: Member) -> None:
-    """A reset that comes between the look at the old password and the writing of the new one wins."""
+def test_a_password_that_changed_meanwhile_is_kept(services: Services, ada: Member) -> None:
+    """A password that another request has stored between check and write is kept, and the change is refused."""
 
     def meanwhile() -> None:
         services.database.write(lambda connection: connection.execute(update(customer).values(password_hash="other")))

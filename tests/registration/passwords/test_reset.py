@@ -22,7 +22,7 @@ from registration.outcomes import (
 )
 from registration.passwords.reset import request_reset, reset, reset_refusal
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, authenticate
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
@@ -41,21 +41,21 @@ EXPIRED = ResetRefused(expired=True)
 
 @pytest.fixture
 def arrived(services: Services, tmp_path: Path) -> Deliver:
-    """What is in the mailboxes since the last look."""
+    """Sends the mails that are due; returns the messages that arrived since the last call."""
     return lambda: deliver(services, tmp_path / "mail")
 
 
 @pytest.fixture
-def asked(services: Services, arrived: Deliver) -> Callable[[], str]:
-    """Asks for a reset of Ada's password; the key that arrives."""
+def mailed_key(services: Services, arrived: Deliver) -> Callable[[], str]:
+    """Requests a reset of Ada's password; returns the key that arrives."""
 
-    def ask() -> str:
+    def request_key() -> str:
         arrived()
         assert request_reset(services, EMAIL, CLIENT) == Accepted()
         [message] = arrived()
         return key_in(message, "password/restore")
 
-    return ask
+    return request_key
 
 
 def form(key: object, password: object = NEW, confirmation: object = NEW) -> dict[str, object]:
@@ -69,22 +69,22 @@ def subjects(messages: list[EmailMessage]) -> list[str]:
 class TestRequest:
     @pytest.mark.parametrize("typed", [EMAIL, "ADA@Example.org"])
     def test_a_known_address_gets_a_mail(self, services: Services, arrived: Deliver, typed: str) -> None:
-        """At the address that is stored, however it was typed now."""
+        """A request in any spelling sends a mail to the stored address."""
         confirmed(services)
         arrived()
         assert request_reset(services, typed, CLIENT) == Accepted()
         [message] = arrived()
         assert (message["To"], message["Subject"]) == (EMAIL, "Choose a new password")
 
-    def test_an_unconfirmed_account_gets_one_too(self, services: Services, arrived: Deliver) -> None:
-        """Whoever reads the mail has proven as much as a confirmation does."""
+    def test_an_unconfirmed_account_gets_a_mail(self, services: Services, arrived: Deliver) -> None:
+        """A request for an unconfirmed account sends a mail: its key proves as much as a confirmation."""
         sign_up(services, request())
         arrived()
         request_reset(services, EMAIL, CLIENT)
         assert subjects(arrived()) == ["Choose a new password"]
 
     def test_an_unknown_address_gets_the_same_answer_and_no_mail(self, services: Services, arrived: Deliver) -> None:
-        """And leaves counts and an audit row without the address."""
+        """A request for an unknown address is Accepted; it leaves counts, and an audit row without the address."""
         assert request_reset(services, "bob@example.org", CLIENT) == Accepted()
         assert arrived() == []
         assert counts(services.database) == {"attempt": 2, "audit": 1}
@@ -96,18 +96,16 @@ class TestRequest:
             CLIENT,
         )
 
-    def test_what_is_no_address_is_refused(self, services: Services) -> None:
-        """Before anything is counted or written."""
+    def test_text_that_is_no_address_is_invalid(self, services: Services) -> None:
+        """A request for a text that is no address is Invalid, and no row is written."""
         outcome = request_reset(services, "ada", CLIENT)
         assert isinstance(outcome, Invalid)
         assert [violation.code for violation in outcome.violations] == [ViolationCode.NOT_AN_EMAIL]
         assert counts(services.database) == {}
 
     @pytest.mark.parametrize("email", [EMAIL, "bob@example.org"])
-    def test_known_or_not_an_address_is_asked_about_five_times_an_hour(
-        self, services: Services, clock: Clock, email: str
-    ) -> None:
-        """And twenty times a day; upper case is no way around it."""
+    def test_requests_are_limited_per_address(self, services: Services, clock: Clock, email: str) -> None:
+        """An address gets five requests an hour and twenty a day, known or not, in any spelling."""
         confirmed(services)
         for hour in range(4):
             for _ in range(5):
@@ -119,24 +117,26 @@ class TestRequest:
         clock.move(timedelta(hours=20))
         assert request_reset(services, email, CLIENT) == Accepted()
 
-    def test_the_database_never_holds_the_key(self, services: Services, asked: Callable[[], str]) -> None:
-        """Only its digest, as with the key of a confirmation."""
+    def test_the_database_holds_only_the_digest_of_the_key(
+        self, services: Services, mailed_key: Callable[[], str]
+    ) -> None:
+        """The table of reset keys holds the digest of a key and not the key."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         [row] = rows(services.database, reset_token)
         assert key not in repr(row)
         assert len(row["digest"]) == 64
 
-    def test_a_newer_key_replaces_an_older_one(self, services: Services, asked: Callable[[], str]) -> None:
-        """The older one is unknown from then on."""
+    def test_a_newer_key_replaces_an_older_one(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """A second request makes the first key unknown."""
         confirmed(services)
-        old, new = asked(), asked()
+        old, new = mailed_key(), mailed_key()
         assert len(rows(services.database, reset_token)) == 1
         assert reset(services, form(old), CLIENT) == UNKNOWN
         assert reset(services, form(new), CLIENT) == Done()
 
     def test_a_newer_mail_replaces_one_that_waits(self, services: Services, arrived: Deliver) -> None:
-        """Nobody gets a link that is dead already."""
+        """A second request drops the waiting mail of the first, whose key does not work any more."""
         confirmed(services)
         arrived()
         for _ in range(3):
@@ -147,7 +147,7 @@ class TestRequest:
         assert sorted(reasons, key=str) == [None, "replaced by a newer one", "replaced by a newer one"]
 
     def test_requests_at_the_same_moment_leave_one_key(self, services: Services, arrived: Deliver) -> None:
-        """Whichever is the last one; none fails."""
+        """Five requests at once are all Accepted and leave one key."""
         confirmed(services)
         arrived()
         with ThreadPoolExecutor(5) as threads:
@@ -156,7 +156,7 @@ class TestRequest:
         assert len(rows(services.database, reset_token)) == 1
 
     def test_a_mail_whose_key_is_gone_is_not_sent(self, services: Services, arrived: Deliver) -> None:
-        """Used, or taken back with the old password."""
+        """A mail whose key was used or taken back is dropped."""
         confirmed(services)
         request_reset(services, EMAIL, CLIENT)
         services.database.write(lambda connection: connection.execute(delete(reset_token)))
@@ -165,10 +165,10 @@ class TestRequest:
 
 
 class TestReset:
-    def test_stores_the_new_password(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
-        """From then on it signs in, and the old one does not."""
+    def test_stores_the_new_password(self, services: Services, clock: Clock, mailed_key: Callable[[], str]) -> None:
+        """A reset makes the new password sign in and the old one fail."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         clock.move(timedelta(hours=2) - timedelta(seconds=1))
         assert reset(services, form(key), CLIENT) == Done()
         assert isinstance(sign_in(services, EMAIL, NEW, CLIENT), Tokens)
@@ -176,26 +176,28 @@ class TestReset:
         [row] = rows(services.database, customer)
         assert (row["password_changed_at"], row["updated_at"]) == (clock.now, clock.now)
 
-    def test_ends_every_session(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
-        """Neither a refresh token nor an access token of before works."""
+    def test_ends_every_session(self, services: Services, clock: Clock, mailed_key: Callable[[], str]) -> None:
+        """After a reset no refresh token and no access token from before works."""
         tokens = member(services).tokens
-        reset(services, form(asked()), CLIENT)
+        reset(services, form(mailed_key()), CLIENT)
         clock.move(timedelta(seconds=1))
         assert refresh(services, tokens.refresh_token, CLIENT) == RefreshRefused()
-        assert authenticate(services, tokens.access_token) is None
+        assert authenticate(services, tokens.access_token) is BadToken.REVOKED
 
-    def test_tells_the_customer(self, services: Services, asked: Callable[[], str], arrived: Deliver) -> None:
-        """By a mail without a link."""
+    def test_mails_the_customer(self, services: Services, mailed_key: Callable[[], str], arrived: Deliver) -> None:
+        """A reset sends the customer a mail without a key."""
         confirmed(services)
-        reset(services, form(asked()), CLIENT)
+        reset(services, form(mailed_key()), CLIENT)
         [message] = arrived()
         assert (message["To"], message["Subject"]) == (EMAIL, "Your password was changed")
         assert "token=" not in message.as_string()
 
-    def test_confirms_an_unconfirmed_account(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
-        """The mailbox is proven; the key of the confirmation goes."""
+    def test_confirms_an_unconfirmed_account(
+        self, services: Services, clock: Clock, mailed_key: Callable[[], str]
+    ) -> None:
+        """A reset confirms an unconfirmed account, whose confirmation key is deleted."""
         sign_up(services, request())
-        reset(services, form(asked()), CLIENT)
+        reset(services, form(mailed_key()), CLIENT)
         [row] = rows(services.database, customer)
         assert row["confirmed_at"] == clock.now
         assert rows(services.database, confirmation_token) == []
@@ -204,33 +206,35 @@ class TestReset:
         assert kinds == {"customer.created", "customer.confirmed", "customer.password_changed"}
 
     def test_a_confirmed_account_keeps_its_moment(
-        self, services: Services, clock: Clock, asked: Callable[[], str]
+        self, services: Services, clock: Clock, mailed_key: Callable[[], str]
     ) -> None:
-        """Confirmed is confirmed."""
+        """A reset leaves the moment at which the customer confirmed as it is."""
         before = confirmed(services).confirmed_at
         clock.move(timedelta(hours=1))
-        reset(services, form(asked()), CLIENT)
+        reset(services, form(mailed_key()), CLIENT)
         assert [row["confirmed_at"] for row in rows(services.database, customer)] == [before]
 
-    def test_a_key_works_once(self, services: Services, asked: Callable[[], str]) -> None:
-        """Used, it is unknown."""
+    def test_a_key_works_once(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """A used key is unknown."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         assert reset(services, form(key), CLIENT) == Done()
         assert reset(services, form(key), CLIENT) == UNKNOWN
 
-    def test_a_key_used_twice_at_the_same_moment_works_once(self, services: Services, asked: Callable[[], str]) -> None:
-        """Both hash, one stores."""
+    def test_a_key_used_twice_at_the_same_moment_works_once(
+        self, services: Services, mailed_key: Callable[[], str]
+    ) -> None:
+        """Of two uses of a key at once one stores its password, and for the other the key is unknown."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         with ThreadPoolExecutor(2) as threads:
             outcomes = list(threads.map(lambda _: reset(services, form(key), CLIENT), range(2)))
         assert sorted(outcomes, key=repr) == [Done(), UNKNOWN]
 
-    def test_a_key_works_for_two_hours(self, services: Services, clock: Clock, asked: Callable[[], str]) -> None:
-        """Then it is expired, which is told apart from unknown."""
+    def test_a_key_works_for_two_hours(self, services: Services, clock: Clock, mailed_key: Callable[[], str]) -> None:
+        """After two hours a key is expired, which is told apart from unknown."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         clock.move(timedelta(hours=2))
         assert reset_refusal(services, key) == EXPIRED
         assert reset(services, form(key), CLIENT) == EXPIRED
@@ -238,13 +242,13 @@ class TestReset:
 
     @pytest.mark.parametrize("key", ["0" * 32, "x", " ", "\x00", "\ud800", "k" * 100_000])
     def test_other_keys_are_unknown(self, services: Services, key: str) -> None:
-        """Whatever they are made of."""
+        """Texts that are no key are unknown, and raise nothing."""
         assert reset(services, form(key), CLIENT) == UNKNOWN
 
-    def test_rules_come_before_the_key(self, services: Services, asked: Callable[[], str]) -> None:
-        """All that is wrong with the new password is told, and the key can still be used."""
+    def test_rules_come_before_the_key(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """A password that breaks rules is Invalid before the key is looked at, and the key can still be used."""
         confirmed(services)
-        for key in (asked(), "unknown"):
+        for key in (mailed_key(), "unknown"):
             outcome = reset(services, form(key, "short", "other"), CLIENT)
             assert isinstance(outcome, Invalid)
             assert [(violation.attribute, violation.code) for violation in outcome.violations] == [
@@ -254,29 +258,27 @@ class TestReset:
             ]
         assert len(rows(services.database, reset_token)) == 1
 
-    def test_an_account_that_went_meanwhile_is_not_brought_back(
-        self, services: Services, asked: Callable[[], str]
-    ) -> None:
-        """Its key is as good as unknown."""
+    def test_a_key_of_a_deleted_account_is_unknown(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """The key of an account that was deleted is unknown."""
         confirmed(services)
-        key = asked()
+        key = mailed_key()
         services.database.write(lambda connection: connection.execute(delete(customer)))
         assert reset(services, form(key), CLIENT) == UNKNOWN
 
-    def test_is_audited(self, services: Services, asked: Callable[[], str]) -> None:
-        """Who asked, and who reset, from where."""
-        person = confirmed(services)
-        reset(services, form(asked()), "192.0.2.9")
+    def test_is_audited(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """The audit trail holds the request and the reset, each with its client's address."""
+        ada = confirmed(services)
+        reset(services, form(mailed_key()), "192.0.2.9")
         trail = [(row["kind"], row["customer_id"], row["client_ip"]) for row in rows(services.database, audit)]
-        assert set(trail) >= {("reset request", person.id, CLIENT), ("reset", person.id, "192.0.2.9")}
+        assert set(trail) >= {("reset request", ada.id, CLIENT), ("reset", ada.id, "192.0.2.9")}
 
-    def test_a_pending_account_that_gives_way_takes_its_key_along(
-        self, services: Services, clock: Clock, asked: Callable[[], str]
+    def test_a_key_of_a_replaced_account_is_unknown(
+        self, services: Services, clock: Clock, mailed_key: Callable[[], str]
     ) -> None:
-        """Whoever signs up next with the address is not reset by a key of before."""
+        """The key of an expired account does not reset the account that replaced it."""
         sign_up(services, request())
         clock.move(timedelta(days=1))
-        key = asked()
+        key = mailed_key()
         sign_up(services, request(firstName="Bob"))
         assert reset(services, form(key), CLIENT) == UNKNOWN
         assert len(rows(services.database, email_claim)) == 1

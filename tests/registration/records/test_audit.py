@@ -1,4 +1,4 @@
-"""The audit trail: what is recorded of a customer's life, and who may read what of it."""
+"""The audit trail: what it records of a customer, and what is emptied when."""
 
 from datetime import timedelta
 
@@ -24,8 +24,8 @@ def kinds(services: Services, reference: str) -> list[str]:
     return [entry.kind for entry in entries]
 
 
-def test_holds_a_life_in_its_order(services: Services, clock: Clock) -> None:
-    """What happened when, and from where."""
+def test_holds_what_happened_in_its_order(services: Services, clock: Clock) -> None:
+    """The trail of a customer lists what happened in its order, with the moment and the client's address."""
     start = clock.now
     sign_up(services, request())
     clock.move(timedelta(seconds=1))
@@ -50,14 +50,14 @@ def test_holds_a_life_in_its_order(services: Services, clock: Clock) -> None:
 
 
 def test_is_of_one_customer(services: Services) -> None:
-    """Nobody else's records are in it."""
+    """The trail of a customer holds no record of another one."""
     confirmed(services)
     ben = confirmed(services, email="ben@example.org")
     assert kinds(services, ben.reference) == ["sign-up", "confirm"]
 
 
-def test_nobody_has_none(services: Services) -> None:
-    """A reference that was never given out, or whose account was disowned."""
+def test_an_unknown_reference_has_no_trail(services: Services) -> None:
+    """A reference that no customer has, or whose account was disowned, has no trail."""
     assert services.database.read(lambda connection: trail(connection, "DE--99")) is None
     sign_up(services, request())
     assert disown(services, keys(services.database, services.secret)[0]) == Disowned()
@@ -65,7 +65,7 @@ def test_nobody_has_none(services: Services) -> None:
 
 
 def test_holds_no_secret(services: Services) -> None:
-    """Neither passwords nor tokens, nor what was typed in their place."""
+    """No audit row holds a password, a token, or what was typed in the place of an address."""
     confirmed(services)
     sign_in(services, PASSWORD, "another password", "192.0.2.1")
     tokens = signed_in(services)
@@ -75,8 +75,8 @@ def test_holds_no_secret(services: Services) -> None:
         assert secret not in held
 
 
-def test_disowning_forgets_from_where(services: Services) -> None:
-    """The owner of the mailbox was never here; that somebody was stays, and so do failures under no name."""
+def test_disowning_empties_the_rows(services: Services) -> None:
+    """Disowning keeps the audit rows of the address and empties their personal columns."""
     sign_in(services, ADA, PASSWORD, "198.51.100.7")
     sign_up(services, request())
     key = keys(services.database, services.secret)[0]
@@ -86,8 +86,8 @@ def test_disowning_forgets_from_where(services: Services) -> None:
     assert all(row["client_ip"] is row["email_key"] is None for row in rows(services.database, audit))
 
 
-def test_an_expired_sign_up_is_forgotten_with_the_next(services: Services, clock: Clock) -> None:
-    """Whoever takes the address over leaves nothing of who had it before."""
+def test_a_replaced_account_leaves_no_client_ip(services: Services, clock: Clock) -> None:
+    """A sign-up that replaces an expired account empties the personal columns of that account's rows."""
     sign_up(services, request())
     clock.move(timedelta(days=2))
     sign_up(services, request())
@@ -97,8 +97,8 @@ def test_an_expired_sign_up_is_forgotten_with_the_next(services: Services, clock
     assert list(found.values()) == [None]
 
 
-def test_what_is_too_long_is_cut(services: Services) -> None:
-    """The zone of an IPv6 address is as long as its sender likes."""
+def test_too_long_values_are_cut(services: Services) -> None:
+    """A client's address with a long zone, and a long e-mail address, are cut to the lengths of their columns."""
     ada = confirmed(services)
     record_long = {"client_ip": "fe80::1%" + "a" * 100, "email_key": "a" * 400}
     services.database.write(

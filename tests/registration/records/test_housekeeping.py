@@ -1,4 +1,4 @@
-"""Housekeeping forgets what nobody can use any more, and only that."""
+"""Housekeeping deletes expired rows, and no others."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -40,7 +40,7 @@ def token_row(expires_at: datetime) -> dict[str, object]:
 
 
 def stored(moment: datetime) -> dict[Table, dict[str, object]]:
-    """A row of every table that is tidied up, over since the moment."""
+    """One row for every table that is tidied up, which has expired, or was settled, at `moment`."""
     return {
         mail: mail_row(moment, "sent"),
         attempt: {"key": uuid4().hex, "count": 1, "window_ends_at": moment},
@@ -61,29 +61,29 @@ def store(database: Database, given: dict[Table, dict[str, object]]) -> None:
     database.write(work)
 
 
-def test_old_rows_go(database: Database) -> None:
-    """What is over for a month is deleted from every table."""
+def test_expired_rows_are_deleted(database: Database) -> None:
+    """Rows that expired a month ago are deleted from every table."""
     store(database, stored(LONG_AGO))
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 8
     assert [table.name for table in stored(NOW) if rows(database, table)] == []
 
 
-def test_young_rows_stay(database: Database) -> None:
-    """What can still be used, or was usable lately, is kept."""
+def test_other_rows_stay(database: Database) -> None:
+    """Rows that have not expired stay in every table."""
     store(database, stored(NOW + timedelta(seconds=1)))
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
     assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 8
 
 
 def test_a_waiting_mail_stays_however_old(database: Database) -> None:
-    """Only what is settled is forgotten."""
+    """A mail that waits is not deleted, however old it is."""
     store(database, {mail: mail_row(None, "waiting")})
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
     assert len(rows(database, mail)) == 1
 
 
 def test_strangers_are_forgotten(database: Database) -> None:
-    """A typed address that nobody had is kept for a month; customers' own rows keep theirs until the erasure."""
+    """Audit rows without a customer are emptied after a month; those of customers keep their personal columns."""
 
     def entry(created_at: datetime, customer_id: UUID | None) -> dict[str, object]:
         facts = {"id": uuid4(), "kind": "sign-in failure", "client_ip": "192.0.2.1", "email_key": "ada@example.org"}
@@ -100,15 +100,15 @@ def test_strangers_are_forgotten(database: Database) -> None:
     )
 
 
-def test_it_goes_in_batches(database: Database) -> None:
-    """No transaction deletes more than the limit of a table."""
+def test_rows_are_deleted_in_batches(database: Database) -> None:
+    """One call deletes at most `limit` rows of a table and returns their number."""
     for _ in range(5):
         store(database, {mail: mail_row(LONG_AGO, "sent")})
     assert [database.write(lambda connection: tidy_up(connection, NOW, 3)) for _ in range(3)] == [3, 2, 0]
 
 
-def test_a_session_stays_as_long_as_a_token_of_it(database: Database) -> None:
-    """However long ago somebody signed in; its access tokens are looked up by it."""
+def test_a_session_stays_while_it_has_a_token(database: Database) -> None:
+    """An old session stays while it has a refresh token, because access tokens are looked up by it."""
     old = {"id": uuid4(), "customer_id": uuid4(), "created_at": LONG_AGO}
     store(database, {session: old, refresh_token: token_row(NOW) | {"session_id": old["id"]}})
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0

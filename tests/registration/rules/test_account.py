@@ -1,4 +1,4 @@
-"""What requests about an existing account may hold: every violation, in the contract's order, with its stage."""
+"""Requests about an existing account: every violation, in the contract's order, with its stage."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,7 +35,7 @@ class TestResetRequest:
         "email", ["ada@example.org", "Jörg@Bücher.example.net", f"{'x' * 64}@{'y' * 60}.example.org"]
     )
     def test_addresses_pass(self, email: str) -> None:
-        """Also those that are longer than a customer's can be: the answer tells nothing."""
+        """An address passes, also one that is longer than a customer's can be: no answer tells which are known."""
         assert reset_request_violations({"email": email}) == []
 
     @pytest.mark.parametrize(
@@ -51,26 +51,26 @@ class TestResetRequest:
             ({"email": "x" * 256}, [Code.NOT_AN_EMAIL, Code.TOO_LONG]),
         ],
     )
-    def test_all_else_is_told_at_once(self, raw: Mapping[str, object], expected: list[Code]) -> None:
-        """In the one stage that the contract has here (6.1)."""
+    def test_other_values_are_reported_at_once(self, raw: Mapping[str, object], expected: list[Code]) -> None:
+        """Every violation of a reset request is reported, in the one stage that the contract has here (6.1)."""
         violations = reset_request_violations(raw)
         assert stages(violations) == [("email", code, Stage.ATTRIBUTE) for code in expected]
         assert [found.maximum for found in violations if found.code is Code.TOO_LONG] in ([], [255])
 
 
 class TestReset:
-    def test_nothing_is_there(self) -> None:
-        """Every attribute is required."""
+    def test_every_attribute_is_required(self) -> None:
+        """A password reset without attributes misses the key, the password and its confirmation."""
         missing = [(name, Code.MISSING) for name in ("token", "password", "confirmPassword")]
         assert codes(reset_violations({}, POLICY)) == missing
 
     def test_the_key_may_have_another_name(self) -> None:
-        """The legacy contract's (6.2)."""
+        """The key may have the name that the legacy contract gives it (6.2)."""
         raw = {"restorePasswordKey": "", "password": GOOD, "confirmPassword": GOOD}
         assert codes(reset_violations(raw, LAX, "restorePasswordKey")) == [("restorePasswordKey", Code.BLANK)]
 
     def test_the_new_password_keeps_the_policy(self) -> None:
-        """Its confirmation only the lengths, and it is the same."""
+        """The new password must keep the whole policy, its confirmation only the lengths."""
         raw = {"token": "x", "password": "password", "confirmPassword": "passwor"}
         assert stages(reset_violations(raw, POLICY)) == [
             ("password", Code.PASSWORD_CHARACTERS, Stage.ATTRIBUTE),
@@ -81,18 +81,18 @@ class TestReset:
 
 
 class TestPasswordChange:
-    def test_nothing_is_there(self) -> None:
-        """Every attribute is required, in this order (contract 7)."""
+    def test_every_attribute_is_required(self) -> None:
+        """A password change without attributes misses all three, in this order (contract 7)."""
         missing = [(name, Code.MISSING) for name in ("password", "newPassword", "confirmPassword")]
         assert codes(password_change_violations({}, POLICY)) == missing
 
     def test_the_current_password_need_not_keep_the_policy(self) -> None:
-        """It may be older than that."""
+        """The current password need not keep the policy, which may be newer."""
         raw = {"password": "x", "newPassword": GOOD, "confirmPassword": GOOD}
         assert password_change_violations(raw, LAX) == []
 
-    def test_the_new_one_must(self) -> None:
-        """And it is compared with its confirmation, not with the current one."""
+    def test_the_new_password_keeps_the_policy(self) -> None:
+        """The new password must keep the policy, and is compared with its confirmation, not with the current one."""
         raw = {"password": "Good-1234", "newPassword": "Good-1234", "confirmPassword": "Good-1235"}
         assert stages(password_change_violations(raw, POLICY)) == [
             ("confirmPassword", Code.PASSWORDS_DIFFER, Stage.AGREEMENT),
@@ -105,22 +105,22 @@ class TestPasswordChange:
 
 class TestUpdate:
     def test_nothing_is_required(self) -> None:
-        """What is absent stays as it is; what we do not know is ignored."""
+        """A change of the profile requires no attribute and ignores unknown ones."""
         assert update_violations({}, POLICY) == update_violations({"shoeSize": 5}, POLICY) == []
 
     @pytest.mark.parametrize("name", ["email", "gender", "salutation", "firstName", "lastName"])
-    def test_what_a_customer_must_have_cannot_be_cleared(self, name: str) -> None:
-        """Null and empty are blank."""
+    def test_a_required_attribute_cannot_be_cleared(self, name: str) -> None:
+        """Null and an empty text are blank for each attribute that a customer must have."""
         assert codes(update_violations({name: None}, POLICY)) == [(name, Code.BLANK)]
         assert (name, Code.BLANK) in codes(update_violations({name: ""}, POLICY))
 
-    def test_a_date_of_birth_can(self) -> None:
-        """And must be a date otherwise."""
+    def test_a_date_of_birth_can_be_cleared(self) -> None:
+        """Null and an empty text clear the date of birth; any other value must be a date."""
         assert update_violations({"dateOfBirth": None}, POLICY) == update_violations({"dateOfBirth": ""}, POLICY) == []
         assert codes(update_violations({"dateOfBirth": "1990-02-30"}, POLICY)) == [("dateOfBirth", Code.NOT_A_DATE)]
 
-    def test_everything_is_told_at_once(self) -> None:
-        """In the contract's order of attributes (4.1)."""
+    def test_every_violation_is_reported_at_once(self) -> None:
+        """Violations of all attributes are reported at once, in the contract's order (4.1)."""
         raw = {
             "lastName": "a\x00",
             "firstName": "n" * 101,
@@ -159,10 +159,10 @@ class TestUpdate:
             ),
         ],
     )
-    def test_a_password_that_is_stored_nowhere_keeps_the_rules_of_attributes(
+    def test_an_unused_password_keeps_the_rules_of_attributes(
         self, raw: Mapping[str, object], expected: list[tuple[str, Code]]
     ) -> None:
-        """Not those of the server's policy: contract 4.5."""
+        """A password that is not stored must keep the rules of attributes, not those of the policy (contract 4.5)."""
         assert codes(update_violations(raw, POLICY)) == expected
 
 
@@ -188,7 +188,7 @@ NAMES = (
         ]
     ),
 )
-def test_any_json_is_judged(raw: dict[str, Any], judge: Callable[[dict[str, Any]], list[Violation]]) -> None:
-    """Nothing that a client sends is a fault of ours; a wrong value is reported once for each rule."""
+def test_any_json_has_an_outcome(raw: dict[str, Any], judge: Callable[[dict[str, Any]], list[Violation]]) -> None:
+    """No JSON raises, and each value is reported once for each rule that it breaks."""
     violations = codes(judge(raw))
     assert len(violations) == len(set(violations))

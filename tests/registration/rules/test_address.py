@@ -42,7 +42,7 @@ class TestSameAddress:
             "ångström",
         ],
     )
-    def test_is_one_address_however_written(self, one: str, other: str) -> None:
+    def test_spellings_of_one_address_have_one_key(self, one: str, other: str) -> None:
         """Case, Unicode form and IDNA form make no other address."""
         assert email_key(one) == email_key(other) is not None
 
@@ -65,11 +65,11 @@ class TestSameAddress:
             *("mathematical", "ligature", "dotless i", "tag", "dot"),
         ],
     )
-    def test_is_another_address_where_servers_tell_them_apart(self, one: str, other: str) -> None:
-        """Look-alikes are valid addresses of their own: nobody can claim another's by them."""
+    def test_look_alikes_have_keys_of_their_own(self, one: str, other: str) -> None:
+        """Look-alikes that mail servers tell apart are addresses of their own, so none can claim another's."""
         assert None is not email_key(one) != email_key(other) is not None
 
-    def test_is_compared_as_named(self) -> None:
+    def test_key_is_the_canonical_form(self) -> None:
         """The key is the local part in lower case and NFC, and the domain in its xn-- form."""
         assert email_key("A\u0308DA@Bücher.Example.COM") == "äda@xn--bcher-kva.example.com"
 
@@ -88,12 +88,12 @@ class TestNoAddress:
         ],
     )
     def test_has_no_key(self, text: str) -> None:
-        """What cannot get mail, or hides something, is no address."""
+        """A text that cannot get mail, or hides something, is no address."""
         assert email_key(text) is None
 
     @pytest.mark.parametrize("letter", ["\u212a", "\u037e", "\u1fef"])
     def test_letters_that_turn_into_ascii_are_refused(self, letter: str) -> None:
-        """A Kelvin sign before the @ would silently be the K of somebody else's address."""
+        """A letter that NFC turns into ASCII is refused: a Kelvin sign would become the K of a stranger's address."""
         assert normalize("NFC", letter).isascii()
         assert email_key(f"{letter}im@example.org") is None
 
@@ -101,35 +101,35 @@ class TestNoAddress:
         "local", ["=?utf-8?q?=0ABcc=3Aeve?=", "=?us-ascii?b?YWRh?=", "ü=?utf-8?q?x?=", "a.=?utf-8?q?x?="]
     )
     def test_encoded_words_are_refused(self, local: str) -> None:
-        """The header To would hold them decoded: another address, or a header of the sender's own."""
+        """A local part with an encoded word is refused: the header To would hold it decoded, as another text."""
         assert email_key(f"{local}@example.org") is None
 
     @pytest.mark.parametrize("local", ["a=b", "a?b", "a?=b", "bounce+ada=example.org"])
-    def test_their_signs_are_not(self, local: str) -> None:
-        """An equals sign and a question mark are allowed, only not as the start of such a word."""
+    def test_signs_of_encoded_words_are_allowed(self, local: str) -> None:
+        """An equals sign and a question mark are allowed where they do not start an encoded word."""
         assert email_key(f"{local}@example.org") == f"{local}@example.org"
 
     def test_domains_for_tests_are_accepted(self) -> None:
-        """People try a program out with them."""
+        """A domain under .test is accepted, so that the service can be tried with it."""
         assert email_key("ada@shop.test") == "ada@shop.test"
 
 
 class TestShape:
     @pytest.mark.parametrize("text", ["a@b.c", "ä@ö.ü", "a@b..c", "a@..b", "<a@b.c>"])
-    def test_is_what_a_form_sees(self, text: str) -> None:
-        """Something, one @, and something with a dot inside."""
+    def test_is_there(self, text: str) -> None:
+        """A text with one @, something before it and something with an inner dot after it has the shape."""
         assert has_shape(text)
 
     @pytest.mark.parametrize(
         "text", ["", "@", "a@", "a@b", "a@.b", "a@b.", "a@b.c@d.e", "a b@c.d", "a@b.c\n", "a@b\u3000.c"]
     )
     def test_is_missing(self, text: str) -> None:
-        """One missing part is enough."""
+        """A text that lacks one part of the shape does not have it."""
         assert not has_shape(text)
 
     @pytest.mark.parametrize("text", ["a@" + "." * 1_000_000 + " ", "a" * 1_000_000, "a@" + "a." * 500_000 + "@"])
-    def test_is_seen_in_linear_time(self, text: str) -> None:
-        """A megabyte made against backtracking costs no more than any other; else this test would take an hour."""
+    def test_takes_linear_time(self, text: str) -> None:
+        """A megabyte made against backtracking takes no longer than any other; else this test would take an hour."""
         assert not has_shape(text)
 
 
@@ -137,8 +137,8 @@ class TestAnyText:
     @given(st.text() | ADDRESSES | st.text(max_size=20).map(lambda text: f"{text}@example.org"))
     @example("\ud800@example.org")
     @example("a@" + "\u0130" * 60 + ".org")
-    def test_never_raises(self, text: str) -> None:
-        """Any text either has a key or has none; a key fits its column."""
+    def test_does_not_raise(self, text: str) -> None:
+        """Any text has a key or has none, and a key fits its column."""
         key = email_key(text)
         assert key is None or (len(key) <= 320 and has_shape(key))
 
@@ -147,7 +147,7 @@ class TestAnyText:
     @example("\u0130@example.org")
     @example("ΑΣ@example.org")
     def test_a_key_is_its_own_key(self, text: str) -> None:
-        """Whoever writes the normalised form means the same address."""
+        """A key, read as an address, has itself for a key."""
         key = email_key(text)
         assert key is None or email_key(key) == key
 
@@ -157,12 +157,12 @@ class TestAnyText:
     @example(f"{'a' * 60}.{'b' * 10}@example.org")
     @example("a@xn--a.org")
     @example("a@ab--c.org")
-    def test_the_way_for_plain_ones_leads_to_the_same(self, text: str) -> None:
-        """It asks the library about the domain only, once for all who have it."""
+    def test_plain_addresses_have_the_key_of_the_library(self, text: str) -> None:
+        """The short way for plain addresses gives the same key as the library."""
         assert email_key(text) == (_key_by_library(text) if has_shape(text) else None)
 
     @given(ADDRESSES)
     def test_case_makes_no_difference(self, text: str) -> None:
-        """Lower case is the same address, wherever it is one at all."""
+        """An address in lower case has the same key."""
         key = email_key(text)
         assert key is None or email_key(text.lower()) == key

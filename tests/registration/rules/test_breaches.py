@@ -1,4 +1,4 @@
-"""A breach list on disk: what is on it is found, what is not is not, and what is no list is refused."""
+"""A breach list on disk: listed passwords are found, others are not, and a file that is no list is refused."""
 
 from hashlib import sha1
 from pathlib import Path
@@ -38,21 +38,21 @@ def path(tmp_path: Path) -> Path:
 @given(st.sets(st.text(), min_size=1, max_size=50), st.sets(st.text(), max_size=20), st.sampled_from(FORMS))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_exactly_what_is_listed_is_found(path: Path, listed: set[str], others: set[str], line: str) -> None:
-    """At any place of a list of any length, in each of the forms that lists come in."""
+    """Exactly the listed passwords are found, in a list of any length and of each published form."""
     breaches = Breaches(written(path, listed, line))
     assert {password for password in listed | others if breaches.hold(password)} == listed
 
 
-def test_a_long_list(path: Path) -> None:
-    """Every entry of ten thousand is found, and none of ten thousand others."""
+def test_a_long_list_is_searched(path: Path) -> None:
+    """Each of ten thousand entries is found, and none of ten thousand other passwords."""
     breaches = Breaches(written(path, {f"password {number}" for number in range(10_000)}))
     assert all(breaches.hold(f"password {number}") for number in range(10_000))
     assert not any(breaches.hold(f"password {number}") for number in range(10_000, 20_000))
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
-def test_a_list_in_small_letters_of_one_line(path: Path, end: str) -> None:
-    """With or without an end of the line."""
+def test_one_line_in_lower_case_is_a_list(path: Path, end: str) -> None:
+    """A list of one line in lower case is searched, with or without an end of the line."""
     path.write_text(hash_of("secret").lower() + end)
     assert Breaches(path).hold("secret")
     assert not Breaches(path).hold("other")
@@ -60,7 +60,7 @@ def test_a_list_in_small_letters_of_one_line(path: Path, end: str) -> None:
 
 @pytest.mark.parametrize("password", ["\ud800", "", "\x00", "p" * 100_000])
 def test_any_password_can_be_looked_up(path: Path, password: str) -> None:
-    """Whatever it is made of."""
+    """A password of any text can be looked up."""
     assert not Breaches(written(path, {"secret"})).hold(password)
     assert Breaches(written(path, {password})).hold(password)
 
@@ -77,22 +77,22 @@ def test_any_password_can_be_looked_up(path: Path, password: str) -> None:
         "\n",
     ],
 )
-def test_what_is_no_list_stops_the_start(path: Path, content: str) -> None:
-    """As far as the first and the last line show it."""
+def test_a_file_that_is_no_list_is_refused(path: Path, content: str) -> None:
+    """A file whose first or last line is no hash is refused with one line."""
     path.write_text(content)
     with pytest.raises(BreachFileError, match=r"breached: is no list of SHA-1 hashes in hex, one a line$"):
         Breaches(path)
 
 
-def test_a_list_that_is_not_sorted_stops_the_start(path: Path) -> None:
-    """A binary search would find nothing in it."""
+def test_an_unsorted_list_is_refused(path: Path) -> None:
+    """A list that is not sorted is refused, because a binary search would find nothing in it."""
     path.write_text(f"{'F' * 40}:1\n{'0' * 40}:1\n")
     with pytest.raises(BreachFileError, match=r"breached: is not sorted by hash$"):
         Breaches(path)
 
 
-def test_a_list_that_cannot_be_read_stops_the_start(path: Path) -> None:
-    """Because it is empty, is not there, or is a directory."""
+def test_an_unreadable_list_is_refused(path: Path) -> None:
+    """A list that is empty, missing or a directory is refused with one line."""
     path.touch()
     for unreadable in (path, path.with_name("absent"), path.parent):
         with pytest.raises(BreachFileError, match=r": cannot be read \(\w+\)$"):
@@ -100,15 +100,15 @@ def test_a_list_that_cannot_be_read_stops_the_start(path: Path) -> None:
 
 
 def test_a_list_is_replaced_by_renaming(path: Path) -> None:
-    """A running process keeps the one that it has opened."""
+    """When a file is renamed over the list, a running process searches the one that it has opened."""
     breaches = Breaches(written(path, {"old"}))
     written(path.with_name("new"), {"new"}).rename(path)
     assert breaches.hold("old")
     assert Breaches(path).hold("new")
 
 
-def test_the_operator_names_it(path: Path) -> None:
-    """One that cannot be used stops the start with one line, which names the setting."""
+def test_a_setting_names_the_list(path: Path) -> None:
+    """A setting names the list; for one that cannot be used SettingsError has one line with the setting's name."""
     assert password_policy(GatewaySettings()).breaches is None
     policy = password_policy(GatewaySettings(breach_file=str(written(path, {"secret"})), password_min_strength=2))
     assert policy.breaches is not None
@@ -118,8 +118,8 @@ def test_the_operator_names_it(path: Path) -> None:
         password_policy(GatewaySettings(breach_file="/absent"))
 
 
-def test_the_policy_refuses_what_is_listed(path: Path) -> None:
-    """Of a new password only, after the rules of length and characters."""
+def test_the_policy_refuses_a_listed_password(path: Path) -> None:
+    """A policy with a list refuses a listed new password, after the rules of length and characters."""
     policy = PasswordPolicy(min_length=12, breaches=Breaches(written(path, {"change123"})))
     violations = sign_up_violations(form(password="change123", confirmPassword="change123"), policy)
     assert [(found.attribute, found.code) for found in violations] == [

@@ -1,4 +1,4 @@
-"""Sign-ups under way together: each is answered as if it were alone."""
+"""Sign-ups in flight, committed in batches: each has the outcome that it would have alone."""
 
 import re
 from collections.abc import Iterator
@@ -25,20 +25,20 @@ from tests.registration.forms import request
 from tests.registration.statements import statements_of
 from tests.registration.stored import counts, customers, keys
 
-# A broken group commit answers no sign-up, and every test would wait for ever.
+# A broken group commit completes no sign-up, and every test would wait for ever.
 pytestmark = pytest.mark.seconds(10)
 KEY = "idempotency-key-1"
 
 
 def pending(number: int) -> dict[str, int]:
-    """What so many new customers leave in the database."""
+    """The rows, by table, of this number of new customers."""
     return dict.fromkeys(("audit", "confirmation_token", "customer", "email_claim", "event", "mail"), number)
 
 
 def together(services: Services, *requests: SignUpRequest) -> list[SignUpOutcome]:
-    """What requests are answered that meet in one transaction."""
-    drafts = [prepare(services, each) for each in requests]
-    return commit(services, [draft for draft in drafts if isinstance(draft, PreparedSignUp)])
+    """The outcomes of requests whose sign-ups are committed in one transaction."""
+    prepared = [prepare(services, each) for each in requests]
+    return commit(services, [each for each in prepared if isinstance(each, PreparedSignUp)])
 
 
 def customers_of(outcomes: list[SignUpOutcome]) -> list[Customer]:
@@ -47,8 +47,8 @@ def customers_of(outcomes: list[SignUpOutcome]) -> list[Customer]:
 
 
 class TestInOneTransaction:
-    def test_each_is_registered(self, services: Services) -> None:
-        """In the order in which they came, whatever the order of their addresses."""
+    def test_outcomes_are_in_the_order_of_the_sign_ups(self, services: Services) -> None:
+        """Sign-ups in one transaction are registered with outcomes in their own order, not in that of addresses."""
         names = ["eve", "Ada", "bob"]
         outcomes = together(services, *(request(email=f"{name}@example.org", firstName=name) for name in names))
         assert [(new.email, new.first_name) for new in customers_of(outcomes)] == [
@@ -59,8 +59,8 @@ class TestInOneTransaction:
             confirm(services, key)
         assert sorted(customers(services.database)) == sorted((f"{name}@example.org", name) for name in names)
 
-    def test_costs_no_more_statements_than_one(self, services: Services) -> None:
-        """That is what the company is for."""
+    def test_a_full_batch_runs_as_many_inserts_as_one_sign_up(self, services: Services) -> None:
+        """A batch of the greatest size runs as many INSERT statements as a single sign-up."""
         for number in (1, MAX_BATCH):
             requests = [request(email=f"{number}-{each}@example.org") for each in range(number)]
             _, said = statements_of(lambda requests=requests: together(services, *requests))  # type: ignore[misc]
@@ -80,30 +80,30 @@ class TestInOneTransaction:
         assert claimed == [f"{name}@example.org" for name in ("ada", "bob", "eve", "zoe")]
 
     def test_first_of_an_address_gets_it(self, services: Services) -> None:
-        """The same people as if they had come one after the other."""
+        """Of several sign-ups for one address in a batch the first gets it; the others are told that it is taken."""
         outcomes = together(services, *(request(firstName=name) for name in ("Ada", "Eve", "Mallory")))
         assert customers_of(outcomes[:1])[0].first_name == "Ada"
         assert outcomes[1:] == [EmailTaken(), EmailTaken()]
         assert counts(services.database) == pending(1)
 
-    def test_taken_address_is_that_of_one_alone(self, services: Services) -> None:
-        """The others are registered all the same."""
+    def test_taken_address_refuses_only_its_sign_up(self, services: Services) -> None:
+        """A taken address refuses its own sign-up; the others of the batch are registered."""
         together(services, request())
         outcomes = together(services, request(email="bob@example.org"), request(), request(email="eve@example.org"))
         assert outcomes[1] == EmailTaken()
         assert len(customers_of([outcomes[0], outcomes[2]])) == 2
         assert counts(services.database) == pending(3)
 
-    def test_address_whose_confirmation_ran_out_is_free(self, services: Services, clock: Clock) -> None:
-        """The second of a group can take it as the first can."""
+    def test_expired_address_is_free(self, services: Services, clock: Clock) -> None:
+        """The second sign-up of a batch replaces an expired account as a sign-up alone does."""
         together(services, request())
         clock.now += timedelta(days=2)
         outcomes = together(services, request(email="bob@example.org"), request(firstName="Eve"))
         assert [new.first_name for new in customers_of(outcomes)] == ["Ada", "Eve"]
         assert customers(services.database) == [("ada@example.org", "Eve"), ("bob@example.org", "Ada")]
 
-    def test_idempotency_keys_are_kept(self, services: Services) -> None:
-        """Twins in one group are one customer; another form with the key is a conflict."""
+    def test_idempotency_keys_hold_within_a_batch(self, services: Services) -> None:
+        """In one batch two equal requests with a key are one customer, and other input with that key is a conflict."""
         twin = request(idempotencyKey=KEY)
         outcomes = together(
             services, twin, request(email="bob@example.org"), twin, request(idempotencyKey=KEY, firstName="Eve")
@@ -113,19 +113,19 @@ class TestInOneTransaction:
         assert outcomes[3] == IdempotencyConflict()
         assert counts(services.database) == pending(2) | {"idempotency": 1}
 
-    def test_conceals(self, services: Services) -> None:
-        """New and known addresses are answered alike, and both leave the same number of rows."""
+    def test_known_address_writes_as_many_rows(self, services: Services) -> None:
+        """In conceal mode a known and a new address in one batch have the same outcome and write as many rows."""
         concealing = replace(services, conceal=True)
         together(concealing, request())
         before = counts(services.database)
         assert together(concealing, request(), request(email="bob@example.org")) == [Accepted(), Accepted()]
         after = counts(services.database)
         assert {name: after[name] - before[name] for name in after} == dict.fromkeys(after, 2)
-        people = [(email, name) for email, name in customers(services.database) if name]
-        assert people == [("ada@example.org", "Ada"), ("bob@example.org", "Ada")]
+        not_decoys = [(email, name) for email, name in customers(services.database) if name]
+        assert not_decoys == [("ada@example.org", "Ada"), ("bob@example.org", "Ada")]
 
     def test_mail_is_announced_once(self, services: Services) -> None:
-        """When all of them are committed."""
+        """A batch announces its mails once, after the commit."""
         posted: list[None] = []
         listening = replace(services, on_mail_enqueued=lambda: posted.append(None))
         together(listening, request(), request(email="bob@example.org"))
@@ -139,8 +139,8 @@ class TestPipeline:
         yield sign_ups
         sign_ups.close()
 
-    def test_answers_as_sign_up_does(self, services: Services, sign_ups: SignUpBatcher) -> None:
-        """Those that need no transaction, too."""
+    def test_outcomes_without_a_transaction_are_given(self, services: Services, sign_ups: SignUpBatcher) -> None:
+        """The batcher gives the outcomes registered, invalid and taken, also where no transaction is needed."""
         outcomes = [
             sign_up(services, sign_ups, each).result() for each in (request(), request(firstName=""), request())
         ]
@@ -149,8 +149,8 @@ class TestPipeline:
         assert outcomes[2] == EmailTaken()
         assert counts(services.database) == pending(1)
 
-    def test_crowd_shares_transactions(self, services: Services, sign_ups: SignUpBatcher) -> None:
-        """Everybody is registered, in fewer transactions than there are people."""
+    def test_many_share_transactions(self, services: Services, sign_ups: SignUpBatcher) -> None:
+        """Forty sign-ups at once are all registered, in fewer than forty transactions."""
         commits: list[object] = []
         event.listen(services.database.engine, "commit", commits.append)
         outcomes = [sign_up(services, sign_ups, request(email=f"{number}@example.org")) for number in range(40)]
@@ -159,8 +159,8 @@ class TestPipeline:
         assert counts(services.database) == pending(40)
         assert len(commits) < 40
 
-    def test_closing_waits_for_all(self, services: Services) -> None:
-        """What has begun is not left half done."""
+    def test_close_waits_for_sign_ups_in_flight(self, services: Services) -> None:
+        """Closing the batcher waits until every submitted sign-up is committed."""
         closing = SignUpBatcher(services)
         outcomes = [sign_up(services, closing, request(email=f"{number}@example.org")) for number in range(20)]
         closing.close()
@@ -168,7 +168,7 @@ class TestPipeline:
         assert counts(services.database) == pending(20)
 
     def test_cannot_be_cancelled(self, services: Services, sign_ups: SignUpBatcher) -> None:
-        """Who gives up waiting takes nothing back, and disturbs nobody in the same group."""
+        """The future of a sign-up cannot be cancelled, and the other sign-ups of its batch are committed."""
         first, second = (
             sign_up(services, sign_ups, request()),
             sign_up(services, sign_ups, request(email="bob@example.org")),
@@ -176,8 +176,8 @@ class TestPipeline:
         assert not first.cancel()
         assert len(customers_of([first.result(), second.result()])) == 2
 
-    def test_fault_before_the_hash_is_its_own(self, services: Services) -> None:
-        """And nobody waits for the one that does not come."""
+    def test_fault_in_preparation_is_raised_to_its_caller(self, services: Services) -> None:
+        """What is raised while a sign-up is prepared reaches its caller, and `close` does not wait for that sign-up."""
 
         class Broken(References):
             def draw(self) -> str:
@@ -193,15 +193,15 @@ class TestPipeline:
 
 @pytest.fixture
 def on_postgresql(postgresql_url: str, services: Services) -> Iterator[Services]:
-    """SQLite has one lock for all, so nobody can hold one address only."""
+    """Services on PostgreSQL only: SQLite has one lock for all rows, so no transaction can hold a single address."""
     database = open_database(postgresql_url)
     yield replace(services, database=database, references=References(database, "DE"))
     database.close()
 
 
 class TestLocks:
-    def test_address_that_another_holds_stops_nobody_else(self, on_postgresql: Services, postgresql_url: str) -> None:
-        """A node that stands still in its transaction, say; who wants that address waits for it."""
+    def test_locked_address_delays_only_its_sign_ups(self, on_postgresql: Services, postgresql_url: str) -> None:
+        """An address that a stuck node has locked delays only the sign-ups for it."""
         sign_ups = SignUpBatcher(on_postgresql)
         with psycopg.connect(postgresql_url) as other:
             other.execute("INSERT INTO email_claim VALUES ('ada@example.org', %s)", [uuid4()])
@@ -214,11 +214,11 @@ class TestLocks:
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["EmailTaken", "EmailTaken", "Registered"]
         sign_ups.close()
 
-    def test_keys_and_addresses_are_never_held_together(self, on_postgresql: Services) -> None:
-        """By a group: else two nodes could wait in a circle, each for what the other holds."""
+    def test_idempotency_keys_and_addresses_are_locked_apart(self, on_postgresql: Services) -> None:
+        """A sign-up with an idempotency key has a transaction of its own, or else two nodes could deadlock."""
         requests = [request(), request(email="bob@example.org", idempotencyKey=KEY)]
-        drafts = [prepare(on_postgresql, each) for each in requests]
+        prepared = [prepare(on_postgresql, each) for each in requests]
         commits: list[object] = []
         event.listen(on_postgresql.database.engine, "commit", commits.append)
-        commit(on_postgresql, [draft for draft in drafts if isinstance(draft, PreparedSignUp)])
+        commit(on_postgresql, [each for each in prepared if isinstance(each, PreparedSignUp)])
         assert len(commits) == 2

@@ -1,4 +1,4 @@
-"""Concealing: for a known address and an unknown one the same answer, the same statements and as many rows."""
+"""Conceal mode: a known and an unknown address have the same outcome, the same statements and as many new rows."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -70,12 +70,12 @@ def services(services: Services) -> Services:
 
 @pytest.fixture
 def arrived(services: Services, tmp_path: Path) -> Deliver:
-    """What is in the mailboxes since the last look."""
+    """Sends the mails that are due; returns the messages that arrived since the last call."""
     return lambda: deliver(services, tmp_path / "mail")
 
 
 def unknown(_services: Services, _clock: Clock) -> None:
-    """Nobody has the address."""
+    """No account has the address."""
 
 
 def pending(services: Services, _clock: Clock) -> None:
@@ -98,21 +98,21 @@ Work = Callable[[], object]
 OPERATIONS: Mapping[str, Callable[[Services], Work]] = {
     "sign-up": lambda services: lambda: sign_up(services, FORM_OF_A_SIGN_UP),
     "sign-up with a key": lambda services: lambda: sign_up(services, request(email=ADA, idempotencyKey=KEY)),
-    "resend": lambda services: lambda: resend_confirmation(services, ADA),
+    "resend": lambda services: lambda: resend_confirmation(services, ADA, CLIENT),
     "reset": lambda services: lambda: request_reset(services, ADA, CLIENT),
     "change of address": lambda services: _change(services, ADA),
 }
 
 
 def _change(services: Services, email: str) -> Work:
-    """Bob, who is signed in, asks for another address."""
+    """A change of the signed-in customer Bob's address to this one."""
     caller = caller_of(services, member(services, email=BOB).tokens)
     return lambda: update_profile(services, caller, {"email": email}, CLIENT)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_answer_is_the_same(services: Services, clock: Clock, operation: str) -> None:
-    """And so is every statement, in the same order, whether the address is unknown, pending, expired or confirmed."""
+def test_outcome_and_statements_are_the_same(services: Services, clock: Clock, operation: str) -> None:
+    """Each operation has the same outcome and statements for an unknown, pending, expired and confirmed address."""
     seen = []
     for state in STATES:
         fresh = emptied(services)
@@ -129,7 +129,7 @@ def test_the_answer_is_the_same(services: Services, clock: Clock, operation: str
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_as_many_rows_are_written(services: Services, clock: Clock, operation: str) -> None:
-    """In every table, whether the address is unknown, pending or confirmed."""
+    """Each operation adds as many rows to every table for an unknown, a pending and a confirmed address."""
     seen = []
     for state in (unknown, pending, known):
         fresh = emptied(services)
@@ -158,27 +158,27 @@ def emptied(services: Services) -> Services:
 
 
 def post(messages: list[EmailMessage]) -> list[tuple[str, str]]:
-    """To whom and about what."""
+    """The recipient and the subject of each message."""
     return [(message["To"], message["Subject"]) for message in messages]
 
 
 class TestSignUp:
-    def test_a_new_customer_is_registered_all_the_same(self, services: Services, arrived: Deliver) -> None:
-        """Who follows the link of the mail can sign in."""
+    def test_a_new_customer_is_registered(self, services: Services, arrived: Deliver) -> None:
+        """In conceal mode a new customer gets a mail, confirms with its link and can then sign in."""
         assert sign_up(services, request()) == Accepted()
         [message] = arrived()
         assert (message["To"], message["Subject"]) == (ADA, "Please confirm your e-mail address")
         assert isinstance(confirm(services, key_in(message, "register/confirm"), CLIENT), Confirmed)
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), Tokens)
 
-    def test_rules_are_told(self, services: Services) -> None:
-        """They say nothing about who is registered."""
+    def test_violations_are_told(self, services: Services) -> None:
+        """In conceal mode a sign-up that breaks a rule is Invalid: that does not tell which addresses are known."""
         assert isinstance(sign_up(services, request(firstName="")), Invalid)
         assert counts(services.database) == {}
 
     @pytest.mark.parametrize("state", [pending, known])
-    def test_who_has_the_address_keeps_it(self, services: Services, clock: Clock, state: State) -> None:
-        """With name and password; what was typed now is nowhere."""
+    def test_the_holder_keeps_the_address(self, services: Services, clock: Clock, state: State) -> None:
+        """A repeated sign-up leaves the holder's name and password as they are, and its own data is stored nowhere."""
         state(services, clock)
         sign_up(services, FORM_OF_A_SIGN_UP)
         assert (ADA, "Ada") in [(row["email"], row["first_name"]) for row in rows(services.database, customer)]
@@ -186,27 +186,27 @@ class TestSignUp:
         assert "Eve" not in str(everything)
         assert sign_in(services, ADA, "another horse", CLIENT) == BadCredentials()
 
-    def test_an_expired_sign_up_gives_way(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """Nothing of the first person is left; the second gets a link."""
+    def test_an_expired_account_is_replaced(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """In conceal mode a sign-up replaces an expired account and is mailed a link."""
         expired(services, clock)
         arrived()
         sign_up(services, FORM_OF_A_SIGN_UP)
         assert customers(services.database) == [(ADA, "Eve")]
         assert post(arrived()) == [(ADA, "Please confirm your e-mail address")]
 
-    def test_the_owner_sees_it_in_the_trail(self, services: Services, clock: Clock) -> None:
-        """Events and audit name the account that has the address, never the shadow."""
+    def test_records_name_the_holder(self, services: Services, clock: Clock) -> None:
+        """The event and the audit row of a repeated sign-up name the account that has the address, not the decoy."""
         known(services, clock)
         sign_up(services, FORM_OF_A_SIGN_UP)
         (holder,) = (row["id"] for row in rows(services.database, customer) if row["email"] == ADA)
-        told = {row["kind"] for row in rows(services.database, event) if row["customer_id"] == holder}
-        assert told == {"customer.created", "customer.confirmed", "customer.sign_up_repeated"}
+        kinds = {row["kind"] for row in rows(services.database, event) if row["customer_id"] == holder}
+        assert kinds == {"customer.created", "customer.confirmed", "customer.sign_up_repeated"}
         assert {row["customer_id"] for row in rows(services.database, event)} == {holder}
         trail = [row["kind"] for row in rows(services.database, tables.audit) if row["customer_id"] == holder]
         assert sorted(trail) == ["confirm", "sign-up", "sign-up repeated"]
 
     def test_of_many_at_once_one_is_registered(self, services: Services, arrived: Deliver) -> None:
-        """All have the same answer; one link and one notice arrive."""
+        """Twenty sign-ups at once for one address are all Accepted; one link and one notice arrive."""
         with ThreadPoolExecutor(20) as threads:
             outcomes = list(threads.map(lambda name: sign_up(services, request(firstName=str(name))), range(20)))
         assert outcomes == [Accepted()] * 20
@@ -214,7 +214,7 @@ class TestSignUp:
         assert post(arrived()) == [(ADA, "Please confirm your e-mail address"), (ADA, TOLD)]
 
     def test_of_many_at_once_one_replaces_an_expired_one(self, services: Services, clock: Clock) -> None:
-        """And the other nineteen are shadows."""
+        """Of twenty sign-ups at once for an expired address one replaces the account, and nineteen write decoys."""
         expired(services, clock)
         with ThreadPoolExecutor(20) as threads:
             list(threads.map(lambda name: sign_up(services, request(firstName=str(name))), range(20)))
@@ -223,8 +223,8 @@ class TestSignUp:
         assert len(rows(services.database, customer)) == len(rows(services.database, email_claim)) == 20
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-    def test_an_address_that_is_taken_at_this_moment_is_known(self, services: Services) -> None:
-        """Somebody else's claim is written when nobody's has been found: its commit is waited for."""
+    def test_an_address_that_is_being_claimed_is_waited_for(self, services: Services) -> None:
+        """A sign-up waits for a transaction that claims the address after the look-up, and then finds it taken."""
         other = services.new_id()
 
         def take(connection: Connection) -> None:
@@ -244,39 +244,39 @@ class TestSignUp:
 
     @pytest.mark.parametrize("state", [unknown, known])
     def test_a_second_run_writes_nothing(self, services: Services, clock: Clock, state: State) -> None:
-        """As after a commit whose answer was lost: the database runs the same work again."""
+        """A transaction that runs again because the answer to its commit was lost writes no further row."""
         state(services, clock)
-        draft_id = services.new_id()
-        again = replace(services, new_id=lambda: draft_id)
+        same_id = services.new_id()
+        again = replace(services, new_id=lambda: same_id)
         sign_up(again, FORM_OF_A_SIGN_UP)
         before = counts(services.database)
         assert sign_up(again, FORM_OF_A_SIGN_UP) == Accepted()
         assert counts(services.database) == before
 
 
-class TestShadow:
+class TestDecoy:
     def test_holds_nothing_of_a_person(self, services: Services, clock: Clock) -> None:
-        """No name, no birthday, no address, and not even the hash of what was typed."""
+        """A decoy holds no name, birthday, address or password hash of the client that signed up."""
         known(services, clock)
         sign_up(services, request(firstName="Eve", dateOfBirth="1984-05-17"))
-        [shadow] = [row for row in rows(services.database, customer) if row["email"] != ADA]
+        [decoy] = [row for row in rows(services.database, customer) if row["email"] != ADA]
         [other] = [row for row in rows(services.database, customer) if row["email"] == ADA]
-        assert shadow["email"] == decoy_address(shadow["id"])
+        assert decoy["email"] == decoy_address(decoy["id"])
         personal = ("salutation", "first_name", "last_name", "gender", "date_of_birth", "confirmed_at")
-        assert [shadow[column] for column in personal] == [None] * len(personal)
-        assert set(shadow["password_hash"]) == {"*"}
-        assert len(shadow["password_hash"]) == len(other["password_hash"])
+        assert [decoy[column] for column in personal] == [None] * len(personal)
+        assert set(decoy["password_hash"]) == {"*"}
+        assert len(decoy["password_hash"]) == len(other["password_hash"])
 
-    def test_is_nobody(self, services: Services, clock: Clock) -> None:
-        """Its address neither signs in, nor is it mailed or confirmed."""
+    def test_cannot_sign_in_or_be_confirmed(self, services: Services, clock: Clock) -> None:
+        """A decoy's address does not sign in, and no mail with a key is enqueued for it."""
         known(services, clock)
         sign_up(services, FORM_OF_A_SIGN_UP)
         [address] = [row["email"] for row in rows(services.database, customer) if row["email"] != ADA]
         assert sign_in(services, address, "another horse", CLIENT) == BadCredentials()
         assert [row["token_id"] for row in rows(services.database, mail)][1:] == [None]
 
-    def test_no_operator_meets_it(self, services: Services, clock: Clock) -> None:
-        """Its reference is nobody's, as that of no sign-up would be."""
+    def test_has_no_trail_and_no_proof(self, services: Services, clock: Clock) -> None:
+        """A decoy's reference is unknown to the audit trail and to the erasure proof."""
         known(services, clock)
         sign_up(services, FORM_OF_A_SIGN_UP)
         [reference] = [row["reference"] for row in rows(services.database, customer) if row["email"] != ADA]
@@ -284,8 +284,8 @@ class TestShadow:
         proof = prove(services.database, services.secret, reference, Person([], []))
         assert proof == CannotProve(f"no customer has the reference {reference}")
 
-    def test_is_soon_gone(self, services: Services, clock: Clock) -> None:
-        """Housekeeping deletes shadows and their claims in batches, and nobody else, erased or not."""
+    def test_is_deleted_by_housekeeping(self, services: Services, clock: Clock) -> None:
+        """Housekeeping deletes decoys and their claims in batches, and no customer, erased or not."""
         known(services, clock)
         confirmed(services, email=BOB)
         for _ in range(5):
@@ -297,15 +297,15 @@ class TestShadow:
         assert sorted(row["email"] for row in rows(services.database, customer)) == [ADA, "gone"]
         assert sorted(row["address"] for row in rows(services.database, email_claim)) == [ADA, BOB]
 
-    def test_is_found_without_looking_at_all_customers(self, services: Services) -> None:
-        """By an index of its own: housekeeping comes every hour, and customers are many."""
-        is_shadow = "SELECT id FROM customer WHERE anonymized_at IS NOT NULL AND confirmed_at IS NULL LIMIT 500"
+    def test_is_found_by_an_index(self, services: Services) -> None:
+        """The engine finds decoys by an index of their own instead of reading all customers."""
+        is_decoy = "SELECT id FROM customer WHERE anonymized_at IS NOT NULL AND confirmed_at IS NULL LIMIT 500"
 
         def plan(connection: Connection) -> str:
             if connection.dialect.name == "sqlite":
-                return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {is_shadow}").fetchall())
+                return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {is_decoy}").fetchall())
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which is faster while the table is empty
-            return str(connection.exec_driver_sql(f"EXPLAIN {is_shadow}").fetchall())
+            return str(connection.exec_driver_sql(f"EXPLAIN {is_decoy}").fetchall())
 
         assert "ix_customer_shadow" in services.database.write(plan)
 
@@ -315,7 +315,7 @@ class TestReplay:
     def test_is_accepted_again_without_another_mail(
         self, services: Services, clock: Clock, arrived: Deliver, state: State
     ) -> None:
-        """Whoever has the address."""
+        """In conceal mode a replay is Accepted and writes no row, whether or not an account has the address."""
         state(services, clock)
         arrived()
         repeated = request(email=ADA, firstName="Eve", idempotencyKey=KEY)
@@ -327,13 +327,13 @@ class TestReplay:
 
     @pytest.mark.parametrize("state", [unknown, known])
     def test_other_input_is_a_conflict(self, services: Services, clock: Clock, state: State) -> None:
-        """Whoever has the address."""
+        """A used key with other input is a conflict, whether or not an account has the address."""
         state(services, clock)
         sign_up(services, request(idempotencyKey=KEY))
         assert sign_up(services, request(firstName="Eve", idempotencyKey=KEY)) == IdempotencyConflict()
 
-    def test_reads_as_much_whoever_has_the_address(self, services: Services, clock: Clock) -> None:
-        """A replay looks at nothing but the record."""
+    def test_reads_only_the_record(self, services: Services, clock: Clock) -> None:
+        """In conceal mode a replay reads only the idempotency record, whether or not an account has the address."""
         said = []
         for state in (unknown, known):
             state(emptied(services), clock)
@@ -344,8 +344,8 @@ class TestReplay:
         (looked,) = (statement for statement in said[0] if "FROM" in statement)
         assert "FROM idempotency" in looked
 
-    def test_tells_nothing_of_anybody_when_the_mode_changes(self, services: Services, clock: Clock) -> None:
-        """A refusal that was concealed is a refusal, and what was registered is registered."""
+    def test_the_first_outcome_survives_a_change_of_mode(self, services: Services, clock: Clock) -> None:
+        """After a change to reveal mode a concealed refusal is answered EmailTaken, a registration Registered."""
         known(services, clock)
         revealing = replace(services, conceal=False)
         sign_up(services, request(idempotencyKey=KEY))
@@ -355,8 +355,8 @@ class TestReplay:
         assert isinstance(outcome, Registered)
         assert outcome.customer.email == BOB
 
-    def test_the_record_goes_with_its_customer(self, services: Services) -> None:
-        """And holds no customer where none came of it."""
+    def test_the_record_names_only_a_new_customer(self, services: Services) -> None:
+        """The idempotency record has the id of the new customer, and None where the address was taken."""
         sign_up(services, request(idempotencyKey=KEY))
         sign_up(services, request(idempotencyKey=2 * KEY))
         owners = {row["customer_id"] for row in rows(services.database, idempotency)}
@@ -368,7 +368,7 @@ class TestNotice:
     def test_says_that_there_is_an_account(
         self, services: Services, clock: Clock, arrived: Deliver, language: Language
     ) -> None:
-        """In the language of the account, to the address that is stored, without a link or a word of the stranger's."""
+        """The notice goes to the stored address in the account's language, with no link and no word of the sign-up."""
         sign_up(services, replace(request(), language=language))
         confirm(services, key_in(arrived()[0], "register/confirm"), CLIENT)
         sign_up(services, request(email=ADA.upper(), firstName="Eve"))
@@ -387,7 +387,7 @@ class TestNotice:
     def test_says_that_the_account_is_not_confirmed(
         self, services: Services, arrived: Deliver, language: Language, words: str
     ) -> None:
-        """It has no link to confirm a password that somebody else may have chosen; a reset is the way."""
+        """The notice of a pending account has no key: another client may have chosen its password. A reset has one."""
         sign_up(services, replace(request(), language=language))
         arrived()
         sign_up(services, FORM_OF_A_SIGN_UP)
@@ -400,11 +400,15 @@ class TestNotice:
         assert isinstance(sign_in(services, ADA, "mine alone", CLIENT), Tokens)
 
     def test_comes_once_an_hour(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """However often and in whatever way the address is used."""
+        """A customer gets one notice an hour, in however many ways the address is used."""
         known(services, clock)
         change = _change(services, ADA)
         arrived()
-        for use in (lambda: sign_up(services, FORM_OF_A_SIGN_UP), lambda: resend_confirmation(services, ADA), change):
+        for use in (
+            lambda: sign_up(services, FORM_OF_A_SIGN_UP),
+            lambda: resend_confirmation(services, ADA, CLIENT),
+            change,
+        ):
             use()
         assert post(arrived()).count((ADA, TOLD)) == 1
         clock.move(HOUR - TICK)
@@ -416,8 +420,8 @@ class TestNotice:
         reasons = [row["reason"] for row in rows(services.database, mail) if row["status"] == "dropped"]
         assert reasons.count("the customer was told within the hour") == 3
 
-    def test_an_hour_is_counted_from_when_it_was_sent(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """A relay that was down does not send two at once."""
+    def test_the_hour_begins_when_the_notice_is_sent(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """The hour begins when the notice is sent: a relay that was down does not send two at once."""
         known(services, clock)
         arrived()
         sign_up(services, FORM_OF_A_SIGN_UP)
@@ -429,16 +433,14 @@ class TestNotice:
         assert arrived() == []
 
     def test_each_customer_is_told(self, services: Services, arrived: Deliver) -> None:
-        """One does not use up the turn of another."""
+        """A notice to one customer does not suppress that to another."""
         for email in (ADA, BOB):
             confirmed(services, email=email)
             sign_up(services, request(email=email))
         assert {(to, TOLD) for to in (ADA, BOB)} <= set(post(arrived()))
 
-    def test_is_about_who_has_the_address_when_it_is_sent(
-        self, services: Services, clock: Clock, arrived: Deliver
-    ) -> None:
-        """Nobody who is erased meanwhile gets it."""
+    def test_an_erased_customer_gets_no_notice(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """A customer who is erased before the notice is sent does not get it."""
         known(services, clock)
         arrived()
         sign_up(services, FORM_OF_A_SIGN_UP)
@@ -449,40 +451,40 @@ class TestNotice:
 
 class TestResend:
     def test_a_pending_customer_gets_the_link(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """As always."""
+        """In conceal mode a resend mails a pending customer a link that confirms."""
         pending(services, clock)
         arrived()
-        resend_confirmation(services, ADA)
+        resend_confirmation(services, ADA, CLIENT)
         [message] = arrived()
         assert isinstance(confirm(services, key_in(message, "register/confirm"), CLIENT), Confirmed)
 
-    def test_a_confirmed_one_is_told_so(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """And can be confirmed by no key."""
+    def test_a_confirmed_customer_gets_a_notice(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """In conceal mode a resend mails a confirmed customer the notice, and its token belongs to no customer."""
         known(services, clock)
         arrived()
-        resend_confirmation(services, ADA)
+        resend_confirmation(services, ADA, CLIENT)
         assert post(arrived()) == [(ADA, TOLD)]
         [token] = rows(services.database, confirmation_token)
         assert token["customer_id"] not in {row["id"] for row in rows(services.database, customer)}
 
-    def test_nobody_gets_none(self, services: Services, arrived: Deliver) -> None:
-        """The job is dropped by the relay."""
-        resend_confirmation(services, ADA)
+    def test_an_unknown_address_gets_no_mail(self, services: Services, arrived: Deliver) -> None:
+        """In conceal mode the relay drops the mail of a resend for an unknown address."""
+        resend_confirmation(services, ADA, CLIENT)
         assert arrived() == []
         assert [row["reason"] for row in rows(services.database, mail)] == ["the customer is gone"]
 
 
 class TestReset:
-    def test_nobody_gets_no_key(self, services: Services, arrived: Deliver) -> None:
-        """However often one is asked for; the jobs are dropped by the relay."""
+    def test_an_unknown_address_gets_no_mail(self, services: Services, arrived: Deliver) -> None:
+        """In conceal mode the relay drops the mails of resets for an unknown address."""
         for _ in range(3):
             assert request_reset(services, ADA, CLIENT) == Accepted()
         assert arrived() == []
         assert [row["reason"] for row in rows(services.database, mail)] == ["the customer is gone"] * 3
 
-    def test_what_was_written_for_nobody_is_soon_gone(self, services: Services, clock: Clock) -> None:
-        """With everything else that nobody can use any more."""
-        for use in (request_reset, lambda *given: resend_confirmation(*given[:2])):
+    def test_rows_for_unknown_addresses_are_deleted(self, services: Services, clock: Clock) -> None:
+        """Housekeeping deletes the tokens and mails that resets and resends wrote for unknown addresses."""
+        for use in (request_reset, resend_confirmation):
             use(services, ADA, CLIENT)
         settle = mail.update().values(status="dropped", settled_at=clock.now)
         services.database.write(lambda connection: connection.execute(settle))
@@ -492,8 +494,8 @@ class TestReset:
 
 
 class TestChangeOfAddress:
-    def test_a_taken_address_waits_in_vain(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """Its owner is told, the customer's old address too; a key for it is in no mail, and the claim stays."""
+    def test_a_taken_address_cannot_be_confirmed(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """A change to a taken address is accepted; its owner and the old address are told, but no mail has a key."""
         known(services, clock)
         change = _change(services, ADA)
         arrived()
@@ -506,8 +508,8 @@ class TestChangeOfAddress:
         assert len(rows(services.database, email_change)) == 1
         assert [address for address, _ in customers(services.database)] == [ADA, BOB]
 
-    def test_what_waits_in_vain_is_shown_as_any_other(self, services: Services, clock: Clock) -> None:
-        """Until it is over."""
+    def test_a_taken_address_is_shown_as_pending(self, services: Services, clock: Clock) -> None:
+        """A change to a taken address is shown as pending for a day, as any other change."""
         known(services, clock)
         _change(services, ADA)()
         caller = caller_of(services, sign_in_again(services))
@@ -517,8 +519,8 @@ class TestChangeOfAddress:
             assert isinstance(outcome, Updated)
             assert outcome.pending_email == shown
 
-    def test_a_mail_of_before_confirms_nothing(self, services: Services, clock: Clock, arrived: Deliver) -> None:
-        """A link to a free address is dead when a taken one takes its place."""
+    def test_the_key_of_a_replaced_change_is_refused(self, services: Services, clock: Clock, arrived: Deliver) -> None:
+        """The key of a change to a free address is refused once a change to a taken one has replaced it."""
         known(services, clock)
         caller = caller_of(services, member(services, email=BOB).tokens)
         arrived()
@@ -534,13 +536,13 @@ def sign_in_again(services: Services) -> Tokens:
     return outcome
 
 
-def test_revealing_writes_as_little_as_before(services: Services, clock: Clock) -> None:
-    """The work for nobody is done only where it conceals something."""
+def test_reveal_mode_writes_no_decoys(services: Services, clock: Clock) -> None:
+    """In reveal mode a taken or unknown address makes no decoy, token or mail."""
     revealing = replace(services, conceal=False)
     known(revealing, clock)
     before = counts(services.database)
     assert sign_up(revealing, FORM_OF_A_SIGN_UP) == EmailTaken()
     request_reset(revealing, BOB, CLIENT)
-    resend_confirmation(revealing, BOB)
+    resend_confirmation(revealing, BOB, CLIENT)
     after = counts(services.database)
     assert after == before | {"attempt": 4, "audit": before["audit"] + 1}

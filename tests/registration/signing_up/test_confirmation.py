@@ -1,4 +1,4 @@
-"""Confirmation: one key confirms once, its owner can disown the account, and nobody learns who is registered."""
+"""Confirmation: a key confirms once, the owner of the mailbox can disown the account, and no answer tells of others."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +33,7 @@ from registration.signing_up.confirmation import (
 from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
+from tests.registration.members import CLIENT
 from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.waiting import PATIENCE, eventually, wait_for
@@ -46,7 +47,7 @@ NO_KEYS = ["", "0" * 32, "x", "\ud800", "\x00", "k" * 1_000_000, "' OR 1=1 --"]
 
 @pytest.fixture
 def key(services: Services) -> str:
-    """The key in the mail of somebody who has just signed up."""
+    """The key in the mail of a customer that just signed up."""
     assert isinstance(sign_up(services, request(idempotencyKey=KEY)), Registered)
     (key,) = keys(services.database, services.secret)
     return key
@@ -70,8 +71,8 @@ def happened(services: Services) -> list[str]:
 
 
 class TestConfirm:
-    def test_proves_the_address(self, services: Services, clock: Clock, key: str) -> None:
-        """The customer is confirmed from this moment on, and an event says so."""
+    def test_confirms_the_customer(self, services: Services, clock: Clock, key: str) -> None:
+        """A key confirms its customer from this moment on, writes an event and is deleted."""
         clock.move(MINUTE)
         outcome = confirm(services, key)
         assert isinstance(outcome, Confirmed)
@@ -82,43 +83,43 @@ class TestConfirm:
         assert counts(services.database).get("confirmation_token") is None
 
     def test_works_once(self, services: Services, key: str) -> None:
-        """A second click is refused, and changes nothing."""
+        """A key that has confirmed is refused, and the second use changes nothing."""
         confirm(services, key)
         assert confirm(services, key) == TokenRefused()
         assert happened(services) == ["customer.confirmed", "customer.created"]
 
-    def test_works_once_for_many_at_once(self, services: Services, key: str) -> None:
-        """Of ten clicks one confirms."""
+    def test_works_once_of_many_at_once(self, services: Services, key: str) -> None:
+        """Of ten uses of a key at once one confirms."""
         with ThreadPoolExecutor(10) as threads:
             outcomes = list(threads.map(lambda _: confirm(services, key), range(10)))
         assert outcomes.count(TokenRefused()) == 9
         assert happened(services) == ["customer.confirmed", "customer.created"]
 
     def test_works_until_the_key_expires(self, services: Services, clock: Clock, key: str) -> None:
-        """To the microsecond; an expired key is answered like an unknown one."""
+        """A key confirms a microsecond before it expires, and is refused like an unknown one when it expires."""
         clock.move(DAY)
         assert confirm(services, key) == TokenRefused()
         clock.move(-TICK)
         assert isinstance(confirm(services, key), Confirmed)
 
     @pytest.mark.parametrize("wrong", NO_KEYS)
-    def test_needs_the_key(self, services: Services, key: str, wrong: str) -> None:
-        """Nothing else confirms, or raises."""
+    def test_wrong_keys_are_refused(self, services: Services, key: str, wrong: str) -> None:
+        """Texts that are not the key are refused without an exception, and the key still confirms."""
         assert confirm(services, wrong) == TokenRefused()
         assert isinstance(confirm(services, key), Confirmed)
 
-    def test_key_is_taken_as_it_is(self, services: Services, key: str) -> None:
-        """Neither case nor white space is mended: it is copied, not typed."""
+    def test_key_is_compared_exactly(self, services: Services, key: str) -> None:
+        """A key in upper case or with a space is refused: keys are copied, not typed."""
         assert confirm(services, key.upper()) == confirm(services, f"{key} ") == TokenRefused()
 
     def test_works_after_confirmation_was_switched_off(self, services: Services, key: str) -> None:
-        """Who got a mail before can still use it."""
+        """A key that was mailed before confirmation was switched off still confirms."""
         assert isinstance(confirm(replace(services, confirmation=None), key), Confirmed)
 
 
 class TestPendingSignUp:
-    def test_shows_who_signed_up_and_when(self, services: Services, clock: Clock, key: str) -> None:
-        """So that the owner of the mailbox can tell friend from foe; looking changes nothing."""
+    def test_shows_the_name_and_the_time_of_the_sign_up(self, services: Services, clock: Clock, key: str) -> None:
+        """A key shows the address, the name and the time of its sign-up, and showing them changes nothing."""
         before = counts(services.database)
         expected = PendingSignUp("ada@example.org", "Ada", "Beispiel", clock())
         assert pending_sign_up(services, key) == pending_sign_up(services, key) == expected
@@ -126,7 +127,7 @@ class TestPendingSignUp:
         assert isinstance(confirm(services, key), Confirmed)
 
     def test_shows_nothing_without_a_good_key(self, services: Services, clock: Clock, key: str) -> None:
-        """Unknown, expired and used keys look alike."""
+        """Unknown, expired and used keys all show None."""
         assert [pending_sign_up(services, wrong) for wrong in NO_KEYS] == [None] * len(NO_KEYS)
         clock.move(DAY)
         assert pending_sign_up(services, key) is None
@@ -137,7 +138,7 @@ class TestPendingSignUp:
 
 class TestDisown:
     def test_erases_the_account_and_frees_the_address(self, services: Services, key: str) -> None:
-        """Nothing of the stranger is left but two events that name nobody; the owner can sign up."""
+        """Disowning leaves only events and audit rows without personal data, and the address can be signed up again."""
         assert disown(services, key) == Disowned()
         assert counts(services.database) == {"event": 2, "audit": 2}
         assert happened(services) == ["customer.created", "customer.disowned"]
@@ -145,22 +146,22 @@ class TestDisown:
         assert customers(services.database) == [("ada@example.org", "Zoe")]
 
     def test_works_once(self, services: Services, key: str) -> None:
-        """The key is gone with the account."""
+        """A key that has disowned its account is refused afterwards."""
         disown(services, key)
         assert disown(services, key) == confirm(services, key) == TokenRefused()
         assert happened(services) == ["customer.created", "customer.disowned"]
 
-    def test_needs_a_good_key(self, services: Services, clock: Clock, key: str) -> None:
-        """Unknown and expired ones erase nothing."""
+    def test_unknown_and_expired_keys_erase_nothing(self, services: Services, clock: Clock, key: str) -> None:
+        """Disowning with an unknown or an expired key is refused and erases nothing."""
         before = counts(services.database)
         assert {disown(services, wrong) for wrong in NO_KEYS} == {TokenRefused()}
         clock.move(DAY)
         assert disown(services, key) == TokenRefused()
         assert counts(services.database) == before
 
-    def test_never_erases_a_confirmed_customer(self, services: Services, clock: Clock, key: str) -> None:
-        """Neither by the key that confirmed nor by another one of theirs, not even one that was left behind."""
-        resend_confirmation(services, "ada@example.org")
+    def test_a_confirmed_customer_is_not_erased(self, services: Services, clock: Clock, key: str) -> None:
+        """No key of a confirmed customer disowns the account, not even one whose row was left behind."""
+        resend_confirmation(services, "ada@example.org", CLIENT)
         other = newest_key(services)
         left_behind = rows(services.database, confirmation_token)
         confirm(services, key)
@@ -172,9 +173,9 @@ class TestDisown:
         assert happened(services) == ["customer.confirmed", "customer.created"]
 
     @pytest.mark.parametrize("turn", range(5))
-    def test_at_the_moment_of_confirming_one_of_both_wins(self, services: Services, key: str, turn: int) -> None:
-        """Each with a key of its own, in whatever order the engine takes them, deadlocks included."""
-        resend_confirmation(services, "ada@example.org")
+    def test_confirming_and_disowning_at_once_have_one_winner(self, services: Services, key: str, turn: int) -> None:
+        """When one key confirms and another disowns at once, one is refused, in whatever order the engine runs them."""
+        resend_confirmation(services, "ada@example.org", CLIENT)
         pairs = [(confirm, key), (disown, newest_key(services))][:: 1 if turn % 2 else -1]
         barrier = Barrier(2, timeout=PATIENCE)
 
@@ -190,10 +191,10 @@ class TestDisown:
 
 
 class TestResend:
-    def test_posts_another_mail_with_another_key(self, services: Services, clock: Clock, key: str) -> None:
-        """Both keys work until one is used; the new one has its whole lifetime."""
+    def test_enqueues_a_mail_with_another_key(self, services: Services, clock: Clock, key: str) -> None:
+        """A resend mails another key with a whole lifetime, and both keys work until one is used."""
         clock.move(DAY - MINUTE)
-        assert resend_confirmation(services, "ADA@example.org") == Accepted()
+        assert resend_confirmation(services, "ADA@example.org", CLIENT) == Accepted()
         other = newest_key(services)
         assert other != key
         assert {row["kind"] for row in rows(services.database, mail)} == {"confirmation"}
@@ -204,26 +205,30 @@ class TestResend:
         assert confirm(services, key) == TokenRefused()
 
     def test_revives_an_expired_sign_up(self, services: Services, clock: Clock, key: str) -> None:
-        """Who comes late, and before anybody else, asks for another mail."""
+        """A resend for an expired account that was not replaced mails a key that confirms it."""
         clock.move(10 * DAY)
-        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == Accepted()
         assert confirm(services, key) == TokenRefused()
         assert isinstance(confirm(services, newest_key(services)), Confirmed)
 
-    def test_wakes_who_sends(self, services: Services) -> None:
-        """Known or not, so that no trace tells."""
+    def test_wakes_the_relay(self, services: Services) -> None:
+        """A resend wakes the relay also for an unknown address, so that no trace tells which are known."""
         posted: list[None] = []
-        resend_confirmation(replace(services, on_mail_enqueued=lambda: posted.append(None)), "nobody@example.org")
+        resend_confirmation(
+            replace(services, on_mail_enqueued=lambda: posted.append(None)), "unknown@example.org", CLIENT
+        )
         assert posted == [None]
 
-    def test_never_tells_whether_the_address_is_known(self, services: Services, clock: Clock, key: str) -> None:
-        """Pending, confirmed and unknown ones have one answer, and one count; only the pending one gets a mail."""
+    def test_outcomes_do_not_tell_whether_the_address_is_known(
+        self, services: Services, clock: Clock, key: str
+    ) -> None:
+        """Pending, confirmed and unknown addresses have the same outcome and count; only a pending one is mailed."""
         sign_up(services, request(email="zoe@example.org"))
         confirm(services, newest_key(services))
         before = counts(services.database)
-        addresses = ["ada@example.org", "zoe@example.org", "nobody@example.org"]
-        assert [resend_confirmation(services, address) for address in addresses] == [Accepted()] * 3
-        assert [resend_confirmation(services, address) for address in addresses] == [TooManyAttempts(60)] * 3
+        addresses = ["ada@example.org", "zoe@example.org", "unknown@example.org"]
+        assert [resend_confirmation(services, address, CLIENT) for address in addresses] == [Accepted()] * 3
+        assert [resend_confirmation(services, address, CLIENT) for address in addresses] == [TooManyAttempts(60)] * 3
         assert counts(services.database) == before | {
             "attempt": 2 * len(addresses),
             "mail": before["mail"] + 1,
@@ -233,35 +238,35 @@ class TestResend:
 
     @pytest.mark.parametrize("is_known", [True, False])
     def test_is_limited_per_address(self, services: Services, clock: Clock, *, is_known: bool) -> None:
-        """Once a minute, five times a day, however the address is written."""
+        """An address has one resend a minute and five a day, in any spelling, whether or not an account has it."""
         if is_known:
             sign_up(services, request())
         spellings = ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.ORG", "ada@ｅxample.org", "Ada@example.org"]
         for spelling in spellings:
-            assert resend_confirmation(services, spelling) == Accepted()
+            assert resend_confirmation(services, spelling, CLIENT) == Accepted()
             clock.move(MINUTE - TICK)
-            assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+            assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(1)
             clock.move(TICK)
-        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(86_400 - 300)
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(86_400 - 300)
         clock.move(DAY - 5 * MINUTE - TICK)
-        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(1)
         clock.move(MINUTE)
-        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == Accepted()
         assert counts(services.database).get("mail", 0) == (7 if is_known else 0)
 
     def test_one_of_many_at_once_is_allowed(self, services: Services, key: str) -> None:
-        """Impatient clicks make one mail."""
+        """Of ten resends for an address at once one is accepted and makes one mail."""
         with ThreadPoolExecutor(10) as threads:
-            outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org"), range(10)))
+            outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org", CLIENT), range(10)))
         assert outcomes.count(Accepted()) == 1
         assert len(set(keys(services.database, services.secret)) - {key}) == 1
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     @pytest.mark.parametrize("change", [erase, mark_as_confirmed])
-    def test_writes_nothing_for_who_is_pending_no_more(
+    def test_writes_no_key_for_an_account_that_changes_meanwhile(
         self, services: Services, key: str, change: Callable[[Connection], object]
     ) -> None:
-        """The account is erased or confirmed while another mail is asked for: no key is left behind."""
+        """A resend that waits while the account is erased or confirmed leaves no key behind."""
         is_held = Event()
 
         def work(connection: Connection) -> None:
@@ -273,7 +278,7 @@ class TestResend:
         with ThreadPoolExecutor(2) as threads:
             changing = threads.submit(services.database.write, work)
             wait_for(is_held)
-            resending = threads.submit(resend_confirmation, services, "ada@example.org")
+            resending = threads.submit(resend_confirmation, services, "ada@example.org", CLIENT)
             assert changing.result() is None
             assert resending.result() == Accepted()
         assert set(keys(services.database, services.secret)) <= {key}
@@ -286,27 +291,27 @@ class TestResend:
             (5, ViolationCode.NOT_A_STRING),
         ],
     )
-    def test_needs_an_address(self, services: Services, email: object, code: ViolationCode) -> None:
-        """What cannot be one is told, and not counted."""
-        assert resend_confirmation(services, email) == Invalid((Violation("email", code),))
+    def test_text_that_is_no_address_is_invalid(self, services: Services, email: object, code: ViolationCode) -> None:
+        """A resend for a text that cannot be an address is answered Invalid and not counted."""
+        assert resend_confirmation(services, email, CLIENT) == Invalid((Violation("email", code),))
         assert counts(services.database) == {}
 
-    def test_posts_nothing_when_nobody_must_confirm(self, services: Services, key: str) -> None:
-        """The answer is the same."""
+    def test_enqueues_nothing_when_confirmation_is_off(self, services: Services, key: str) -> None:
+        """Where confirmation is switched off a resend is accepted, and no mail is enqueued."""
         unconfirmed = replace(services, confirmation=None)
-        assert resend_confirmation(unconfirmed, "ada@example.org") == Accepted()
+        assert resend_confirmation(unconfirmed, "ada@example.org", CLIENT) == Accepted()
         assert keys(services.database, services.secret) == [key]
 
 
 def test_pending_means_that_a_key_still_works(services: Services, clock: Clock, key: str) -> None:
-    """Until the last one has expired."""
+    """An account is pending until the last of its keys has expired."""
     (row,) = rows(services.database, email_claim)
 
     def pending() -> bool:
         return services.database.read(lambda connection: is_pending(connection, row["customer_id"], clock()))
 
     clock.move(MINUTE)
-    resend_confirmation(services, "ada@example.org")
+    resend_confirmation(services, "ada@example.org", CLIENT)
     clock.move(DAY - TICK)
     assert pending()
     assert pending_sign_up(services, key) is None
@@ -315,7 +320,7 @@ def test_pending_means_that_a_key_still_works(services: Services, clock: Clock, 
 
 
 def test_no_table_holds_a_key(services: Services, key: str) -> None:
-    """Who reads the database can confirm nobody."""
+    """No table holds the key, so a reader of the database can confirm no account."""
     everything = [
         services.database.read(lambda connection: connection.execute(select(table)).all())  # noqa: B023
         for table in confirmation_token.metadata.sorted_tables

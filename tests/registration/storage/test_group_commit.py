@@ -1,4 +1,4 @@
-"""Group commit: who is written with whom, who waits for whom, and who pays for whose failure."""
+"""Group commit: which items are written together, which are waited for, and which fail together."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,14 +11,14 @@ from registration.storage.database import Locked, Unavailable
 from registration.storage.group_commit import GroupCommit
 from tests.waiting import wait_for
 
-# A broken group commit answers no item, and every test would wait for ever.
+# A broken group commit completes no item, and every test would wait for ever.
 pytestmark = pytest.mark.seconds(5)
 FOR_EVER = 3600.0
 MAX_BATCH = 3
 
 
 class Ledger:
-    """Writes numbers into its pages, a page for each group; refuses what is negative, and stands still when locked."""
+    """Writes numbers into its pages, one page for each group; refuses negative numbers, and blocks until `unlocked`."""
 
     def __init__(self) -> None:
         self.pages: list[list[int]] = []
@@ -27,7 +27,7 @@ class Ledger:
         self.began = Event()
         self.is_away = False
         self.held: set[int] = set()
-        """Numbers whose lines somebody else is writing, until `released`."""
+        """Numbers that another transaction has locked, until `released`."""
         self.released = Event()
 
     def write(self, numbers: Sequence[int]) -> list[str]:
@@ -36,7 +36,7 @@ class Ledger:
         if self.is_away:
             raise Unavailable("closed for today")
         if self.held.intersection(numbers):
-            raise Locked("somebody writes there")
+            raise Locked("another transaction writes there")
         if min(numbers) < 0:
             raise ValueError("a debt")
         self.pages.append(list(numbers))
@@ -75,7 +75,7 @@ def release(commits: GroupCommit[int, str], number: int) -> None:
 
 
 def submit(commits: GroupCommit[int, str], *items: int) -> list["Future[str]"]:
-    """Items that were expected."""
+    """Submit reserved items."""
     outcomes: list[Future[str]] = [Future() for _ in items]
     for item, outcome in zip(items, outcomes, strict=True):
         commits.submit(item, outcome)
@@ -83,38 +83,38 @@ def submit(commits: GroupCommit[int, str], *items: int) -> list["Future[str]"]:
 
 
 class TestGroups:
-    def test_who_is_alone_does_not_wait(self, ledger: Ledger) -> None:
-        """Nobody else is expected, so there is nobody to wait for."""
+    def test_a_single_item_does_not_wait(self, ledger: Ledger) -> None:
+        """An item is written at once when no other is reserved."""
         with opened(ledger) as commits:
             for number in (1, 2):
                 reserve(commits, 1)
                 assert submit(commits, number)[0].result() == f"wrote {number}"
         assert ledger.pages == [[1], [2]]
 
-    def test_those_expected_are_waited_for(self, ledger: Ledger) -> None:
-        """And written together, each with an outcome of its own."""
+    def test_reserved_items_are_waited_for(self, ledger: Ledger) -> None:
+        """Reserved items are waited for and written together, each with an outcome of its own."""
         with opened(ledger) as commits:
             reserve(commits, 2)
             assert [outcome.result() for outcome in submit(commits, 1, 2)] == ["wrote 1", "wrote 2"]
         assert ledger.pages == [[1, 2]]
 
-    def test_who_does_not_come_is_not_waited_for(self, ledger: Ledger) -> None:
-        """Its sign-up was refused, say."""
+    def test_released_items_are_not_waited_for(self, ledger: Ledger) -> None:
+        """An item whose reservation is released is not waited for."""
         with opened(ledger) as commits:
             reserve(commits, 2)
             (outcome,) = submit(commits, 1)
             release(commits, 1)
             assert outcome.result() == "wrote 1"
 
-    def test_spare_makers_are_not_waited_for(self, ledger: Ledger) -> None:
-        """They might be waiting for a place that those who wait here hold."""
+    def test_the_least_number_in_flight_is_not_waited_for(self, ledger: Ledger) -> None:
+        """Up to `min_in_flight` items are not waited for: their clients may be waiting for this very group."""
         with opened(ledger, min_in_flight=2) as commits:
             reserve(commits, 3)
             assert submit(commits, 1)[0].result() == "wrote 1"
             release(commits, 2)
 
-    def test_full_group_does_not_wait(self, ledger: Ledger) -> None:
-        """However many more are expected."""
+    def test_a_full_group_does_not_wait(self, ledger: Ledger) -> None:
+        """A group of `max_batch` items is written at once, however many more are reserved."""
         with opened(ledger) as commits:
             reserve(commits, MAX_BATCH + 5)
             for outcome in submit(commits, *range(MAX_BATCH)):
@@ -122,15 +122,15 @@ class TestGroups:
             release(commits, 5)
         assert ledger.pages == [[0, 1, 2]]
 
-    def test_patience_ends(self, ledger: Ledger) -> None:
-        """Somebody is expected who takes too long."""
+    def test_a_group_waits_at_most_max_wait(self, ledger: Ledger) -> None:
+        """A group is written after `max_wait` seconds, although a reserved item is missing."""
         with opened(ledger, max_wait=0.01) as commits:
             reserve(commits, 2)
             assert submit(commits, 1)[0].result() == "wrote 1"
             release(commits, 1)
 
-    def test_who_comes_meanwhile_is_in_the_next_group(self, ledger: Ledger) -> None:
-        """While a transaction runs, the next group gathers, of no more than the most."""
+    def test_items_that_come_meanwhile_are_in_the_next_group(self, ledger: Ledger) -> None:
+        """Items that come while a group is written make the next groups, of at most `max_batch`."""
         ledger.unlocked.clear()
         with opened(ledger) as commits:
             reserve(commits, 1)
@@ -142,8 +142,8 @@ class TestGroups:
             assert [outcome.result() for outcome in outcomes] == [f"wrote {number}" for number in range(MAX_BATCH + 2)]
         assert ledger.pages == [[0], [1, 2, 3], [4]]
 
-    def test_closing_waits_for_those_expected(self, ledger: Ledger) -> None:
-        """Nobody is told that it is closed who was told to come."""
+    def test_close_waits_for_reserved_items(self, ledger: Ledger) -> None:
+        """Closing waits until every reserved item is submitted or released."""
         with ThreadPoolExecutor() as threads, opened(ledger) as commits:
             reserve(commits, 2)
             closing = threads.submit(commits.close)
@@ -153,8 +153,8 @@ class TestGroups:
             release(commits, 1)
             closing.result()
 
-    def test_closing_writes_what_waits(self, ledger: Ledger) -> None:
-        """Nothing that was added is forgotten."""
+    def test_close_writes_waiting_items(self, ledger: Ledger) -> None:
+        """Closing writes the items that wait."""
         with opened(ledger) as commits:
             reserve(commits, 2)
             (outcome,) = submit(commits, 1)
@@ -163,8 +163,8 @@ class TestGroups:
 
 
 class TestFailures:
-    def test_one_at_fault_fails_alone(self, ledger: Ledger) -> None:
-        """The others are written as if it had never been there."""
+    def test_an_item_at_fault_fails_alone(self, ledger: Ledger) -> None:
+        """An item that makes its group fail fails alone; the others are written."""
         with opened(ledger) as commits:
             reserve(commits, 3)
             first, second, third = submit(commits, 1, -2, 3)
@@ -174,8 +174,8 @@ class TestFailures:
                 second.result()
         assert ledger.pages == [[1], [3]]
 
-    def test_outage_fails_all_at_once(self, ledger: Ledger) -> None:
-        """To ask for each again would let the last one wait for as many time-outs."""
+    def test_an_outage_fails_the_group_at_once(self, ledger: Ledger) -> None:
+        """An outage fails all items at once: to try each again would take as many time-outs."""
         ledger.is_away = True
         with opened(ledger) as commits:
             reserve(commits, 2)
@@ -183,8 +183,8 @@ class TestFailures:
                 with pytest.raises(Unavailable):
                     outcome.result()
 
-    def test_each_has_a_failure_of_its_own(self, ledger: Ledger) -> None:
-        """Who raises an exception adds to its traceback, which the next one would log."""
+    def test_each_item_has_an_exception_of_its_own(self, ledger: Ledger) -> None:
+        """Each item of a failed group gets an exception of its own, because raising one adds to its traceback."""
         ledger.is_away = True
         with opened(ledger) as commits:
             reserve(commits, 2)
@@ -192,8 +192,8 @@ class TestFailures:
         assert first is not second
         assert str(first) == str(second) == "closed for today"
 
-    def test_who_must_wait_for_a_lock_waits_aside(self, ledger: Ledger) -> None:
-        """Neither its company nor whoever comes later waits with it; closing does."""
+    def test_a_locked_item_waits_on_another_thread(self, ledger: Ledger) -> None:
+        """A locked item delays neither the items of its group nor later ones; only closing waits for it."""
         ledger.held = {2}
         with ThreadPoolExecutor() as threads, opened(ledger) as commits:
             reserve(commits, 3)
@@ -207,8 +207,8 @@ class TestFailures:
             assert held.result() == "wrote 2"
             closing.result()
 
-    def test_who_waited_in_vain_is_told(self, ledger: Ledger) -> None:
-        """And is the only one."""
+    def test_a_locked_item_that_fails_fails_alone(self, ledger: Ledger) -> None:
+        """A locked item that then fails gets its exception, and the others of its group are written."""
         ledger.held = {-2}
         ledger.released.set()
         with opened(ledger) as commits:
@@ -218,8 +218,8 @@ class TestFailures:
             with pytest.raises(ValueError, match="a debt"):
                 held.result()
 
-    def test_goes_on_after_a_failure(self, ledger: Ledger) -> None:
-        """A failure is its caller's, not the end of the thread."""
+    def test_later_groups_are_written_after_a_failure(self, ledger: Ledger) -> None:
+        """A group that fails does not end the thread: the next one is written."""
         with opened(ledger) as commits:
             reserve(commits, 2)
             submit(commits, -1, -2)

@@ -1,4 +1,4 @@
-"""Rows inserted together, on both engines."""
+"""Rows that are inserted together, on both engines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -37,14 +37,14 @@ def inserting(given: list[tuple[Table, dict[str, object]]]) -> Callable[[Connect
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_every_row_is_there_with_every_value(database: Database, number: int) -> None:
-    """Columns of one name in several tables keep their own values."""
+    """Rows of several tables are written with all their values."""
     database.write(inserting(ROWS[:number]))
     for table, row in ROWS[:number]:
         assert rows(database, table) == [row]
 
 
 def test_rows_of_one_table_are_written_together(database: Database) -> None:
-    """Every value as it was, whatever it looks like; null stays null."""
+    """Rows of one table are written with every value as it was, whatever it looks like; None becomes null."""
     texts = ["\\", '"', "{}", "', '", "NULL", "null", "", " ", "\u00fc\U0001f642\u2028", "%s %(a)s :a", "x" * 500]
     mails = [mail_with(text, number) for number, text in enumerate([*texts, None])]
     database.write(inserting([(tables.mail, row) for row in mails]))
@@ -69,8 +69,8 @@ def mail_with(reason: str | None, number: int) -> dict[str, object]:
 
 
 class TestNew:
-    def test_tells_which_are_new(self, database: Database) -> None:
-        """By the column that was asked for; those whose key is there are left as they are."""
+    def test_returns_the_new_rows(self, database: Database) -> None:
+        """The values of the new rows are returned, and rows whose key is there stay as they are."""
         claims = [{"address": address, "customer_id": uuid4()} for address in ("a", "b", "c")]
         others = [claim | {"customer_id": uuid4()} for claim in claims] + [{"address": "d", "customer_id": uuid4()}]
         assert new(database, claims) == {claim["customer_id"] for claim in claims}
@@ -78,16 +78,16 @@ class TestNew:
         assert sorted(rows(database, tables.email_claim), key=lambda row: row["address"]) == [*claims, others[-1]]
 
     def test_first_of_a_key_is_the_new_one(self, database: Database) -> None:
-        """Also within one statement."""
+        """Of several rows with one key in one statement the first is new."""
         claims = [{"address": "a", "customer_id": uuid4()} for _ in range(3)]
         assert new(database, claims) == {claims[0]["customer_id"]}
 
-    def test_of_none_is_none(self, database: Database) -> None:
-        """Nothing is said to the database."""
+    def test_no_rows_return_nothing(self, database: Database) -> None:
+        """For no rows nothing is returned."""
         assert new(database, []) == set()
 
     def test_value_that_does_not_fit_is_refused(self, database: Database) -> None:
-        """PostgreSQL must not cut it silently; SQLite has no lengths."""
+        """PostgreSQL refuses a value that is too long for its column; SQLite has no lengths."""
         claims: list[dict[str, object]] = [{"address": "a" * 321, "customer_id": uuid4()}]
         if database.dialect == "sqlite":
             assert new(database, claims)
@@ -103,7 +103,7 @@ def new(database: Database, claims: Sequence[Mapping[str, object]]) -> set[objec
 
 
 def test_each_table_gets_one_statement(database: Database) -> None:
-    """However many rows it has."""
+    """Each table gets one INSERT, however many rows it has."""
     seen: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     database.write(inserting([*ROWS, (tables.event, EVENT | {"id": uuid4()})]))
@@ -111,7 +111,7 @@ def test_each_table_gets_one_statement(database: Database) -> None:
 
 
 def test_nothing_is_written_when_the_block_raises(database: Database) -> None:
-    """Or when one of the rows is refused: all or none."""
+    """When the block raises, or a row is refused, no row is written."""
 
     def raises(connection: Connection) -> None:
         with gathered(connection) as batch:

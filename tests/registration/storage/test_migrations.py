@@ -1,4 +1,4 @@
-"""Migrations: an empty database becomes what the tables say, on every engine, in one step or not at all."""
+"""Migrations: an empty database gets the declared tables, on every engine, all at once or not at all."""
 
 import os
 import subprocess
@@ -53,13 +53,13 @@ def is_ready(database: Database) -> bool:
 
 
 def test_the_newest_revision_is_alembics() -> None:
-    """Which is told by the names of the files, without asking it."""
+    """The newest revision by the names of the files is that of Alembic."""
     directory = Path(migrations.__file__).parent
     assert newest() == ScriptDirectory(directory).get_current_head()
 
 
 def test_empty_database_becomes_current(new: Database) -> None:
-    """Before, it is not; after, it has every table and the counter of references."""
+    """An empty database is not current; migrated, it is, with every table and the counter of references."""
     assert not is_ready(new)
     migrate(new)
     assert is_ready(new)
@@ -68,14 +68,14 @@ def test_empty_database_becomes_current(new: Database) -> None:
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
-    """Every start of an embedded installation does it."""
+    """Migrating a current database changes nothing, as at every start of an embedded installation."""
     migrate(database)
     assert is_ready(database)
     assert counts(database) == {}
 
 
 def test_tables_are_what_the_migrations_made(database: Database) -> None:
-    """Alembic finds no difference, in columns, types, nullability, keys or indexes."""
+    """Alembic finds no difference between migrated and declared tables."""
 
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -85,7 +85,7 @@ def test_tables_are_what_the_migrations_made(database: Database) -> None:
 
 
 def test_failed_migration_leaves_nothing(new: Database) -> None:
-    """Somebody's table is in the way: none of ours is made, and once it is gone all of them are."""
+    """A migration that meets a foreign table makes no table; once that is gone, it makes all."""
     new.write(lambda connection: connection.exec_driver_sql("CREATE TABLE mail (id integer)"))
     with pytest.raises((DBAPIError, Unavailable)):
         migrate(new)
@@ -96,20 +96,20 @@ def test_failed_migration_leaves_nothing(new: Database) -> None:
 
 
 def test_another_revision_is_not_current(database: Database) -> None:
-    """As that of a newer version of the program, which this one must not serve."""
+    """A database at another revision, as of a newer program, is not current."""
     database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
     assert not is_ready(database)
 
 
 def test_another_revision_is_left_alone(database: Database) -> None:
-    """An older version of the program does not know the way from there."""
+    """A database at an unknown revision is not migrated, and the error names the revision."""
     database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
     with pytest.raises(UnknownRevisionError, match="the database is at revision later, which this version does not"):
         migrate(database)
 
 
 def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
-    """Whoever comes second finds the work done, or fails and leaves nothing of its own."""
+    """Of processes that migrate at once at least one succeeds, and the schema is made once."""
 
     environment = {"GATEWAY_DATABASE_URL": empty, "PATH": os.defpath}
     processes = [subprocess.Popen([COMMAND, "migrate"], env=environment, stderr=subprocess.DEVNULL) for _ in range(3)]
@@ -121,15 +121,15 @@ def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
 
 
 @pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
-def test_migrations_may_take_their_time(empty: str) -> None:
-    """The limits of a session are for requests: a migration waits ten times as long for a lock."""
-    impatient = open_database(empty, wait=0.05)
+def test_migrations_ignore_the_time_limits(empty: str) -> None:
+    """A migration waits ten times as long for a lock as the limit for requests allows."""
+    with_short_wait = open_database(empty, wait=0.05)
     with ThreadPoolExecutor(1) as threads, psycopg.connect(empty) as other:
         other.execute("CREATE TABLE mail (id integer)")
-        migrating = threads.submit(migrate, impatient)
+        migrating = threads.submit(migrate, with_short_wait)
         eventually(lambda: other.execute(WAITING).fetchall())
         other.execute("SELECT pg_sleep(0.5)")
         other.rollback()
         assert migrating.result() is None
-    assert is_ready(impatient)
-    impatient.close()
+    assert is_ready(with_short_wait)
+    with_short_wait.close()

@@ -20,7 +20,7 @@ SHOE_SIZE = "42 1/2"
 KEPT = {
     "customer.id": "says which row it is; random",
     "customer.reference": "stays in invoices of the shop; a number",
-    "customer.language": "one of a few values, about nobody in particular",
+    "customer.language": "one of a few values, common to many customers",
     "customer.terms_accepted_at": "proves that terms were accepted",
     "customer.created_at": "statistics",
     "customer.updated_at": "statistics",
@@ -72,20 +72,20 @@ def test_every_table_with_a_customer_is_owned() -> None:
 
 
 def test_sessions_are_deleted_before_their_tokens() -> None:
-    """A refresh in flight holds its session, and has written its token by the time it lets go."""
+    """Erasure deletes sessions before refresh tokens: a refresh in flight has its session locked while it writes."""
     names = [table.name for table in deleted_tables(tables.metadata)]
     assert names.index("session") < names.index("refresh_token")
 
 
 class TestMadeUpColumn:
     def test_is_emptied_by_erasure(self) -> None:
-        """Without a line of code about it."""
+        """Erasure empties a made-up personal column, without a line of code for it."""
         _, customer = with_shoe_size()
         assert emptied_row(uuid4, customer)["shoe_size"] is None
         assert "shoe_size" not in emptied_row(uuid4)
 
     def test_is_not_in_a_decoy(self) -> None:
-        """A decoy row of conceal mode has no person in it."""
+        """A decoy of conceal mode does not hold the value of a made-up personal column."""
         _, customer = with_shoe_size()
         row = {"shoe_size": SHOE_SIZE, "password_hash": "$argon2id", "created_at": None}
         assert decoy_of(row, uuid4(), customer)["shoe_size"] is None
@@ -93,7 +93,7 @@ class TestMadeUpColumn:
 
     @pytest.mark.parametrize("table", ["customer", "audit"])
     def test_is_looked_into_by_the_erasure_proof(self, services: Services, table: str) -> None:
-        """What an erasure left in the column is found, also where the operator does not name it."""
+        """The erasure proof finds a value that is left in a made-up personal column, also if it is not told of it."""
         declared, changed = with_shoe_size(table)
         ada = caller_of(services, member(services).tokens)
         services.database.write(
@@ -113,7 +113,7 @@ class TestMadeUpColumn:
         assert columns_with_a_trace(tables.metadata) == set()
 
     def test_is_really_emptied_in_a_database(self, services: Services) -> None:
-        """The statement that erasure runs, with the values for the changed table."""
+        """The statement of erasure empties the made-up column in a database."""
         _, customer = with_shoe_size()
         ada = caller_of(services, member(services).tokens)
         services.database.write(

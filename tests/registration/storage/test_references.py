@@ -1,9 +1,11 @@
-"""Customer references: no number is ever given out twice."""
+"""Customer references: each number is given out once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from registration.storage.database import Database, open_database
-from registration.storage.references import BLOCK, References
+from registration.storage.references import BLOCK, References, number_in
 from registration.storage.tables import counter
 from tests.registration.stored import rows
 
@@ -13,12 +15,12 @@ def numbers(references: References, count: int) -> list[int]:
 
 
 def test_are_numbered_from_one(database: Database) -> None:
-    """The first customer of a new installation has number one; the prefix is a setting."""
+    """The first reference of a new installation has the prefix of the settings and the number one."""
     assert References(database, "AT").draw() == "AT--1"
 
 
 def test_are_drawn_in_blocks(database: Database) -> None:
-    """One write for many customers: the counter moves when a block is used up, and not before."""
+    """The counter moves once for each block, when the block before is used up."""
     references = References(database, "DE")
     assert numbers(references, BLOCK) == list(range(1, BLOCK + 1))
     assert rows(database, counter) == [{"name": "customer", "next": BLOCK + 1}]
@@ -27,17 +29,40 @@ def test_are_drawn_in_blocks(database: Database) -> None:
 
 
 def test_processes_have_blocks_of_their_own(database: Database) -> None:
-    """A restart, or another process, leaves numbers out and repeats none."""
+    """Two processes draw from blocks of their own, so that no number is drawn twice."""
     one, other = References(database, "DE"), References(database, "DE")
     drawn = [number for _ in range(3) for references in (one, other) for number in numbers(references, BLOCK // 2)]
     assert len(set(drawn)) == len(drawn)
 
 
 def test_are_unique_under_threads(database: Database, database_url: str) -> None:
-    """Twenty threads of two processes draw at once."""
-    elsewhere = open_database(database_url)
-    processes = [References(database, "DE"), References(elsewhere, "DE")]
+    """Twenty threads of two processes at once draw no number twice."""
+    other = open_database(database_url)
+    processes = [References(database, "DE"), References(other, "DE")]
     with ThreadPoolExecutor(20) as threads:
         drawn = [number for part in threads.map(numbers, processes * 10, [30] * 20) for number in part]
-    elsewhere.close()
+    other.close()
     assert len(set(drawn)) == len(drawn) == 600
+
+
+@pytest.mark.parametrize(
+    ("reference", "number"),
+    [
+        ("DE--25", 25),
+        ("customer--7", 7),
+        ("a-b-999999999999999999", 999_999_999_999_999_999),
+        ("DE--1000000000000000000", None),
+        ("DE--025", None),
+        ("DE--0", None),
+        ("DE--", None),
+        ("DE--25a", None),
+        ("DE25", None),
+        ("25", None),
+        ("DE--٢٥", None),
+        ("DE--25\n", None),
+        ("", None),
+    ],
+)
+def test_number_of_a_reference(reference: str, number: int | None) -> None:
+    """The number of a reference follows its last hyphen, without leading zeros; other references have none."""
+    assert number_in(reference) == number

@@ -16,10 +16,8 @@ def moment(name: str, *, nullable: bool = True) -> sa.Column[datetime]:
 def upgrade() -> None:
     op.add_column("customer", moment("password_changed_at"))
     op.add_column("customer", moment("anonymized_at"))
-    is_shadow = sa.text("anonymized_at IS NOT NULL AND confirmed_at IS NULL")
-    op.create_index(
-        "ix_customer_shadow", "customer", ["created_at"], sqlite_where=is_shadow, postgresql_where=is_shadow
-    )
+    is_decoy = sa.text("anonymized_at IS NOT NULL AND confirmed_at IS NULL")
+    op.create_index("ix_customer_shadow", "customer", ["created_at"], sqlite_where=is_decoy, postgresql_where=is_decoy)
     op.add_column("mail", sa.Column("recipient", sa.String(320)))
     op.create_table(
         "session",

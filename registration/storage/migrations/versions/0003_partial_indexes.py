@@ -1,4 +1,4 @@
-"""Indexes without the rows that nobody looks for there, so that a sign-up does not write into them."""
+"""Indexes without the rows that no query looks for there, so that a sign-up does not write into them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The shim's constant documents and its table of outcomes against the published schema."""
+"""The REST door's constant documents and its table of outcomes, against the published schema."""
 
 import pkgutil
 from importlib import import_module
@@ -12,18 +12,18 @@ from graphql_api.types.user_errors import UserErrorCode
 from rest_compat.errors import OUTCOMES
 
 SCHEMA = build_schema(print_schema())
-# Told by the table of violations.
+# The table of violations has these.
 INVALID_INPUT = "InvalidInputError"
-# What the shim never comes to, by mutation: the contract has no place for it, and what the shim does instead.
-NEVER = {
-    "anonymizeCustomer": {"BAD_CREDENTIALS"},  # it sends no password
+# Error codes without a row, by mutation, and why.
+WITHOUT_ROW = {
+    "anonymizeCustomer": {"BAD_CREDENTIALS"},  # the door sends no password
     "requestPasswordReset": {"TOO_MANY_ATTEMPTS"},  # the contract answers 204 always
-    "resetPassword": {"RESET_TOKEN"},  # by its reason
+    "resetPassword": {"RESET_TOKEN"},  # its reasons have rows
 }
 
 
 def _documents() -> dict[str, str]:
-    """Every operation that a module of the shim holds, by the name of its root field."""
+    """Every operation in a module of the REST door, by the name of its root field."""
     found = {}
     for module in pkgutil.iter_modules(rest_compat.__path__, "rest_compat."):
         for value in vars(import_module(module.name)).values():
@@ -50,27 +50,27 @@ def test_every_outcome_has_its_document() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_constant_documents_are_valid(name: str) -> None:
-    """What the shim sends is valid against the schema that is published."""
+    """Each document is valid against the published schema."""
     assert validate(SCHEMA, parse(DOCUMENTS[name])) == []
 
 
 @pytest.mark.parametrize("name", sorted(OUTCOMES.keys() - {"me"}))
 def test_every_error_of_a_mutation_is_told(name: str) -> None:
-    """An error that is added to a result needs a row in the shim's table of outcomes."""
+    """Each error that a document can get has a row in the table of outcomes."""
     result = SCHEMA.get_type(name[0].upper() + name[1:] + "Result")
     assert isinstance(result, GraphQLUnionType)
     errors = {member.name for member in result.types if member.name.endswith("Error")} - {INVALID_INPUT}
     codes = {_code(error) for error in errors}
-    assert codes - NEVER.get(name, set()) <= OUTCOMES[name].refusals.keys()
+    assert codes - WITHOUT_ROW.get(name, set()) <= OUTCOMES[name].refusals.keys()
 
 
 def test_every_reason_of_a_reset_is_told() -> None:
-    """The one error that gives a reason has a row for each."""
+    """Each reason of ResetTokenError has a row."""
     reasons = SCHEMA.get_type("ResetTokenReason")
     assert set(getattr(reasons, "values", {})) == OUTCOMES["resetPassword"].refusals.keys()
 
 
 def _code(error: str) -> str:
-    """EmailTakenError is told as EMAIL_TAKEN."""
+    """The code of an error type, EMAIL_TAKEN for EmailTakenError."""
     words = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in error.removesuffix("Error"))
     return UserErrorCode[words.lstrip("_")].name
