@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from registration.settings import ByMode, Settings, SettingsError, Switch
+from registration.environment import SettingsError
+from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")

@@ -1,12 +1,11 @@
-"""The settings of the domain, and how a process reads settings from its environment."""
+"""The settings of the domain."""
 
-import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,13 +16,6 @@ PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
 ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
-
-
-AnySettings = TypeVar("AnySettings", bound="Settings")
-
-
-class SettingsError(Exception):
-    """A setting that stops the start; the text is one line and names the variable."""
 
 
 class Settings(BaseSettings):
@@ -194,7 +186,7 @@ class Settings(BaseSettings):
     def database_place(self) -> str:
         """Where the database is: the absolute path of its file, or the address of its server without a password."""
         path = make_url(self.database_url).database or ""
-        return str(Path(path).absolute()) if self.is_embedded else _masked(self.database_url)
+        return str(Path(path).absolute()) if self.is_embedded else masked(self.database_url)
 
     @property
     def base_url(self) -> str:
@@ -225,32 +217,7 @@ def is_web_address(text: str) -> bool:
     return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
-def read_settings(kind: type[AnySettings]) -> AnySettings:
-    """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
-    try:
-        settings = kind()
-    except ValidationError as error:
-        raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
-    names = {PREFIX + name.upper() for name in kind.model_fields}
-    settings._unknown = tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and name not in names))
-    return settings
-
-
-def _line(problem: dict[str, object]) -> str:
-    where = problem["loc"]
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    assert isinstance(where, tuple)
-    return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text
-
-
-def describe(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Every variable with its value, its default and its meaning; passwords in addresses are masked."""
-    return [
-        (PREFIX + name.upper(), _masked(str(getattr(settings, name))), str(field.default), field.description or "")
-        for name, field in type(settings).model_fields.items()
-    ]
-
-
-def _masked(value: str) -> str:
+def masked(value: str) -> str:
+    """The value of a setting without the passwords of addresses in it."""
     in_query = re.sub(r"(password=)[^&]*", r"\1***", value)
     return re.sub(r"(:(?://)?[^:/@]*):.*@", r"\1:***@", in_query)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from registration.environment import SettingsError
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
@@ -20,7 +21,7 @@ from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.password import PasswordPolicy
 from registration.services import Services, SessionTerms, utc_now
-from registration.settings import Settings, SettingsError
+from registration.settings import Settings
 from registration.storage.database import Database, open_database
 from registration.storage.references import References
 

@@ -141,7 +141,10 @@ class Admission:
 
 
 class _Watch:
-    """Ends the wait of a request whose client goes away. It begins late, because most turns come before that and need none."""
+    """Ends the wait of a request whose client goes away.
+
+    It begins late, because most turns come before that and need none.
+    """
 
     def __init__(self, departure: Departure, turn: _Turn) -> None:
         self._departure = departure

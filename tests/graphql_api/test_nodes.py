@@ -128,15 +128,17 @@ class TestLockOut:
 
 @pytest.mark.usefixtures("ada")
 def test_refreshing_at_two_nodes(serve: Serve, environment: dict[str, str]) -> None:
-    """Two tabs that refresh at different nodes both stay signed in."""
+    """Of many refreshes at once with one token, at different nodes, two get tokens and both stay signed in."""
     gateways = [serve(**environment) for _ in range(2)]
     tokens = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]
     with ThreadPoolExecutor(8) as threads:
         answers = list(
             threads.map(lambda turn: ask(gateways[turn % 2], REFRESH, refreshToken=tokens["refreshToken"]), range(8))
         )
-    pairs = [result(answer)["tokens"] for answer in answers]
-    assert len({pair["refreshToken"] for pair in pairs}) == 8
+    results = list(map(result, answers))
+    pairs = [given["tokens"] for given in results if "tokens" in given]
+    assert len({pair["refreshToken"] for pair in pairs}) == 2
+    assert [given["__typename"] for given in results].count("RefreshTokenError") == 6
     for turn, pair in enumerate(pairs):
         assert result(ask(gateways[turn % 2], ME, pair["accessToken"])) == {"email": "ada@example.org"}
 

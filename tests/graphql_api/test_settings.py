@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from graphql_api.settings import GatewaySettings
-from registration.settings import PREFIX, Settings, SettingsError, describe, read_settings
+from registration.environment import SettingsError, describe, read_settings
+from registration.settings import PREFIX, Settings
 
 Read: TypeAlias = Callable[..., GatewaySettings]
 README = Path(__file__).parents[2] / "README.md"
@@ -160,8 +161,16 @@ class TestWrongValues:
             *(("DATABASE_URL", "x"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://h/d")),
             *(("DATABASE_URL", "postgresql://u:hunter2@h:hunter2/d"), ("DATABASE_URL", "sqlite://")),
             *(("DATABASE_URL", "sqlite:///:memory:"), ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "ftp://h")),
-            *(("CORS_ORIGINS", "*"), ("CORS_ORIGINS", "https://a.example, null"), ("CORS_ORIGINS", "https://a.example/")),
-            *(("CORS_ORIGINS", "shop.example"), ("CORS_ORIGINS", "https://Shop.example"), ("CORS_ORIGINS", "ftp://a.b")),
+            *(
+                ("CORS_ORIGINS", "*"),
+                ("CORS_ORIGINS", "https://a.example, null"),
+                ("CORS_ORIGINS", "https://a.example/"),
+            ),
+            *(
+                ("CORS_ORIGINS", "shop.example"),
+                ("CORS_ORIGINS", "https://Shop.example"),
+                ("CORS_ORIGINS", "ftp://a.b"),
+            ),
             *(("PUBLIC_URL", "https://"), ("STOREFRONT_URL", "https://h/?shop=1"), ("STOREFRONT_URL", "http://[::1")),
             *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
             *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),

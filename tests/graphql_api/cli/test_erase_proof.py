@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 from graphql_api.cli.main import main
 from graphql_api.settings import GatewaySettings
 from registration.account.erasure import anonymize
+from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
-from registration.settings import read_settings
 from registration.storage.tables import audit
 from registration.wiring import open_services
 from tests.registration.members import member
