@@ -14,8 +14,9 @@ from strawberry.execution import optimized_is_awaitable
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
-from graphql_api.engine.documents import Documents, Operation, Operations
+from graphql_api.engine.documents import Documents, Operation, Operations, Prepared
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
+from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
 Context: TypeAlias = object
@@ -78,6 +79,7 @@ class Executor:
             suggestions=suggestions,
             compiled_operations=compiled_operations,
         )
+        self._preparation = Preparation(self._documents)
 
     async def execute(
         self,
@@ -88,7 +90,27 @@ class Executor:
         departure: Departure | None = None,
     ) -> Answer:
         """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
-        operations = self._documents.operations(request.query)
+        operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
+        if isinstance(operations, Overloaded):
+            return overloaded_answer(operations.retry_after)
+        return await self._execute(operations, request, context, mutation_allowed, departure)
+
+    async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
+        """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
+        operations = self._documents.ours(request.query)
+        return await self._execute(operations, request, context, True, departure)
+
+    def close(self) -> None:
+        self._preparation.close()
+
+    async def _execute(
+        self,
+        operations: Prepared,
+        request: OperationRequest,
+        context: Context,
+        mutation_allowed: bool,
+        departure: Departure | None,
+    ) -> Answer:
         if isinstance(operations, list):
             return Answer(Kind.REFUSED, errors=operations)
         operation = _choose(operations, request.operation_name)

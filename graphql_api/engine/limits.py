@@ -25,7 +25,8 @@ class Limits:
     GraphiQL's introspection query, the largest document that we send ourselves, stays within them.
     """
 
-    tokens: int = 1500
+    characters: int = 16 * 1024
+    tokens: int = 1000
     operations: int = 10
     depth: int = 25
     fields: int = 300
@@ -97,7 +98,8 @@ class _CostMeter:
         return _sum([_directives(node), *variables, self._selection_set(node.selection_set, 0)])
 
     def fragments(self) -> list[Cost]:
-        return [self._fragment(name, 0) for name in self._definitions]
+        """The fields of a fragment are root fields only where an operation spreads it there."""
+        return [self._fragment(name, 0)._replace(root_fields=0) for name in self._definitions]
 
     def _fragment(self, name: str, level: int) -> Cost:
         if name not in self._costs:

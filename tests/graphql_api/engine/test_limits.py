@@ -81,6 +81,10 @@ class TestLimits:
         assert isinstance(cost, Cost)
         assert cost.hashing_fields == 1
 
+    def test_takes_a_fragment_of_many_fields(self) -> None:
+        """A fragment below the root may have more fields than the root may have."""
+        assert isinstance(cost_of("{ me { ...F } } fragment F on Customer { " + "a " * 100 + "}"), Cost)
+
     def test_measures_a_doubling_chain_link_by_link(self) -> None:
         """A chain that expands to 2^100 fields is measured exactly, in as many steps as it has links."""
         limits = Limits(depth=110, fields=2**100, root_fields=2**100)
