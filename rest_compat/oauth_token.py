@@ -28,8 +28,8 @@ from rest_compat.errors import (
     Outcomes,
 )
 from rest_compat.execution import Execute, run
+from rest_compat.header_checks import header_refusal, preflight
 from rest_compat.jsonapi import Error
-from rest_compat.negotiation import header_refusal, preflight
 from rest_compat.refresh_tokens import REFRESH_ACCESS_TOKEN
 from rest_compat.resource import Refused
 from rest_compat.response import json_response, language_of, refusal_headers, with_contract_headers

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.services import Services
 from registration.settings import PREFIX
 from tests import lockfiles

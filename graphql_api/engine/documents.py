@@ -29,7 +29,7 @@ from graphql_api.engine.errors import (
     syntax_error,
     validation_error,
 )
-from graphql_api.engine.limits import Cost, Exceeded, Limits, measure
+from graphql_api.engine.limits import Exceeded, Limits, Size, measure
 from graphql_api.engine.overlaps import BoundedOverlaps
 
 MOST_VALIDATION_ERRORS = 20
@@ -121,22 +121,22 @@ class Documents:
             document = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
             return [syntax_error(error)]
-        costs = measure(document, self._limits, self._hashing_fields)
-        if isinstance(costs, Exceeded):
-            return [limit_exceeded(costs)]
-        if not self._introspection and any(cost.introspection_fields for _, cost in costs):
+        sizes = measure(document, self._limits, self._hashing_fields)
+        if isinstance(sizes, Exceeded):
+            return [limit_exceeded(sizes)]
+        if not self._introspection and any(size.introspection_fields for _, size in sizes):
             return [public_error(ErrorCode.INTROSPECTION_DISABLED, "Introspection is switched off here.")]
         errors = validate(self._schema, document, RULES, MOST_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             return [validation_error(error) for error in errors]
         compiles = self._compiled_operations and _may_be_kept(text)
-        return tuple(self._operation(document, node, cost, compiles=compiles) for node, cost in costs)
+        return tuple(self._operation(document, node, size, compiles=compiles) for node, size in sizes)
 
     def _operation(
-        self, document: DocumentNode, node: OperationDefinitionNode, cost: Cost, *, compiles: bool
+        self, document: DocumentNode, node: OperationDefinitionNode, size: Size, *, compiles: bool
     ) -> Operation:
         compiled = compile_operation(self._schema, document, node) if compiles else None
-        return Operation(document, node, cost.hashing_fields > 0, compiled)
+        return Operation(document, node, size.hashing_fields > 0, compiled)
 
 
 def _may_be_kept(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from httpx2 import Response
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import mail
 from tests.contract.described import assert_described

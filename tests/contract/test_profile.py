@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.tables import customer
 from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, person
 

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import Client, Response
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer, idempotency, mail
 from rest_compat.errors import OUTCOMES

@@ -11,7 +11,7 @@ from graphql_api.engine.errors import Unauthenticated
 from graphql_api.operations.update_customer import _result
 from graphql_api.settings import GatewaySettings
 from registration.language import Language
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Gone
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database

@@ -18,7 +18,7 @@ from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
 from registration.sessions.sign_in import sign_in

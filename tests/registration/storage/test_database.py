@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from harness.lossy_connection import Proxy
 from harness.postgres import PostgresServer
-from harness.proxy import Proxy
 from registration.storage.database import TRIES, Database, Locked, Unavailable, insert_new, open_database
 from registration.storage.migrations import migrate
 from registration.storage.tables import counter, email_claim
