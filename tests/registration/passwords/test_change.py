@@ -66,6 +66,17 @@ def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member
     assert (row["password_changed_at"], row["updated_at"]) == (clock.now, clock.now)
 
 
+def test_the_current_password_may_have_an_older_form(services: Services, ada: Member) -> None:
+    """The current password is compared in its prepared form, and in the form that was typed if that has the hash."""
+    typed = "gru\u0308n und blau"
+    for encoded in (services.passwords.hash(typed), services.passwords.hash("gr\u00fcn und blau")):
+        services.database.write(
+            lambda connection, encoded=encoded: connection.execute(update(customer).values(password_hash=encoded))
+        )
+        caller = caller_of(services, signed_in(services, password=typed))
+        assert change_password(services, caller, form(old=typed), CLIENT) == Done()
+
+
 def test_the_callers_session_goes_on_and_all_others_end(services: Services, clock: Clock, ada: Member) -> None:
     """A change ends all other sessions; the caller's refresh token works, but no access token from before."""
     other = signed_in(services)
