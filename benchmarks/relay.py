@@ -17,6 +17,8 @@ def drain(directory: Path, store: Store) -> float:
         "GATEWAY_DATABASE_URL": store.url,
         "GATEWAY_KEYS_DIR": str(keys),
         "GATEWAY_MAIL_URL": f"file://{directory / 'mail'}",
+        "GATEWAY_MAIL_FROM": "Registration <registration@localhost>",
+        "GATEWAY_PUBLIC_URL": "http://localhost",
     }
     subprocess.run([COMMAND, "keys", "new"], env=environment, stdout=subprocess.DEVNULL, check=True)
     relay = subprocess.Popen(

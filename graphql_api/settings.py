@@ -1,25 +1,21 @@
 """The settings of the gateway: those of the domain, and those of its two doors and its development tools."""
 
 import re
-from functools import cached_property
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from registration.settings import Settings, Switch
+from registration.environment import SettingsError
+from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
-ByMode = Literal["on", "off", "mode"]
 
 
 class GatewaySettings(Settings):
     """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
 
-    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
-        "production"
-    )
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
@@ -42,6 +38,15 @@ class GatewaySettings(Settings):
     graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
     mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
     allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_one(cls, value: str) -> str:
+        try:
+            value.encode("idna")
+        except UnicodeError:
+            raise ValueError("is no address or name of a host") from None
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -74,21 +79,33 @@ class GatewaySettings(Settings):
         """Origins as browsers send them."""
         return _listed(self.cors_origins)
 
-    @property
-    def development(self) -> bool:
-        return self.mode == "development"
-
     def enabled(self, switch: ByMode) -> bool:
         """Whether a development tool is on: its own switch decides, or with `mode` the GATEWAY_MODE."""
         return self.development if switch == "mode" else switch == "on"
 
-    @cached_property
+    @property
     def base_url(self) -> str:
-        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return self.public_url or f"http://{_reachable(self.host)}:{self.port}"
+
+    def demand_addresses(self, *, serves: bool, sends: bool) -> None:
+        """Raises SettingsError in production, where clients and recipients of mails cannot use the defaults."""
+        lacks = []
+        if not (self.public_url or (self.storefront_url and not serves)):
+            lacks.append("GATEWAY_PUBLIC_URL is not set: name the address that clients use, like https://shop.example")
+        if sends and "mail_from" not in self.model_fields_set:
+            lacks.append("GATEWAY_MAIL_FROM is not set: name the sender of mails, like Shop <mail@shop.example>")
+        if lacks and not self.development:
+            raise SettingsError("; ".join(lacks))
 
 
 def _listed(value: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in value.split(","))))
+
+
+def _reachable(host: str) -> str:
+    """The host of an address at which this machine reaches a gateway that listens on `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a link needs one address, not all
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_loopback(host: str) -> bool:

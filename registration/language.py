@@ -37,6 +37,12 @@ def moment_in_words(instant: datetime, language: Language) -> str:
     return f"{instant.day} {month} {instant:%Y, %H:%M} UTC"
 
 
+def language_of(tag: str) -> Language | None:
+    """The language of a tag such as `de`, `de_DE` or `de-AT`; None for any other language."""
+    primary = tag.strip().lower().replace("_", "-").split("-")[0]
+    return Language(primary) if primary in set(Language) else None
+
+
 def negotiate(accept_language: str) -> Language:
     """Choose by the Accept-Language header (RFC 9110, 12.5.4); what cannot be read counts as absent."""
     return _negotiate(accept_language[:1000])
@@ -50,12 +56,8 @@ def _negotiate(accept_language: str) -> Language:
 
 def _wish(item: str) -> tuple[float, Language] | None:
     tag, _, parameter = item.strip().partition(";")
-    primary = tag.strip().lower().replace("_", "-").split("-")[0]
-    if primary == "*":
-        primary = Language.EN
-    if primary not in set(Language):
-        return None
-    return _quality(parameter), Language(primary)
+    language = Language.EN if tag.strip() == "*" else language_of(tag)
+    return None if language is None else (_quality(parameter), language)
 
 
 def _quality(parameter: str) -> float:

@@ -78,7 +78,7 @@ class TooManyAttempts:
 
     @classmethod
     def until(cls, ends_at: datetime, now: datetime) -> "TooManyAttempts":
-        """Whole seconds, at least one."""
+        """The outcome until a moment: whole seconds, at least one."""
         return cls(max(1, ceil((ends_at - now).total_seconds())))
 
 

@@ -1,11 +1,11 @@
-"""The settings of the domain, and how a process reads settings from its environment."""
+"""The settings of the domain."""
 
-import os
 import re
-from typing import Annotated, Literal, Self, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,20 +14,14 @@ from registration.hashing.machine import cores
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
+ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
-
-
-AnySettings = TypeVar("AnySettings", bound="Settings")
-
-
-class SettingsError(Exception):
-    """A setting that stops the start; the text is one line and names the variable."""
 
 
 class Settings(BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     workers: Annotated[int, Field(ge=1, le=64, description="server processes")] = 1
     database_url: Annotated[str, Field(description="sqlite:///file or postgresql://user:password@host/name")] = (
@@ -48,6 +42,26 @@ class Settings(BaseSettings):
     confirmation_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a confirmation key")] = (
         86_400
     )
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    limits: Annotated[ByMode, Field(description="the limits below that begin with LIMIT, all of them")] = "mode"
+    limit_mails_per_client: Annotated[
+        int, Field(ge=0, description="mails an hour that one client may have us send; IPv6 by /64")
+    ] = 60
+    limit_mails_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_mails_per_mailbox: Annotated[
+        int, Field(ge=0, description="mails an hour to one mailbox, whatever stands behind a + in the address")
+    ] = 10
+    limit_mails: Annotated[int, Field(ge=0, description="mails an hour in all")] = 100_000
+    limit_guesses_per_client: Annotated[
+        int, Field(ge=0, description="wrong passwords in 15 minutes from one client, for all accounts")
+    ] = 60
+    limit_guesses_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_hashes_per_client: Annotated[
+        int, Field(ge=0, description="sign-ups, sign-ins and changes of password in 15 minutes from one client")
+    ] = 600
+    limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
@@ -89,6 +103,21 @@ class Settings(BaseSettings):
 
     _unknown: tuple[str, ...] = PrivateAttr(default=())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_outer_space(cls, given: dict[str, object]) -> dict[str, object]:
+        """White space at the ends goes, because a secret that is mounted from a file ends with a newline."""
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_seen(cls, value: object) -> object:
+        unseen = next((letter for letter in str(value) if not letter.isprintable()), None)
+        if unseen:
+            raise ValueError(f"holds a character that cannot be seen (U+{ord(unseen):04X})")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, value: str) -> str:
@@ -100,13 +129,14 @@ class Settings(BaseSettings):
             raise ValueError("must start with sqlite:// or postgresql://")
         if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
             raise ValueError("must name a file: sqlite:///var/registration.db")
+        if (url.database or "").endswith(("/", " ")):
+            raise ValueError("names a database that ends with a slash or a space")
         return value
 
     @field_validator("public_url", "storefront_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        if set(value) & set("?#") or not (value == "" or is_web_address(value)):
             raise ValueError("must be an http:// or https:// address without a query")
         return value.rstrip("/")
 
@@ -139,9 +169,24 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    @property
+    def are_limits_on(self) -> bool:
+        """On in production unless they are switched off; off in development unless they are switched on."""
+        return not self.development if self.limits == "mode" else self.limits == "on"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine, so that the start may create what is missing."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def database_place(self) -> str:
+        """Where the database is: the absolute path of its file, or the address of its server without a password."""
+        path = make_url(self.database_url).database or ""
+        return str(Path(path).absolute()) if self.is_embedded else masked(self.database_url)
 
     @property
     def base_url(self) -> str:
@@ -162,32 +207,17 @@ class Settings(BaseSettings):
         return self.hash_slots or max(1, cores() // self.workers)
 
 
-def read_settings(kind: type[AnySettings]) -> AnySettings:
-    """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address that a browser opens as it is written: no spaces, no user, no password."""
     try:
-        settings = kind()
-    except ValidationError as error:
-        raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
-    names = {PREFIX + name.upper() for name in kind.model_fields}
-    settings._unknown = tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and name not in names))
-    return settings
+        parts = urlsplit(text)
+        is_known = parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0
+    except ValueError:  # no port, or no address of IPv6
+        return False
+    return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
-def _line(problem: dict[str, object]) -> str:
-    where = problem["loc"]
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    assert isinstance(where, tuple)
-    return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text
-
-
-def describe(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Every variable with its value, its default and its meaning; passwords in addresses are masked."""
-    return [
-        (PREFIX + name.upper(), _masked(str(getattr(settings, name))), str(field.default), field.description or "")
-        for name, field in type(settings).model_fields.items()
-    ]
-
-
-def _masked(value: str) -> str:
+def masked(value: str) -> str:
+    """The value of a setting without the passwords of addresses in it."""
     in_query = re.sub(r"(password=)[^&]*", r"\1***", value)
     return re.sub(r"(:(?://)?[^:/@]*):.*@", r"\1:***@", in_query)

@@ -1,10 +1,7 @@
 """docs/nginx.conf in front of a real gateway: what nginx lets through, what it holds back, what it logs."""
 
-import os
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,34 +11,19 @@ import httpx2
 import pytest
 
 from harness.certificate import server_context
-from harness.gateway import DIES_WITH_US, Gateway
+from harness.gateway import Gateway
 from harness.ports import HOST, free_port
 from registration.storage.database import open_database
 from registration.storage.tables import audit
 from tests.conftest import Serve
 from tests.faults.doors import CREATE, FORM
+from tests.nginx import running_nginx
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "nginx.conf"
-# What a package of nginx puts around the example.
-AROUND = """
-daemon off;
-user root;
-pid {0}/pid;
-error_log {0}/start.log;
-events {{}}
-http {{
-    client_body_temp_path {0}/body;
-    proxy_temp_path {0}/proxy;
-    fastcgi_temp_path {0}/fastcgi;
-    uwsgi_temp_path {0}/uwsgi;
-    scgi_temp_path {0}/scgi;
-    include {0}/gateway.conf;
-}}
-"""
 PUBLIC_URL = "https://shop.example"
 # Clients have an address of their own: the gateway trusts 127.0.0.1, which is the proxy's.
 CLIENT = "127.0.0.2"
@@ -62,19 +44,6 @@ class Proxied:
     directory: Path
 
 
-@pytest.fixture(scope="session")
-def nginx() -> str:
-    """The path of nginx on this machine. Debian has it where only root looks."""
-    path = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
-    if path is None and ("CI" in os.environ or "REQUIRE_NGINX" in os.environ):
-        pytest.fail(
-            "nginx is required here (CI or REQUIRE_NGINX is set), but it is neither on the PATH nor in /usr/sbin"
-        )
-    if path is None:
-        pytest.skip("PROXY EXAMPLE NOT TESTED: there is no nginx (Debian: apt-get install nginx)")
-    return path
-
-
 @pytest.fixture
 def proxied(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> Iterator[Proxied]:
     gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_TRUSTED_PROXIES=HOST, GATEWAY_PUBLIC_URL=PUBLIC_URL)
@@ -82,15 +51,11 @@ def proxied(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> Iterat
     directory.mkdir()
     server_context(directory)
     trust = ssl.create_default_context(cafile=directory / "cert.pem")
-    (directory / "gateway.conf").write_text(_example(directory, port, gateway.port))
-    (directory / "nginx.conf").write_text(AROUND.format(directory))
-    with ExitStack() as running:
-        process = running.enter_context(subprocess.Popen([*DIES_WITH_US, nginx, "-c", directory / "nginx.conf"]))
-        running.callback(process.terminate)
-        transport = httpx2.HTTPTransport(verify=trust, local_address=CLIENT)
-        client = running.enter_context(httpx2.Client(transport=transport, base_url=f"https://{HOST}:{port}"))
-        eventually(lambda: process.poll() is not None or (directory / "pid").exists())
-        assert process.poll() is None, (directory / "start.log").read_text()
+    transport = httpx2.HTTPTransport(verify=trust, local_address=CLIENT)
+    with (
+        running_nginx(nginx, directory, _example(directory, port, gateway.port)),
+        httpx2.Client(transport=transport, base_url=f"https://{HOST}:{port}") as client,
+    ):
         yield Proxied(gateway, client, port, trust, directory)
 
 
@@ -119,7 +84,7 @@ def test_a_sign_up_passes_with_the_address_of_its_client(proxied: Proxied, sqlit
     assert rest.status_code == 201
     assert rest.json()["data"]["links"]["self"].startswith(f"{PUBLIC_URL}/customers/")
     database = open_database(sqlite_url)
-    assert [row["client_address"] for row in rows(database, audit)] == [CLIENT, CLIENT]
+    assert [row["client_ip"] for row in rows(database, audit)] == [CLIENT, CLIENT]
     database.close()
 
 
@@ -162,8 +127,9 @@ def test_no_log_of_the_proxy_holds_a_key_or_a_token(proxied: Proxied) -> None:
     proxied.gateway.stop()
     lost = [proxied.client.get(address).status_code for address in addresses]
     assert (found, lost) == ([404, 404], [502, 502])
+    # nginx writes a line after it has sent the answer.
+    eventually(lambda: (proxied.directory / "gateway.log").read_text().count(" GET 502 ") == 2)
     logs = {path.name: path.read_text() for path in proxied.directory.glob("*.log")}
-    assert logs["gateway.log"].count(" GET 502 ") == 2
     assert not [name for name, text in logs.items() if key in text]
 
 

@@ -17,7 +17,7 @@ import "./page.css";
 import { query, variables } from "./example.js";
 
 async function send(operation, { headers } = {}) {
-  const response = await fetch("/graphql", {
+  const response = await fetch("graphql", { // relative to the page, which a proxy may serve under a prefix
     method: "POST",
     headers: {
       Accept: "application/graphql-response+json, application/json;q=0.9",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from graphql_api.cli.terminal import stop
 from graphql_api.settings import GatewaySettings
+from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
-from registration.settings import read_settings
 from registration.storage.database import Database, open_database
 from registration.storage.revision import is_current, newest
 
@@ -24,8 +24,16 @@ def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
     if not _is_up_to_date(database):
-        stop("the database is not at this version; run: registration-gateway migrate")
+        stop(f"{settings.database_place} is not at this version; run: registration-gateway migrate")
     return database
+
+
+def say_where(settings: GatewaySettings) -> None:
+    """Print where database and keys are, and whether they are new: a start in another directory must be noticed."""
+    keys = Path(settings.keys_dir).absolute()
+    is_new = settings.is_embedded and not Path(settings.database_place).exists()
+    print(f"Database     {settings.database_place}{'  (new)' if is_new else ''}")
+    print(f"Keys         {keys}{'' if has_signing_key(keys) else '  (new)'}", flush=True)
 
 
 def prepare(settings: GatewaySettings) -> None:

@@ -20,6 +20,6 @@ def create_keys() -> None:
     The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key
     may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret stays as it is.
     """
-    directory = Path(settings_of_process().keys_dir)
+    directory = Path(settings_of_process().keys_dir).absolute()
     made = create_secret(directory)
     print(f"{directory}: secret {'created' if made else 'kept'}, signing key {create_signing_key(directory)} created.")

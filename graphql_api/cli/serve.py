@@ -22,6 +22,8 @@ def serve(
     if workers:
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
     settings = settings_of_process()
+    settings.demand_addresses(serves=True, sends=settings.relay == "on")
+    installation.say_where(settings)
     installation.prepare(settings)
     if not server.run(settings):  # pragma: no cover - the machine refuses a thread to the relay, say
         raise typer.Exit(1)
@@ -30,8 +32,9 @@ def serve(
 @one_line_errors
 def migrate() -> None:
     """Bring the database to the schema of this version. `serve` does this by itself on SQLite only."""
-    installation.migrate(settings_of_process())
-    print("The database is up to date.")
+    settings = settings_of_process()
+    installation.migrate(settings)
+    print(f"The database is up to date: {settings.database_place}")
 
 
 @one_line_errors
@@ -41,6 +44,8 @@ def relay() -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     settings = settings_of_process()
+    settings.demand_addresses(serves=False, sends=True)
+    installation.say_where(settings)
     services = open_services(settings)
     relay = open_relay(settings, services)
     configure_logs(development=settings.development)

@@ -33,7 +33,7 @@ class Context:
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
     legacy: bool = False
-    """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0032)."""
+    """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""

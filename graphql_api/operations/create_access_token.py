@@ -5,11 +5,12 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.token_pair import TokenPair, token_pair
 from graphql_api.types.user_errors import BadCredentialsError, EmailNotConfirmedError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.sessions.sign_in import sign_in
 
 
@@ -30,7 +31,7 @@ CreateAccessTokenResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.HASH, Cost.GUESS)
 async def create_access_token(
     info: Info, input: Annotated[CreateAccessTokenInput, strawberry.argument(description="Address and password.")]
 ) -> CreateAccessTokenResult:

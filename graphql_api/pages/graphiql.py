@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 BUNDLE = Path(__file__).parents[1] / "console"
 
+# Addresses are relative to the page, which a proxy may serve under a prefix.
 # The browser reads the nonce for the style elements of Monaco (GraphiQL's editor) from the script element.
 # The empty icon keeps it from asking for /favicon.ico.
 PAGE = Template("""\
@@ -20,8 +21,8 @@ PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>GraphiQL - registration gateway</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/graphiql/$version/main.css">
-<script type="module" src="/graphiql/$version/main.js" nonce="$nonce"></script>
+<link rel="stylesheet" href="graphiql/$version/main.css">
+<script type="module" src="graphiql/$version/main.js" nonce="$nonce"></script>
 </head>
 <body>
 <div id="graphiql">Loading GraphiQL. It needs JavaScript.</div>

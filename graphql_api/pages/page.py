@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -15,10 +15,13 @@ from starlette.routing import Route
 from graphql_api.engine.context import Context
 from graphql_api.http.body import TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
-from registration.language import moment_in_words
+from registration.language import language_of, moment_in_words
 from registration.storage.database import Unavailable
 
 UNAVAILABLE_RETRY_AFTER = 5
+LOCALE = "_locale"
+"""The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
+
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -44,12 +47,16 @@ class Page:
     ) -> list[Route]:
         """`show` answers GET and gets the key of the link; `act` answers POST and gets the fields of the form."""
 
-        async def shown(request: Request) -> Response:
+        def in_language(request: Request) -> Context:
             context = context_for(request)
+            return replace(context, language=language_of(request.query_params.get(LOCALE, "")) or context.language)
+
+        async def shown(request: Request) -> Response:
+            context = in_language(request)
             return await self._answer(context, show(context, request.query_params.get("token", "")))
 
         async def acted(request: Request) -> Response:
-            context = context_for(request)
+            context = in_language(request)
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
@@ -72,7 +79,8 @@ class Page:
             state=state,
             language=context.language,
             nonce=nonce,
-            path=self.path,
+            # Relative to the page, which a proxy may serve at another path.
+            action=f"?{LOCALE}={context.language.locale}",
             in_words=moment_in_words,
             correlation_id=current_correlation_id(),
             **facts,

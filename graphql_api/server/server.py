@@ -1,5 +1,6 @@
 """Uvicorn as we run it: one or several workers that listen on one address."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
-from registration.settings import SettingsError
+from registration.environment import SettingsError
 
 # Time for requests in flight after the signal to stop, besides the longest wait for a hash slot.
 GRACE_SECONDS = 10
@@ -38,7 +39,9 @@ def run(settings: GatewaySettings) -> bool:
         timeout_graceful_shutdown=round(settings.queue_seconds) + GRACE_SECONDS,
     )
     listener = listen(settings)
-    announce(settings, listener)
+    port = listener.getsockname()[1]
+    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
+    announce(settings.model_copy(update={"port": port}))
     if settings.workers > 1:
         Multiprocess(config, sockets=[reopen_with_reuseport(listener)]).run()
         return True
@@ -101,9 +104,9 @@ def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int
     return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True, dualstack_ipv6=is_version_6)
 
 
-def announce(settings: GatewaySettings, listener: socket.socket) -> None:
+def announce(settings: GatewaySettings) -> None:
     """Print the URLs."""
-    base = settings.base_url if settings.port else f"http://{settings.host}:{listener.getsockname()[1]}"
+    base = settings.base_url
     print(f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""))
     print(f"REST         {base}/customers")
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):

@@ -10,6 +10,7 @@ from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
@@ -35,7 +36,8 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResetRequestOutcome:
-        blocked = count_for_address(
+        bill = Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, services.clock()) or count_for_address(
             connection, services.secret, address.key, purpose="reset", limits=REQUEST_LIMITS, now=services.clock()
         )
         if blocked:

@@ -14,8 +14,6 @@ from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 
-NAME_MAX_LENGTH = 100
-
 Choice = TypeVar("Choice", bound=StrEnum)
 Parsed = TypeVar("Parsed")
 
@@ -62,11 +60,11 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_STRING)
         return ""
 
-    def name(self, name: str) -> str:
-        """Read the name of a person: without control characters, of at most 100 characters."""
+    def line(self, name: str, maximum: int) -> str:
+        """A text that is not empty, without control characters, of at most `maximum` characters."""
         value = self.text(name)
-        if len(value) > NAME_MAX_LENGTH:
-            self.refuse(name, ViolationCode.TOO_LONG, maximum=NAME_MAX_LENGTH)
+        if len(value) > maximum:
+            self.refuse(name, ViolationCode.TOO_LONG, maximum=maximum)
         if has_control_character(value):
             self.refuse(name, ViolationCode.FORBIDDEN_CHARACTER)
         return value
@@ -92,15 +90,13 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
 
-    def date(self, name: str) -> date | None:
-        """Read a calendar date; None when it was not sent, is null or an empty text."""
+    def date(self, name: str) -> date:
+        """A calendar date."""
         value = self.raw.get(name)
-        if value is None or value == "":
-            return None
         day = value if isinstance(value, date) else as_date(value)
         if day is None:
             self.refuse(name, ViolationCode.NOT_A_DATE)
-        return day
+        return day or date.min
 
     def consent(self, name: str) -> None:
         """Check something that must be true."""

@@ -6,18 +6,31 @@ from typing import Any
 from registration.customer import Gender, Salutation
 from registration.rules.form import Form
 
+NAME_MAX_LENGTH = 100
+
 Reader = Callable[[Form, str], Any]
+
+
+def line(maximum: int) -> Reader:
+    """Reads a text without control characters, of at most `maximum` characters."""
+    return lambda form, name: form.line(name, maximum)
+
+
+def optional(read: Reader) -> Reader:
+    """Reads an attribute that need not be sent: None when it is absent, null or an empty text."""
+    return lambda form, name: None if form.raw.get(name) in (None, "") else read(form, name)
+
 
 REQUIRED: Mapping[str, tuple[str, Reader]] = {
     "gender": ("gender", lambda form, name: form.choice(name, Gender)),
     "salutation": ("salutation", lambda form, name: form.choice(name, Salutation)),
-    "firstName": ("first_name", Form.name),
-    "lastName": ("last_name", Form.name),
+    "firstName": ("first_name", line(NAME_MAX_LENGTH)),
+    "lastName": ("last_name", line(NAME_MAX_LENGTH)),
 }
 """By the public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
 
 OPTIONAL: Mapping[str, tuple[str, Reader]] = {
-    "dateOfBirth": ("date_of_birth", Form.date),
+    "dateOfBirth": ("date_of_birth", optional(Form.date)),
 }
 """The same, for attributes that need not be sent; they are read after all others."""
 

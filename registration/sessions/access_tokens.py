@@ -97,7 +97,7 @@ def issue(services: Services, grant: Grant) -> str:
 def _subject(reference: str) -> str:
     """A text that holds JSON, because legacy clients read it so.
 
-    `id_customer` is an integer there or absent: clients that expect one read a number into anything (decision 0032).
+    `id_customer` is an integer there or absent: clients that expect one read a number into anything (decision 0029).
     """
     number = number_in(reference)
     return json.dumps({"customer_reference": reference} | ({} if number is None else {"id_customer": number}))

@@ -13,6 +13,7 @@ from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
@@ -131,7 +132,7 @@ def disown(services: Services, key: str) -> DisownOutcome:
     return services.database.write(work)
 
 
-def resend_confirmation(services: Services, email: object) -> ResendOutcome:
+def resend_confirmation(services: Services, email: object, client_ip: str) -> ResendOutcome:
     """Enqueue a new confirmation mail if the address has a pending account; the outcome is the same if not.
 
     In conceal mode the work is the same, too: a confirmed customer is mailed that the account exists, and for an
@@ -142,8 +143,9 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResendOutcome:
-        blocked = count_for_address(
-            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=services.clock()
+        now, bill = services.clock(), Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, now) or count_for_address(
+            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=now
         )
         if blocked is None:
             _enqueue_again(connection, services, address.key, services.clock())

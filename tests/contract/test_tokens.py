@@ -31,6 +31,11 @@ def own(shop: Shop) -> Member:
     return shop.member()
 
 
+@pytest.fixture(scope="module")
+def other(shop: Shop) -> Member:
+    return shop.member()
+
+
 def _sign_in(shop: Shop, **attributes: object) -> Any:
     return shop.ask("POST", "/access-tokens", document("access-tokens", **attributes))
 
@@ -339,9 +344,9 @@ FORGERIES: dict[str, Callable[[Member, Member], str]] = {
 
 @pytest.mark.parametrize("path", ["/customers", "/access-tokens"])
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_forged_tokens_open_nothing(shop: Shop, own: Member, forgery: str, path: str) -> None:
+def test_forged_tokens_open_nothing(shop: Shop, own: Member, other: Member, forgery: str, path: str) -> None:
     """A forged token is 401 with code 001 on protected and public endpoints (2.2, 8.5, issue 3)."""
-    token = FORGERIES[forgery](own, shop.member())
+    token = FORGERIES[forgery](own, other)
     assert errors(shop.ask("GET", path, token=token)) == DEAD
 
 

@@ -10,10 +10,28 @@ import pytest
 from pydantic import ValidationError
 
 from graphql_api.settings import GatewaySettings
-from registration.settings import PREFIX, SettingsError, describe, read_settings
+from registration.environment import SettingsError, describe, read_settings
+from registration.settings import PREFIX, Settings
 
 Read: TypeAlias = Callable[..., GatewaySettings]
 README = Path(__file__).parents[2] / "README.md"
+TEXTS = {
+    "database_url": "postgresql://user:password@host/shop",
+    "keys_dir": "/run/keys",
+    "public_url": "https://api.example",
+    "storefront_url": "https://shop.example/account",
+    "mail_url": "smtp://user:password@mail.example:25",
+    "mail_from": "Shop <mail@shop.example>",
+    "reference_prefix": "AT",
+    "token_audience": "shop",
+    "attempts_url": "redis://valkey:6379/0",
+    "breach_file": "/srv/breached.txt",
+    "password_deny_list": "/srv/common.txt",
+    "host": "127.0.0.2",
+    "trusted_proxies": "10.0.0.0/8,192.0.2.1",
+    "cors_origins": "https://shop.example, https://other.example",
+}
+"""A value for every setting that is a text."""
 
 
 @pytest.fixture
@@ -45,6 +63,19 @@ class TestValues:
     def test_empty_means_default(self, read: Read) -> None:
         """An empty variable means the default."""
         assert read(GATEWAY_PORT="", GATEWAY_REFERENCE_PREFIX="").port == 8000
+
+    @pytest.mark.parametrize("name", sorted(TEXTS))
+    @pytest.mark.parametrize("space", [" ", "\n", "\r\n", "\t \n"])
+    def test_outer_space_does_not_count(self, read: Read, name: str, space: str) -> None:
+        """White space around a value goes: a secret that is mounted from a file ends with a newline."""
+        variable = f"GATEWAY_{name.upper()}"
+        assert getattr(read(**{variable: f"{space}{TEXTS[name]}{space}"}), name) == TEXTS[name]
+        assert getattr(read(**{variable: space}), name) == GatewaySettings.model_fields[name].default
+
+    def test_numbers_and_switches_are_read_in_the_same_way(self, read: Read) -> None:
+        """A number or a switch with a newline at its end is what it is without."""
+        settings = read(GATEWAY_PORT="9000\n", GATEWAY_MODE="development\n", GATEWAY_QUEUE_SECONDS=" 0.5 ")
+        assert (settings.port, settings.mode, settings.queue_seconds) == (9000, "development", 0.5)
 
     def test_values_come_from_the_environment(self, read: Read) -> None:
         """Each field is read from its variable."""
@@ -81,6 +112,23 @@ class TestValues:
         assert public.base_url == public.link_url == "https://api.example.org/glue"
         both = read(GATEWAY_PUBLIC_URL="https://api.example.org", GATEWAY_STOREFRONT_URL="https://shop.example.org/")
         assert (both.base_url, both.link_url) == ("https://api.example.org", "https://shop.example.org")
+        assert Settings(public_url="https://api.example.org", storefront_url="").link_url == "https://api.example.org"
+        assert Settings(public_url="", storefront_url="").link_url == ""
+
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80"), ("localhost", "http://localhost:80")],  # noqa: S104
+    )
+    def test_the_default_address_can_be_reached(self, read: Read, host: str, url: str) -> None:
+        """A gateway that listens on every address is linked to by one that this machine reaches."""
+        assert read(GATEWAY_HOST=host, GATEWAY_PORT="80").base_url == url
+
+    def test_places_are_absolute(self, read: Read) -> None:
+        """The place of a database is the absolute path of its file, or its server's address without a password."""
+        assert read().database_place == f"{Path.cwd()}/var/registration.db"
+        assert read(GATEWAY_DATABASE_URL="sqlite:////srv/r.db").database_place == "/srv/r.db"
+        server = read(GATEWAY_DATABASE_URL="postgresql://user:hunter2@h/d")
+        assert server.database_place == "postgresql://user:***@h/d"
 
     def test_slots_are_the_cores_divided_among_workers(self, read: Read) -> None:
         """By default a worker has its share of the cores as slots, at least one."""
@@ -100,6 +148,11 @@ class TestValues:
         assert read(GATEWAY_DATABASE_URL=url).is_embedded is is_embedded
 
 
+def test_every_text_is_tried() -> None:
+    """The tests of white space and hidden characters know every setting that is a text."""
+    assert TEXTS.keys() == {name for name, field in GatewaySettings.model_fields.items() if field.annotation is str}
+
+
 class TestWrongValues:
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -108,10 +161,28 @@ class TestWrongValues:
             *(("DATABASE_URL", "x"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://h/d")),
             *(("DATABASE_URL", "postgresql://u:hunter2@h:hunter2/d"), ("DATABASE_URL", "sqlite://")),
             *(("DATABASE_URL", "sqlite:///:memory:"), ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "ftp://h")),
+            *(
+                ("CORS_ORIGINS", "*"),
+                ("CORS_ORIGINS", "https://a.example, null"),
+                ("CORS_ORIGINS", "https://a.example/"),
+            ),
+            *(
+                ("CORS_ORIGINS", "shop.example"),
+                ("CORS_ORIGINS", "https://Shop.example"),
+                ("CORS_ORIGINS", "ftp://a.b"),
+            ),
             *(("PUBLIC_URL", "https://"), ("STOREFRONT_URL", "https://h/?shop=1"), ("STOREFRONT_URL", "http://[::1")),
             *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
             *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),
-            *(("REFERENCE_PREFIX", "D" * 33), ("REFERENCE_PREFIX", "DE\n"), ("CONFIRMATION", "no")),
+            *(("REFERENCE_PREFIX", "D" * 33), ("CONFIRMATION", "no")),
+            *(("HOST", "a..b"), ("HOST", "ä" * 64)),
+            *(("PUBLIC_URL", "https://h?"), ("PUBLIC_URL", "https://h:0"), ("PUBLIC_URL", "https://h:http")),
+            *(
+                ("PUBLIC_URL", "https://user:hunter2@h"),
+                ("STOREFRONT_URL", "https://a b"),
+                ("PUBLIC_URL", "https://h\\x"),
+            ),
+            *(("DATABASE_URL", "postgresql://h/d/"), ("DATABASE_URL", "sqlite:///var/"), ("ATTEMPTS_URL", "http://h")),
             *(("CONFIRMATION_SECONDS", "59"), ("CONFIRMATION_SECONDS", "9" * 15), ("SIGN_UP_LIMIT", "-1")),
             *(("TRUSTED_PROXIES", "10.0.0.0/8, proxy"), ("PASSWORD_MIN_LENGTH", "0")),
             *(("PASSWORD_MAX_LENGTH", "2000"), ("PASSWORD_CHARACTER_RULE", "1"), ("HASH_MEMORY_KIB", "7")),
@@ -127,6 +198,16 @@ class TestWrongValues:
         line = str(raised.value)
         assert re.fullmatch(rf"GATEWAY_{name} [^\n]+", line)
         assert "hunter2" not in line
+
+    @pytest.mark.parametrize("name", sorted(TEXTS))
+    @pytest.mark.parametrize("hidden", ["\n", "\r\n", "\t", "\x1b", "\x85", "\u2028", "\u200b", "\ufeff"])
+    def test_that_cannot_be_seen_stops_the_start(self, read: Read, name: str, hidden: str) -> None:
+        """A character that cannot be seen inside of any text stops the start, and the line names it by its number."""
+        value = TEXTS[name]
+        with pytest.raises(SettingsError) as raised:
+            read(**{f"GATEWAY_{name.upper()}": f"{value[:-1]}{hidden}{value[-1]}"})
+        number = f"U+{ord(hidden[0]):04X}"
+        assert str(raised.value) == f"GATEWAY_{name.upper()} holds a character that cannot be seen ({number})"
 
     @pytest.mark.parametrize(
         ("environment", "named"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.language import Language, moment_in_words, negotiate
+from registration.language import Language, language_of, moment_in_words, negotiate
 
 EN, DE = Language.EN, Language.DE
 
@@ -24,6 +24,18 @@ EN, DE = Language.EN, Language.DE
 def test_best_known_language_wins(header: str, expected: Language) -> None:
     """The known language of the best quality, then of the first place, wins; unreadable ones are ignored."""
     assert negotiate(header) is expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        *(("de_DE", DE), ("de", DE), ("DE-at", DE), (" en_US ", EN), ("fr_FR", None), ("", None), ("*", None)),
+        *(("deutsch", None), ("_de", None), ("de_DE&x", DE)),
+    ],
+)
+def test_a_tag_names_a_language_or_none(tag: str, expected: Language | None) -> None:
+    """The first part of a tag names the language; a language that is not ours is None."""
+    assert language_of(tag) is expected
 
 
 @given(st.text() | st.lists(st.sampled_from([*"ende-_;=q01.*, "])).map("".join))

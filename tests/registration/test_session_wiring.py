@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.environment import SettingsError, read_settings
 from registration.limits.lockout import DatabaseLockout
 from registration.limits.redis_lockout import RedisLockout
 from registration.services import SessionTerms
-from registration.settings import SettingsError, read_settings
 from registration.storage.database import Database
 from registration.wiring import open_lockout, session_terms
 

@@ -114,7 +114,7 @@ def test_a_request_runs_its_mutation_once(name: str) -> None:
     """The known attributes that were sent become the input, under the names of the schema."""
     case = CASES[name]
     gateway = case.answered(case.success)
-    response = case.ask(gateway, phone="1", id="DE--1")
+    response = case.ask(gateway, shoeSize="1", id="DE--1")
     assert response.status == case.status
     assert gateway.ran == [(case.document, {"input": case.given})]
 

@@ -12,13 +12,13 @@ def test_creates_the_secret_once_and_a_signing_key_each_time(empty_directory: Pa
     made = run("keys", "new", GATEWAY_KEYS_DIR="keys")
     directory = empty_directory / "keys"
     first = SigningKeys(directory).newest().kid
-    assert made.output == f"keys: secret created, signing key {first} created.\n"
+    assert made.output == f"{directory}: secret created, signing key {first} created.\n"
     secret = (directory / FILE_NAME).read_bytes()
     assert len(secret) == 32
 
     again = run("keys", "new", GATEWAY_KEYS_DIR="keys")
     second = SigningKeys(directory).newest().kid
-    assert again.output == f"keys: secret kept, signing key {second} created.\n"
+    assert again.output == f"{directory}: secret kept, signing key {second} created.\n"
     assert first != second
     assert (directory / FILE_NAME).read_bytes() == secret
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}

@@ -1,6 +1,7 @@
 """The commands `outbox list` and `outbox retry`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -73,7 +74,7 @@ class TestOutboxWithoutItsDatabase:
     def test_says_how_to_get_one_of_this_version(self, command: str) -> None:
         """With an empty or old database the command names `migrate`."""
         reason = complaint(run("outbox", command, GATEWAY_DATABASE_URL="sqlite:///new.db"))
-        assert reason == "the database is not at this version; run: registration-gateway migrate"
+        assert reason == f"{Path.cwd()}/new.db is not at this version; run: registration-gateway migrate"
 
     def test_says_that_the_database_cannot_be_reached(self, command: str) -> None:
         """With an unreachable database the command ends with one line."""

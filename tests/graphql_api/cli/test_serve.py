@@ -10,13 +10,16 @@ from registration.storage.database import open_database
 from registration.storage.revision import is_current, newest
 from tests.graphql_api.cli.commands import complaint, run
 
+ADDRESSES = {"GATEWAY_PUBLIC_URL": "https://shop.example", "GATEWAY_MAIL_FROM": "Shop <mail@shop.example>"}
+
 
 class TestMigrate:
     def test_makes_the_database_current(self) -> None:
         """`migrate` creates the schema of this version; a second call changes nothing."""
         for _ in range(2):
             result = run("migrate", GATEWAY_DATABASE_URL="sqlite:///made/registration.db")
-            assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+            place = f"{Path.cwd()}/made/registration.db"
+            assert (result.exit_code, result.stdout) == (0, f"The database is up to date: {place}\n")
         database = open_database("sqlite:///made/registration.db")
         assert database.read(lambda connection: is_current(connection, newest()))
         database.close()
@@ -38,7 +41,7 @@ class TestMigrate:
         database = open_database(url)
         database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'new'"))
         database.close()
-        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off"))
+        reason = complaint(run(command, GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off", **ADDRESSES))
         assert reason == "GATEWAY_DATABASE_URL: the database is at revision new, which this version does not know"
 
 
@@ -49,6 +52,13 @@ class TestServe:
         ("settings", "reason"),
         [
             ({}, "GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off"),
+            ({"GATEWAY_PUBLIC_URL": ""}, "GATEWAY_PUBLIC_URL is not set: name the address that clients use"),
+            (
+                {"GATEWAY_PUBLIC_URL": "", "GATEWAY_STOREFRONT_URL": "https://shop.example"},
+                "GATEWAY_PUBLIC_URL is not set",
+            ),
+            ({"GATEWAY_PUBLIC_URL": "", "GATEWAY_RELAY": "off"}, "GATEWAY_PUBLIC_URL is not set"),
+            ({"GATEWAY_MAIL_FROM": ""}, "GATEWAY_MAIL_FROM is not set: name the sender of mails"),
             ({"GATEWAY_MAIL_URL": "smtp://"}, "GATEWAY_MAIL_URL must be like"),
             ({"GATEWAY_MAIL_URL": "console:", "GATEWAY_MAIL_FROM": "nobody"}, "GATEWAY_MAIL_FROM must be"),
             ({"GATEWAY_RELAY": "off", "GATEWAY_PASSWORD_DENY_LIST": "none.txt"}, "GATEWAY_PASSWORD_DENY_LIST"),
@@ -63,11 +73,11 @@ class TestServe:
     )
     def test_stops_with_one_line(self, settings: dict[str, str], reason: str) -> None:
         """Each mistake in the settings ends `serve` with one line that names the setting."""
-        assert complaint(run("serve", **settings)).startswith(reason)
+        assert complaint(run("serve", **(ADDRESSES | settings))).startswith(reason)
 
     def test_needs_a_secret_with_a_database_server(self, database_url: str, empty_directory: Path) -> None:
         """With a database server `serve` demands a secret; an embedded installation creates its own."""
-        settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"}
+        settings = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_RELAY": "on"} | ADDRESSES
         reason = complaint(run("serve", **settings))
         if database_url.startswith("postgresql"):
             assert reason.endswith("create it with: registration-gateway keys new")
@@ -78,12 +88,22 @@ class TestServe:
         """A secret that other users can read ends `serve` with the command that mends it."""
         create_secret(empty_directory / "keys")
         (empty_directory / "keys" / FILE_NAME).chmod(0o644)
-        reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off"))
+        reason = complaint(run("serve", GATEWAY_KEYS_DIR="keys", GATEWAY_RELAY="off", **ADDRESSES))
         assert reason == "keys/secret.key is open to other users; run: chmod 600 keys/secret.key"
 
 
-def test_relay_needs_a_mail_server(empty_directory: Path) -> None:
-    """`relay` without GATEWAY_MAIL_URL ends with one line."""
-    create_secret(empty_directory / "var" / "keys")
-    create_signing_key(empty_directory / "var" / "keys")
-    assert complaint(run("relay")).startswith("GATEWAY_MAIL_URL is not set")
+class TestRelay:
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({}, "GATEWAY_MAIL_URL is not set"),
+            ({"GATEWAY_PUBLIC_URL": "", "GATEWAY_STOREFRONT_URL": "https://shop.example"}, "GATEWAY_MAIL_URL is not"),
+            ({"GATEWAY_PUBLIC_URL": ""}, "GATEWAY_PUBLIC_URL is not set"),
+            ({"GATEWAY_MAIL_FROM": ""}, "GATEWAY_MAIL_FROM is not set"),
+        ],
+    )
+    def test_needs_what_a_mail_needs(self, empty_directory: Path, settings: dict[str, str], reason: str) -> None:
+        """`relay` without a mail server, a sender or a base of links ends with one line."""
+        create_secret(empty_directory / "var" / "keys")
+        create_signing_key(empty_directory / "var" / "keys")
+        assert complaint(run("relay", **(ADDRESSES | settings))).startswith(reason)

@@ -1,6 +1,7 @@
 """`serve` and `relay` as real processes: their start, their log, their end."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,11 +9,12 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from harness.gateway import COMMAND, DIES_WITH_US, Gateway
+from harness.gateway import COMMAND, DIES_WITH_US, Gateway, succeeds
 from harness.ports import HOST, free_port
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
@@ -62,18 +64,50 @@ class TestServe:
     def test_says_where_things_are(self, serve: Serve, sqlite_url: str) -> None:
         """`serve` prints its URLs, that of the mailbox in development only."""
         production = serve(GATEWAY_DATABASE_URL=sqlite_url)
-        assert production.log.read_text().splitlines()[:3] == [
+        assert production.log.read_text().splitlines()[:5] == [
+            f"Database     {sqlite_url.removeprefix('sqlite:///')}",
+            f"Keys         {production.keys_directory}",
             f"GraphQL      {production.base_url}/graphql",
             f"REST         {production.base_url}/customers",
             "Stop with Ctrl-C.",
         ]
         development = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
-        assert development.log.read_text().splitlines()[:4] == [
+        assert development.log.read_text().splitlines()[2:6] == [
             f"GraphQL      {development.base_url}/graphql  (GraphiQL in a browser)",
             f"REST         {development.base_url}/customers",
             f"Mailbox      {development.base_url}/mailbox",
             "Stop with Ctrl-C.",
         ]
+
+    def test_says_where_a_relative_database_is(self, tmp_path: Path) -> None:
+        """`serve` prints the absolute paths of a database and of keys that are new or named by a relative path."""
+        (tmp_path / "elsewhere").mkdir()
+        settings = {"GATEWAY_MODE": "development", "GATEWAY_RELAY": "off", "GATEWAY_PASSWORD_DENY_LIST": "none"}
+        first = run("serve", tmp_path / "elsewhere", **settings)
+        again = run("serve", tmp_path / "elsewhere", **settings)
+        made = [f"Database     {tmp_path}/elsewhere/var/registration.db", f"Keys         {tmp_path}/elsewhere/var/keys"]
+        assert first.stdout.splitlines() == [f"{line}  (new)" for line in made]
+        assert again.stdout.splitlines() == made
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_links_lead_to_the_port_that_the_system_chose(self, sqlite_url: str, tmp_path: Path, workers: str) -> None:
+        """In development with GATEWAY_PORT=0 the links of both doors name the port on which the gateway listens."""
+        settings = {"GATEWAY_MODE": "development", "GATEWAY_PORT": "0", "GATEWAY_WORKERS": workers}
+        files = {"GATEWAY_DATABASE_URL": sqlite_url, "GATEWAY_MAIL_URL": f"file://{tmp_path}/mail"}
+        process = start("serve", tmp_path, **settings, **files)
+        log = tmp_path / "serve.log"
+        try:
+            eventually(lambda: "Stop with Ctrl-C." in log.read_text())
+            (url,) = re.findall(r"REST +(http://127\.0\.0\.1:[1-9]\d*)/customers", log.read_text())
+            eventually(lambda: succeeds(urlsplit(url).port or 0, "/readyz"))
+            openapi = httpx2.get(f"{url}/openapi.json").json()
+            body = {"query": CREATE, "variables": {"input": FORM}}
+            assert httpx2.post(f"{url}/graphql", json=body, timeout=PATIENCE).status_code == 200
+            assert openapi["servers"] == [{"url": url}]
+            assert link_in(tmp_path / "mail").startswith(f"{url}/register/confirm?token=")
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
 
     def test_makes_an_embedded_installation_by_itself(self, serve: Serve, tmp_path: Path) -> None:
         """`serve` creates the database and the directories of an embedded installation."""
@@ -85,16 +119,24 @@ class TestServe:
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
         answers = [sign_up(gateway) for _ in range(6)]
         assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
         """A port in use ends `serve` with one line that names the settings."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
-        second = run("serve", tmp_path, GATEWAY_RELAY="off", GATEWAY_PORT=str(gateway.port))
+        second = run(
+            "serve",
+            tmp_path,
+            GATEWAY_RELAY="off",
+            GATEWAY_PORT=str(gateway.port),
+            GATEWAY_PUBLIC_URL=gateway.base_url,
+        )
         assert second.returncode == 2
-        assert (second.stdout, second.stderr) == (
-            "",
+        assert second.stderr == (
             f"registration-gateway: GATEWAY_HOST 127.0.0.1 with GATEWAY_PORT {gateway.port}: "
-            "cannot listen there: Address already in use\n",
+            "cannot listen there: Address already in use\n"
         )
         assert httpx2.get(f"{gateway.base_url}/healthz").status_code == 200
 
@@ -164,6 +206,7 @@ class TestRelay:
             "GATEWAY_KEYS_DIR": str(gateway.mail_directory.parent / "keys"),
             "GATEWAY_MAIL_URL": f"file://{tmp_path}/mail",
             "GATEWAY_PUBLIC_URL": gateway.base_url,
+            "GATEWAY_MAIL_FROM": "mail@shop.example",
         }
         log = tmp_path / "relay.log"
         for number, starts in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):

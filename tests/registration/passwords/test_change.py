@@ -4,9 +4,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
@@ -69,10 +70,9 @@ def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member
 def test_the_current_password_may_have_an_older_form(services: Services, ada: Member) -> None:
     """The current password is compared in its prepared form, and in the form that was typed if that has the hash."""
     typed = "gru\u0308n und blau"
-    for encoded in (services.passwords.hash(typed), services.passwords.hash("gr\u00fcn und blau")):
-        services.database.write(
-            lambda connection, encoded=encoded: connection.execute(update(customer).values(password_hash=encoded))
-        )
+    for hashed in (typed, "gr\u00fcn und blau"):
+        stored = update(customer).values(password_hash=services.passwords.hash(hashed))
+        services.database.write(partial(Connection.execute, statement=stored))
         caller = caller_of(services, signed_in(services, password=typed))
         assert change_password(services, caller, form(old=typed), CLIENT) == Done()
 

@@ -298,7 +298,7 @@ class TestSigningOut:
         pair(services, ada.tokens.refresh_token)
 
     def test_everywhere(self, services: Services, ada: Member) -> None:
-        """Signing out everywhere ends every session of the caller and of no other customer; it can be repeated."""
+        """Signing out everywhere revokes the caller's refresh tokens and no other customer's; it can be repeated."""
         ben = member(services, email="ben@example.org")
         other = signed_in(services)
         ours = caller(services, ada.tokens)
