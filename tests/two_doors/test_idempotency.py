@@ -96,6 +96,15 @@ class TestReplay:
         assert len(installed.rows(customer)) == len(installed.rows(mail)) == 1
 
     @pytest.mark.parametrize("door", [through_graphql, through_glue])
+    def test_the_form_of_a_password_does_not_matter(self, installed: Installation, visitor: Visitor, door: Any) -> None:
+        """A sign-up that is sent again with the letters of its password decomposed is the same sign-up."""
+        composed, decomposed = "Gl\u00fcckskeks 7", "Glu\u0308ckskeks\u00a07"
+        first = door(visitor, password=composed, confirmPassword=decomposed)
+        assert first.is_success
+        assert same(first, door(visitor, password=decomposed, confirmPassword=composed))
+        assert len(installed.rows(customer)) == 1
+
+    @pytest.mark.parametrize("door", [through_graphql, through_glue])
     def test_what_has_changed_since_does_not_show(self, installed: Installation, visitor: Visitor, door: Any) -> None:
         """A replay shows the customer as of the sign-up."""
         first = door(visitor)

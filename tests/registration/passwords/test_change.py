@@ -4,9 +4,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
@@ -64,6 +65,16 @@ def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member
     assert isinstance(sign_in(services, EMAIL, NEW, CLIENT), Tokens)
     [row] = rows(services.database, customer)
     assert (row["password_changed_at"], row["updated_at"]) == (clock.now, clock.now)
+
+
+def test_the_current_password_may_have_an_older_form(services: Services, ada: Member) -> None:
+    """The current password is compared in its prepared form, and in the form that was typed if that has the hash."""
+    typed = "gru\u0308n und blau"
+    for hashed in (typed, "gr\u00fcn und blau"):
+        stored = update(customer).values(password_hash=services.passwords.hash(hashed))
+        services.database.write(partial(Connection.execute, statement=stored))
+        caller = caller_of(services, signed_in(services, password=typed))
+        assert change_password(services, caller, form(old=typed), CLIENT) == Done()
 
 
 def test_the_callers_session_goes_on_and_all_others_end(services: Services, clock: Clock, ada: Member) -> None:
