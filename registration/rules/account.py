@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from registration.outcomes import Stage, Violation, ViolationCode
@@ -90,12 +91,14 @@ def read_password_change(raw: Mapping[str, object], policy: PasswordPolicy) -> P
     return PasswordChange(current, chosen, tuple(form.violations))
 
 
-def read_profile_changes(raw: Mapping[str, object], policy: PasswordPolicy) -> ProfileChanges | list[Violation]:
+def read_profile_changes(
+    raw: Mapping[str, object], policy: PasswordPolicy, today: date
+) -> ProfileChanges | list[Violation]:
     """Read a change of the profile; attributes that were not sent stay as they are.
 
     A password is not stored here; legacy clients may send one, which must then keep the rules of attributes.
     """
-    form = Form(raw)
+    form = Form(raw, today)
     email = form.email("email") if "email" in raw else None
     values = read_sent(form, REQUIRED)
     _check_unused_passwords(form, policy)

@@ -15,6 +15,7 @@ from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 
 NAME_MAX_LENGTH = 100
+MAX_AGE = 130  # years; nobody is known to have lived longer than 122
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Parsed = TypeVar("Parsed")
@@ -32,11 +33,13 @@ ABSENT: Final = Absent.ABSENT
 class Form:
     """Attributes by their public names, as they came from JSON or already typed (choices, dates).
 
-    An attribute that was not sent is absent from the mapping; null is None. Unknown attributes are ignored.
+    An attribute that was not sent is absent from the mapping; null is None. Unknown attributes are ignored. `today` is
+    needed only where a date of birth is read.
     """
 
-    def __init__(self, raw: Mapping[str, object]) -> None:
+    def __init__(self, raw: Mapping[str, object], today: date = date.max) -> None:
         self.raw = raw
+        self.today = today
         self.violations: list[Violation] = []
 
     def read_as(self, parsed: Parsed) -> Parsed | list[Violation]:
@@ -91,6 +94,14 @@ class Form:
         if self._is_there(name, value) or not (value is ABSENT or value is None):
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
+
+    def birth_date(self, name: str) -> date | None:
+        """Read a calendar date on which a person can be born who is alive today."""
+        value = self.raw.get(name)
+        day = value if isinstance(value, date) else as_date(value)
+        if day and not date(self.today.year - MAX_AGE, 1, 1) <= day <= self.today:
+            self.refuse(name, ViolationCode.DATE_OUT_OF_RANGE)
+        return self.date(name)
 
     def date(self, name: str) -> date | None:
         """Read a calendar date; None when it was not sent, is null or an empty text."""

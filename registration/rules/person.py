@@ -17,7 +17,7 @@ REQUIRED: Mapping[str, tuple[str, Reader]] = {
 """By the public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
 
 OPTIONAL: Mapping[str, tuple[str, Reader]] = {
-    "dateOfBirth": ("date_of_birth", Form.date),
+    "dateOfBirth": ("date_of_birth", Form.birth_date),
 }
 """The same, for attributes that need not be sent; they are read after all others."""
 

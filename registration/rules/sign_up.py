@@ -5,6 +5,7 @@ GraphQL reports all violations at once, the legacy door those of the lowest stag
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from registration.customer import Person
 from registration.outcomes import Violation
@@ -26,9 +27,9 @@ class NewCustomer(Person):
     idempotency_key: str | None = field(default=None, repr=False)
 
 
-def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy) -> NewCustomer | list[Violation]:
+def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date) -> NewCustomer | list[Violation]:
     """Read sign-up attributes, in the contract's order of attributes."""
-    form = Form(raw)
+    form = Form(raw, today)
     email = form.email("email")
     person = read_person(form, REQUIRED)
     password = read_new_password(form, "password", policy)
