@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from registration.language import Language
 from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 from registration.rules.form import Form
@@ -103,6 +104,8 @@ def read_profile_changes(
     values = read_sent(form, REQUIRED)
     _check_unused_passwords(form, policy)
     values |= read_sent(form, OPTIONAL)
+    if "language" in raw:
+        values["language"] = form.choice("language", Language)
     _check_unused_agreement(form)
     return form.read_as(ProfileChanges(values, email))
 

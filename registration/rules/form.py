@@ -95,6 +95,10 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
 
+    def optional_choice(self, name: str, choices: type[Choice]) -> Choice | None:
+        """Read one of a few values; None when it was not sent or is null."""
+        return None if self.raw.get(name) is None else self.choice(name, choices)
+
     def birth_date(self, name: str) -> date | None:
         """Read a calendar date on which a person can be born who is alive today."""
         value = self.raw.get(name)

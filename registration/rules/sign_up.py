@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from registration.customer import Person
+from registration.language import Language
 from registration.outcomes import Violation
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
@@ -20,10 +21,11 @@ KEY_MAX_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class NewCustomer(Person):
-    """The attributes of a sign-up that keep every rule."""
+    """The attributes of a sign-up that keep every rule; `language` is None where the customer chose none."""
 
     email: EmailAddress
     password: str = field(repr=False)
+    language: Language | None = None
     idempotency_key: str | None = field(default=None, repr=False)
 
 
@@ -36,6 +38,8 @@ def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date)
     read_password_text(form, "confirmPassword", policy)
     form.consent("acceptedTerms")
     person |= read_person(form, OPTIONAL)
+    language = form.optional_choice("language", Language)
     key = form.optional_text("idempotencyKey", KEY_MIN_LENGTH, KEY_MAX_LENGTH)
     check_agreement(form, "password")
-    return form.read_as(NewCustomer(**person, email=email, password=password, idempotency_key=key))
+    new = NewCustomer(**person, email=email, password=password, language=language, idempotency_key=key)
+    return form.read_as(new)

@@ -26,7 +26,10 @@ from registration.signing_up.new_account import PreparedSignUp, customer_of_sign
 
 @dataclass(frozen=True, slots=True)
 class SignUpRequest:
-    """A request to sign up: attributes by their public names, as they came from JSON or already typed."""
+    """A request to sign up: attributes by their public names, as they came from JSON or already typed.
+
+    `language` is that of the request, for a customer who chose none.
+    """
 
     attributes: Mapping[str, object] = field(repr=False)
     language: Language
@@ -56,7 +59,8 @@ def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | Sign
 def _ticket_of(services: Services, new: NewCustomer) -> Ticket | None:
     if new.idempotency_key is None:
         return None
-    given = {"email": new.email, **personal_data(new), "password": new.password}
+    chosen = {"language": new.language} if new.language else {}
+    given = {"email": new.email, **personal_data(new), "password": new.password, **chosen}
     return idempotency.ticket_of(services.secret, "createCustomer", new.idempotency_key, given)
 
 
@@ -75,7 +79,7 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         new,
         customer_id=services.new_id(),
         reference=services.references.draw(),
-        language=request.language,
+        language=new.language or request.language,
         now=services.clock(),
     )
     return PreparedSignUp(new, customer, password_hash, request.client_ip, ticket)
