@@ -23,6 +23,7 @@ def parts(url: str) -> Iterator[tuple[GatewaySettings, Services]]:
             database_url=url,
             keys_dir=keys,
             relay="off",
+            limits="off",
             hash_memory_kib=CHEAPEST.memory_kib,
             hash_time_cost=CHEAPEST.time_cost,
         )

@@ -82,5 +82,6 @@ def _sign_in(services: Services, row: dict[str, object]) -> SignedIn:
     customer_id, session_id, now = UUID(str(row["id"])), services.new_id(), services.clock()
     begun = {"id": session_id, "customer_id": customer_id, "created_at": now}
     services.database.write(lambda connection: connection.execute(insert(session).values(begun)))
-    reference = str(row["reference"])
-    return SignedIn(reference, access_tokens.issue(services, customer_id, reference, session_id, now))
+    reference, ends_at = str(row["reference"]), now + services.sessions.longest
+    grant = access_tokens.Grant(customer_id, reference, session_id, ends_at, now)
+    return SignedIn(reference, access_tokens.issue(services, grant))

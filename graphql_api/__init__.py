@@ -1,1 +1,1 @@
-"""The gateway: the schema, its resolvers, and the application that serves them. Rules are in `registration`."""
+"""The gateway: the schema, its resolvers, and the application that serves them. The rules are in the domain."""

@@ -31,11 +31,11 @@ from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
 from graphql_api.server.server import use_phrases_of_rfc_9110
 from graphql_api.settings import GatewaySettings
+from registration.environment import read_settings
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
 from registration.sessions.sign_in import seconds_blocked
-from registration.settings import read_settings
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
@@ -107,7 +107,7 @@ class Parts:
         """Run a constant document of the shim."""
         answer = await self.executor.execute(
             OperationRequest(document, variables),
-            self.context_for(request),
+            replace(self.context_for(request), legacy=True),
             mutation_allowed=True,
             departure=partial(departure, request),
         )

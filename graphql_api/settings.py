@@ -2,23 +2,20 @@
 
 import re
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from registration.settings import Settings, SettingsError, Switch
+from registration.environment import SettingsError
+from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
-ByMode = Literal["on", "off", "mode"]
 
 
 class GatewaySettings(Settings):
     """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
 
-    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
-        "production"
-    )
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
@@ -81,10 +78,6 @@ class GatewaySettings(Settings):
     def allowed_origins(self) -> tuple[str, ...]:
         """Origins as browsers send them."""
         return _listed(self.cors_origins)
-
-    @property
-    def development(self) -> bool:
-        return self.mode == "development"
 
     def enabled(self, switch: ByMode) -> bool:
         """Whether a development tool is on: its own switch decides, or with `mode` the GATEWAY_MODE."""

@@ -45,7 +45,7 @@ class Proxy:
     def _questions(self, client: socket, server: socket, is_losing: Event) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if self._armed.is_set() and b"COMMIT" in data:
+                if self._armed.is_set() and b"COMMIT\0" in data:
                     self._armed.clear()
                     is_losing.set()
                 server.sendall(data)

@@ -40,7 +40,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Customer(Person):
-    """A customer who has not been erased; `email` is as typed, instants are UTC."""
+    """A customer that is not erased; `email` is as typed, instants are UTC."""
 
     id: UUID
     reference: str

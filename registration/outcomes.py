@@ -79,7 +79,7 @@ class TooManyAttempts:
 
     @classmethod
     def until(cls, ends_at: datetime, now: datetime) -> "TooManyAttempts":
-        """Whole seconds, at least one."""
+        """The outcome until a moment: whole seconds, at least one."""
         return cls(max(1, ceil((ends_at - now).total_seconds())))
 
 
@@ -121,7 +121,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class BadCredentials:
-    """Wrong password, unknown address, unconfirmed or erased: which of these is not told."""
+    """Wrong password, unknown address or erased; in conceal mode also unconfirmed. Which of these is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailNotConfirmed:
+    """The password is right, and the address is not proven yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ class Gone:
     """The customer was erased after the access token was checked."""
 
 
-SignInOutcome = Tokens | BadCredentials | TooManyAttempts
+SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts
 RefreshOutcome = Tokens | RefreshRefused
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys
+from registration.limits.budgets import Budgets
 from registration.limits.lockout import Lockout
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
@@ -17,12 +17,16 @@ from registration.storage.references import References
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair."""
+    """The audience and the lifetimes of tokens; within `grace` a used refresh token gets one further pair.
+
+    No token of a session is good after its `longest` time, however often it was refreshed.
+    """
 
     audience: str = "frontend"
     access_token: timedelta = timedelta(hours=8)
     refresh_token: timedelta = timedelta(seconds=2_628_000)
     grace: timedelta = timedelta(seconds=10)
+    longest: timedelta = timedelta(days=90)
 
 
 def utc_now() -> datetime:
@@ -48,7 +52,7 @@ class Services:
     signing_keys: SigningKeys
     lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
-    sign_up_limit: SignUpLimit = field(default_factory=SignUpLimit)
+    budgets: Budgets = field(default_factory=Budgets)
     confirmation: timedelta | None = timedelta(days=1)
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)

@@ -1,12 +1,11 @@
-"""The settings of the domain, and how a process reads settings from its environment."""
+"""The settings of the domain."""
 
-import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,14 +14,8 @@ from registration.hashing.machine import cores
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
+ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
-
-
-AnySettings = TypeVar("AnySettings", bound="Settings")
-
-
-class SettingsError(Exception):
-    """A setting that stops the start; the text is one line and names the variable."""
 
 
 class Settings(BaseSettings):
@@ -49,6 +42,26 @@ class Settings(BaseSettings):
     confirmation_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a confirmation key")] = (
         86_400
     )
+    mode: Annotated[Literal["production", "development"], Field(description="development opens the tools below")] = (
+        "production"
+    )
+    limits: Annotated[ByMode, Field(description="the limits below that begin with LIMIT, all of them")] = "mode"
+    limit_mails_per_client: Annotated[
+        int, Field(ge=0, description="mails an hour that one client may have us send; IPv6 by /64")
+    ] = 60
+    limit_mails_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_mails_per_mailbox: Annotated[
+        int, Field(ge=0, description="mails an hour to one mailbox, whatever stands behind a + in the address")
+    ] = 10
+    limit_mails: Annotated[int, Field(ge=0, description="mails an hour in all")] = 100_000
+    limit_guesses_per_client: Annotated[
+        int, Field(ge=0, description="wrong passwords in 15 minutes from one client, for all accounts")
+    ] = 60
+    limit_guesses_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 600
+    limit_hashes_per_client: Annotated[
+        int, Field(ge=0, description="sign-ups, sign-ins and changes of password in 15 minutes from one client")
+    ] = 600
+    limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
@@ -56,8 +69,11 @@ class Settings(BaseSettings):
     access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
     refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
     refresh_grace_seconds: Annotated[
-        int, Field(ge=0, le=300, description="how long a used refresh token still gets a pair, for parallel tabs")
+        int, Field(ge=0, le=300, description="how long a used refresh token gets one further pair, for parallel tabs")
     ] = 10
+    session_seconds: Annotated[
+        int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
+    ] = 7_776_000
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
@@ -153,6 +169,15 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    @property
+    def are_limits_on(self) -> bool:
+        """On in production unless they are switched off; off in development unless they are switched on."""
+        return not self.development if self.limits == "mode" else self.limits == "on"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the database is a file of this machine, so that the start may create what is missing."""
         return self.database_url.startswith("sqlite")
@@ -161,7 +186,7 @@ class Settings(BaseSettings):
     def database_place(self) -> str:
         """Where the database is: the absolute path of its file, or the address of its server without a password."""
         path = make_url(self.database_url).database or ""
-        return str(Path(path).absolute()) if self.is_embedded else _masked(self.database_url)
+        return str(Path(path).absolute()) if self.is_embedded else masked(self.database_url)
 
     @property
     def base_url(self) -> str:
@@ -192,32 +217,7 @@ def is_web_address(text: str) -> bool:
     return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
-def read_settings(kind: type[AnySettings]) -> AnySettings:
-    """Read the environment; a wrong value raises SettingsError with one line that names the variable."""
-    try:
-        settings = kind()
-    except ValidationError as error:
-        raise SettingsError("; ".join(_line(dict(problem)) for problem in error.errors())) from None
-    names = {PREFIX + name.upper() for name in kind.model_fields}
-    settings._unknown = tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and name not in names))
-    return settings
-
-
-def _line(problem: dict[str, object]) -> str:
-    where = problem["loc"]
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    assert isinstance(where, tuple)
-    return f"{PREFIX}{str(where[0]).upper()} {text}" if where else text
-
-
-def describe(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Every variable with its value, its default and its meaning; passwords in addresses are masked."""
-    return [
-        (PREFIX + name.upper(), _masked(str(getattr(settings, name))), str(field.default), field.description or "")
-        for name, field in type(settings).model_fields.items()
-    ]
-
-
-def _masked(value: str) -> str:
+def masked(value: str) -> str:
+    """The value of a setting without the passwords of addresses in it."""
     in_query = re.sub(r"(password=)[^&]*", r"\1***", value)
     return re.sub(r"(:(?://)?[^:/@]*):.*@", r"\1:***@", in_query)

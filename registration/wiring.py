@@ -1,14 +1,17 @@
 """Opens the services, and the parts of them, as the settings say."""
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from registration.environment import SettingsError
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
+from registration.limits.attempts import Limit
+from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.mail.composition import Composer
 from registration.mail.mails import parse_sender
 from registration.mail.relay import Relay
@@ -18,13 +21,18 @@ from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.password import PasswordPolicy
 from registration.services import Services, SessionTerms, utc_now
-from registration.settings import Settings, SettingsError
+from registration.settings import Settings
 from registration.storage.database import Database, open_database
 from registration.storage.references import References
 
+HOUR, QUARTER = 3600, 900  # seconds
+
 
 def open_services(settings: Settings) -> Services:
-    """Raises KeyFileError and SettingsError, each with one line for the operator."""
+    """Open the services that the settings name.
+
+    Raises KeyFileError and SettingsError, each with one line for the operator.
+    """
     secret = load_secret(Path(settings.keys_dir))
     signing_keys = SigningKeys(Path(settings.keys_dir))
     policy = password_policy(settings)
@@ -41,7 +49,7 @@ def open_services(settings: Settings) -> Services:
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys,
         lockout=open_lockout(settings, database),
-        sign_up_limit=SignUpLimit(settings.sign_up_limit),
+        budgets=Budgets(budgets_of(settings)),
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sessions=session_terms(settings),
@@ -56,7 +64,22 @@ def session_terms(settings: Settings) -> SessionTerms:
         access_token=timedelta(seconds=settings.access_token_seconds),
         refresh_token=timedelta(seconds=settings.refresh_token_seconds),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
+        longest=timedelta(seconds=settings.session_seconds),
     )
+
+
+def budgets_of(settings: Settings) -> Iterator[Budget]:
+    """The budgets that the settings ask for; a count of 0 is no budget."""
+    yield Budget(Cost.SIGN_UP, Payer.CLIENT, Limit(settings.sign_up_limit, HOUR))
+    if settings.are_limits_on:
+        yield Budget(Cost.MAIL, Payer.CLIENT, Limit(settings.limit_mails_per_client, HOUR))
+        yield Budget(Cost.MAIL, Payer.NETWORK, Limit(settings.limit_mails_per_network, HOUR))
+        yield Budget(Cost.MAIL, Payer.MAILBOX, Limit(settings.limit_mails_per_mailbox, HOUR))
+        yield Budget(Cost.MAIL, Payer.ALL, Limit(settings.limit_mails, HOUR))
+        yield Budget(Cost.GUESS, Payer.CLIENT, Limit(settings.limit_guesses_per_client, QUARTER))
+        yield Budget(Cost.GUESS, Payer.NETWORK, Limit(settings.limit_guesses_per_network, QUARTER))
+        yield Budget(Cost.HASH, Payer.CLIENT, Limit(settings.limit_hashes_per_client, QUARTER))
+        yield Budget(Cost.HASH, Payer.NETWORK, Limit(settings.limit_hashes_per_network, QUARTER))
 
 
 def open_lockout(settings: Settings, database: Database) -> Lockout:
@@ -76,7 +99,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
 
 
 def password_policy(settings: Settings) -> PasswordPolicy:
-    """Raises SettingsError."""
+    """The password policy of the settings; raises SettingsError."""
     try:
         deny_list = read_deny_list(settings.password_deny_list)
     except PasswordListError as error:
@@ -93,7 +116,7 @@ def password_policy(settings: Settings) -> PasswordPolicy:
 
 
 def open_breaches(settings: Settings) -> Breaches | None:
-    """Raises SettingsError."""
+    """The breach list of the settings; None without one. Raises SettingsError."""
     try:
         return Breaches(Path(settings.breach_file)) if settings.breach_file else None
     except BreachFileError as error:
@@ -101,7 +124,7 @@ def open_breaches(settings: Settings) -> Breaches | None:
 
 
 def open_relay(settings: Settings, services: Services) -> Relay:
-    """Raises SettingsError."""
+    """The relay of the settings, which does not run yet. Raises SettingsError."""
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:

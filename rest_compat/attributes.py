@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from registration.customer import Gender, Salutation
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
-from registration.rules.form import MAX_AGE, NAME_MAX_LENGTH
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import MAX_AGE, NAME_MAX_LENGTH
 from registration.rules.sign_up import KEY_MAX_LENGTH, KEY_MIN_LENGTH
 
 Schema: TypeAlias = dict[str, Any]
@@ -54,14 +54,21 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Made by the client: the same key with the same body has one outcome within 24 hours.",
 }
 
-PROFILE: dict[str, Schema] = {
+REQUIRED: dict[str, Schema] = {
     "email": EMAIL,
     "gender": GENDER,
     "salutation": SALUTATION,
     "firstName": NAME,
     "lastName": NAME,
 }
-SHOWN: dict[str, Schema] = {**PROFILE, "dateOfBirth": DATE, "createdAt": INSTANT, "updatedAt": INSTANT}
+"""The attributes of a customer that a sign-up must send."""
+
+OPTIONAL: dict[str, Schema] = {
+    "dateOfBirth": DATE,
+}
+"""Those that need not be sent."""
+
+SHOWN: dict[str, Schema] = {**REQUIRED, **OPTIONAL, "createdAt": INSTANT, "updatedAt": INSTANT}
 """The attributes of a customer as the shim shows one."""
 
 CUSTOMER_FIELDS = " ".join(("reference", *SHOWN))

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from rest_compat.attributes import CUSTOMER_FIELDS
 from rest_compat.errors import INVALID_ACCESS_TOKEN, MISSING_ACCESS_TOKEN, OUTCOMES, TWO_IDENTITIES
-from rest_compat.execution import Execute, read
+from rest_compat.execution import Execute, is_revoked, read
 from rest_compat.resource import Refused
 
 ME = f"""
@@ -20,7 +20,11 @@ query Me {{
 async def caller_of(
     execute: Execute, request: Request, *, protected: bool = False
 ) -> Mapping[str, Any] | Refused | None:
-    """The customer of the access token; None without a token. A token must be good even where none is needed."""
+    """The customer of the access token; None without a token.
+
+    Where none is needed, a revoked token counts as none: otherwise a client that sends it with every request could not
+    sign in again. Any other token must be good even there (contract 2.2).
+    """
     authorization = request.headers.get("authorization")
     if authorization is None:
         return Refused((MISSING_ACCESS_TOKEN,)) if protected else None
@@ -29,4 +33,5 @@ async def caller_of(
     scheme, *tokens = authorization.split() or [""]
     if scheme.lower() != "bearer" or len(tokens) != 1:
         return Refused((INVALID_ACCESS_TOKEN,))
-    return read(await execute(request, ME, {}), OUTCOMES["me"])
+    reply = await execute(request, ME, {})
+    return None if is_revoked(reply) and not protected else read(reply, OUTCOMES["me"])

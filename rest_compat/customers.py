@@ -15,9 +15,9 @@ from registration.rules.sign_up import read_sign_up
 from rest_compat.attributes import (
     ACCEPTED,
     CUSTOMER_FIELDS,
-    DATE,
     IDEMPOTENCY_KEY,
-    PROFILE,
+    OPTIONAL,
+    REQUIRED,
     SHOWN,
     Attribute,
     Schema,
@@ -93,7 +93,7 @@ def customers(execute: Execute, policy: PasswordPolicy) -> Resource:
 
 
 def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
-    required = PROFILE | _passwords(policy) | {"acceptedTerms": ACCEPTED}
+    required = REQUIRED | _passwords(policy) | {"acceptedTerms": ACCEPTED}
     return Operation(
         summary="Sign up",
         answer=partial(_create, execute),
@@ -101,7 +101,7 @@ def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
         shows=SHOWN,
         takes={
             **{name: Attribute(schema) for name, schema in required.items()},
-            "dateOfBirth": optional(DATE),
+            **{name: optional(schema) for name, schema in OPTIONAL.items()},
         },
         rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy, call.today)),
         rules_first=False,
@@ -115,7 +115,7 @@ def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
 
 
 def _update_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
-    attributes = PROFILE | _passwords(policy) | {"dateOfBirth": DATE}
+    attributes = REQUIRED | _passwords(policy) | OPTIONAL
     return Operation(
         summary="Change the own profile; a new e-mail address counts when the link sent to it was followed",
         answer=partial(_update, execute),

@@ -83,6 +83,7 @@ VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     ),
 }
 
+NOT_SIGNED_IN = Error(401, "Failed to authenticate user.", "003")
 CANNOT_CHANGE_PASSWORD = Error(400, "Failed to change password.", "407")
 EMAIL_TAKEN = Error(
     422,
@@ -150,7 +151,8 @@ OUTCOMES: Mapping[str, Outcomes] = {
     "changePassword": Outcomes(CANNOT_CHANGE_PASSWORD, {"BAD_CREDENTIALS": Error(400, "Invalid password", "408")}),
     "createAccessToken": Outcomes(
         refusals={
-            "BAD_CREDENTIALS": Error(401, "Failed to authenticate user.", "003"),
+            "BAD_CREDENTIALS": NOT_SIGNED_IN,
+            "EMAIL_NOT_CONFIRMED": NOT_SIGNED_IN,
             "TOO_MANY_ATTEMPTS": LOCKED_OUT[Language.EN],
         }
     ),
@@ -174,7 +176,9 @@ MALFORMED_REQUEST = Error(
 )
 UNKNOWN_CLIENT = Error(400, "Client authentication failed", "invalid_client")
 WRONG_CREDENTIALS = Error(400, "The user credentials were incorrect.", "invalid_grant")
-PASSWORD_GRANT = Outcomes(refusals={"BAD_CREDENTIALS": WRONG_CREDENTIALS, "TOO_MANY_ATTEMPTS": WRONG_CREDENTIALS})
+PASSWORD_GRANT = Outcomes(
+    refusals=dict.fromkeys(("BAD_CREDENTIALS", "EMAIL_NOT_CONFIRMED", "TOO_MANY_ATTEMPTS"), WRONG_CREDENTIALS)
+)
 REFRESH_GRANT = Outcomes(refusals={"REFRESH_TOKEN": Error(400, "The refresh token is invalid.", "invalid_request")})
 
 

@@ -62,6 +62,11 @@ def read(reply: Reply, outcomes: Outcomes) -> Mapping[str, Any] | Refused:
     return Refused((outcomes.failure,)) if value is None else value
 
 
+def is_revoked(reply: Reply) -> bool:
+    """Whether the access token of the request was good, and a sign-out, a new password or an erasure ended it."""
+    return "REVOKED" in _extensions(reply, "reason")
+
+
 def _refused(member: Mapping[str, Any], outcomes: Outcomes) -> Refused:
     if "violations" in member:
         return Refused(violation_errors(read_violations(member["violations"])))

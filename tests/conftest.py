@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings as hypothesis_settings
 
 from harness.gateway import Gateway
+from harness.pgbouncer import find_pgbouncer
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
@@ -139,6 +140,17 @@ def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
     reused_postgresql.renew()
 
 
+@pytest.fixture(scope="session")
+def pgbouncer_program() -> str:
+    """The path of PgBouncer on this machine."""
+    path = find_pgbouncer()
+    if path is None and ("CI" in os.environ or "REQUIRE_PGBOUNCER" in os.environ):
+        pytest.fail("PgBouncer is required here (CI or REQUIRE_PGBOUNCER is set), but is not installed")
+    if path is None:
+        pytest.skip("POOLER NOT TESTED: there is no PgBouncer (Debian: apt-get install pgbouncer)")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh migrated database: the test runs once on each engine."""
@@ -192,10 +204,24 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
-@pytest.fixture
-def gateway_url(unmeasured: None, serve: Serve, sqlite_url: str) -> str:
-    """The base URL of a gateway in development mode, as `make run` starts it."""
-    return serve(GATEWAY_MODE="development", GATEWAY_DATABASE_URL=sqlite_url).base_url
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway on SQLite for the tests of a module that leave nothing behind: to start one takes a second."""
+    directory = tmp_path_factory.mktemp("gateway")
+    with Gateway(directory, {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}/registration.db"}) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def gateway_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a gateway in development mode, as `make run` starts it, for the tests of a module."""
+    directory = tmp_path_factory.mktemp("gateway")
+    settings = {"GATEWAY_MODE": "development", "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/registration.db"}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # as `unmeasured`
+        gateway = Gateway(directory, settings)
+    with gateway:
+        yield gateway.base_url
 
 
 @pytest.fixture(scope="session")

@@ -21,14 +21,14 @@ from registration.hashing.passwords import Passwords
 from registration.keys.link_keys import confirmation_key, email_change_key, reset_key
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.limits.budgets import Budgets
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.mail.mails import MailKind
 from registration.services import Services
 from registration.storage.database import Database
 from registration.storage.references import References
 from registration.storage.tables import mail
-from registration.wiring import password_policy, session_terms
+from registration.wiring import budgets_of, password_policy, session_terms
 from tests.clock import Clock
 
 KEYS: dict[MailKind, Callable[[Secret, UUID], str]] = {
@@ -80,7 +80,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         lockout=DatabaseLockout(database, terms, clock),
         policy=password_policy(settings),
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
-        sign_up_limit=SignUpLimit(settings.sign_up_limit),
+        budgets=Budgets(budgets_of(settings)),
         sessions=session_terms(settings),
         conceal=settings.disclosure == "conceal",
         clock=clock,

@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.services import Services
 from registration.settings import PREFIX
 from tests import lockfiles
 
@@ -95,6 +97,25 @@ def test_no_module_and_no_function_is_long() -> None:
     assert [found for found in functions if found[2] > 45] == []
 
 
+def test_every_setting_is_read() -> None:
+    """Each setting is read by a module of the product, at least by another setting."""
+    assert GatewaySettings.model_fields.keys() - _read_from("settings") == set()
+
+
+def test_every_service_is_read() -> None:
+    """Each field of Services is read by a module of the product."""
+    assert {each.name for each in fields(Services)} - _read_from("services") == set()
+
+
+def _read_from(holder: str) -> set[str]:
+    """The attributes that modules read from what they call `holder`; a module of that name calls it `self`."""
+    names: set[str] = set()
+    for path in modules():
+        name = "self" if path.stem == holder else holder
+        names.update(re.findall(rf"\b{name}\.(\w+)", path.read_text("utf-8")))
+    return names
+
+
 def test_lock_files_are_complete_and_name_no_host() -> None:
     """Any registry serves an installation, and what it serves is checked by hash."""
     assert lockfiles.problems() == []
@@ -119,7 +140,7 @@ class TestLockfiles:
         assert lockfiles.asked(manifest) - lockfiles.locked(lock) == {"b", "c", "d"}
 
     def test_sees_where_npm_downloaded(self) -> None:
-        """An entry with `resolved` names the registry of whoever made the lock."""
+        """An entry with `resolved` names the registry of the machine that made the lock."""
         assert lockfiles.resolved('{"packages": {"": {}, "a": {"resolved": "https://example.com/a.tgz"}}}') == [
             "a has `resolved`"
         ]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from graphql_api.cli.terminal import stop
 from graphql_api.settings import GatewaySettings
+from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
-from registration.settings import read_settings
 from registration.storage.database import Database, open_database
 from registration.storage.revision import is_current, newest
 

@@ -4,7 +4,7 @@ from rich.table import Column, Table
 
 from graphql_api.cli.installation import settings_of_process
 from graphql_api.cli.terminal import one_line_errors, show
-from registration.settings import describe
+from registration.environment import describe
 
 
 @one_line_errors

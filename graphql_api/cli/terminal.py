@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from registration.environment import SettingsError
 from registration.keys.key_files import KeyFileError
-from registration.settings import SettingsError
 from registration.storage.database import Unavailable
 
 Arguments = ParamSpec("Arguments")

@@ -13,7 +13,7 @@ from graphql_api.server.admission import Admission, Admitted, Refusal, require_t
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.sign_up import SignUpRequest, sign_up
 
@@ -32,15 +32,17 @@ class Context:
     language: Language
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
+    legacy: bool = False
+    """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""
         scheme, *tokens = (self.authorization or "").split() or [""]
-        caller = None
-        if scheme.lower() == "bearer" and len(tokens) == 1:
-            caller = await self.threads.run(authenticate, self.services, tokens[0])
-        if caller is None:
+        if scheme.lower() != "bearer" or len(tokens) != 1:
             raise Unauthenticated
+        caller = await self.threads.run(authenticate, self.services, tokens[0])
+        if isinstance(caller, BadToken):
+            raise Unauthenticated(revoked=caller is BadToken.REVOKED)
         return caller
 
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:

@@ -1,26 +1,41 @@
 """Marks of what a field costs, set where its resolver is defined: the admission and the limits derive from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from graphql import GraphQLSchema
 
+from registration.limits.budgets import Cost
+
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
-MARK = "_hashes_a_password"
+MARK = "_costs"
 
 
-def hashes(resolver: Resolver) -> Resolver:
-    """Mark a resolver that hashes a password: its field waits for a hash slot, and a document may have one of them."""
-    setattr(resolver, MARK, True)
-    return resolver
+def costs(*what: Cost) -> Callable[[Resolver], Resolver]:
+    """Mark a resolver with what it has us do for a caller, known or not.
+
+    With HASH its field waits for a hash slot, and a document may have one such field. What the mark names is what the
+    use case behind the resolver charges (registration/limits/budgets.py); a test holds the two together.
+    """
+
+    def mark(resolver: Resolver) -> Resolver:
+        setattr(resolver, MARK, frozenset(what))
+        return resolver
+
+    return mark
+
+
+def costs_of(schema: GraphQLSchema) -> Mapping[str, frozenset[Cost]]:
+    """The costs of each root field, by name; empty for a field without a mark."""
+    roots = filter(None, (schema.query_type, schema.mutation_type))
+    fields = (item for root in roots for item in root.fields.items())
+    return {name: getattr(_resolver(field), MARK, frozenset()) for name, field in fields}
 
 
 def hashing_fields(schema: GraphQLSchema) -> frozenset[str]:
-    """The names of the root fields whose resolvers are marked."""
-    roots = filter(None, (schema.query_type, schema.mutation_type))
-    fields = (item for root in roots for item in root.fields.items())
-    return frozenset(name for name, field in fields if getattr(_resolver(field), MARK, False))
+    """The names of the root fields that hash a password."""
+    return frozenset(name for name, what in costs_of(schema).items() if Cost.HASH in what)
 
 
 def _resolver(field: Any) -> object:

@@ -41,7 +41,11 @@ class ErrorCode(StrEnum):
 
 
 class Unauthenticated(Exception):
-    """Raised by resolvers of protected fields: the access token is absent, expired or wrong."""
+    """Raised by resolvers of protected fields: the access token is absent, expired, wrong or `revoked`."""
+
+    def __init__(self, *, revoked: bool = False) -> None:
+        super().__init__()
+        self.revoked = revoked
 
 
 def public_error(
@@ -96,8 +100,9 @@ def overloaded(retry_after: int) -> PublicError:
 def field_error(error: GraphQLError) -> PublicError:
     """An error that execution raised: mistakes of the client get their code, everything else is masked and logged."""
     match error.original_error:
-        case Unauthenticated():
-            return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.")
+        case Unauthenticated(revoked=revoked):
+            reason = {"reason": "REVOKED"} if revoked else {}
+            return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.", **reason)
         case Unavailable() as outage:
             log.error("graphql.unavailable", exc_info=outage)
             message = "The service cannot do this at the moment: try again later."

@@ -165,7 +165,7 @@ def _answer_response(answer: Answer, media_type: str) -> Response:
 
 
 def _challenge(answer: Answer) -> dict[str, str]:
-    """Where a token would have made a difference, say which: RFC 9110 allows that in responses other than 401."""
+    """The challenge for an UNAUTHENTICATED error, which RFC 9110 allows in responses other than 401."""
     codes = {error["extensions"]["code"] for error in answer.errors or ()}
     return {"www-authenticate": "Bearer"} if ErrorCode.UNAUTHENTICATED in codes else {}
 

@@ -5,12 +5,13 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.account.erasure import anonymize
 from registration.language import Language
+from registration.limits.budgets import Cost
 
 
 @strawberry.input(description="The access token names the customer; the password may be checked once more.")
@@ -31,7 +32,7 @@ AnonymizeCustomerResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.HASH)
 async def anonymize_customer(
     info: Info, input: Annotated[AnonymizeCustomerInput, strawberry.argument(description="The password, or nothing.")]
 ) -> AnonymizeCustomerResult:

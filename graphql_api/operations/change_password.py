@@ -5,12 +5,13 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.passwords.change import change_password as change
 
 
@@ -35,7 +36,7 @@ ChangePasswordResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.HASH)
 async def change_password(
     info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="Old and new password.")]
 ) -> ChangePasswordResult:

@@ -5,11 +5,12 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.token_pair import TokenPair, token_pair
-from graphql_api.types.user_errors import BadCredentialsError, TooManyAttemptsError, user_error
+from graphql_api.types.user_errors import BadCredentialsError, EmailNotConfirmedError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.sessions.sign_in import sign_in
 
 
@@ -25,12 +26,12 @@ class CreateAccessTokenSuccess:
 
 
 CreateAccessTokenResult = Annotated[
-    CreateAccessTokenSuccess | BadCredentialsError | TooManyAttemptsError,
+    CreateAccessTokenSuccess | BadCredentialsError | EmailNotConfirmedError | TooManyAttemptsError,
     strawberry.union("CreateAccessTokenResult", description="What came of createAccessToken."),
 ]
 
 
-@hashes
+@costs(Cost.HASH, Cost.GUESS)
 async def create_access_token(
     info: Info, input: Annotated[CreateAccessTokenInput, strawberry.argument(description="Address and password.")]
 ) -> CreateAccessTokenResult:
@@ -47,6 +48,8 @@ def _result(outcome: outcomes.SignInOutcome, language: Language) -> CreateAccess
             return CreateAccessTokenSuccess(tokens=token_pair(outcome))
         case outcomes.BadCredentials():
             return user_error(BadCredentialsError, language)
+        case outcomes.EmailNotConfirmed():
+            return user_error(EmailNotConfirmedError, language)
         case outcomes.TooManyAttempts(seconds):
             return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
     assert_never(outcome)

@@ -6,7 +6,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
@@ -20,6 +20,7 @@ from graphql_api.types.user_errors import (
 from registration import outcomes
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.signing_up.sign_up import SignUpRequest
 
 
@@ -69,7 +70,7 @@ CreateCustomerResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.SIGN_UP, Cost.HASH, Cost.MAIL)
 async def create_customer(
     info: Info, input: Annotated[CreateCustomerInput, strawberry.argument(description="The registration form.")]
 ) -> CreateCustomerResult:

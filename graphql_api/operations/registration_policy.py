@@ -7,8 +7,8 @@ import strawberry
 from graphql_api.engine.context import Info
 from registration.customer import Gender, Salutation
 from registration.rules import address
-from registration.rules.form import NAME_MAX_LENGTH
 from registration.rules.password import SPECIALS
+from registration.rules.person import NAME_MAX_LENGTH
 
 
 @strawberry.enum(description="Whether answers tell that an address is registered.")

@@ -5,11 +5,13 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import RESET_ACCEPTED
 from graphql_api.types.user_errors import TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.passwords.reset import request_reset
 
 
@@ -29,6 +31,7 @@ RequestPasswordResetResult = Annotated[
 ]
 
 
+@costs(Cost.MAIL)
 async def request_password_reset(
     info: Info, input: Annotated[RequestPasswordResetInput, strawberry.argument(description="The address.")]
 ) -> RequestPasswordResetResult:

@@ -5,11 +5,13 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import ACCEPTED
 from graphql_api.types.user_errors import TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.signing_up.confirmation import resend_confirmation as resend
 
 
@@ -29,11 +31,13 @@ ResendConfirmationResult = Annotated[
 ]
 
 
+@costs(Cost.MAIL)
 async def resend_confirmation(
     info: Info, input: Annotated[ResendConfirmationInput, strawberry.argument(description="The address.")]
 ) -> ResendConfirmationResult:
-    outcome = await info.context.threads.run(resend, info.context.services, input.email)
-    return _result(outcome, info.context.language)
+    context = info.context
+    outcome = await context.threads.run(resend, context.services, input.email, context.client_ip)
+    return _result(outcome, context.language)
 
 
 def _result(outcome: outcomes.ResendOutcome, language: Language) -> ResendConfirmationResult:

@@ -5,12 +5,13 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.engine.costs import hashes
+from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import DONE
 from graphql_api.types.user_errors import ResetTokenError, ResetTokenReason, user_error
 from registration import outcomes
 from registration.language import Language
+from registration.limits.budgets import Cost
 from registration.passwords.reset import reset
 
 
@@ -32,7 +33,7 @@ ResetPasswordResult = Annotated[
 ]
 
 
-@hashes
+@costs(Cost.HASH)
 async def reset_password(
     info: Info, input: Annotated[ResetPasswordInput, strawberry.argument(description="Token and new password.")]
 ) -> ResetPasswordResult:

@@ -18,7 +18,7 @@ class RevokeRefreshTokenInput:
     all: bool | None = strawberry.field(description="True: every session of the caller.", default=strawberry.UNSET)
 
 
-@strawberry.type(description="No refresh token of these sessions works any more. Access tokens work until they expire.")
+@strawberry.type(description="These sessions have ended: none of their tokens works any more.")
 class RevokeRefreshTokenSuccess:
     message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
 
@@ -33,9 +33,11 @@ async def revoke_refresh_token(
     info: Info, input: Annotated[RevokeRefreshTokenInput, strawberry.argument(description="Which sessions.")]
 ) -> RevokeRefreshTokenResult:
     context = info.context
-    caller = await context.caller()
+    caller, keep_access = await context.caller(), context.legacy
     if input.all:
-        await context.threads.run(revoke_all, context.services, caller, context.client_ip)
+        await context.threads.run(revoke_all, context.services, caller, context.client_ip, keep_access=keep_access)
     elif input.refresh_token:
-        await context.threads.run(revoke, context.services, caller, input.refresh_token, context.client_ip)
+        await context.threads.run(
+            revoke, context.services, caller, input.refresh_token, context.client_ip, keep_access=keep_access
+        )
     return RevokeRefreshTokenSuccess(message=DONE[context.language])

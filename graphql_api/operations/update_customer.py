@@ -6,6 +6,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import costs
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
@@ -15,6 +16,7 @@ from registration import outcomes
 from registration.account.profile import update_profile
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.limits.budgets import Cost
 
 
 @strawberry.input(description="What is to change. What is not sent stays; null is a value, which only a date can have.")
@@ -55,6 +57,7 @@ UpdateCustomerResult = Annotated[
 ]
 
 
+@costs(Cost.MAIL)
 async def update_customer(
     info: Info, input: Annotated[UpdateCustomerInput, strawberry.argument(description="What is to change.")]
 ) -> UpdateCustomerResult:

@@ -59,7 +59,7 @@ async def _disown(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _resend(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""))
+    outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""), context.client_ip)
     match outcome:
         case outcomes.Accepted():
             return PAGE.render(context, "resent", 200)

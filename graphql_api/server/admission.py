@@ -1,4 +1,4 @@
-"""The bounded queue before the hash slots: who gets a turn, and who is told at once to come back; it hashes nothing."""
+"""The bounded queue before the hash slots: a request gets a turn, waits for one, or is told at once to come back."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ HAS_TURN: ContextVar[bool] = ContextVar("has_turn", default=False)
 """Whether the current task works in a turn of an admission."""
 
 Departure: TypeAlias = Callable[[], Awaitable[object]]
-"""Completes when the caller has gone, so that nobody works for it."""
+"""Completes when the client has gone, so that no work is done for it."""
 
 INITIAL_SERVICE_SECONDS = 0.1
 """Seconds that an operation takes, until some have been measured."""
@@ -27,17 +27,17 @@ Leave headroom: hashes slow down under load, and a refusal after waiting wastes 
 """
 
 WATCH_AFTER = 0.5
-"""Seconds of waiting before anybody looks whether the caller is still there."""
+"""Seconds of waiting before the connection is looked at for whether the client is still there."""
 
 
 class HashWithoutTurn(Exception):
-    """A bug: an operation hashes a password, and its resolver is not marked with `hashes`."""
+    """A bug: an operation hashes a password, and its resolver is not marked with `@costs(Cost.HASH)`."""
 
 
 def require_turn() -> None:
     """Raises HashWithoutTurn outside of a turn of the admission."""
     if not HAS_TURN.get():
-        raise HashWithoutTurn("mark the resolver with @hashes, so that it waits for a hash slot")
+        raise HashWithoutTurn("mark the resolver with @costs(Cost.HASH), so that it waits for a hash slot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,17 @@ class Admission:
             self.service_time += WEIGHT_OF_LATEST * (self._clock() - started - self.service_time)
             self._leave()
 
-    def expected_wait(self, ahead: int = 0) -> float:
-        """Seconds until somebody who came now had a turn, behind the queue and `ahead` more who are on their way to it.
+    def expected_wait(self) -> float:
+        """Seconds until a request that comes now has a turn.
 
         By Little's law, capacity / service time leave per second.
         """
-        waiting = len(self._queue) + ahead + 1 - self._free
+        waiting = len(self._queue) + 1 - self._free
         return max(0, waiting) * self.service_time / self._capacity
 
-    def refusal(self, ahead: int = 0) -> Overloaded | None:
-        """What somebody who came now would be told at once; None for a turn or a place in the queue."""
-        wait = self.expected_wait(ahead)
+    def refusal(self) -> Overloaded | None:
+        """What a request that comes now is told at once; None for a turn or a place in the queue."""
+        wait = self.expected_wait()
         return _overloaded(wait) if wait > REFUSE_AT * self._deadline else None
 
     async def _wait(self, departure: Departure | None) -> Refusal | None:
@@ -132,7 +132,7 @@ class Admission:
                 watch.end()
 
     def _leave(self) -> None:
-        """Hand the turn on, so that nobody who comes later can overtake the queue."""
+        """Hand the turn on to the head of the queue, so that no later request overtakes it."""
         while self._queue:
             turn, _ = self._queue.popitem(last=False)
             if _settle(turn, None):
@@ -141,7 +141,10 @@ class Admission:
 
 
 class _Watch:
-    """Ends the wait of a caller who goes away. It begins late, because most turns come before that and need none."""
+    """Ends the wait of a request whose client goes away.
+
+    It begins late, because most turns come before that and need none.
+    """
 
     def __init__(self, departure: Departure, turn: _Turn) -> None:
         self._departure = departure

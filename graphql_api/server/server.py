@@ -11,7 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
-from registration.settings import SettingsError
+from registration.environment import SettingsError
 
 # Time for requests in flight after the signal to stop, besides the longest wait for a hash slot.
 GRACE_SECONDS = 10

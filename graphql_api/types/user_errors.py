@@ -20,6 +20,7 @@ class UserErrorCode(Enum):
     TOO_MANY_ATTEMPTS = strawberry.enum_value("TOO_MANY_ATTEMPTS", description="TooManyAttemptsError.")
     IDEMPOTENCY_CONFLICT = strawberry.enum_value("IDEMPOTENCY_CONFLICT", description="IdempotencyConflictError.")
     BAD_CREDENTIALS = strawberry.enum_value("BAD_CREDENTIALS", description="BadCredentialsError.")
+    EMAIL_NOT_CONFIRMED = strawberry.enum_value("EMAIL_NOT_CONFIRMED", description="EmailNotConfirmedError.")
     REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
@@ -49,10 +50,19 @@ class IdempotencyConflictError(UserError):
 
 
 @strawberry.type(
-    description="Wrong password, unknown address, or an account that is not confirmed or erased: which is not told."
+    description="Wrong password, unknown address, or an account that is erased or, where disclosure is CONCEAL, not "
+    "confirmed: which is not told."
 )
 class BadCredentialsError(UserError):
     CODE = UserErrorCode.BAD_CREDENTIALS
+
+
+@strawberry.type(
+    description="The password is right, and the address is not confirmed yet: see resendConfirmation. Only where "
+    "disclosure is REVEAL; it does not count as a failed attempt."
+)
+class EmailNotConfirmedError(UserError):
+    CODE = UserErrorCode.EMAIL_NOT_CONFIRMED
 
 
 @strawberry.type(
@@ -100,6 +110,10 @@ USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.BAD_CREDENTIALS: {
         EN: "The e-mail address or the password is wrong.",
         DE: "Die E-Mail-Adresse oder das Passwort ist falsch.",
+    },
+    UserErrorCode.EMAIL_NOT_CONFIRMED: {
+        EN: "Please confirm your e-mail address first: follow the link in the mail that we sent you.",
+        DE: "Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse: Folgen Sie dem Link in unserer E-Mail.",
     },
     UserErrorCode.REFRESH_TOKEN: {
         EN: "This session has ended. Please sign in again.",

@@ -14,6 +14,8 @@ from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit, count_attempt
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
@@ -49,7 +51,7 @@ def request_change(
     block a stranger's address. In conceal mode a taken address waits, too: no mail has its key, and its holder is told.
     """
     now = services.clock()
-    blocked = _count(connection, services, person.id, email.key)
+    blocked = _count(connection, services, person.id, email.key, client_ip)
     if blocked:
         return blocked
     taken_by = _other_holder(connection, person.id, email.key, now)
@@ -89,13 +91,18 @@ def _enqueue_mails(
     outbox.enqueue(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
 
 
-def _count(connection: Connection, services: Services, customer_id: UUID, email_key: str) -> TooManyAttempts | None:
-    """Count the request for the customer and for the address; None when it is within every limit."""
-    key = services.secret.derive("email change attempts of a customer", str(customer_id))
-    now = services.clock()
-    blocked = count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
-    return blocked or count_for_address(
-        connection, services.secret, email_key, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
+def _count(
+    connection: Connection, services: Services, customer_id: UUID, email_key: str, client_ip: str
+) -> TooManyAttempts | None:
+    """Count the request for the client, the customer and the address; None when it is within every limit."""
+    now, secret = services.clock(), services.secret
+    key = secret.derive("email change attempts of a customer", str(customer_id))
+    return (
+        services.budgets.charge_one(connection, secret, Bill(frozenset({Cost.MAIL}), client_ip, email_key), now)
+        or count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
+        or count_for_address(
+            connection, secret, email_key, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
+        )
     )
 
 
@@ -144,7 +151,10 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
         audit.record(connection, services.new_id(), kind, row.id, now, client_ip=client_ip, email_key=former)
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> tuple[str, Row[Any]]:

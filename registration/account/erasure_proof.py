@@ -16,6 +16,7 @@ from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
 
 from registration.keys.secret import Secret
 from registration.limits.address_limits import address_mark
+from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.rules.address import email_key
 from registration.storage.database import Database
@@ -177,7 +178,7 @@ def _forms(person: Person) -> set[str]:
 def _derived(secret: Secret, person: Person) -> set[str]:
     """What only the installation's secret derives from the addresses: the prefixes of the keys of attempts."""
     keys = [key for key in map(email_key, person.addresses) if key]
-    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix)}
+    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix, mailbox_mark)}
 
 
 def _any_of(texts: Sequence[str] | set[str], pattern: str = "{}") -> re.Pattern[str]:

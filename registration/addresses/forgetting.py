@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, delete, func, select
 
 from registration.limits.address_limits import address_mark
+from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.records import audit
 from registration.rules.address import email_key
@@ -16,7 +17,8 @@ def forget_address(connection: Connection, services: Services, address: str) -> 
     Runs inside the caller's transaction; `address` is given as its key. Rows with the customer's id are left to the
     caller.
     """
-    for mark in (address_mark(services.secret, address), attempt_prefix(services.secret, address)):
+    for derive in (address_mark, attempt_prefix, mailbox_mark):
+        mark = derive(services.secret, address)
         connection.execute(delete(attempt).where(attempt.c.key.startswith(mark)))
     connection.execute(delete(email_change).where(email_change.c.email.in_(_waiting_forms(connection, address))))
     audit.forget_address(connection, address)

@@ -39,7 +39,7 @@ class SigningKeys:
     """
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises KeyFileError when there is no key, or one that is damaged or open to other users."""
+        """Read the keys; raises KeyFileError when there is none, or one that is damaged or open to other users."""
         kids = _kids_in(directory)
         if not kids:
             raise KeyFileError(f"{directory} holds no signing key; create one with: registration-gateway keys new")

@@ -1,1 +1,1 @@
-"""What is counted: attempts, sign-ins per client, replays by idempotency key."""
+"""Limits: counts of attempts, the lock-out of clients, replays by idempotency key."""

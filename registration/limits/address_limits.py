@@ -1,4 +1,4 @@
-"""Limits for an address, known or not; what they store names no address, and yet erasure finds it."""
+"""Limits for an address, known or not, under keys that the secret derives from it, so that erasure finds them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,9 +10,9 @@ from registration.limits.attempts import Limit, count_attempt
 from registration.outcomes import TooManyAttempts
 
 
-def address_mark(secret: Secret, address: str) -> str:
-    """What the keys of an address begin with, whatever is counted: 32 hex characters."""
-    return secret.derive("attempts of an address", address)[:32]
+def address_mark(secret: Secret, email_key: str) -> str:
+    """The prefix of an address's keys, whatever is counted: 32 hex characters."""
+    return secret.derive("attempts of an address", email_key)[:32]
 
 
 def count_for_address(

@@ -1,4 +1,4 @@
-"""Counts of what must not be tried too often, kept in the table `attempt` under keys that name nothing."""
+"""Counts of attempts that are limited, in the table `attempt`, under keys that name no person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, case
+from sqlalchemy import Connection, Executable, bindparam, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.outcomes import TooManyAttempts
 from registration.storage.tables import attempt
 
+OVER = delete(attempt).where(
+    attempt.c.key.in_(bindparam("keys", expanding=True)), attempt.c.window_ends_at <= bindparam("now")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count` in a window of `seconds` that begins with the first one."""
+    """At most `count` attempts in a window of `seconds`, which begins with the first one."""
 
     count: int
     seconds: int
@@ -30,38 +34,43 @@ class Counted:
 
 
 def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime) -> TooManyAttempts | None:
-    """Count one attempt; None when it is within the limit."""
-    counted = count_attempts(connection, {key: 1}, limit, now)[key]
+    """Count one attempt inside the caller's transaction; None when it is within the limit."""
+    counted = count_attempts(connection, {key: (1, limit)}, now)[key]
     return None if counted.count <= limit.count else TooManyAttempts.until(counted.window_ends_at, now)
 
 
 def count_attempts(
-    connection: Connection, numbers: Mapping[str, int], limit: Limit, now: datetime
+    connection: Connection, numbers: Mapping[str, tuple[int, Limit]], now: datetime
 ) -> Mapping[str, Counted]:
-    """Count attempts, so many for each key, in the order of the keys: two nodes cannot wait for each other in a circle.
+    """Count so many attempts for each key, whose limit says how long its window lasts.
 
-    One statement, so that attempts at the same moment cannot both be the last one allowed.
+    In the order of the keys, so that two nodes cannot wait for each other in a circle. The counting itself is one
+    statement, so that attempts at the same moment cannot both be the last one allowed.
     """
-    ends_at = now + timedelta(seconds=limit.seconds)
+    if not numbers:
+        return {}
+    keys = sorted(numbers)
+    connection.execute(OVER, {"keys": keys, "now": now})
     rows = [
-        {"key": key, "count": number, "window_ends_at": ends_at, "now": now} for key, number in sorted(numbers.items())
+        {"key": key, "count": number, "window_ends_at": now + timedelta(seconds=limit.seconds)}
+        for key, (number, limit) in sorted(numbers.items())
     ]
     found = connection.execute(_upsert(connection.dialect.name), rows)
     return {key: Counted(count, window_ends_at) for key, count, window_ends_at in found}
 
 
+def uncount_attempt(connection: Connection, key: str) -> None:
+    """Take back an attempt that was none; a window without attempts is deleted, because it began with this one."""
+    if not connection.execute(delete(attempt).where(attempt.c.key == key, attempt.c.count <= 1)).rowcount:
+        connection.execute(update(attempt).where(attempt.c.key == key).values(count=attempt.c.count - 1))
+
+
 @cache
 def _upsert(dialect: str) -> Executable:
-    """Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
+    """Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
     insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
-    is_over = attempt.c.window_ends_at <= bindparam("now", type_=attempt.c.window_ends_at.type)
-    new = insert.excluded
     upsert = insert.on_conflict_do_update(
-        index_elements=attempt.primary_key,
-        set_={
-            "count": case((is_over, new.count), else_=attempt.c.count + new.count),
-            "window_ends_at": case((is_over, new.window_ends_at), else_=attempt.c.window_ends_at),
-        },
+        index_elements=attempt.primary_key, set_={"count": attempt.c.count + insert.excluded.count}
     )
     returning: Executable = upsert.returning(attempt.c.key, attempt.c.count, attempt.c.window_ends_at)
     return returning

@@ -1,4 +1,4 @@
-"""Replays: the same key with the same input has one outcome for a day; it never keeps an answer, an input or a key."""
+"""Idempotency keys: the same key with the same input has one outcome for a day; no key, input or answer is stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LIFETIME = timedelta(days=1)
 class Ticket:
     """A key and what it was used with, both as values under the installation's secret.
 
-    Whoever reads the database cannot test passwords against the fingerprint: its key is not there.
+    A reader of the database cannot test passwords against the fingerprint, which needs the secret.
     """
 
     key: str
@@ -44,15 +44,16 @@ def ticket_of(secret: Secret, operation: str, key: str, given: Mapping[str, obje
 
 
 def recall(connection: Connection, ticket: Ticket, now: datetime) -> Record | None:
-    """The record of an earlier use, if it has not expired."""
+    """The record of an earlier use; None when there is none, or it has expired."""
     found = connection.execute(select(idempotency).where(idempotency.c.key == ticket.key)).one_or_none()
     return None if found is None or found.expires_at <= now else _record_of(found, ticket)
 
 
 def begin(connection: Connection, ticket: Ticket, now: datetime) -> Record | None:
-    """Reserve the ticket inside the caller's transaction; a record when somebody was first, whose commit is awaited.
+    """Reserve the ticket inside the caller's transaction; None at its first use, else the record of that.
 
-    The outcome of a reserved ticket is that no customer came of it, unless `finish` names one.
+    Waits for a transaction that reserves the same ticket. The record says that no customer came of it, unless `finish`
+    names one.
     """
     connection.execute(delete(idempotency).where(idempotency.c.key == ticket.key, idempotency.c.expires_at <= now))
     row = {"key": ticket.key, "fingerprint": ticket.fingerprint, "expires_at": now + LIFETIME}

@@ -1,27 +1,30 @@
-"""The lock-out: how many wrong passwords one client may send for one address; it never sees a password.
+"""The lock-out: how many wrong passwords one client may send for one address.
 
-An attempt is counted before the password is looked at, so that many at the same moment are no more than one after the
-other, and a right one is given back. Success resets nothing.
+An attempt is counted before the password is verified, so that attempts at the same moment are limited as successive
+ones are; it is given back if the password was right. Success resets nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Network, ip_address
 from math import ceil
 from typing import Protocol
 
+import structlog
 from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
-from registration.storage.database import Database
+from registration.limits.clients import client_of
+from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LockoutTerms:
-    """So many `failures` in the `window` since the first are followed by the `block`."""
+    """`failures` in the `window`, which begins with the first of them, are followed by the `block`."""
 
     failures: int = 9
     window: timedelta = timedelta(seconds=900)
@@ -37,7 +40,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """No attempt may be made."""
+    """No attempt may be made for this many seconds."""
 
     seconds: int
 
@@ -50,40 +53,42 @@ class Lockout(Protocol):
         ...
 
     def blocked(self, key: str) -> Blocked | None:
-        """Whether no attempt may be made now; counts nothing."""
+        """The block of a key; None when an attempt may be made. Counts nothing."""
         ...
 
     def give_back(self, key: str) -> None:
-        """The attempt was no failure."""
+        """Take back an attempt that was no failure."""
         ...
 
     def block(self, key: str) -> None:
-        """The last attempt failed."""
+        """Begin the block, after the last attempt failed."""
         ...
 
     def forget(self, prefix: str) -> None:
-        """Delete the counts whose key begins so."""
+        """Delete the counts of all keys with this prefix."""
         ...
 
     def close(self) -> None: ...
 
 
-def attempt_prefix(secret: Secret, address: str) -> str:
-    """What the keys of an address have in common, whatever the client: erasure needs it."""
-    return secret.derive("sign-in attempts of an address", address)[:32]
+def attempt_prefix(secret: Secret, email_key: str) -> str:
+    """The prefix of an address's keys, whatever the client: erasure needs it."""
+    return secret.derive("sign-in attempts of an address", email_key)[:32]
 
 
-def attempt_key(secret: Secret, address: str, client_ip: str) -> str:
-    return attempt_prefix(secret, address) + secret.derive("sign-in attempts", address, _client(client_ip))[:32]
+def attempt_key(secret: Secret, email_key: str, client_ip: str) -> str:
+    return attempt_prefix(secret, email_key) + secret.derive("sign-in attempts", email_key, client_of(client_ip))[:32]
 
 
-def _client(client_ip: str) -> str:
-    """Whoever has an IPv6 address has the 2^64 of its network, and could send each attempt from another one."""
+def forget_attempts(lockout: Lockout, secret: Secret, email_key: str) -> None:
+    """Delete the counts of an address whose owner has proven its mailbox.
+
+    An outage of the server that counts is logged only: what the owner did is done, and the counts end by themselves.
+    """
     try:
-        address = ip_address(client_ip)
-    except ValueError:  # not known
-        return client_ip
-    return client_ip if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))
+        lockout.forget(attempt_prefix(secret, email_key))
+    except Unavailable as outage:
+        log.warning("lockout.not_forgotten", reason=str(outage))
 
 
 class DatabaseLockout:
@@ -110,7 +115,7 @@ class DatabaseLockout:
         return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
 
     def _count(self, connection: Connection, key: str, now: datetime) -> int | None:
-        """The number of this attempt; None when there have been enough. One statement, so that none slips through."""
+        """Count an attempt and return its number; None at the limit. One statement, so that none slips through."""
         insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
         ends_at = now + self._terms.window
         is_over = attempt.c.window_ends_at <= now
@@ -138,7 +143,7 @@ class DatabaseLockout:
 
     def give_back(self, key: str) -> None:
         def work(connection: Connection) -> None:
-            # The window begins with a failure, so nothing stays of an attempt that was none.
+            # The window begins with a failure, so no row stays of an attempt that was none.
             if not connection.execute(delete(attempt).where(attempt.c.key == key, attempt.c.count <= 1)).rowcount:
                 connection.execute(update(attempt).where(attempt.c.key == key).values(count=attempt.c.count - 1))
 
@@ -160,4 +165,4 @@ class DatabaseLockout:
         )
 
     def close(self) -> None:
-        """The database is not ours to close."""
+        """Leave the database open, which the services close."""

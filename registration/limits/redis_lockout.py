@@ -1,4 +1,4 @@
-"""The lock-out of installations that count in a Redis or Valkey server; it falls back on nothing else."""
+"""The lock-out, counted in a Redis or Valkey server."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,10 +13,10 @@ from redis.retry import Retry
 from registration.limits.lockout import Blocked, LockoutTerms, Taken
 from registration.storage.database import Unavailable
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 NAMESPACE = "registration:attempts:"
-PATIENCE = 2.0  # seconds
-# Each script is one step for the server, so that no count can be left without an end.
+TIMEOUT = 2.0  # seconds
+# Each script is one step for the server, so that no count can be left without an expiry.
 TAKE = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -29,7 +29,7 @@ local count = tonumber(redis.call('GET', KEYS[1]) or 0)
 if count >= tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
 return 0
 """
-# The window begins with a failure, so nothing stays of an attempt that was none.
+# The window begins with a failure, so no key stays of an attempt that was none.
 GIVE_BACK = """
 local count = tonumber(redis.call('GET', KEYS[1]) or 0)
 if count > 1 then redis.call('DECR', KEYS[1]) else redis.call('DEL', KEYS[1]) end
@@ -37,13 +37,13 @@ if count > 1 then redis.call('DECR', KEYS[1]) else redis.call('DEL', KEYS[1]) en
 
 
 class RedisLockout:
-    """The clock of the server counts; when it does not answer, nobody can sign in."""
+    """Counts by the server's clock. There is no fallback: no customer can sign in while the server does not answer."""
 
     def __init__(self, url: str, terms: LockoutTerms) -> None:
-        """Does not connect; raises ValueError for a URL that is none of theirs."""
+        """Does not connect; raises ValueError for a URL of another kind."""
         self._terms = terms
         self._server = Redis.from_url(
-            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 1)
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
         )
         self._take = self._server.register_script(TAKE)
         self._blocked = self._server.register_script(BLOCKED)
@@ -75,7 +75,7 @@ class RedisLockout:
     def close(self) -> None:
         self._server.close()
 
-    def _answered(self, ask: Callable[[], Answer]) -> Answer:
+    def _answered(self, ask: Callable[[], Result]) -> Result:
         try:
             return ask()
         except RedisError as error:

@@ -1,1 +1,1 @@
-"""Mails: the outbox that promises them, the relay that sends them, their texts and transports."""
+"""Mails: the outbox that keeps them, the relay that sends them, their texts and transports."""

@@ -1,4 +1,4 @@
-"""From a job of the outbox to a mail: whether it is still needed, and what goes into it; it never sends."""
+"""The composition of a mail from a job of the outbox: whether it is still needed, and what goes into it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -34,20 +34,20 @@ LINKS = {
     MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
     MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
 }
-# Nobody is told more often that somebody used the address: else anybody could fill a stranger's mailbox.
+# At most one such notice for each customer and hour; otherwise any client could flood a stranger's mailbox.
 TOLD_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Nobody needs this mail any more."""
+    """This mail is not needed any more."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a mail is made of, as the database has it now: it goes to an address stored there, and to no other."""
+    """What a mail is made of, as the database has it now; it goes only to an address that is stored there."""
 
     customer: Row[Any] | None = field(repr=False)
     tokens: dict[str, datetime] = field(repr=False)  # digest to expiry
@@ -95,7 +95,7 @@ class Composer:
             return Refused("the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under")
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
-        # The storefront's language, as the legacy contract has it (11); its _store names a shop, and we know of none.
+        # The storefront's language, as the legacy contract has it (11); its _store names a shop, which we do not know.
         return Link(f"{self.site}/{kind.path}?token={key}&_locale={language.locale}", valid_until)
 
 

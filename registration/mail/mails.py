@@ -1,4 +1,4 @@
-"""Mails as people read them: rendered from a customer, in the customer's language; it never sends one."""
+"""The contents of mails: rendered from a customer, in the customer's language."""
 
 import re
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class MailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that acts for who holds it."""
+    """A link with a key, which acts for any client that has it."""
 
     url: str = field(repr=False)
     valid_until: datetime
@@ -56,8 +56,8 @@ SUBJECTS = {
     (MailKind.ALREADY_REGISTERED, Language.EN): "There is an account with this address already",
     (MailKind.ALREADY_REGISTERED, Language.DE): "Mit dieser Adresse gibt es schon ein Konto",
 }
-# Mail programs make links of these, or show them as other text: a sign-up must not put words of its own before
-# a stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
+# Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
+# stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
 SUSPECT = re.compile(r"[:/<>\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
 # A host under another script is given in its xn-- form.
 SENDER = re.compile(
@@ -115,7 +115,7 @@ def _recipient(email: str) -> Address:
 
 
 def _encoding(text: str) -> str:
-    # Never 8-bit text, which not every server takes. A line has at most 998 characters (RFC 5322, 2.1.1).
+    # No 8-bit text, which not every server takes. A line has at most 998 characters (RFC 5322, 2.1.1).
     return "7bit" if text.isascii() and max(map(len, text.splitlines())) < 998 else "quoted-printable"
 
 

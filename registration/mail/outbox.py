@@ -1,4 +1,4 @@
-"""The outbox: mails that a transaction promised, kept until they are sent; it never sees a body."""
+"""The outbox: mails that transactions have promised, without their bodies, until they are sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -18,7 +18,7 @@ REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
 
-# Made once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+# Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
 INSERT = insert(mail)
 
 Settled = Literal["sent", "dropped", "parked"]
@@ -80,7 +80,7 @@ def enqueue(
 
 
 def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:
-    """Take back what waits of a kind, inside the caller's transaction that posts a newer one."""
+    """Drop a customer's waiting mails of a kind, inside the caller's transaction that enqueues a newer one."""
     connection.execute(
         update(mail)
         .where(mail.c.customer_id == customer_id, mail.c.kind == kind, IS_WAITING)
@@ -94,7 +94,10 @@ def due_buckets(connection: Connection, now: datetime) -> list[int]:
 
 
 def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> list[Job]:
-    """Take mails for the time of a lease, the longest due first; nobody else gets them before it ends."""
+    """Claim mails for the time of a lease, the longest due first; no other relay gets them before it ends.
+
+    At most `limit` mails; skips those that another transaction has locked.
+    """
     ids = connection.scalars(
         select(mail.c.id)
         .where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= now)
@@ -112,7 +115,7 @@ def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> lis
 
 
 def settle(connection: Connection, job: Job, status: Settled, now: datetime, reason: str | None = None) -> None:
-    """Close a mail. What was sent is sent, whoever holds the mail meanwhile; all else only its holder may say."""
+    """Close a mail. `sent` is recorded unconditionally, other outcomes only by the current holder of the lease."""
     holds = [] if status == "sent" else [mail.c.attempts == job.attempts]
     recipient = job.recipient if status == "parked" else None
     connection.execute(
@@ -123,7 +126,7 @@ def settle(connection: Connection, job: Job, status: Settled, now: datetime, rea
 
 
 def postpone(connection: Connection, job: Job, due_at: datetime, reason: str) -> None:
-    """Give a claimed mail back, to be claimed again from `due_at` on."""
+    """Give a claimed mail back, to be claimed again from `due_at` on; nothing happens once the lease is another's."""
     connection.execute(
         update(mail)
         .where(mail.c.id == job.id, IS_WAITING, mail.c.attempts == job.attempts)
@@ -141,7 +144,7 @@ def list_mails(connection: Connection, status: str, limit: int) -> list[MailReco
 
 
 def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:
-    """Make parked mails due again, all of them if no ids are given; the number of those that were parked."""
+    """Make parked mails due again, all of them if no ids are given; returns their number."""
     chosen = [] if ids is None else [mail.c.id.in_(ids)]
     return connection.execute(
         update(mail)

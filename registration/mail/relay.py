@@ -1,4 +1,4 @@
-"""The relay: claims mails, has them composed and sent, settles them; it never takes part in a use case."""
+"""The relay: claims mails from the outbox, composes, sends and settles them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent
 from registration.storage.database import Database, Unavailable
 
 BATCH = 20
-# No mail is begun later than this after its claim, so that the lease holds even when the server is slow.
+# A relay begins no mail later than this after its claim, so that the lease holds even when the server is slow.
 BATCH_TIME = timedelta(minutes=1)
 GIVE_UP = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY = 20.0, 3600.0  # seconds; drawn from nothing up to these, so half of them on average
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 Chore = Callable[[Connection, datetime, int], int]
-"""Work that is done about once an hour beside the mails, at most so many rows in one transaction; returns how many."""
+"""Work that a relay does about once an hour: on at most so many rows; returns how many, and is repeated until 0."""
 
 
 def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
@@ -38,7 +38,7 @@ def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
 class Relay:
     """Sends what the outbox holds; any number of relays, in any number of processes, may share one.
 
-    A mail leaves twice only if its relay dies between sending and settling, or outlives its lease; both copies then
+    A mail is sent twice only if its relay dies between sending and settling, or outlives its lease; both copies then
     have the same Message-ID. The clocks of all nodes must agree to well within the lease.
     """
 
@@ -75,14 +75,14 @@ class Relay:
             except Exception as error:
                 self._is_blocked = True
                 log.error("relay failed", error=type(error).__name__, trace=_trace(error))
-            if self._is_blocked:  # whoever signs up now must not hurry it
+            if self._is_blocked:  # `wake` must not shorten this pause
                 self._stopping.wait(self._random.uniform(5, 15))
             elif not count:
                 self._awake.wait(self._random.uniform(0.5, 1.5))
                 self._awake.clear()
 
     def stop(self) -> None:
-        """End `run` after the mail at hand; the rest of its batch is given back. For other threads."""
+        """End `run` after the present mail; the rest of its batch is given back. For other threads."""
         self._stopping.set()
         self._awake.set()
 
@@ -91,11 +91,14 @@ class Relay:
         self._awake.set()
 
     def run_once(self) -> int:
-        """Try what is due, at most one batch of each bucket; the number of mails claimed. Raises Unavailable."""
+        """Send what is due, at most one batch of each bucket; returns the number of mails claimed.
+
+        Raises Unavailable.
+        """
         self._is_blocked = False
         count = 0
         buckets = self._database.read(lambda connection: outbox.due_buckets(connection, self._clock()))
-        self._random.shuffle(buckets)  # so that relays seldom meet
+        self._random.shuffle(buckets)  # so that relays seldom work on the same bucket
         with self._sender.session() as session:
             for bucket in buckets:
                 if self._is_blocked or self._stopping.is_set():
@@ -125,7 +128,7 @@ class Relay:
         try:
             composed = self._composer.compose(job, facts, self._clock())
             return composed if isinstance(composed, Dropped | Refused) else session.send(job.id, composed)
-        except Exception as error:  # one mail that we cannot write must not hold up the others
+        except Exception as error:  # a mail that cannot be composed must not hold up the others
             log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
             return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")
 
@@ -149,10 +152,10 @@ class Relay:
 
     def _defer(self, jobs: Sequence[Job], reason: str) -> None:
         now = self._clock()
-        hopeless = [job for job in jobs if now - job.created_at >= GIVE_UP]
-        due = {job: now + self._delay(job.attempts) for job in jobs if job not in hopeless}
+        too_old = [job for job in jobs if now - job.created_at >= GIVE_UP]
+        due = {job: now + self._delay(job.attempts) for job in jobs if job not in too_old}
         self._postpone(due, reason)
-        for job in hopeless:
+        for job in too_old:
             self._close(job, "parked", f"given up after {GIVE_UP.days} days: {reason}")
 
     def _give_back(self, jobs: Sequence[Job]) -> None:
@@ -182,5 +185,5 @@ class Relay:
 
 
 def _trace(error: BaseException) -> str:
-    """Where it happened; never the error's text or local values, which can hold the mail."""
+    """The places in the code, without the error's text and local values, which can hold the mail."""
     return "".join(format_tb(error.__traceback__))

@@ -1,4 +1,4 @@
-"""The senders a GATEWAY_MAIL_URL can name, and those that need no network; it never decides what or when to send."""
+"""The senders that a GATEWAY_MAIL_URL can name; those that need no network are here."""
 
 import os
 import ssl
@@ -18,8 +18,8 @@ def open_sender(url: str, context: ssl.SSLContext | None = None) -> Sender:
     """The sender a GATEWAY_MAIL_URL names, not yet connected; raises ValueError with one line without the password."""
     try:
         parts = urlsplit(url)
-        port = parts.port  # raises when it is none
-    except ValueError:  # whose text can quote the password
+        port = parts.port  # raises when it is no number
+    except ValueError:  # its text can quote the password
         raise ValueError("is not an address; percent-encode special characters of the password") from None
     if parts.scheme == "console":
         return Console()
@@ -54,7 +54,7 @@ def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Prints mails, keys and all, for an operator who chose to see them."""
+    """Prints mails with their keys, for an operator that chose this sender."""
 
     def session(self) -> AbstractContextManager["Console"]:
         return nullcontext(self)

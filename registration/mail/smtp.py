@@ -1,4 +1,4 @@
-"""Mail servers, by SMTP (RFC 5321); it never quotes what a server says, which can hold the address or the mail."""
+"""Mail servers, by SMTP (RFC 5321). Reasons quote only reply codes: a server's text can hold the address or mail."""
 
 import re
 import ssl
@@ -22,7 +22,7 @@ from registration.mail.transport import Deferred, Outcome, Refused, Sent, Unreac
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 # Seconds for each step with the server. A mail takes about ten steps: the lease in outbox.py must outlast them.
 TIMEOUT = 15
-# "Sign in first", "wrong credentials" and the like: the operator's to mend, so no reason to give a mail up.
+# Missing or wrong credentials: the operator must correct them, so no mail is given up for that.
 SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 
 
@@ -64,7 +64,7 @@ class Smtp:
 
 
 class SmtpSession:
-    """Sends over one connection, and over a new one when that breaks after it has served."""
+    """Sends over one connection, and over a new one when that breaks after the server has answered for a mail."""
 
     def __init__(self, server: Smtp) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""What a sender is, and what it answers when handed a mail; it never sends one itself."""
+"""The interface of senders, and the outcomes of sending a mail."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The next server has the mail."""
+    """The next mail server has accepted the mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This mail will never be taken."""
+    """This mail is refused for good."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This mail was not taken now; another may be."""
+    """This mail is refused for now; another one may be accepted."""
 
     reason: str
 
@@ -37,12 +37,12 @@ Outcome = Sent | Refused | Deferred | Unreachable
 
 
 class Session(Protocol):
-    """One connection for many mails, of one thread; it opens at the first mail."""
+    """A connection for many mails, used by one thread; it opens at the first mail."""
 
     def send(self, mail_id: UUID, message: EmailMessage) -> Outcome: ...
 
 
 class Sender(Protocol):
-    """Where mails go."""
+    """Sends mails, in sessions."""
 
     def session(self) -> AbstractContextManager[Session]: ...

@@ -10,6 +10,8 @@ from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
@@ -17,10 +19,11 @@ from registration.passwords.stored import store_password
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.account import read_reset, read_reset_request
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
-from registration.storage.tables import reset_token
+from registration.storage.tables import customer, reset_token
 
 # Counted for each address, whether or not an account has it.
 REQUEST_LIMITS = (Limit(5, 3600), Limit(20, 86_400))
@@ -33,7 +36,8 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResetRequestOutcome:
-        blocked = count_for_address(
+        bill = Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, services.clock()) or count_for_address(
             connection, services.secret, address.key, purpose="reset", limits=REQUEST_LIMITS, now=services.clock()
         )
         if blocked:
@@ -98,19 +102,23 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     key_digest = digest(read.key)
     password_hash = services.passwords.hash(read.password)
 
-    def work(connection: Connection) -> ResetOutcome:
+    def work(connection: Connection) -> str | None:
+        """The address of the customer; None if the key was used meanwhile."""
         now = services.clock()
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
-            return ResetRefused(expired=False)  # used by another request while this one hashed
+            return None
         mark_confirmed(connection, services, customer_id, client_ip)
         outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)
-        return Done()
+        return str(connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one())
 
-    outcome = services.database.write(work)
+    email = services.database.write(work)
+    if email is None:
+        return ResetRefused(expired=False)
     services.on_mail_enqueued()
-    return outcome
+    forget_attempts(services.lockout, services.secret, key_of_stored(email))
+    return Done()
 
 
 def _use_up(connection: Connection, key_digest: str, now: datetime) -> UUID | None:

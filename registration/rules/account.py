@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from registration.language import Language
 from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
-from registration.rules.person import OPTIONAL, REQUIRED, read_sent
+from registration.rules.person import OPTIONAL, REQUIRED, mail_language, read_sent
 
 # Of the address in a reset request (contract 6.1); no customer has an address that long.
 EMAIL_MAX_LENGTH = 255
@@ -105,7 +104,7 @@ def read_profile_changes(
     _check_unused_passwords(form, policy)
     values |= read_sent(form, OPTIONAL)
     if "language" in raw:
-        values["language"] = form.choice("language", Language)
+        values["language"] = mail_language(form, "language")
     _check_unused_agreement(form)
     return form.read_as(ProfileChanges(values, email))
 

@@ -31,7 +31,7 @@ NO_EMAIL = EmailAddress("", "")
 
 
 def read_email(text: str) -> EmailAddress | None:
-    """None when the text is no address; see `email_key`."""
+    """The address, or None when the text is no address; see `email_key`."""
     key = email_key(text)
     return None if key is None else EmailAddress(text, key)
 
@@ -44,7 +44,7 @@ def key_of_stored(text: str) -> str:
 
 
 def has_shape(text: str) -> bool:
-    """Something, one `@`, and something with a dot inside; takes linear time for any text."""
+    """Whether a text is something, one `@`, and something with a dot inside; takes linear time for any text."""
     match = SHAPE.fullmatch(text)
     return match is not None and "." in match[1][1:-1]
 

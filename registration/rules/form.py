@@ -14,9 +14,6 @@ from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 
-NAME_MAX_LENGTH = 100
-MAX_AGE = 130  # years; nobody is known to have lived longer than 122
-
 Choice = TypeVar("Choice", bound=StrEnum)
 Parsed = TypeVar("Parsed")
 
@@ -65,11 +62,11 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_STRING)
         return ""
 
-    def name(self, name: str) -> str:
-        """Read the name of a person: without control characters, of at most 100 characters."""
+    def line(self, name: str, maximum: int) -> str:
+        """A text that is not empty, without control characters, of at most `maximum` characters."""
         value = self.text(name)
-        if len(value) > NAME_MAX_LENGTH:
-            self.refuse(name, ViolationCode.TOO_LONG, maximum=NAME_MAX_LENGTH)
+        if len(value) > maximum:
+            self.refuse(name, ViolationCode.TOO_LONG, maximum=maximum)
         if has_control_character(value):
             self.refuse(name, ViolationCode.FORBIDDEN_CHARACTER)
         return value
@@ -95,27 +92,15 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
 
-    def optional_choice(self, name: str, choices: type[Choice]) -> Choice | None:
-        """Read one of a few values; None when it was not sent or is null."""
-        return None if self.raw.get(name) is None else self.choice(name, choices)
-
-    def birth_date(self, name: str) -> date | None:
-        """Read a calendar date on which a person can be born who is alive today."""
+    def date(self, name: str, earliest: date = date.min, latest: date = date.max) -> date:
+        """A calendar date within bounds."""
         value = self.raw.get(name)
-        day = value if isinstance(value, date) else as_date(value)
-        if day and not date(self.today.year - MAX_AGE, 1, 1) <= day <= self.today:
-            self.refuse(name, ViolationCode.DATE_OUT_OF_RANGE)
-        return self.date(name)
-
-    def date(self, name: str) -> date | None:
-        """Read a calendar date; None when it was not sent, is null or an empty text."""
-        value = self.raw.get(name)
-        if value is None or value == "":
-            return None
         day = value if isinstance(value, date) else as_date(value)
         if day is None:
             self.refuse(name, ViolationCode.NOT_A_DATE)
-        return day
+        elif not earliest <= day <= latest:
+            self.refuse(name, ViolationCode.DATE_OUT_OF_RANGE)
+        return day or date.min
 
     def consent(self, name: str) -> None:
         """Check something that must be true."""

@@ -13,7 +13,7 @@ from registration.outcomes import Violation
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
-from registration.rules.person import OPTIONAL, REQUIRED, read_person
+from registration.rules.person import OPTIONAL, REQUIRED, mail_language, optional, read_person
 
 KEY_MIN_LENGTH = 16  # of an idempotency key, so that two clients do not choose the same one by chance
 KEY_MAX_LENGTH = 255
@@ -38,7 +38,7 @@ def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date)
     read_password_text(form, "confirmPassword", policy)
     form.consent("acceptedTerms")
     person |= read_person(form, OPTIONAL)
-    language = form.optional_choice("language", Language)
+    language = optional(mail_language)(form, "language")
     key = form.optional_text("idempotencyKey", KEY_MIN_LENGTH, KEY_MAX_LENGTH)
     check_agreement(form, "password")
     new = NewCustomer(**person, email=email, password=password, language=language, idempotency_key=key)

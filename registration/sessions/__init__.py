@@ -1,1 +1,1 @@
-"""Signing in, refresh tokens, access tokens."""
+"""Sessions: signing in, refresh tokens, access tokens."""

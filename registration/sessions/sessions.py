@@ -1,7 +1,7 @@
-"""Sessions and the refresh tokens that keep them alive: a family of them for each; it never sees a password."""
+"""Sessions, and the family of refresh tokens that keeps each of them alive."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 from secrets import token_hex
@@ -15,23 +15,15 @@ from registration.outcomes import Done, RefreshOutcome, RefreshRefused, Tokens
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, issue
+from registration.sessions.access_tokens import Caller, Grant, expiry, issue
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
 # Legacy clients know the first characters; the rest are 256 random bits.
 PREFIX = "def502"
 SHAPE = re.compile(PREFIX + "[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Whom an access token is to be issued for, and the moment it counts from."""
-
-    customer_id: UUID
-    reference: str
-    session_id: UUID
-    now: datetime
+# The first use of a token, and one further use in the grace.
+PAIRS_OF_A_TOKEN = 2
 
 
 def new_token() -> str:
@@ -39,114 +31,163 @@ def new_token() -> str:
     return PREFIX + token_hex(32)
 
 
-def open_session(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
-    """Write a session with its first token inside the caller's transaction; `holder` is a row of the customer table."""
-    insert_new(connection, session, {"id": session_id, "customer_id": holder.id, "created_at": services.clock()})
-    return _grant(connection, services, holder, session_id, token)
+def open_session(
+    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str
+) -> Grant:
+    """Write a session with its first token inside the caller's transaction.
+
+    `customer_row` is a row of the table `customer`.
+    """
+    now = services.clock()
+    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": now})
+    grant = _grant(services, customer_row, session_id, now + services.sessions.longest)
+    _insert_token(connection, services, grant, digest(token))
+    return grant
 
 
 def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
     """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
-        access_token=issue(services, grant.customer_id, grant.reference, grant.session_id, grant.now),
-        expires_in=round(services.sessions.access_token.total_seconds()),
+        access_token=issue(services, grant),
+        expires_in=round((expiry(services, grant) - grant.now).total_seconds()),
         refresh_token=token,
     )
 
 
 def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
-    """Use a refresh token up for a new pair. One that was used before ends its session: somebody else has it.
+    """Use a refresh token up for a new pair. One that was used before ends its session: another client has a copy.
 
-    In the grace after its first use it gets another pair, so that two tabs of a browser do not sign each other out.
+    In the grace after its first use it gets one further pair, so that two tabs of a browser do not sign each other out.
+    When both pairs are refreshed later, two clients have the session, and it ends.
     """
     if not SHAPE.fullmatch(token):
         return RefreshRefused()
     successor = new_token()
-    grant = services.database.write(partial(_rotate, services, digest(token), successor, client_ip))
+    grant = services.database.write(partial(_rotate, services, digest(token), digest(successor), client_ip))
     return RefreshRefused() if grant is None else token_pair(services, grant, successor)
 
 
-def revoke(services: Services, caller: Caller, token: str, client_ip: str) -> Done:
-    """Sign the caller out where this refresh token came from; one that is not the caller's is left alone.
+def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, keep_access: bool = False) -> Done:
+    """End the session of this refresh token; a token that is not the caller's is ignored.
 
-    Access tokens stay good until they expire: legacy clients use theirs after this.
+    With `keep_access` only its refresh tokens end. Access tokens then stay good until they expire, because legacy
+    clients use theirs after this.
     """
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery())
+    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
 
 
-def revoke_all(services: Services, caller: Caller, client_ip: str) -> Done:
-    """Sign the caller out everywhere; see `revoke`."""
-    return _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id)
+def revoke_all(services: Services, caller: Caller, client_ip: str, *, keep_access: bool = False) -> Done:
+    """End all the caller's sessions; see `revoke`."""
+    which = session.c.customer_id == caller.customer.id
+    return _revoke(services, caller, client_ip, which, keep_access=keep_access)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
-    """End every session of a customer but `keep`, inside the caller's transaction: no token of them works any more.
+    """End every session of a customer but `keep`, inside the caller's transaction: their tokens do not work any more.
 
-    Update the customer's row first: a sign-in that is under way with the old password then waits, and fails.
+    Update the customer's row first: a sign-in in flight with the old password then waits, and fails.
     """
     others = [] if keep is None else [session.c.id != keep]
     _end(connection, now, session.c.customer_id == customer_id, *others)
 
 
 def _rotate(
-    services: Services, used_digest: str, successor: str, client_ip: str, connection: Connection
+    services: Services, used_digest: str, new_digest: str, client_ip: str, connection: Connection
 ) -> Grant | None:
     now = services.clock()
     family = _lock_family(connection, used_digest)
     used = connection.execute(select(refresh_token).where(refresh_token.c.digest == used_digest)).one_or_none()
     if family is None or used is None or used.revoked_at:
         return None
-    if used.used_at and used.used_at + services.sessions.grace <= now:
-        _end(connection, now, session.c.id == family.id)
-        kind = AuditKind.TOKEN_REUSE
-        audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
-        return None
-    if used.expires_at <= now:
-        return None
+    issued = _digests_after(connection, used.session_id, used_digest)
+    ends_at = family.created_at + services.sessions.longest
+    # Else the commit of this transaction was not acknowledged, and it runs again.
+    if new_digest not in issued:
+        if _is_copied(connection, used, now - services.sessions.grace):
+            _end_copied(connection, services, family, now, client_ip)
+            return None
+        if min(used.expires_at, ends_at) <= now or len(issued) == PAIRS_OF_A_TOKEN:
+            return None
     connection.execute(
         update(refresh_token)
         .where(refresh_token.c.digest == used_digest, refresh_token.c.used_at.is_(None))
         .values(used_at=now)
     )
-    holder = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
-    return _grant(connection, services, holder, family.id, successor)
+    customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
+    grant = _grant(services, customer_row, family.id, ends_at)
+    _insert_token(connection, services, grant, new_digest, parent=used_digest)
+    return grant
+
+
+def _is_copied(connection: Connection, used: Row[Any], grace_began: datetime) -> bool:
+    """Whether two clients have the session: a token comes back after the grace, or both of its pairs are refreshed."""
+    if used.used_at and used.used_at <= grace_began:
+        return True
+    if used.parent is None:
+        return False
+    siblings = _digests_after(connection, used.session_id, used.parent, refresh_token.c.used_at.is_not(None))
+    return bool(siblings - {used.digest})
+
+
+def _digests_after(
+    connection: Connection, session_id: UUID, parent: str, *which: ColumnElement[bool]
+) -> AbstractSet[str]:
+    """The digests of the tokens that were issued for one token of a session."""
+    is_after = (refresh_token.c.session_id == session_id) & (refresh_token.c.parent == parent)
+    return set(connection.scalars(select(refresh_token.c.digest).where(is_after, *which)))
+
+
+def _end_copied(connection: Connection, services: Services, family: Row[Any], now: datetime, client_ip: str) -> None:
+    _end(connection, now, session.c.id == family.id)
+    kind = AuditKind.TOKEN_REUSE
+    audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
 
 
 def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
-    """The session of a token, if it has not ended. Only who holds its lock may change its tokens."""
+    """Lock the session of a token; None if it has ended. Its tokens are changed only under this lock."""
     session_id = select(refresh_token.c.session_id).where(refresh_token.c.digest == token_digest).scalar_subquery()
     return connection.execute(
         select(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).with_for_update()
     ).one_or_none()
 
 
-def _grant(connection: Connection, services: Services, holder: Row[Any], session_id: UUID, token: str) -> Grant:
-    now = services.clock()
+def _grant(services: Services, customer_row: Row[Any], session_id: UUID, ends_at: datetime) -> Grant:
+    now = _after(customer_row.password_changed_at, services.clock())
+    return Grant(customer_row.id, customer_row.reference, session_id, ends_at, now)
+
+
+def _insert_token(
+    connection: Connection, services: Services, grant: Grant, new_digest: str, *, parent: str | None = None
+) -> None:
     row = {
-        "digest": digest(token),
-        "session_id": session_id,
-        "customer_id": holder.id,
-        "expires_at": now + services.sessions.refresh_token,
+        "digest": new_digest,
+        "parent": parent,
+        "session_id": grant.session_id,
+        "customer_id": grant.customer_id,
+        "expires_at": min(services.clock() + services.sessions.refresh_token, grant.session_ends_at),
     }
     insert_new(connection, refresh_token, row)  # not `insert`: a commit whose answer was lost is run again
-    return Grant(holder.id, holder.reference, session_id, _after(holder.password_changed_at, now))
 
 
 def _after(changed_at: datetime | None, now: datetime) -> datetime:
-    """A moment after the last change of the password, whose node may have a clock that is ahead of ours."""
+    """`now`, or a moment after the last change of the password: the clock of its node may be ahead of ours."""
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
-def _revoke(services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool]) -> Done:
+def _revoke(
+    services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool], *, keep_access: bool
+) -> Done:
     def work(connection: Connection) -> Done:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
         ids = connection.scalars(locked.with_for_update()).all()
         for session_id in ids:
             _revoke_tokens(connection, session_id, now)
+        if ids and not keep_access:
+            connection.execute(update(session).where(session.c.id.in_(ids)).values(ended_at=now))
         if ids:
             audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
         return Done()

@@ -1,4 +1,4 @@
-"""Signing in with a password: the one place that opens sessions; it never tells why it refuses."""
+"""Signing in with a password, the one way to open a session; a refusal of a wrong password does not tell its reason."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,16 +8,18 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from registration.addresses.holders import lock_if_present
 from registration.hashing.passwords import Verdict
+from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import Blocked, attempt_key
-from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
+from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome, Tokens, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.address import email_key
 from registration.services import Services
-from registration.sessions.sessions import Grant, new_token, open_session, token_pair
+from registration.sessions.access_tokens import Grant
+from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
-# Made once, because that takes as long as to ask them.
+# Built once, because building takes as long as running them.
 CUSTOMER_BY_EMAIL = (
     select(customer)
     .join(email_claim, email_claim.c.customer_id == customer.c.id)
@@ -28,89 +30,115 @@ LOCKED = select(customer).where(customer.c.id == bindparam("locked")).with_for_u
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who tries, from where; `address` is None when what was typed is no address, `holder` when nobody has it."""
+    """An attempt to sign in.
 
-    address: str | None
-    holder: Row[Any] | None
+    `email_key` is None when the text is no address, `customer_row` when no customer has it.
+    """
+
+    email_key: str | None
+    customer_row: Row[Any] | None
     client_ip: str
 
 
 def sign_in(services: Services, email: str, password: str, client_ip: str) -> SignInOutcome:
-    """Open a session. Whatever the reason of a refusal, the answer and the work are the same: one password hash."""
-    address = email_key(email)
-    key = attempt_key(services.secret, address or "", client_ip)
+    """Open a session. Whatever the reason of a refusal, outcome and work are the same: one password hash.
+
+    EmailNotConfirmed needs the right password, and is no failure that the lock-out counts.
+    """
+    address_key = email_key(email)
+    key = attempt_key(services.secret, address_key or "", client_ip)
     turn = services.lockout.take(key)
     if isinstance(turn, Blocked):
         return TooManyAttempts(turn.seconds)
-    holder = services.database.read(partial(_holder, address=address or ""))
-    attempt = Attempt(address, holder, client_ip)
-    granted = _open_session_if_correct(services, attempt, password)
-    if granted is None:
+    refusal = _charge(services, client_ip)
+    if refusal:
+        services.lockout.give_back(key)
+        return refusal
+    customer_row = services.database.read(partial(_find_customer, address_key=address_key or ""))
+    attempt = Attempt(address_key, customer_row, client_ip)
+    outcome = _open_session_if_correct(services, attempt, password)
+    if outcome is None:
         services.database.write(partial(_record_failure, services, attempt, is_last=turn.last))
         if turn.last:
             services.lockout.block(key)
         return BadCredentials()
     services.lockout.give_back(key)
-    return granted
+    return outcome
+
+
+def _charge(services: Services, client_ip: str) -> TooManyAttempts | None:
+    """Count a hash and a guess for the client; a guess that is right is given back with the session."""
+    if not services.budgets.are_on:
+        return None
+    bill, now = Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip), services.clock()
+    return services.budgets.remembered(services.secret, bill, now) or services.database.write(
+        lambda connection: services.budgets.charge_one(connection, services.secret, bill, now)
+    )
 
 
 def seconds_blocked(services: Services, email: str, client_ip: str) -> int | None:
-    """How long a client is still locked out; None when it is not. For a request that does not get to `sign_in`."""
+    """The seconds until a lock-out ends; None when there is none. For requests that are refused before `sign_in`."""
     blocked = services.lockout.blocked(attempt_key(services.secret, email_key(email) or "", client_ip))
     return None if blocked is None else blocked.seconds
 
 
-def _holder(connection: Connection, address: str) -> Row[Any] | None:
-    return connection.execute(CUSTOMER_BY_EMAIL, {"held": address}).one_or_none()
+def _find_customer(connection: Connection, address_key: str) -> Row[Any] | None:
+    return connection.execute(CUSTOMER_BY_EMAIL, {"held": address_key}).one_or_none()
 
 
-def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | None:
-    holder = attempt.holder
-    verdict = services.passwords.verify(holder.password_hash if holder else None, password)
-    if holder is None or holder.confirmed_at is None or verdict is Verdict.WRONG:
+def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | EmailNotConfirmed | None:
+    """None is a failure: the password is wrong, or the account must not tell that it is there."""
+    customer_row = attempt.customer_row
+    verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, password)
+    if customer_row is None or verdict is Verdict.WRONG:
         return None
+    if customer_row.confirmed_at is None:
+        return None if services.conceal else EmailNotConfirmed()
     new_hash = services.passwords.hash(password) if verdict is Verdict.OUTDATED else None
     session_id, token = services.new_id(), new_token()
 
     def work(connection: Connection) -> Grant | None:
         now = services.clock()
-        if not _is_unchanged(connection, holder):
+        if not _is_unchanged(connection, customer_row):
             return None
         if new_hash:
-            _replace_hash(connection, holder, new_hash)
-        audit.record(connection, services.new_id(), AuditKind.SIGN_IN, holder.id, now, client_ip=attempt.client_ip)
-        return open_session(connection, services, holder, session_id, token)
+            _replace_hash(connection, customer_row, new_hash)
+        services.budgets.give_back(connection, services.secret, Bill(frozenset({Cost.GUESS}), attempt.client_ip))
+        audit.record(
+            connection, services.new_id(), AuditKind.SIGN_IN, customer_row.id, now, client_ip=attempt.client_ip
+        )
+        return open_session(connection, services, customer_row, session_id, token)
 
     grant = services.database.write(work)
     return None if grant is None else token_pair(services, grant, token)
 
 
-def _is_unchanged(connection: Connection, holder: Row[Any]) -> bool:
-    """Whether the password that was verified still is the customer's.
+def _is_unchanged(connection: Connection, customer_row: Row[Any]) -> bool:
+    """Whether the password that was verified is still the customer's.
 
-    Locks the customer, so that a change under way is waited for, and one that comes later ends the new session.
+    Locks the customer's row, so that a change in flight is waited for, and a later one ends the new session.
     """
-    current = connection.execute(LOCKED, {"locked": holder.id}).one_or_none()
+    current = connection.execute(LOCKED, {"locked": customer_row.id}).one_or_none()
     return (
         current is not None
         and current.anonymized_at is None
-        and current.password_changed_at == holder.password_changed_at
+        and current.password_changed_at == customer_row.password_changed_at
     )
 
 
-def _replace_hash(connection: Connection, holder: Row[Any], new_hash: str) -> None:
-    """Unless another sign-in was faster."""
+def _replace_hash(connection: Connection, customer_row: Row[Any], new_hash: str) -> None:
+    """Store a new hash, unless another sign-in has done so."""
     connection.execute(
         update(customer)
-        .where(customer.c.id == holder.id, customer.c.password_hash == holder.password_hash)
+        .where(customer.c.id == customer_row.id, customer.c.password_hash == customer_row.password_hash)
         .values(password_hash=new_hash)
     )
 
 
 def _record_failure(services: Services, attempt: Attempt, connection: Connection, *, is_last: bool) -> None:
-    holder_id = attempt.holder.id if attempt.holder else None
-    # Whoever was erased since is nobody: the trail of an erased customer names no client.
-    customer_id = holder_id if lock_if_present(connection, holder_id) else None
+    known_id = attempt.customer_row.id if attempt.customer_row else None
+    # Without a customer who was erased meanwhile: the trail of an erased customer names no client.
+    customer_id = known_id if lock_if_present(connection, known_id) else None
     for kind in (AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT)[: 1 + is_last]:
         audit.record(
             connection,
@@ -119,5 +147,5 @@ def _record_failure(services: Services, attempt: Attempt, connection: Connection
             customer_id,
             services.clock(),
             client_ip=attempt.client_ip,
-            email_key=None if attempt.holder else attempt.address,
+            email_key=None if attempt.customer_row else attempt.email_key,
         )

@@ -1,6 +1,7 @@
 """The transaction of sign-ups: each is registered, or its address is taken, or its idempotency key was used before."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, select
 from registration.customer import Customer
 from registration.language import Language
 from registration.limits import idempotency
+from registration.limits.budgets import Bill, Charged, Cost
 from registration.limits.idempotency import Record
 from registration.outcomes import (
     Accepted,
@@ -47,10 +49,16 @@ def commit(
     together = [each for each in sign_ups if each.ticket is None]
     outcomes: Outcomes = {}
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
-        outcomes |= services.database.write(partial(_commit_in, services, group, lock_wait))
-    services.sign_up_limit.remember({each.client_ip: outcomes[each.customer.id] for each in sign_ups}, services.clock())
+        charged, written = services.database.write(partial(_commit_in, services, group, lock_wait))
+        services.budgets.remember(charged)
+        outcomes |= written
     services.on_mail_enqueued()
     return [outcomes[each.customer.id] for each in sign_ups]
+
+
+def bill_of(client_ip: str, new: NewCustomer) -> Bill:
+    """What a sign-up costs."""
+    return Bill(frozenset({Cost.SIGN_UP, Cost.HASH, Cost.MAIL}), client_ip, new.email.key)
 
 
 def replayed(services: Services, connection: Connection, record: Record, new: NewCustomer) -> SignUpOutcome | None:
@@ -82,10 +90,16 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
 
 def _commit_in(
     services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None, connection: Connection
-) -> Outcomes:
+) -> tuple[list[Charged], Outcomes]:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
-    outcomes = _count(services, sign_ups, connection) if services.sign_up_limit.is_on else {}
+    now = services.clock()
+    charged = _charge(services, sign_ups, connection, now) if services.budgets.are_on else [Charged()] * len(sign_ups)
+    outcomes: Outcomes = {
+        each.customer.id: refusal
+        for each, bill in zip(sign_ups, charged, strict=True)
+        if (refusal := bill.refusal(now))
+    }
     allowed = [each for each in sign_ups if each.customer.id not in outcomes]
     # Sorted, so that two nodes that write the same addresses cannot wait for each other in a circle.
     in_order = sorted(allowed, key=lambda each: each.new.email.key)
@@ -96,14 +110,14 @@ def _commit_in(
         outcomes[each.customer.id] = (
             _success(services, each.customer) if is_written else _commit_one(services, each, connection)
         )
-    return outcomes
+    return charged, outcomes
 
 
-def _count(services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection) -> Outcomes:
-    """The refusals of clients that have reached the sign-up limit, by the customer id of the prepared sign-up."""
-    clients = [each.client_ip for each in sign_ups]
-    refusals = services.sign_up_limit.count(connection, services.secret, clients, services.clock())
-    return {each.customer.id: refusal for each, refusal in zip(sign_ups, refusals, strict=True) if refusal}
+def _charge(
+    services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection, now: datetime
+) -> list[Charged]:
+    bills = [bill_of(each.client_ip, each.new) for each in sign_ups]
+    return services.budgets.charge(connection, services.secret, bills, now)
 
 
 def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:

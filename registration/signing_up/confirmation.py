@@ -13,6 +13,8 @@ from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
 from registration.limits.address_limits import count_for_address
 from registration.limits.attempts import Limit
+from registration.limits.budgets import Bill, Cost
+from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.mails import MailKind
 from registration.outcomes import (
@@ -29,6 +31,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
 from registration.rules.account import read_address
+from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.storage.inserts import Inserting
 from registration.storage.tables import confirmation_token, customer
@@ -88,7 +91,10 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
             return TokenRefused()
         return Confirmed(customer_of(row))
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    if isinstance(outcome, Confirmed):
+        forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
+    return outcome
 
 
 def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:
@@ -126,7 +132,7 @@ def disown(services: Services, key: str) -> DisownOutcome:
     return services.database.write(work)
 
 
-def resend_confirmation(services: Services, email: object) -> ResendOutcome:
+def resend_confirmation(services: Services, email: object, client_ip: str) -> ResendOutcome:
     """Enqueue a new confirmation mail if the address has a pending account; the outcome is the same if not.
 
     In conceal mode the work is the same, too: a confirmed customer is mailed that the account exists, and for an
@@ -137,8 +143,9 @@ def resend_confirmation(services: Services, email: object) -> ResendOutcome:
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResendOutcome:
-        blocked = count_for_address(
-            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=services.clock()
+        now, bill = services.clock(), Bill(frozenset({Cost.MAIL}), client_ip, address.key)
+        blocked = services.budgets.charge_one(connection, services.secret, bill, now) or count_for_address(
+            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=now
         )
         if blocked is None:
             _enqueue_again(connection, services, address.key, services.clock())

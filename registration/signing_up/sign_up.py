@@ -20,7 +20,7 @@ from registration.outcomes import Invalid, SignUpOutcome
 from registration.rules.sign_up import NewCustomer, read_sign_up
 from registration.services import Services
 from registration.signing_up.batch import SignUpBatcher
-from registration.signing_up.commit import replayed
+from registration.signing_up.commit import bill_of, replayed
 from registration.signing_up.new_account import PreparedSignUp, customer_of_sign_up
 
 
@@ -52,7 +52,8 @@ def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | Sign
         return Invalid(tuple(new))
     ticket = _ticket_of(services, new)
     known = _known_outcome(services, ticket, new) if ticket else None
-    refusal = known or services.sign_up_limit.refusal(request.client_ip, services.clock())
+    bill = bill_of(request.client_ip, new)
+    refusal = known or services.budgets.remembered(services.secret, bill, services.clock())
     return refusal or _prepared(services, request, new, ticket)
 
 

@@ -16,6 +16,9 @@ class BoundedConnection(Connection[Any]):
     bound: float | None = None
     """Seconds; longer than the server's own time-outs, which leave the connection usable."""
 
+    is_pooled = False
+    """Whether a pooler may give each transaction to another process of the server."""
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer; closes the connection when it did not come, so that no later statement gets it."""
         try:

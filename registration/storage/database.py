@@ -6,28 +6,23 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of
+from registration.storage.sqlite import open_sqlite
+
+__all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
 
 Result = TypeVar("Result")
 TRIES = 4
 LOG_WAIT = 0.25  # seconds
 # What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
-LOCK_NOT_AVAILABLE = "55P03"
-
-
-class Unavailable(Exception):
-    """The database did not answer, or is locked; nothing was written. Worth another try later."""
-
-
-class Locked(Unavailable):
-    """Another transaction has locked what was to be written, and did not release it in time."""
 
 
 class Database:
@@ -76,10 +71,15 @@ class Database:
 def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
     """Open without connecting; `wait` is how many seconds to wait for a lock, a connection or the server.
 
-    Raises Unavailable when the directory of an SQLite file cannot be made.
+    Raises Unavailable when the directory of an SQLite file cannot be made, Misconfigured when the URL cannot be used.
     """
-    is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    return (_open_sqlite if is_sqlite else _open_postgresql)(url, readers, wait)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Database(*open_sqlite(parsed, readers, wait))
+    from registration.storage.postgresql import open_postgresql  # noqa: PLC0415 - a tenth of a start with SQLite
+
+    engine = open_postgresql(parsed, readers, wait)
+    return Database(engine, engine)
 
 
 def wait_for_ever(connection: Connection) -> None:
@@ -126,100 +126,23 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
 
 
-def _open_postgresql(url: str, readers: int, wait: float) -> Database:
-    from registration.storage.bounded_connection import BoundedConnection  # noqa: PLC0415 - a tenth of a start with SQLite
-
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=readers,
-        max_overflow=readers,
-        pool_timeout=wait,
-        connect_args={
-            "connect_timeout": max(2, round(wait)),
-            # A server that dies without closing its connections is noticed also while a statement waits for it.
-            "tcp_user_timeout": round(wait * 2000),
-            "keepalives_idle": max(1, round(wait)),
-            "keepalives_interval": max(1, round(wait)),
-            "application_name": "registration-gateway",
-            "options": f"-c lock_timeout={round(wait * 1000)} -c statement_timeout={round(wait * 2000)}"
-            # A gateway that hangs in a transaction must not keep its locks.
-            f" -c idle_in_transaction_session_timeout={round(wait * 2000)}",
-        },
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*arguments, **options)
-        connection.bound = wait * 3
-        return connection
-
-    return Database(engine, engine)
-
-
-def _open_sqlite(url: str, readers: int, wait: float) -> Database:
-    path = make_url(url).database
-    assert path is not None
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        # The file holds addresses and password hashes; SQLite gives the files beside it the same mode.
-        Path(path).touch(mode=0o600)
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}") from None
-    # One writer connection: five had a p99 of 1.4 s where one had 0.11 s at the same throughput.
-    writer = _sqlite_engine(url, wait, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
-    reader = _sqlite_engine(url, wait, begin="BEGIN", pool_size=readers, max_overflow=0)
-    return Database(writer, reader)
-
-
-def _sqlite_engine(url: str, wait: float, *, begin: str, pool_size: int, max_overflow: int) -> Engine:
-    engine = create_engine(
-        make_url(url).set(drivername="sqlite"),
-        pool_size=pool_size,
-        max_overflow=max_overflow,
-        pool_timeout=wait,
-        # The driver must not open transactions itself: the "begin" event below does.
-        connect_args={"timeout": wait, "isolation_level": None, "check_same_thread": False},
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
 def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     for turn in range(1, TRIES + 1):
         try:
             with engine.begin() as connection:
                 return work(connection)
         except PoolTimeout as error:
-            raise Unavailable("no database connection became free") from error
+            raise Unavailable("no database connection became free", Outage.LATE) from error
         except DBAPIError as error:
             if turn < TRIES and _is_retryable(error):
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
             elif isinstance(error, IntegrityError | DataError | ProgrammingError):
                 raise  # a bug: a constraint is broken, or a statement is wrong
-            elif _state(error) == LOCK_NOT_AVAILABLE:
-                raise Locked("another transaction holds a lock") from error
             else:
-                raise Unavailable(f"database error {_state(error)}") from error
+                raise outage_of(error) from error
     raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises
 
 
 def _is_retryable(error: DBAPIError) -> bool:
-    state = _state(error)
+    state = state_of(error)
     return error.connection_invalidated or state in RETRYABLE or state.startswith("08")
-
-
-def _state(error: DBAPIError) -> str:
-    """The SQLSTATE, or the driver's own name of the error, but not its text, which can quote values."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return state or type(error.orig).__name__

@@ -66,7 +66,7 @@ def emptied_values(table: Table, address: Callable[[], str], text: Callable[[str
 def deleted_tables(metadata: MetaData, *, pending: bool = False) -> Iterator[Table]:
     """The tables whose rows are deleted with their customer, in the order of their declaration.
 
-    With `pending`, only those in which a customer who has not confirmed the address can have rows.
+    With `pending`, only those in which a customer with an unconfirmed address can have rows.
     """
     for table in metadata.tables.values():
         rows = owned_rows(table)

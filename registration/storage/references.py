@@ -1,5 +1,6 @@
 """Customer references such as DE--25, drawn in blocks, so that numbers can be left out."""
 
+import re
 from collections import deque
 
 from sqlalchemy import Connection, update
@@ -9,6 +10,8 @@ from registration.storage.tables import counter
 
 BLOCK = 50
 NAME = "customer"
+# Up to what every reader of JSON keeps as a 64-bit integer.
+NUMBERED = re.compile(r".*-([1-9][0-9]{0,17})", re.DOTALL)
 
 
 class References:
@@ -31,6 +34,12 @@ class References:
             number = self._database.write(_draw_block)
             self._free.extend(range(number + 1, number + BLOCK))
         return f"{self._prefix}--{number}"
+
+
+def number_in(reference: str) -> int | None:
+    """The number at the end of a reference, 25 of DE--25; None for one of another form, as a shop may import them."""
+    match = NUMBERED.fullmatch(reference)
+    return int(match[1]) if match else None
 
 
 def _draw_block(connection: Connection) -> int:

@@ -124,7 +124,8 @@ session = Table(
 
 # Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
 # written its token when it releases it.
-# The family of a session's refresh tokens: each is used once, and its reuse ends the family.
+# The family of a session's refresh tokens: each is used once, and its reuse ends the family. `parent` is the digest of
+# the token that was used to get this one; null for the first of a session, and for those issued before revision 0005.
 refresh_token = Table(
     "refresh_token",
     metadata,
@@ -134,6 +135,7 @@ refresh_token = Table(
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Column("revoked_at", Instant),
+    Column("parent", String(64)),
     info=owned(OnErasure.DELETE, pending=False),
 )
 

@@ -162,6 +162,8 @@ def test_a_life_through_graphql(shop: Shop, arrived: Callable[[], list[EmailMess
     assert client.refresh(refresh_token)
     revoked = client.run("revokeRefreshToken", all=True)
     assert revoked == {"__typename": "RevokeRefreshTokenSuccess"}
+    assert client.ask(ME) == "UNAUTHENTICATED"
+    client.sign_in(THIRD, NEW_EMAIL)
     assert client.run("anonymizeCustomer") == {"__typename": "AnonymizeCustomerSuccess"}
     assert client.ask(ME) == "UNAUTHENTICATED"
     assert client.sign_in(THIRD, NEW_EMAIL) is None

@@ -99,7 +99,7 @@ class TestPatch:
             ({"lastName": " "}, {"lastName": " "}),
             ({"dateOfBirth": "1984-05-17"}, {"dateOfBirth": "1984-05-17"}),
             ({}, {}),
-            ({"createdAt": "x", "updatedAt": "x", "phone": "1", "reference": "DE--1", "acceptedTerms": False}, {}),
+            ({"createdAt": "x", "updatedAt": "x", "shoeSize": "1", "reference": "DE--1", "acceptedTerms": False}, {}),
             ({"password": "another123", "confirmPassword": "another123"}, {}),
             ({"password": None, "confirmPassword": None}, {}),
             ({"confirmPassword": "another123"}, {}),

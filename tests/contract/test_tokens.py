@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from graphql_api.settings import GatewaySettings
 from registration.storage.database import Database, open_database
-from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, new_shop
+from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, new_shop, person
 from tests.in_process import signing_keys
 from tests.rest_compat.asking import ask
 
@@ -28,6 +28,11 @@ MISSING = "This field is missing."
 
 @pytest.fixture(scope="module")
 def own(shop: Shop) -> Member:
+    return shop.member()
+
+
+@pytest.fixture(scope="module")
+def other(shop: Shop) -> Member:
     return shop.member()
 
 
@@ -62,7 +67,8 @@ class TestAccessTokens:
         assert re.fullmatch("[0-9a-f]{80}", claims["jti"])
         assert claims["iat"] == claims["nbf"] == pytest.approx(claims["exp"] - 28800)
         assert isinstance(claims["sub"], str)
-        assert json.loads(claims["sub"])["customer_reference"] == own.reference
+        number = int(own.reference.rpartition("-")[2])
+        assert json.loads(claims["sub"]) == {"customer_reference": own.reference, "id_customer": number}
 
     @pytest.mark.parametrize(
         ("attributes", "told"),
@@ -104,6 +110,13 @@ class TestAccessTokens:
         answers = [shop.sign_in(email, password) for email, password in tried]
         assert {answer.content for answer in answers} == {answers[0].content}
         assert errors(answers[0]) == NOT_SIGNED_IN
+
+    def test_an_address_that_is_not_confirmed_does_not_lock_out(self, shop: Shop) -> None:
+        """The right password of an unconfirmed account is 401 with code 003 each time (8.1), and is not counted."""
+        pending = shop.pending()
+        for _ in range(10):
+            assert errors(shop.sign_in(pending)) == NOT_SIGNED_IN
+        assert errors(shop.sign_in(pending, "wrong")) == NOT_SIGNED_IN
 
     @pytest.mark.parametrize("path", ["/access-tokens", "/access-tokens/", "/refresh-tokens"])
     def test_tokens_are_not_listed(self, shop: Shop, path: str) -> None:
@@ -177,6 +190,14 @@ class TestRevoke:
         path = f"/refresh-tokens/{member.refresh_token}"
         assert shop.ask("DELETE", path, token=member.access_token).status_code == 204
         assert errors(shop.refresh(member.refresh_token)) == NOT_REFRESHED
+
+    @pytest.mark.parametrize("mine", [False, True])
+    def test_access_tokens_outlive_the_refresh_token(self, shop: Shop, mine: bool) -> None:
+        """After DELETE the access token is good until it expires, as in the shop (8.3)."""
+        member = shop.member()
+        path = f"/refresh-tokens/{'mine' if mine else member.refresh_token}"
+        assert shop.ask("DELETE", path, token=member.access_token).status_code == 204
+        assert shop.ask("GET", member.path, token=member.access_token).status_code == 200
 
     def test_mine_revokes_all(self, shop: Shop) -> None:
         """`mine` ends every session of the caller, and of no other customer (8.3)."""
@@ -323,9 +344,9 @@ FORGERIES: dict[str, Callable[[Member, Member], str]] = {
 
 @pytest.mark.parametrize("path", ["/customers", "/access-tokens"])
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_forged_tokens_open_nothing(shop: Shop, own: Member, forgery: str, path: str) -> None:
+def test_forged_tokens_open_nothing(shop: Shop, own: Member, other: Member, forgery: str, path: str) -> None:
     """A forged token is 401 with code 001 on protected and public endpoints (2.2, 8.5, issue 3)."""
-    token = FORGERIES[forgery](own, shop.member())
+    token = FORGERIES[forgery](own, other)
     assert errors(shop.ask("GET", path, token=token)) == DEAD
 
 
@@ -345,3 +366,40 @@ def test_good_tokens_pass_on_public_endpoints(shop: Shop, own: Member) -> None:
     body = document("customer-forgotten-password", email=own.email)
     answer = shop.ask("POST", "/customer-forgotten-password", body, token=own.access_token)
     assert answer.status_code == 204
+
+
+class TestRevokedTokens:
+    """A client may send its old token with every request, at the sign-in form, too (decision 0012)."""
+
+    def test_after_a_change_of_the_password(self, shop: Shop) -> None:
+        """A token that a change of the password revoked does not keep its customer from signing in (2.2, 3.2)."""
+        member, new = shop.member(), "another123"
+        change = document("customer-password", password=PASSWORD, newPassword=new, confirmPassword=new)
+        path = f"/customer-password/{member.reference}"
+        assert shop.ask("PATCH", path, change, token=member.access_token).status_code == 204
+        old = {"authorization": f"Bearer {member.access_token}"}
+        assert shop.sign_in(member.email, new, **old).status_code == 201
+        assert errors(shop.sign_in(member.email, "wrong", **old)) == NOT_SIGNED_IN
+        form = {"grant_type": "password", "username": member.email, "password": new}
+        token = shop.installed.client.post("/token", data=form, headers=old)
+        assert (token.status_code, token.json()["token_type"]) == (200, "Bearer")
+        forgotten = document("customer-forgotten-password", email=member.email)
+        answer = shop.ask("POST", "/customer-forgotten-password", forgotten, token=member.access_token)
+        assert answer.status_code == 204
+        assert errors(shop.ask("GET", "/customers", token=member.access_token)) == DEAD
+
+    def test_after_an_erasure(self, shop: Shop) -> None:
+        """A token of an erased customer does not keep the person from signing up again (2.2, 3.2)."""
+        member = shop.member()
+        shop.ask("DELETE", member.path, token=member.access_token)
+        attributes = person(email=member.email)
+        again = shop.ask("POST", "/customers", document("customers", **attributes), token=member.access_token)
+        assert again.status_code == 201
+
+    @pytest.mark.parametrize("changed", [{"exp": 1}, {"aud": "backend"}, {"jti": "0" * 80}])
+    def test_others_stay_bad(self, shop: Shop, changed: dict[str, object]) -> None:
+        """A revoked token that has also expired, or is not ours, is 401 with code 001 (2.2)."""
+        member = shop.member()
+        shop.ask("DELETE", "/refresh-tokens/mine", token=member.access_token)
+        bad = _altered(member.access_token, **changed)
+        assert errors(shop.sign_in(member.email, authorization=f"Bearer {bad}")) == DEAD

@@ -14,7 +14,7 @@ from tests.registration.stored import rows
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-WAVES, PEOPLE = 4, 100
+WAVES, PEOPLE = 2, 100
 READ = json.dumps({"query": "{ __typename }"})
 
 

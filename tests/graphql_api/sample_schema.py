@@ -16,10 +16,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from structlog.contextvars import bound_contextvars
 
+from graphql_api.engine.costs import costs
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.executor import Answer, Executor, OperationRequest
 from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.server.admission import Admission
+from registration.limits.budgets import Cost
 from registration.storage.database import Unavailable
 
 SECRET = "hunter2-correct-horse"
@@ -128,6 +130,7 @@ class Query:
 @strawberry.type
 class Mutation:
     @strawberry.mutation
+    @costs(Cost.HASH)
     async def create(
         self, info: Info, input: CreateInput
     ) -> Annotated[Created | TakenError, strawberry.union("CreateResult")]:

@@ -16,9 +16,9 @@ from graphql_api.app import create_app, mail_directory
 from graphql_api.pages.graphiql import BUNDLE, built_version
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.storage.database import Database, open_database
 from registration.wiring import open_relay
+from tests.budgets import sign_up_budget
 from tests.graphql_api.installation import CREATE, FORM, Installation, installed
 from tests.graphql_api.pages.test_confirmation_page import locked
 from tests.waiting import eventually
@@ -111,7 +111,7 @@ class TestTheClientAddress:
         self, sqlite_url: str, trusted_proxies: str, second: str
     ) -> None:
         """X-Forwarded-For counts from trusted proxies only."""
-        with installed(open_database(sqlite_url), sign_up_limit=SignUpLimit(1)) as installation:
+        with installed(open_database(sqlite_url), budgets=sign_up_budget(1)) as installation:
             app = create_app(GatewaySettings(trusted_proxies=trusted_proxies), installation.services)
             client = TestClient(app, client=("10.0.0.1", 50_000))
             assert self.sign_up(client, "ada@example.org", "198.51.100.1") == "CreateCustomerSuccess"

@@ -24,6 +24,8 @@ from tests.registration.signing import sign_up
 from tests.registration.stored import keys
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
+# For what no engine has a part in: counts in Valkey, key files, the log.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 SIGN_IN = """mutation ($input: CreateAccessTokenInput!) { result: createAccessToken(input: $input) { __typename
   ... on CreateAccessTokenSuccess { tokens { accessToken refreshToken } } } }"""
@@ -103,12 +105,14 @@ class TestLockOut:
             answers = list(threads.map(lambda _: result(ask(gateway, SIGN_IN, **WRONG))["__typename"], range(40)))
         assert sorted(answers) == ["BadCredentialsError"] * 9 + ["TooManyAttemptsError"] * 31
 
+    @ON_SQLITE
     def test_counts_in_valkey(self, serve: Serve, environment: dict[str, str], tmp_path: Path) -> None:
         """With Valkey failed sign-ins count across processes."""
         with Valkey(tmp_path / "valkey") as valkey:
             gateways = [serve(**environment, GATEWAY_ATTEMPTS_URL=valkey.url) for _ in range(2)]
             assert lock_out(gateways) == LOCKED_OUT
 
+    @ON_SQLITE
     def test_falls_back_on_nothing(self, serve: Serve, environment: dict[str, str]) -> None:
         """Without Valkey no customer can sign in; sessions go on."""
         here = serve(**environment)
@@ -124,19 +128,22 @@ class TestLockOut:
 
 @pytest.mark.usefixtures("ada")
 def test_refreshing_at_two_nodes(serve: Serve, environment: dict[str, str]) -> None:
-    """Two tabs that refresh at different nodes both stay signed in."""
+    """Of many refreshes at once with one token, at different nodes, two get tokens and both stay signed in."""
     gateways = [serve(**environment) for _ in range(2)]
     tokens = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]
     with ThreadPoolExecutor(8) as threads:
         answers = list(
             threads.map(lambda turn: ask(gateways[turn % 2], REFRESH, refreshToken=tokens["refreshToken"]), range(8))
         )
-    pairs = [result(answer)["tokens"] for answer in answers]
-    assert len({pair["refreshToken"] for pair in pairs}) == 8
+    results = list(map(result, answers))
+    pairs = [given["tokens"] for given in results if "tokens" in given]
+    assert len({pair["refreshToken"] for pair in pairs}) == 2
+    assert [given["__typename"] for given in results].count("RefreshTokenError") == 6
     for turn, pair in enumerate(pairs):
         assert result(ask(gateways[turn % 2], ME, pair["accessToken"])) == {"email": "ada@example.org"}
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("ada")
 def test_rotation_ends_no_session(
     serve: Serve, environment: dict[str, str], tmp_path: Path, keys_directory: Path
@@ -165,6 +172,7 @@ def kid_of(token: str) -> str:
     return str(jwt.get_unverified_header(token)["kid"])
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("ada")
 def test_no_secret_in_the_log(serve: Serve, environment: dict[str, str]) -> None:
     """Passwords and tokens, right and wrong, do not appear in the log."""

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from graphql_api.settings import GatewaySettings
-from registration.settings import PREFIX, SettingsError, describe, read_settings
+from registration.environment import SettingsError, describe, read_settings
+from registration.settings import PREFIX, Settings
 
 Read: TypeAlias = Callable[..., GatewaySettings]
 README = Path(__file__).parents[2] / "README.md"
@@ -111,6 +112,8 @@ class TestValues:
         assert public.base_url == public.link_url == "https://api.example.org/glue"
         both = read(GATEWAY_PUBLIC_URL="https://api.example.org", GATEWAY_STOREFRONT_URL="https://shop.example.org/")
         assert (both.base_url, both.link_url) == ("https://api.example.org", "https://shop.example.org")
+        assert Settings(public_url="https://api.example.org", storefront_url="").link_url == "https://api.example.org"
+        assert Settings(public_url="", storefront_url="").link_url == ""
 
     @pytest.mark.parametrize(
         ("host", "url"),
@@ -158,6 +161,16 @@ class TestWrongValues:
             *(("DATABASE_URL", "x"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://h/d")),
             *(("DATABASE_URL", "postgresql://u:hunter2@h:hunter2/d"), ("DATABASE_URL", "sqlite://")),
             *(("DATABASE_URL", "sqlite:///:memory:"), ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "ftp://h")),
+            *(
+                ("CORS_ORIGINS", "*"),
+                ("CORS_ORIGINS", "https://a.example, null"),
+                ("CORS_ORIGINS", "https://a.example/"),
+            ),
+            *(
+                ("CORS_ORIGINS", "shop.example"),
+                ("CORS_ORIGINS", "https://Shop.example"),
+                ("CORS_ORIGINS", "ftp://a.b"),
+            ),
             *(("PUBLIC_URL", "https://"), ("STOREFRONT_URL", "https://h/?shop=1"), ("STOREFRONT_URL", "http://[::1")),
             *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
             *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),

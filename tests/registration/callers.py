@@ -14,7 +14,7 @@ EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984
 
 def caller_of(services: Services, tokens: Tokens) -> Caller:
     caller = authenticate(services, tokens.access_token)
-    assert caller is not None
+    assert isinstance(caller, Caller)
     return caller
 
 
@@ -23,7 +23,7 @@ def with_traces_everywhere(services: Services) -> Caller:
     new = member(services, email=EMAIL, dateOfBirth=BIRTHDAY, idempotencyKey="0123456789abcdef")
     caller = caller_of(services, new.tokens)
     sign_in(services, EMAIL, "wrong", CLIENT)
-    resend_confirmation(services, EMAIL)
+    resend_confirmation(services, EMAIL, CLIENT)
     request_reset(services, EMAIL, CLIENT)
     update_profile(services, caller, {"email": WAITING}, CLIENT)
     return caller

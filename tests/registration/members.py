@@ -23,7 +23,7 @@ class Member:
 
 
 def confirmed(services: Services, **changes: object) -> Customer:
-    """A customer who has signed up and confirmed."""
+    """A customer that signed up and confirmed."""
     sign_up(services, request(**changes))
     outcome = confirm(services, keys(services.database, services.secret)[-1])
     assert isinstance(outcome, Confirmed)

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.environment import SettingsError, read_settings
 from registration.limits.lockout import DatabaseLockout
 from registration.limits.redis_lockout import RedisLockout
 from registration.services import SessionTerms
-from registration.settings import SettingsError, read_settings
 from registration.storage.database import Database
 from registration.wiring import open_lockout, session_terms
 
@@ -17,10 +17,14 @@ def test_session_terms_are_settings() -> None:
     """The default terms of sessions are those of the contract, and each is a setting."""
     assert session_terms(GatewaySettings()) == SessionTerms()
     changed = GatewaySettings(
-        token_audience="shop", access_token_seconds=60, refresh_token_seconds=120, refresh_grace_seconds=0
+        token_audience="shop",
+        access_token_seconds=60,
+        refresh_token_seconds=120,
+        refresh_grace_seconds=0,
+        session_seconds=180,
     )
     assert session_terms(changed) == SessionTerms(
-        "shop", timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=0)
+        "shop", *(timedelta(seconds=seconds) for seconds in (60, 120, 0, 180))
     )
 
 

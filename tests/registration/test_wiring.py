@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.environment import SettingsError
 from registration.keys.key_files import KeyFileError
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
@@ -16,7 +17,6 @@ from registration.mail.relay import Relay
 from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
-from registration.settings import SettingsError
 from registration.storage.migrations import migrate
 from registration.storage.tables import customer
 from registration.wiring import open_relay, open_services, password_policy

@@ -25,13 +25,14 @@ CUSTOMER = {
     "updatedAt": "2018-11-06T08:15:02.694668+00:00",
 }
 UNAUTHENTICATED = Reply({"me": None}, [{"message": "m", "extensions": {"code": "UNAUTHENTICATED"}}])
+REVOKED = Reply({"me": None}, [{"message": "m", "extensions": {"code": "UNAUTHENTICATED", "reason": "REVOKED"}}])
 OUTAGE = Reply(None, [{"message": "m", "extensions": {"code": "UNAVAILABLE"}}], status=503, retry_after=5)
 SIGNED_IN = {"authorization": "Bearer good"}
 
 
 @dataclass(slots=True)
 class Gateway:
-    """Only the token of SIGNED_IN is valid."""
+    """Only the token of SIGNED_IN is valid; the token `revoked` was."""
 
     reply: Reply
     me: Reply = field(default_factory=lambda: Reply({"me": CUSTOMER}))
@@ -41,7 +42,8 @@ class Gateway:
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         if document == ME:
-            return self.me if request.headers["authorization"].split()[1] == "good" else UNAUTHENTICATED
+            replies = {"good": self.me, "revoked": REVOKED}
+            return replies.get(request.headers["authorization"].split()[1], UNAUTHENTICATED)
         self.ran.append((document, variables))
         return self.reply
 

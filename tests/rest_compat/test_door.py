@@ -132,6 +132,15 @@ def test_a_token_that_is_sent_must_be_good(method: str, authorization: str) -> N
     assert response.headers["www-authenticate"] == 'Bearer realm="Access to shop API"'
 
 
+def test_a_revoked_token_counts_as_none_where_none_is_needed() -> None:
+    """A revoked token makes the caller anonymous on public endpoints, and is 401 on protected ones (decision 0012)."""
+    revoked = {"authorization": "Bearer revoked"}
+    assert post(DOOR, "/books", BOOK, revoked).document["data"]["attributes"]["caller"] is None
+    assert ask(DOOR, "GET", "/books", revoked).errors == [(401, "001", "Invalid access token.")]
+    with_guest = revoked | {"x-anonymous-customer-unique-id": "1"}
+    assert post(DOOR, "/books", BOOK, with_guest).status == 400
+
+
 @pytest.mark.parametrize("authorization", ["Bearer good", "bearer  good", " Bearer\tgood "])
 def test_a_good_token_gives_the_caller(authorization: str) -> None:
     """Scheme and token are split on white space, and the resource gets the customer."""
@@ -213,8 +222,8 @@ def test_single_attributes_come_before_ownership_and_other_rules_after_it(
 def test_an_outage_is_no_bad_token() -> None:
     """An outage while a token is checked is 503 with Retry-After."""
     door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute, read_json, today)
-    response = ask(door, "GET", "/books", SIGNED_IN)
-    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    for response in (ask(door, "GET", "/books", SIGNED_IN), post(door, "/books", BOOK, SIGNED_IN)):
+        assert (response.status, response.headers["retry-after"]) == (503, "5")
 
 
 def test_only_known_attributes_reach_a_resource() -> None:

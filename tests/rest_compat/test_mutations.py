@@ -114,7 +114,7 @@ def test_a_request_runs_its_mutation_once(name: str) -> None:
     """The known attributes that were sent become the input, under the names of the schema."""
     case = CASES[name]
     gateway = case.answered(case.success)
-    response = case.ask(gateway, phone="1", id="DE--1")
+    response = case.ask(gateway, shoeSize="1", id="DE--1")
     assert response.status == case.status
     assert gateway.ran == [(case.document, {"input": case.given})]
 
@@ -175,6 +175,7 @@ REFUSALS: list[tuple[str, Mapping[str, object], Told]] = [
     ("restore", {"code": "RESET_TOKEN", "reason": "EXPIRED"}, (400, "407", "Failed to change password.")),
     ("change", {"code": "BAD_CREDENTIALS"}, (400, "408", "Invalid password")),
     ("sign in", {"code": "BAD_CREDENTIALS"}, (401, "003", "Failed to authenticate user.")),
+    ("sign in", {"code": "EMAIL_NOT_CONFIRMED"}, (401, "003", "Failed to authenticate user.")),
     (
         "sign in",
         {"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 9},

@@ -114,7 +114,7 @@ HOSTILE = st.fixed_dictionaries(
     {},
     optional={
         name: st.sampled_from([ABSENT, None, "", *FOREIGN.get(name, [])]) | JSON
-        for name in (*TEXTS, *CHOICES, "phone", "idempotencyKey", "")
+        for name in (*TEXTS, *CHOICES, "shoeSize", "idempotencyKey", "")
     },
 )
 KEYS = st.none() | st.sampled_from(["0123456789abcdef", "k" * 15, "k" * 255, "k" * 256, ""])
@@ -304,7 +304,7 @@ def _rows(installed: Installation) -> dict[str, list[Any]]:
         "mails": [(row["kind"], row["status"]) for row in installed.rows(mail)],
         "events": [row["kind"] for row in installed.rows(event_table)],
         "idempotency": [(row["key"], row["fingerprint"]) for row in installed.rows(idempotency)],
-        "attempts": installed.rows(attempt),
+        "attempts": sorted(installed.rows(attempt), key=lambda row: row["key"]),
     }
 
 

@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 from graphql_api.cli.main import main
 from graphql_api.settings import GatewaySettings
 from registration.account.erasure import anonymize
+from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
-from registration.settings import read_settings
 from registration.storage.tables import audit
 from registration.wiring import open_services
 from tests.registration.members import member
@@ -52,7 +52,7 @@ def operator(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         services = open_services(read_settings(GatewaySettings))
     with closing(services):
         caller = authenticate(services, member(services).tokens.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         yield Operator(environment, services, caller)
 
 
@@ -75,7 +75,7 @@ def test_says_where_something_is_left(operator: Operator) -> None:
     row = {
         "id": operator.services.new_id(),
         "kind": "Ada",
-        "address": "ada@example.org",
+        "email_key": "ada@example.org",
         "created_at": operator.services.clock(),
     }
     operator.services.database.write(lambda connection: connection.execute(audit.insert().values(row)))

@@ -1,4 +1,4 @@
-"""The thread hop: what comes back from other threads, and what happens when nobody waits any more."""
+"""The thread hop: what comes back from other threads, and what happens when the waiting task was cancelled."""
 
 import asyncio
 import time

@@ -20,8 +20,9 @@ from registration.services import Services
 from registration.storage.database import Database
 from registration.storage.references import References
 from tests.clock import Clock
-from tests.registration.forms import PASSWORD
+from tests.registration.forms import PASSWORD, request
 from tests.registration.members import confirmed
+from tests.registration.signing import sign_up
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 USER_ERROR = "... on UserError { code message }"
@@ -111,6 +112,18 @@ class TestSigningIn:
             "message": "The e-mail address or the password is wrong.",
         }
 
+    def test_an_address_that_is_not_confirmed_is_told(self, client: TestClient, services: Services) -> None:
+        """The right password of an account that is not confirmed gets a member of its own, however often it is sent."""
+        sign_up(services, request())
+        for _ in range(3):
+            assert result(ask(client, SIGN_IN, **ADA)) == {
+                "__typename": "EmailNotConfirmedError",
+                "code": "EMAIL_NOT_CONFIRMED",
+                "message": "Please confirm your e-mail address first: follow the link in the mail that we sent you.",
+            }
+        wrong = result(ask(client, SIGN_IN, email=ADA["email"], password="wrong password"))
+        assert wrong["code"] == "BAD_CREDENTIALS"
+
     def test_speaks_german(self, client: TestClient) -> None:
         """The message follows Accept-Language."""
         answer = result(ask(client, SIGN_IN, language="de", **ADA))
@@ -180,6 +193,16 @@ class TestSigningOut:
         """Signing out gets the same answer whether or not a session ended."""
         confirmed(services)
         assert self.revoked(client, tokens_of(client)["accessToken"], **given) == expected
+
+    @pytest.mark.parametrize("name", ["refreshToken", "all"])
+    def test_ends_access_tokens_too(self, client: TestClient, services: Services, name: str) -> None:
+        """After signing out the access token of the session is refused."""
+        confirmed(services)
+        tokens = tokens_of(client)
+        given: dict[str, Any] = {name: True if name == "all" else tokens["refreshToken"]}
+        ask(client, REVOKE, tokens["accessToken"], **given)
+        (error,) = ask(client, ME, tokens["accessToken"]).json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "reason": "REVOKED"}
 
     @pytest.mark.parametrize("given", [{"refreshToken": "a", "all": True}, {"all": None}, {"refreshToken": None}])
     def test_asks_for_one_of_the_two(self, client: TestClient, services: Services, given: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The pages behind the links to a new password and to a new address, on both engines."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ import pytest
 from sqlalchemy import Table, text
 from structlog.testing import capture_logs
 
+from graphql_api.app import create_app
 from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
 from registration.account.profile import update_profile
+from registration.hashing.passwords import Passwords
 from registration.mail.mails import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
@@ -88,6 +91,15 @@ def shop(database: Database) -> Iterator[Shop]:
 
 def seen(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, Page(response).heading
+
+
+async def at_once(
+    installed: Installation, settings: GatewaySettings, form: dict[str, str], count: int
+) -> list[httpx2.Response]:
+    """The answers to the same form, sent so many times at once."""
+    transport = httpx2.ASGITransport(app=create_app(settings, installed.services))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        return await asyncio.gather(*(client.post(PASSWORD_PAGE, data=form) for _ in range(count)))
 
 
 @pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE])
@@ -194,6 +206,19 @@ class TestThePasswordPage:
         assert seen(response) == (429, "Please wait a little")
         assert response.headers["retry-after"] == "3600"
         assert "60 minutes." in response.text
+
+    def test_waits_for_a_hash_slot_like_a_sign_up(self, database: Database) -> None:
+        """A reset beyond the queue is answered 503 with the seconds to wait, and one of many is served."""
+        settings = GatewaySettings(hash_slots=1, queue_seconds=0.01)
+        slow = Passwords(memory_kib=65_536, time_cost=2, parallelism=1, slots=1)
+        with installation(database, settings, passwords=slow) as installed:
+            key = Shop(installed, member(installed.services)).reset_key()
+            form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
+            answers = asyncio.run(at_once(installed, settings, form, 60))
+        turned_away = [answer for answer in answers if answer.status_code == 503]
+        assert {seen(answer) for answer in turned_away} == {(503, "This does not work right now")}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
+        assert [answer.status_code for answer in answers].count(200) == 1
 
     @pytest.mark.parametrize("form", [{}, {"action": "reset"}, {"action": "x"}, {"action": "reset", "token": ""}])
     def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:

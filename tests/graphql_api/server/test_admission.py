@@ -116,7 +116,7 @@ class TestOverload:
         await caller
 
     async def test_ends_a_wait_that_was_estimated_too_short(self) -> None:
-        """Nobody waits longer than the deadline, whatever was expected, and nobody's turn is lost by that."""
+        """A request waits no longer than the deadline, whatever was expected, and its turn goes to the next one."""
         house = House(deadline=0.04)
         await settle()
         assert await house.enqueue("stranded") == Overloaded(retry_after=1)
@@ -127,7 +127,7 @@ class TestOverload:
 
 class TestDeparture:
     async def test_a_caller_who_has_gone_leaves_the_queue(self) -> None:
-        """Nothing is done for somebody who does not wait for it any more."""
+        """Nothing is done for a client that does not wait for it any more."""
         house = House()
         gone = asyncio.Event()
         await settle()

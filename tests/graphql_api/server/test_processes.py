@@ -119,6 +119,9 @@ class TestServe:
         gateway = serve(GATEWAY_DATABASE_URL=database_url, GATEWAY_WORKERS="2")
         answers = [sign_up(gateway) for _ in range(6)]
         assert answers == ["CreateCustomerSuccess", *["EmailTakenError"] * 5]
+        gateway.stop()
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{gateway.base_url}/healthz")
 
     def test_says_that_its_port_is_taken(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
         """A port in use ends `serve` with one line that names the settings."""

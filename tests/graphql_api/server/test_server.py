@@ -2,38 +2,32 @@
 
 import pickle
 import socket
-from urllib.parse import urlsplit
 
 import pytest
 
 from graphql_api.server.server import listen, reopen_with_reuseport
 from graphql_api.settings import GatewaySettings
-from tests.conftest import Serve
+from harness.gateway import Gateway
+from harness.ports import HOST
 
 
-@pytest.fixture
-def address(serve: Serve, sqlite_url: str) -> tuple[str, int]:
-    parts = urlsplit(serve(GATEWAY_DATABASE_URL=sqlite_url).base_url)
-    return str(parts.hostname), int(parts.port or 0)
-
-
-def status_line(address: tuple[str, int], head: str, body: bytes) -> bytes:
-    with socket.create_connection(address, timeout=10) as connection:
+def status_line(gateway: Gateway, head: str, body: bytes) -> bytes:
+    with socket.create_connection((HOST, gateway.port), timeout=10) as connection:
         connection.sendall(f"{head}\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         return connection.recv(4096).partition(b"\r\n")[0]
 
 
-def test_422_has_the_reason_phrase_of_the_contract(address: tuple[str, int]) -> None:
+def test_422_has_the_reason_phrase_of_the_contract(shared_gateway: Gateway) -> None:
     """The reason phrase of 422 is Unprocessable Content (contract 2.3) on every Python."""
     body = b'{"data": {"type": "customers", "attributes": {}}}'
-    assert status_line(address, "POST /customers HTTP/1.1", body) == b"HTTP/1.1 422 Unprocessable Content"
+    assert status_line(shared_gateway, "POST /customers HTTP/1.1", body) == b"HTTP/1.1 422 Unprocessable Content"
 
 
-def test_413_has_the_reason_phrase_of_rfc_9110(address: tuple[str, int]) -> None:
+def test_413_has_the_reason_phrase_of_rfc_9110(shared_gateway: Gateway) -> None:
     """The reason phrase of 413 is Content Too Large at both doors."""
     head = "POST {} HTTP/1.1\r\nContent-Type: application/json"
     for path in ("/customers", "/graphql"):
-        assert status_line(address, head.format(path), b" " * 70_000) == b"HTTP/1.1 413 Content Too Large"
+        assert status_line(shared_gateway, head.format(path), b" " * 70_000) == b"HTTP/1.1 413 Content Too Large"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])

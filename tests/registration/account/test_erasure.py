@@ -21,7 +21,7 @@ from registration.outcomes import BadCredentials, Confirmed, Done, Registered, T
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
@@ -87,7 +87,7 @@ def test_other_customers_stay(services: Services, ada: Caller) -> None:
     for table, theirs in before.items():
         assert [row for row in rows(services.database, table) if row["customer_id"] == other.customer.id] == theirs
     assert len(keys & {row["key"] for row in rows(services.database, attempt)}) == 4
-    assert authenticate(services, other.tokens.access_token) is not None
+    assert isinstance(authenticate(services, other.tokens.access_token), Caller)
 
 
 def test_the_erased_customer_cannot_sign_in(services: Services, ada: Caller) -> None:
@@ -95,7 +95,7 @@ def test_the_erased_customer_cannot_sign_in(services: Services, ada: Caller) -> 
     other = sign_in(services, EMAIL, PASSWORD, CLIENT)
     assert isinstance(other, Tokens)
     anonymize(services, ada, None)
-    assert authenticate(services, other.access_token) is None
+    assert authenticate(services, other.access_token) is BadToken.REVOKED
     [row] = rows(services.database, customer)
     assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
     assert sign_in(services, row["email"], PASSWORD, CLIENT) == BadCredentials()

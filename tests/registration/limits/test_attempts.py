@@ -16,12 +16,12 @@ def count(database: Database, clock: Clock, key: str = "a") -> int | None:
 
 
 def test_counts_up_to_the_limit(database: Database, clock: Clock) -> None:
-    """The one after the last allowed is told how long the window still lasts."""
+    """Attempts over the limit are refused with the seconds until the window ends."""
     assert [count(database, clock) for _ in range(5)] == [None, None, None, 60, 60]
 
 
 def test_window_begins_with_the_first_attempt(database: Database, clock: Clock) -> None:
-    """Attempts that are refused do not lengthen it; seconds are rounded up, never down to nothing."""
+    """Refused attempts do not lengthen the window, and seconds are rounded up."""
     for _ in range(4):
         count(database, clock)
         clock.move(timedelta(seconds=10))
@@ -32,14 +32,14 @@ def test_window_begins_with_the_first_attempt(database: Database, clock: Clock) 
 
 
 def test_keys_are_counted_apart(database: Database, clock: Clock) -> None:
-    """Nobody pays for another's attempts."""
+    """Attempts of one key do not count for another."""
     for _ in range(4):
         count(database, clock)
     assert count(database, clock, "b") is None
 
 
 def test_attempts_at_the_same_moment_are_all_counted(database: Database, clock: Clock) -> None:
-    """Of twenty at once exactly the limit get through."""
+    """Of twenty attempts at once exactly as many as the limit are allowed."""
     with ThreadPoolExecutor(20) as threads:
         outcomes = list(threads.map(lambda _: count(database, clock), range(20)))
     assert outcomes.count(None) == LIMIT.count

@@ -1,4 +1,4 @@
-"""Idempotency keys: one outcome for a day, and nothing stored that tells what was sent."""
+"""Idempotency keys: one outcome for a day, and no stored value that tells what was sent."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -27,32 +27,32 @@ def ticket(key: str = "k" * 16, **changes: str | None) -> Ticket:
 
 class TestTicket:
     def test_is_the_same_for_the_same_use(self) -> None:
-        """A repeated request is recognised."""
+        """The same key and input have the same ticket."""
         assert ticket() == ticket()
 
     @pytest.mark.parametrize(
         "other", [ticket(name="Eve"), ticket(password="other"), ticket("l" * 16), ticket(name="Ada ", password=None)]
     )
     def test_is_another_for_another_use(self, other: Ticket) -> None:
-        """Every value counts, and so does the key, even for the fingerprint of nothing else."""
+        """Another key, or another value of the input, has another ticket."""
         assert other != ticket()
 
     def test_does_not_mix_up_values(self) -> None:
-        """One that looks like the end of another and the beginning of a third is told apart."""
+        """A value that looks like the end of another and the start of a third has another ticket."""
         assert ticket(name="Ada\npassword=x", password="") != ticket(name="Ada", password="x")
 
     def test_is_of_one_operation(self) -> None:
-        """The same key may be used for another one."""
+        """The same key has another ticket in another operation."""
         assert ticket_of(SECRET, "other", "k" * 16, GIVEN).key != ticket().key
 
     def test_cannot_be_tried_out_without_the_secret(self) -> None:
-        """Who reads the database cannot test passwords against the fingerprint."""
-        elsewhere = ticket_of(Secret(b"t" * 32), "createCustomer", "k" * 16, GIVEN)
-        assert {elsewhere.key, elsewhere.fingerprint}.isdisjoint({ticket().key, ticket().fingerprint})
+        """Another secret gives another ticket, so a reader of the database cannot test passwords."""
+        other = ticket_of(Secret(b"t" * 32), "createCustomer", "k" * 16, GIVEN)
+        assert {other.key, other.fingerprint}.isdisjoint({ticket().key, ticket().fingerprint})
 
 
 def use(database: Database, clock: Clock, used: Ticket, customer_id: UUID | None = CUSTOMER) -> Record | None:
-    """Begin, and finish when nobody was first and a customer came of it."""
+    """Begin, and finish at the first use if a customer comes of it."""
 
     def work(connection: Connection) -> Record | None:
         record = begin(connection, used, clock())
@@ -65,24 +65,24 @@ def use(database: Database, clock: Clock, used: Ticket, customer_id: UUID | None
 
 class TestRecord:
     def test_keeps_the_outcome(self, database: Database, clock: Clock) -> None:
-        """The second use hears of the first, the look-up too."""
+        """The second use and a look-up get the record of the first use."""
         assert database.read(lambda connection: recall(connection, ticket(), clock())) is None
         assert use(database, clock, ticket()) is None
         assert use(database, clock, ticket()) == Record(True, CUSTOMER)
         assert database.read(lambda connection: recall(connection, ticket(), clock())) == Record(True, CUSTOMER)
 
     def test_keeps_that_there_was_no_customer(self, database: Database, clock: Clock) -> None:
-        """A refusal is an outcome as well."""
+        """A first use without a customer is recorded as such."""
         use(database, clock, ticket(), None)
         assert use(database, clock, ticket()) == Record(True, None)
 
     def test_tells_other_input(self, database: Database, clock: Clock) -> None:
-        """The key is bound to what it was used with first."""
+        """The record says that a later use has other input."""
         use(database, clock, ticket())
         assert use(database, clock, ticket(password="other")) == Record(False, CUSTOMER)
 
     def test_lasts_a_day(self, database: Database, clock: Clock) -> None:
-        """To the microsecond; afterwards the key is new."""
+        """A record is found until a day has passed, and then the key is new."""
         use(database, clock, ticket())
         clock.move(LIFETIME - timedelta(microseconds=1))
         assert use(database, clock, ticket(), None) == Record(True, CUSTOMER)
@@ -92,7 +92,7 @@ class TestRecord:
         assert use(database, clock, ticket()) == Record(True, None)
 
     def test_is_taken_back_with_its_transaction(self, database: Database, clock: Clock) -> None:
-        """A use that failed never happened."""
+        """A first use whose transaction fails leaves no record."""
 
         def fail(connection: Connection) -> None:
             begin(connection, ticket(), clock())
@@ -103,14 +103,14 @@ class TestRecord:
         assert use(database, clock, ticket()) is None
 
     def test_is_written_by_one_of_many(self, database: Database, clock: Clock) -> None:
-        """Of ten at once one is first; the others wait for its outcome."""
+        """Of ten uses at once one is the first, and the others wait for its record."""
         with ThreadPoolExecutor(10) as threads:
             records = list(threads.map(lambda _: use(database, clock, ticket()), range(10)))
         assert records.count(None) == 1
         assert records.count(Record(True, CUSTOMER)) == 9
 
     def test_holds_nothing_that_was_sent(self, database: Database, clock: Clock) -> None:
-        """Neither the key nor the input, only values under the secret."""
+        """A record holds values under the secret, and neither the key nor the input."""
         use(database, clock, ticket())
         (row,) = rows(database, idempotency)
         assert row["key"] == ticket().key

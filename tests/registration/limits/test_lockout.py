@@ -1,4 +1,4 @@
-"""The lock-out: the same in a database and in a Valkey server, exact at its edges and under concurrency."""
+"""The lock-out: the same in a database and in a Valkey server, exact at its edges and for attempts at once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +59,7 @@ def in_database(database: Database, clock: Clock) -> Lockout:
 
 @pytest.fixture(params=["sqlite_url", "postgresql_url", "in_valkey"])
 def lockout(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Lockout]:
-    """The test runs once on each engine, and once in Valkey."""
+    """The lock-out: the test runs once on each engine, and once in Valkey."""
     found = request.getfixturevalue(request.param)
     if isinstance(found, str):
         database = open_database(found)
@@ -71,14 +71,14 @@ def lockout(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Lockout]:
 
 class TestCounting:
     def test_the_last_attempt_is_announced(self, lockout: Lockout) -> None:
-        """After it there is no other until the time is over."""
+        """The last attempt is marked as such, and further ones are blocked."""
         assert [lockout.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
         assert lockout.take("a") == Blocked(900)
         lockout.block("a")
         assert [lockout.take("a") for _ in range(3)] == [Blocked(360)] * 3
 
     def test_asking_counts_nothing(self, lockout: Lockout) -> None:
-        """However often."""
+        """Asking for the block counts no attempt."""
         for _ in range(5):
             assert lockout.blocked("a") is None
         for _ in range(3):
@@ -89,7 +89,7 @@ class TestCounting:
         assert [lockout.blocked("a") for _ in range(3)] == [Blocked(360)] * 3
 
     def test_what_is_given_back_was_no_failure(self, lockout: Lockout) -> None:
-        """Neither does it reset what was."""
+        """An attempt that is given back is not counted, and does not reset the count."""
         for _ in range(10):
             lockout.take("a")
             lockout.give_back("a")
@@ -100,20 +100,20 @@ class TestCounting:
         assert lockout.take("a") == Taken(last=False)
         assert lockout.take("a") == Taken(last=True)
 
-    def test_of_a_key_that_is_unknown(self, lockout: Lockout) -> None:
-        """Its window may have ended meanwhile."""
+    def test_an_unknown_key_can_be_given_back_and_blocked(self, lockout: Lockout) -> None:
+        """Giving back or blocking a key whose window has ended changes nothing."""
         lockout.give_back("a")
         lockout.block("a")
         assert [lockout.take("a") for _ in range(3)][-1] == Taken(last=True)
 
     def test_keys_are_counted_apart(self, lockout: Lockout) -> None:
-        """Nobody pays for another's attempts."""
+        """Attempts of one key do not count for another."""
         for _ in range(4):
             lockout.take("a")
         assert lockout.take("b") == Taken(last=False)
 
     def test_attempts_at_the_same_moment_are_all_counted(self, lockout: Lockout) -> None:
-        """Of sixteen at once exactly as many get through as may fail."""
+        """Of sixteen attempts at once exactly as many are allowed as may fail."""
         barrier = Barrier(16, timeout=PATIENCE)
 
         def take(_: int) -> Taken | Blocked:
@@ -127,7 +127,7 @@ class TestCounting:
         assert outcomes.count(Blocked(900)) == 13
 
     def test_an_address_is_forgotten_for_every_client(self, lockout: Lockout) -> None:
-        """And only that address."""
+        """Forgetting an address deletes its counts of all clients, and those of no other address."""
         secret = Secret(b"s" * 32)
         keys = [attempt_key(secret, address, client) for address in ("a@b.test", "c@d.test") for client in ("1", "2")]
         assert len({key[:32] for key in keys}) == 2
@@ -137,7 +137,7 @@ class TestCounting:
         assert [isinstance(lockout.take(key), Taken) for key in keys] == [True, True, False, False]
 
     def test_keys_fit_their_column(self) -> None:
-        """And tell nobody the address who does not know the secret."""
+        """A key has 64 characters and depends on the secret."""
         key = attempt_key(Secret(b"s" * 32), "ada@example.org", "192.0.2.1")
         assert len(key) == 64
         assert key != attempt_key(Secret(b"t" * 32), "ada@example.org", "192.0.2.1")
@@ -145,15 +145,15 @@ class TestCounting:
 
 class TestInDatabase:
     def test_window_begins_with_the_first_failure(self, in_database: Lockout, clock: Clock) -> None:
-        """Those that follow do not lengthen it."""
+        """The window begins with the first failure, and further ones do not lengthen it."""
         in_database.take("a")
         clock.move(timedelta(seconds=899.999))
         assert in_database.take("a") == Taken(last=False)
         clock.move(timedelta(seconds=0.001))
         assert [in_database.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
 
-    def test_block_begins_with_the_last(self, in_database: Lockout, clock: Clock) -> None:
-        """Attempts while it lasts do not lengthen it; then everything starts anew."""
+    def test_block_begins_with_the_last_failure(self, in_database: Lockout, clock: Clock) -> None:
+        """Attempts during the block do not lengthen it, and counting begins anew after it."""
         for _ in range(3):
             in_database.take("a")
         in_database.block("a")
@@ -164,26 +164,26 @@ class TestInDatabase:
         assert in_database.take("a") == Taken(last=False)
 
     def test_nothing_stays_of_success(self, in_database: Lockout, database: Database) -> None:
-        """No row for each customer who signs in."""
+        """A successful sign-in leaves no row."""
         in_database.take("a")
         in_database.give_back("a")
         assert rows(database, attempt) == []
 
     def test_closing_leaves_the_database_open(self, in_database: Lockout) -> None:
-        """It belongs to others."""
+        """Closing the lock-out leaves the database open."""
         in_database.close()
         assert in_database.take("a") == Taken(last=False)
 
 
 class TestInValkey:
     def left(self, client: Redis) -> float:
-        """Milliseconds until the server forgets the key."""
+        """Milliseconds until the server deletes the key."""
         left = client.pttl(f"{NAMESPACE}a")
         assert isinstance(left, int)
         return left
 
     def test_the_server_forgets_by_itself(self, in_valkey: Lockout, client: Redis) -> None:
-        """The window begins with the first failure, the block with the last."""
+        """The server deletes the count itself: the window begins with the first failure, the block with the last."""
         in_valkey.take("a")
         assert 890_000 < self.left(client) <= 900_000
         client.pexpire(f"{NAMESPACE}a", 500_000)
@@ -199,13 +199,13 @@ class TestInValkey:
         assert in_valkey.take("a") == Taken(last=False)
 
     def test_nothing_stays_of_success(self, in_valkey: Lockout, client: Redis) -> None:
-        """No key for each customer who signs in."""
+        """A successful sign-in leaves no key in the server."""
         in_valkey.take("a")
         in_valkey.give_back("a")
         assert client.keys() == []
 
     def test_two_processes_count_together(self, in_valkey: Lockout, valkey: Valkey) -> None:
-        """As many as share the server."""
+        """Processes that share the server count together."""
         other = RedisLockout(valkey.url, TERMS)
         assert [each.take("a") for each in (in_valkey, other, in_valkey, other)] == [
             Taken(last=False),
@@ -216,7 +216,7 @@ class TestInValkey:
         other.close()
 
     def test_survives_a_restart_of_the_server(self, tmp_path: Path) -> None:
-        """Connections and scripts that it has forgotten are made anew."""
+        """After a restart of the server connections and scripts are made anew."""
         with Valkey(tmp_path) as server:
             lockout = RedisLockout(server.url, TERMS)
             lockout.take("a")
@@ -228,7 +228,7 @@ class TestInValkey:
             lockout.close()
 
     def test_unreachable_is_an_outage(self) -> None:
-        """Nothing else counts instead; the text names the setting and no address or password."""
+        """A server that does not answer raises Unavailable, in whose text is the setting but no address or password."""
         lockout = RedisLockout(f"redis://:pass-word@127.0.0.1:{free_port()}/0", TERMS)
         for ask in (lockout.take, lockout.give_back, lockout.block, lockout.forget):
             with pytest.raises(Unavailable, match=r"^the server of GATEWAY_ATTEMPTS_URL: ConnectionError$") as outage:
@@ -237,11 +237,11 @@ class TestInValkey:
         lockout.close()
 
     def test_refusal_of_the_server_is_an_outage(self, client: Redis, valkey: Valkey) -> None:
-        """A wrong password, or a key that is none of ours."""
+        """A wrong password, or a key of another kind, raises Unavailable."""
         client.lpush(f"{NAMESPACE}a", "x")
         lockout = RedisLockout(valkey.url, TERMS)
-        stranger = RedisLockout(valkey.url.replace("//", "//user:pass-word@"), TERMS)
-        for each in (lockout, stranger):
+        with_wrong_password = RedisLockout(valkey.url.replace("//", "//user:pass-word@"), TERMS)
+        for each in (lockout, with_wrong_password):
             with pytest.raises(Unavailable, match=r"^the server of GATEWAY_ATTEMPTS_URL: \w+$"):
                 each.take("a")
             each.close()

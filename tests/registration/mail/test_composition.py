@@ -1,4 +1,4 @@
-"""Whether a mail is still needed, and what goes into it."""
+"""The composition of mails: whether one is still needed, and what goes into it."""
 
 import re
 from dataclasses import replace
@@ -38,7 +38,7 @@ def compose(database: Database, job: Job, composer: Composer = COMPOSER) -> Emai
 
 
 def test_a_confirmation_goes_to_the_stored_address_with_the_key(database: Database) -> None:
-    """The mail is made from the customer's row and from the key that only the secret gives."""
+    """A confirmation goes to the stored address, with the key that the secret derives."""
     signed_up(database, email="Bob@Example.org")
     job = claim_the_one(database)
     message = compose(database, job)
@@ -54,7 +54,7 @@ def test_a_confirmation_goes_to_the_stored_address_with_the_key(database: Databa
 
 
 def test_links_name_the_language_of_the_mail(database: Database) -> None:
-    """So that a storefront need not guess it (contract 11)."""
+    """A link names the language of the mail, so that a storefront need not guess it (contract 11)."""
     signed_up(database, language=Language.DE)
     message = compose(database, claim_the_one(database))
     assert isinstance(message, EmailMessage)
@@ -64,7 +64,7 @@ def test_links_name_the_language_of_the_mail(database: Database) -> None:
 
 
 def test_a_welcome_needs_no_token(database: Database) -> None:
-    """Where nobody must confirm, a mail says that the account is ready."""
+    """With confirmation off a mail says that the account is ready."""
     signed_up(database, kind=MailKind.WELCOME, confirmed_at=NOW)
     message = compose(database, claim_the_one(database))
     assert isinstance(message, EmailMessage)
@@ -72,8 +72,8 @@ def test_a_welcome_needs_no_token(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_nothing_goes_to_who_is_gone(database: Database, kind: MailKind) -> None:
-    """An erased customer gets no mail, whether the row is gone or only the person in it."""
+def test_an_erased_customer_gets_no_mail(database: Database, kind: MailKind) -> None:
+    """A mail to an erased customer, or to one whose row is gone, is dropped."""
     customer_id = signed_up(database, kind=kind)
     job = claim_the_one(database)
     erase(database, customer_id)
@@ -83,22 +83,22 @@ def test_nothing_goes_to_who_is_gone(database: Database, kind: MailKind) -> None
 
 
 def erase(database: Database, customer_id: UUID) -> None:
-    nobody = {"first_name": None, "last_name": None, "salutation": None, "gender": None, "email": "gone"}
+    emptied = {"first_name": None, "last_name": None, "salutation": None, "gender": None, "email": "gone"}
     database.write(
-        lambda connection: connection.execute(update(customer).where(customer.c.id == customer_id).values(nobody))
+        lambda connection: connection.execute(update(customer).where(customer.c.id == customer_id).values(emptied))
     )
 
 
-def test_nobody_is_asked_twice(database: Database) -> None:
-    """Who has confirmed meanwhile, with the key of another mail, is not asked again."""
+def test_a_confirmed_customer_gets_no_confirmation(database: Database) -> None:
+    """A confirmation for a customer that confirmed meanwhile is dropped."""
     signed_up(database)
     job = claim_the_one(database)
     database.write(lambda connection: connection.execute(update(customer).values(confirmed_at=NOW)))
     assert compose(database, job) == Dropped("the address is confirmed")
 
 
-def test_another_secret_is_told(database: Database) -> None:
-    """A relay with another secret than the sign-up's sends no dead link: the mail is kept, with the reason."""
+def test_another_secret_is_a_reason(database: Database) -> None:
+    """A relay with another secret than the sign-up's refuses the mail with the reason, instead of a dead link."""
     signed_up(database)
     composer = replace(COMPOSER, secret=Secret(b"1" * 32))
     assert compose(database, claim_the_one(database), composer) == Refused(
@@ -107,7 +107,7 @@ def test_another_secret_is_told(database: Database) -> None:
 
 
 def test_a_link_that_expired_is_not_sent(database: Database) -> None:
-    """A mail that waited longer than its key lives is kept for the operator to see, with the token there or cleared."""
+    """A mail whose key has expired is refused with the reason, whether its token is still there or not."""
     signed_up(database, lifetime=timedelta())
     job = claim_the_one(database)
     too_late = Refused("the confirmation key expired before the mail could be sent")
@@ -116,8 +116,8 @@ def test_a_link_that_expired_is_not_sent(database: Database) -> None:
     assert compose(database, job) == too_late
 
 
-def test_facts_show_no_person(database: Database) -> None:
-    """What a mail is made of is in no repr."""
+def test_repr_of_facts_holds_no_person(database: Database) -> None:
+    """The repr of a mail's facts is empty."""
     signed_up(database)
     job = claim_the_one(database)
     assert repr(database.read(lambda connection: look_up(connection, job))) == "Facts()"

@@ -1,4 +1,4 @@
-"""Mails as people and mail servers get them."""
+"""Mails as customers and mail servers get them."""
 
 import re
 from email import message_from_bytes
@@ -38,8 +38,8 @@ def part(message: EmailMessage, kind: str) -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
-def test_it_says_who_writes_to_whom_about_what() -> None:
-    """A mail has the headers a mail needs, and none that a customer could have written."""
+def test_a_mail_has_its_headers() -> None:
+    """A mail has the headers that it needs, and none from a customer's data but the address."""
     headers = dict(mail(first_name="Bcc: eve@example.org", last_name="x").items())
     assert headers.pop("Content-Type").startswith("multipart/alternative; boundary=")
     assert headers == {
@@ -57,7 +57,7 @@ def test_it_says_who_writes_to_whom_about_what() -> None:
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("kind", MailKind)
 def test_every_kind_speaks_every_language(kind: MailKind, language: Language) -> None:
-    """Each kind of mail has a subject, a text and an HTML part in each language, and marks the language in both."""
+    """Each kind of mail has a subject, a text and an HTML part in each language, and names the language in both."""
     message = mail(kind, language=language)
     assert message["Content-Language"] == language
     assert f'<html lang="{language}">' in part(message, "html")
@@ -73,7 +73,7 @@ def test_every_kind_speaks_every_language(kind: MailKind, language: Language) ->
     [(Language.EN, "until 5 March 2026, 07:09 UTC"), (Language.DE, "bis 5. März 2026, 07:09 Uhr (UTC)")],
 )
 def test_a_confirmation_has_the_link_and_its_end(language: Language, moment: str) -> None:
-    """Both parts hold the link in one piece and say until when it is good and what to do if it was not you."""
+    """Both parts of a confirmation hold the link, its end, and how to disown the account."""
     message = mail(language=language)
     for kind in ("plain", "html"):
         assert URL in part(message, kind)
@@ -84,7 +84,7 @@ def test_a_confirmation_has_the_link_and_its_end(language: Language, moment: str
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("kind", MailKind)
 def test_a_link_is_in_the_mails_that_need_one(kind: MailKind, language: Language) -> None:
-    """In both parts, with its end; the other mails have none to click on."""
+    """The kinds of mail with a link have it in both parts, with its end; the others have no link."""
     message = mail(kind, language=language)
     moment = {Language.EN: "until 5 March 2026, 07:09 UTC", Language.DE: "bis 5. März 2026, 07:09 Uhr (UTC)"}[language]
     for form in ("plain", "html"):
@@ -99,12 +99,12 @@ def test_the_text_can_be_read_without_decoding() -> None:
 
 @pytest.mark.parametrize("kind", MailKind)
 def test_the_html_fetches_nothing(kind: MailKind) -> None:
-    """The HTML part loads nothing from anywhere and has no script."""
+    """The HTML part loads nothing and has no script."""
     assert not re.search(r"<(img|script|link|iframe|form|object)|@import|url\(", part(mail(kind), "html"))
 
 
 def test_markup_in_a_name_is_shown_as_text() -> None:
-    """What a name holds is text in the HTML part."""
+    """Markup in a name is escaped in the HTML part."""
     html = part(mail(first_name='"A&B"', last_name="O'Hara"), "html")
     assert "Hello &#34;A&amp;B&#34; O&#39;Hara," in html
 
@@ -130,7 +130,7 @@ def test_markup_in_a_name_is_shown_as_text() -> None:
     ],
 )
 def test_a_name_that_looks_like_a_link_is_left_out(first_name: str, last_name: str) -> None:
-    """A name that a mail program could turn into a link or show as other text is not greeted, in either part."""
+    """A name that a mail program could turn into a link or show as other text is in neither part."""
     message = mail(first_name=first_name, last_name=last_name)
     assert part(message, "plain").startswith("Hello,\n")
     assert "<p>Hello,</p>" in part(message, "html")
@@ -138,43 +138,43 @@ def test_a_name_that_looks_like_a_link_is_left_out(first_name: str, last_name: s
 
 @pytest.mark.parametrize("name", ["J. R. R.", "J.R.R.", "Anne-Marie", "O'Neil", "李", "Ünal", "St. John", "עדה", "🦊"])
 def test_an_ordinary_name_is_greeted(name: str) -> None:
-    """Initials, accents, other scripts and emoji are names."""
+    """A name with initials, accents, other scripts or emoji is greeted."""
     assert greeting_name(customer(first_name=name)) == f"{name} Lovelace"
 
 
 def test_white_space_in_a_name_is_one_space() -> None:
-    """No name breaks a line of the mail."""
+    """White space in a name becomes one space, so that no name breaks a line of the mail."""
     assert greeting_name(customer(first_name="Ada\u2028\u00a0 Augusta", last_name=" King ")) == "Ada Augusta King"
 
 
 def test_a_very_long_name_keeps_lines_legal() -> None:
-    """No line on the wire has more than 998 characters, whatever HTML makes of a name."""
+    """No line of a mail has more than 998 characters, however long the name is in HTML."""
     message = written(MailKind.WELCOME, first_name="'" * 100, last_name='"' * 100)
     assert max(map(len, message.as_bytes().split(b"\r\n"))) <= 998
     assert "&#39;" * 100 in part(message, "html")
 
 
 def test_an_international_host_needs_no_international_server() -> None:
-    """The host of an address goes out in its ASCII form, so that any mail server takes it."""
+    """The host of an address is sent in its ASCII form, which every mail server accepts."""
     message = mail(email="Ada@Bücher.example", language=Language.DE)
     assert message["To"] == "Ada@xn--bcher-kva.example"
     assert message.as_bytes().isascii()
 
 
 def test_an_international_mailbox_is_written_in_utf8() -> None:
-    """A local part outside ASCII stays as it is, which the standard allows in UTF-8 headers only."""
+    """A local part outside ASCII is written in UTF-8."""
     message = written(MailKind.WELCOME, email="jörg@bücher.example")
     assert "To: jörg@xn--bcher-kva.example\r\n".encode() in message.as_bytes()
 
 
 def test_credentials_in_the_storefront_address_stay_out() -> None:
-    """The mail names the host of the storefront and nothing else of its address."""
+    """A mail names only the host and the port of the storefront's URL."""
     message = written(MailKind.WELCOME, site="https://user:secret@shop.example:8443/de")
     assert "at shop.example:8443 is ready" in part(message, "plain")
 
 
-def test_a_link_does_not_show_itself() -> None:
-    """The key is in no repr."""
+def test_repr_of_a_link_holds_no_key() -> None:
+    """The repr of a link does not hold its key."""
     assert KEY not in repr(Link(URL, NOW))
 
 
@@ -188,7 +188,7 @@ def test_a_link_does_not_show_itself() -> None:
     ],
 )
 def test_a_sender_is_read(text: str, expected: Address) -> None:
-    """The sender is an address, with or without a name, quoted or not."""
+    """A sender is an address with or without a name, quoted or not."""
     assert parse_sender(text) == expected
 
 
@@ -209,6 +209,6 @@ def test_a_sender_is_read(text: str, expected: Address) -> None:
     ],
 )
 def test_a_wrong_sender_is_refused(text: str) -> None:
-    """Anything else stops the start with one line."""
+    """Any other text raises ValueError with one line."""
     with pytest.raises(ValueError, match=r"^must be an ASCII address[^\n]*$"):
         parse_sender(text)

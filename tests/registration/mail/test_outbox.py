@@ -1,6 +1,7 @@
 """The outbox on real databases."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ def post(database: Database, number: int = 1, now: datetime = NOW) -> None:
 
 
 def claim(database: Database, now: datetime = NOW) -> list[Job]:
-    """Claim all that is due."""
+    """Claim every mail that is due."""
 
     def work(connection: Connection) -> list[Job]:
         return [job for bucket in range(BUCKETS) for job in outbox.claim(connection, bucket, now, 1000)]
@@ -44,7 +45,7 @@ def settle(
 
 
 def test_a_mail_is_promised_by_its_transaction(database: Database) -> None:
-    """A transaction that fails has promised nothing."""
+    """A transaction that fails leaves no mail in the outbox."""
 
     def work(connection: Connection) -> None:
         outbox.enqueue(connection, kind="welcome", customer_id=uuid4(), token_id=None, now=NOW)
@@ -67,8 +68,8 @@ def test_a_job_says_what_to_send(database: Database) -> None:
     assert job == Job(job.id, "confirmation", customer_id, token_id, attempts=1, created_at=NOW)
 
 
-def test_no_column_can_hold_a_key_and_one_an_address() -> None:
-    """The outbox names customer and token by their random ids, and an address only where a mail must not follow."""
+def test_the_columns_hold_no_key() -> None:
+    """The outbox has the random ids of customer and token, and one column for the address of a fixed recipient."""
     assert set(mail.c.keys()) == {
         "id", "bucket", "kind", "customer_id", "token_id", "status", "attempts", "due_at", "created_at", "settled_at",
         "reason", "recipient",
@@ -76,14 +77,14 @@ def test_no_column_can_hold_a_key_and_one_an_address() -> None:
 
 
 def test_mails_spread_over_buckets(database: Database) -> None:
-    """Sixteen buckets are in use, and the probe names those with something due, and no others."""
+    """Sixteen buckets are in use, and `due_buckets` names those with a mail that is due."""
     post(database, 400)
     assert sorted(database.read(lambda connection: outbox.due_buckets(connection, NOW))) == list(range(BUCKETS))
     assert database.read(lambda connection: outbox.due_buckets(connection, NOW - timedelta(seconds=1))) == []
 
 
 def test_a_claim_is_exclusive_until_its_lease_ends(database: Database) -> None:
-    """A claimed mail is nobody else's before the lease ends, and anybody's after it: a relay may have died."""
+    """A claimed mail cannot be claimed again before its lease ends, and can be afterwards: a relay may have died."""
     post(database)
     [first] = claim(database)
     assert claim(database, NOW + LEASE - timedelta(seconds=1)) == []
@@ -92,13 +93,15 @@ def test_a_claim_is_exclusive_until_its_lease_ends(database: Database) -> None:
 
 
 def test_the_longest_due_come_first(database: Database) -> None:
-    """Batches take those first that wait longest."""
+    """A claim takes the mails that have been due for the longest."""
     for second in (2, 1, 0):
         post(database, 20, NOW + timedelta(seconds=second))
+    claimed = 0
     for bucket in range(BUCKETS):
-        turns = [claim_one(database, bucket) for _ in range(60)]
-        due = [job.created_at for jobs in turns for job in jobs]
+        due = [job.created_at for [job] in iter(partial(claim_one, database, bucket), [])]
         assert due == sorted(due)
+        claimed += len(due)
+    assert claimed == 60
 
 
 def claim_one(database: Database, bucket: int) -> list[Job]:
@@ -106,8 +109,8 @@ def claim_one(database: Database, bucket: int) -> list[Job]:
 
 
 @pytest.mark.parametrize("status", ["sent", "dropped", "parked"])
-def test_a_settled_mail_is_never_claimed_again(database: Database, status: outbox.Settled) -> None:
-    """Whatever the end was, it is one."""
+def test_a_settled_mail_is_not_claimed_again(database: Database, status: outbox.Settled) -> None:
+    """A mail that is sent, dropped or parked is not claimed again."""
     post(database)
     [job] = claim(database)
     settle(database, job, status, "because " * 100)
@@ -117,7 +120,7 @@ def test_a_settled_mail_is_never_claimed_again(database: Database, status: outbo
 
 
 def test_a_postponed_mail_waits(database: Database) -> None:
-    """A mail given back is due again at its time, and shows why it waits."""
+    """A mail that is given back is due again at its time, and shows the reason."""
     post(database)
     [job] = claim(database)
     database.write(lambda connection: outbox.postpone(connection, job, LATER, "greylisted"))
@@ -126,8 +129,8 @@ def test_a_postponed_mail_waits(database: Database) -> None:
     assert [again.id for again in claim(database, LATER)] == [job.id]
 
 
-def test_who_outlived_the_lease_may_only_say_that_the_mail_is_sent(database: Database) -> None:
-    """A relay whose mail another one took over cannot give it up or back; but what is sent must not be sent again."""
+def test_a_relay_without_the_lease_can_only_record_sent(database: Database) -> None:
+    """A relay that has lost its lease cannot park or postpone the mail; that it was sent is recorded."""
     post(database)
     [slow] = claim(database)
     [quick] = claim(database, NOW + LEASE)
@@ -141,7 +144,7 @@ def test_who_outlived_the_lease_may_only_say_that_the_mail_is_sent(database: Dat
 
 
 def test_parked_mails_can_be_sent_again(database: Database) -> None:
-    """An operator re-queues chosen parked mails or all of them; the others stay as they are."""
+    """An operator re-queues chosen parked mails, or all of them; the others stay as they are."""
     post(database, 4)
     one, two, three, sent = claim(database)
     for job in (one, two, three):
@@ -160,7 +163,7 @@ def retry(database: Database, ids: list[UUID] | None) -> int:
 
 
 def test_the_newest_are_listed_first(database: Database) -> None:
-    """A list shows the newest of a status."""
+    """A list shows the newest mails of a status first."""
     for second in range(3):
         post(database, now=NOW + timedelta(seconds=second))
     entries = database.read(lambda connection: outbox.list_mails(connection, "waiting", 2))
@@ -168,7 +171,7 @@ def test_the_newest_are_listed_first(database: Database) -> None:
 
 
 def test_two_claims_at_once_share_the_mails(postgresql_url: str) -> None:
-    """On PostgreSQL a relay takes what another one has not taken yet, without waiting for it."""
+    """On PostgreSQL a relay claims the mails that another one has not claimed yet, without waiting for it."""
     first, second = open_database(postgresql_url), open_database(postgresql_url, wait=1)
     post(first, 3)
 
@@ -184,7 +187,7 @@ def test_two_claims_at_once_share_the_mails(postgresql_url: str) -> None:
 
 
 def test_looking_for_mails_uses_the_index(sqlite_url: str) -> None:
-    """A relay does not read through a month of settled mails."""
+    """The statements that look for mails use the index of waiting mails."""
     database = open_database(sqlite_url)
     seen: list[tuple[str, Any]] = []
     event.listen(database.engine, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))

@@ -1,4 +1,4 @@
-"""Senders against real mail servers on the loopback interface, well-behaved and not."""
+"""Senders against real mail servers on the loopback interface, correct ones and faulty ones."""
 
 import ssl
 import stat
@@ -39,7 +39,7 @@ def mail(recipient: str = "ada@example.org") -> EmailMessage:
 
 
 def send(url: str, *mails: EmailMessage, context: ssl.SSLContext | None = None) -> list[Outcome]:
-    """Send in one session."""
+    """The outcomes of these mails, sent in one session."""
     with open_sender(url, context).session() as session:
         return [session.send(ID, message) for message in mails]
 
@@ -48,7 +48,7 @@ Replies = Mapping[str, str | list[str | None] | None]
 
 
 class Mailbox:
-    """A handler of aiosmtpd that keeps what comes."""
+    """A handler of aiosmtpd that keeps the mails it gets."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
@@ -62,7 +62,7 @@ class Mailbox:
 
 @contextmanager
 def listening(mailbox: Mailbox, **options: Any) -> Iterator[str]:
-    """A well-behaved server; its host and port."""
+    """A correct server; its host and port."""
     controller = Controller(mailbox, hostname=HOST, port=free_port(), **options)
     controller.start()
     try:
@@ -79,9 +79,9 @@ def accept_password(*arguments: Any) -> AuthResult:
 
 
 class Script:
-    """A server of one's own: each connection follows the next of the given scripts, the last one for ever.
+    """A scripted server: each connection follows the next of the scripts, and the last one from then on.
 
-    A script has a reply for each verb, or one for each time it comes; GREET greets, "." ends the content.
+    A script has a reply for each verb, or a list with one for each time it comes; GREET greets, "." ends the content.
     At None the server hangs up.
     """
 
@@ -159,7 +159,7 @@ def test_a_mail_arrives_whole() -> None:
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_a_mail_travels_encrypted_and_signed_in(scheme: str, tmp_path: Path) -> None:
-    """With TLS from the start or by STARTTLS, user and password are used, decoded from the address."""
+    """With TLS from the start and by STARTTLS, user and password of the URL are used, decoded."""
     server = server_context(tmp_path)
     tls = {"ssl_context": server} if scheme == "smtps" else {"tls_context": server, "require_starttls": True}
     mailbox = Mailbox()
@@ -173,8 +173,8 @@ def test_a_mail_travels_encrypted_and_signed_in(scheme: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 @pytest.mark.parametrize("fault", ["unknown", "expired", "other host"])
-def test_a_server_that_proves_nothing_gets_nothing(scheme: str, fault: str, tmp_path: Path) -> None:
-    """A certificate that is self-signed, expired or of another host ends the connection; no mail is given up for it."""
+def test_a_server_with_a_wrong_certificate_gets_nothing(scheme: str, fault: str, tmp_path: Path) -> None:
+    """A server with a self-signed, expired or foreign certificate gets no mail and is Unreachable: mails wait."""
     server = server_context(
         tmp_path,
         host=b"\x7f\0\0\x02" if fault == "other host" else b"\x7f\0\0\x01",
@@ -206,7 +206,7 @@ def test_verification_is_on_by_default() -> None:
     ],
 )
 def test_an_operators_mistake_gives_no_mail_up(options: dict[str, Any], scheme: str, reason: str) -> None:
-    """A wrong password, or a server that lacks what was asked for, only delays mails."""
+    """A wrong password, or a server that lacks what the URL demands, is Unreachable, so that mails wait."""
     with listening(Mailbox(), **options) as place:
         [outcome] = send(f"{scheme}://user:wrong@{place}", mail())
     assert isinstance(outcome, Unreachable)
@@ -230,7 +230,7 @@ def test_an_international_mailbox_needs_the_extension() -> None:
     ("verb", "step"), [("MAIL", "sender"), ("RCPT", "recipient"), ("DATA", "content"), (".", "content")]
 )
 def test_a_refusal_is_of_one_mail(verb: str, step: str) -> None:
-    """5xx is for good and 4xx for now, at any step; the mail after it is sent."""
+    """At any step a 5xx code refuses a mail and a 4xx code defers it; the mail after it is sent."""
     for code, kind in (("550", Refused), ("451", Deferred)):
         script = {verb: f"{code} {code[0]}.1.1 <ada@example.org>: secret-key is not welcome"}
         with Script(script) as server:
@@ -242,8 +242,8 @@ def test_a_refusal_is_of_one_mail(verb: str, step: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
-def test_a_server_that_wants_a_password_first_gives_no_mail_up(verb: str) -> None:
-    """ "Sign in first" is the operator's to mend."""
+def test_a_missing_password_gives_no_mail_up(verb: str) -> None:
+    """A server that demands a sign-in is Unreachable, so that mails wait."""
     with Script({verb: "530 5.7.0 sign in first"}) as server:
         [outcome] = send(server.url, mail())
     assert isinstance(outcome, Unreachable)
@@ -269,7 +269,7 @@ def test_a_server_that_wants_a_password_first_gives_no_mail_up(verb: str) -> Non
     ],
 )
 def test_a_server_that_breaks_off_is_not_tried_again_at_once(script: Replies) -> None:
-    """A connection that does not live to carry one mail means that no mail can be sent now."""
+    """A connection that breaks before it has carried a mail is Unreachable, and no second one is opened."""
     with Script(script) as server:
         [outcome] = send(server.url, mail())
         assert isinstance(outcome, Unreachable)
@@ -278,7 +278,7 @@ def test_a_server_that_breaks_off_is_not_tried_again_at_once(script: Replies) ->
 
 @pytest.mark.parametrize("reply", [None, "421 4.7.0 enough for today"])
 def test_a_connection_that_breaks_after_serving_is_opened_anew(reply: str | None) -> None:
-    """A server may limit what one connection carries: the mail it happens to is delayed, the next is sent."""
+    """When a connection breaks after it has carried a mail, one mail is deferred, and the next uses a new one."""
     with Script({"MAIL": ["250 ok", reply]}, {}) as server:
         first, second, third = send(server.url, mail(), mail(), mail())
         assert (first, third) == (Sent(), Sent())
@@ -287,7 +287,7 @@ def test_a_connection_that_breaks_after_serving_is_opened_anew(reply: str | None
 
 
 def test_a_mail_that_cannot_be_written_does_not_spoil_the_next() -> None:
-    """After a bug in one mail the session goes on with a connection in a known state."""
+    """After an exception in one mail the session sends the next one."""
     broken = mail()
     broken["Resent-Date"] = broken["Resent-Date"] = "Mon, 23 Nov 2026 12:00:00 +0000"
     with Script({}) as server, open_sender(server.url).session() as session:
@@ -297,26 +297,26 @@ def test_a_mail_that_cannot_be_written_does_not_spoil_the_next() -> None:
         assert session.send(ID, mail()) == Sent()
 
 
-def test_a_server_that_does_not_say_good_bye() -> None:
-    """What was sent is sent, even when the end of the session fails."""
+def test_a_server_that_hangs_up_at_quit_has_the_mail() -> None:
+    """A mail is sent although the end of its session fails."""
     with Script({"QUIT": None}) as server:
         assert send(server.url, mail()) == [Sent()]
 
 
-def test_nobody_listens() -> None:
-    """A server that is down delays mails, and says so in words that hold no secret."""
+def test_a_server_that_is_down_is_unreachable() -> None:
+    """A server that is down is Unreachable, with a reason that holds no secret."""
     [outcome] = send(f"smtp://user:secret@{HOST}:{free_port()}", mail())
     assert outcome == Unreachable("no connection: ConnectionRefusedError: Connection refused")
 
 
-def test_a_host_that_is_none() -> None:
-    """A name that cannot even be asked for delays mails."""
+def test_an_impossible_host_is_unreachable() -> None:
+    """A host name that cannot be looked up is Unreachable."""
     [outcome] = send(f"smtp://{'x' * 64}.example", mail())
     assert isinstance(outcome, Unreachable)
 
 
 def test_a_mail_becomes_a_file(tmp_path: Path) -> None:
-    """A directory gets one file per mail, for its owner only, whole or not at all; a second try replaces the first."""
+    """A directory gets one file for each mail, readable by its owner only; a second try replaces the first."""
     directory = tmp_path / "mail box"
     url = f"file://{quote(str(directory))}"
     assert send(url, mail("bob@example.org"), mail()) == [Sent(), Sent()]
@@ -328,7 +328,7 @@ def test_a_mail_becomes_a_file(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_gone_delays_mails(tmp_path: Path) -> None:
-    """No mail is given up because a directory cannot be written."""
+    """A directory that cannot be written is Unreachable, so that mails wait."""
     sender = open_sender(f"file://{tmp_path}/mail")
     (tmp_path / "mail").rmdir()
     with sender.session() as session:
@@ -336,7 +336,7 @@ def test_a_directory_that_is_gone_delays_mails(tmp_path: Path) -> None:
 
 
 def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    """The console shows headers and text decoded, in UTF-8 whatever its own encoding is."""
+    """The console shows headers and text decoded, in UTF-8."""
     assert send("console:", mail()) == [Sent()]
     shown = capsysbinary.readouterr().out.decode()
     assert "To: ada@example.org\n" in shown
@@ -378,8 +378,8 @@ def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) ->
         ("file:///dev/null/mail", "names a directory that cannot be made: Not a directory"),
     ],
 )
-def test_a_wrong_address_is_one_clear_line(url: str, message: str) -> None:
-    """An address that cannot be meant stops the start, without showing the password."""
+def test_a_wrong_url_is_explained(url: str, message: str) -> None:
+    """A wrong URL raises ValueError with one line that does not show the password."""
     with pytest.raises(ValueError, match=r".") as caught:
         open_sender(url)
     assert str(caught.value) == message
@@ -388,7 +388,7 @@ def test_a_wrong_address_is_one_clear_line(url: str, message: str) -> None:
 
 @pytest.mark.parametrize(("scheme", "port"), [("smtp", 25), ("smtps", 465), ("smtp+starttls", 587)])
 def test_ports_have_defaults(scheme: str, port: int) -> None:
-    """Without a port the usual one of the scheme is meant; a password is in no repr."""
+    """Without a port the usual one of the scheme is used, and the password is in no repr."""
     sender = open_sender(f"{scheme}://user:secret@[::1]/")
     assert (sender.host, sender.port, sender.password) == ("::1", port, "secret")  # type: ignore[attr-defined]
     assert "secret" not in repr(sender)

@@ -15,7 +15,7 @@ from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, authenticate
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, customer, email_change, event, mail, reset_token
@@ -72,7 +72,7 @@ def test_the_callers_session_goes_on_and_all_others_end(services: Services, cloc
     change_password(services, caller_of(services, ada.tokens), form(), CLIENT)
     clock.move(timedelta(seconds=1))
     assert refresh(services, other.refresh_token, CLIENT) == RefreshRefused()
-    assert authenticate(services, ada.tokens.access_token) is None
+    assert authenticate(services, ada.tokens.access_token) is BadToken.REVOKED
     fresh = refresh(services, ada.tokens.refresh_token, CLIENT)
     assert isinstance(fresh, Tokens)
     assert caller_of(services, fresh).customer.id == ada.customer.id

@@ -22,7 +22,7 @@ from registration.outcomes import (
 )
 from registration.passwords.reset import request_reset, reset, reset_refusal
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, authenticate
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
@@ -182,7 +182,7 @@ class TestReset:
         reset(services, form(mailed_key()), CLIENT)
         clock.move(timedelta(seconds=1))
         assert refresh(services, tokens.refresh_token, CLIENT) == RefreshRefused()
-        assert authenticate(services, tokens.access_token) is None
+        assert authenticate(services, tokens.access_token) is BadToken.REVOKED
 
     def test_mails_the_customer(self, services: Services, mailed_key: Callable[[], str], arrived: Deliver) -> None:
         """A reset sends the customer a mail without a key."""

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphql_api.settings import GatewaySettings
+from registration.environment import SettingsError
 from registration.outcomes import ViolationCode
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.password import PasswordPolicy
-from registration.settings import SettingsError
 from registration.wiring import password_policy
 from tests.registration.forms import form
 from tests.registration.violations import sign_up_violations

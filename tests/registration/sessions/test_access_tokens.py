@@ -1,4 +1,4 @@
-"""Access tokens: what is in one, and what is not one."""
+"""Access tokens: what one holds, and which texts are none."""
 
 import hmac
 import json
@@ -20,7 +20,7 @@ from sqlalchemy import delete, update
 
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.services import Services
-from registration.sessions.access_tokens import MAX_LENGTH, Caller, authenticate
+from registration.sessions.access_tokens import MAX_LENGTH, BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer
 from tests.clock import Clock
@@ -28,6 +28,7 @@ from tests.registration.members import Member, confirmed, member, signed_in
 
 LIFETIME = timedelta(hours=8)
 INSTANT = timedelta(microseconds=1)
+INVALID, REVOKED = BadToken.INVALID, BadToken.REVOKED
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def part(token: str, number: int) -> dict[str, Any]:
 
 
 def resigned(services: Services, token: str, claims: dict[str, Any], remove: str = "") -> str:
-    """The token with other claims, signed with our own key."""
+    """The token with changed claims, signed with our own key."""
     key = services.signing_keys.newest()
     changed = part(token, 1) | claims
     changed.pop(remove, None)
@@ -55,12 +56,13 @@ def resigned(services: Services, token: str, claims: dict[str, Any], remove: str
 
 
 def caller_of(services: Services, token: str) -> Caller | None:
-    return authenticate(services, token)
+    found = authenticate(services, token)
+    return found if isinstance(found, Caller) else None
 
 
 class TestContent:
     def test_is_the_token_of_the_contract(self, services: Services, ada: Member, clock: Clock) -> None:
-        """Header and claims, with a `sub` that is a text of JSON."""
+        """An access token has the header and the claims of the contract, with a `sub` that is a text of JSON."""
         token = ada.tokens.access_token
         claims = part(token, 1)
         now = clock.now.timestamp()
@@ -68,9 +70,10 @@ class TestContent:
         assert len(claims.pop("jti")) == 80
         assert json.loads(claims.pop("sub")) == {
             "customer_reference": ada.customer.reference,
-            "id_customer": str(ada.customer.id),
+            "id_customer": int(ada.customer.reference.removeprefix("DE--")),
         }
         assert claims == {
+            "customer_id": str(ada.customer.id),
             "aud": "frontend",
             "iat": now,
             "nbf": now,
@@ -79,14 +82,24 @@ class TestContent:
         }
         assert ada.tokens.expires_in == 28_800
 
-    def test_is_good_for_whoever_has_the_public_key(self, services: Services, ada: Member) -> None:
-        """A legacy verifier needs nothing of ours."""
+    def test_has_no_number_that_the_reference_lacks(self, services: Services, ada: Member) -> None:
+        """Where the reference has no number, as one that a shop imported, the subject has no `id_customer`."""
+        services.database.write(
+            lambda connection: connection.execute(update(customer).values(reference="8bc09e7c-imported"))
+        )
+        token = signed_in(services).access_token
+        assert json.loads(part(token, 1)["sub"]) == {"customer_reference": "8bc09e7c-imported"}
+        assert caller_of(services, token)
+        assert authenticate(services, ada.tokens.access_token) is INVALID
+
+    def test_is_verified_with_the_public_key(self, services: Services, ada: Member) -> None:
+        """A legacy verifier needs only the public key."""
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         public = services.signing_keys.newest().public
         assert jwt.decode(ada.tokens.access_token, public, ["RS256"], options, audience="frontend")["scopes"]
 
     def test_names_its_session(self, services: Services, ada: Member) -> None:
-        """Tokens of one sign-in have it in common, and nothing else in their jti."""
+        """The jti of a token begins with its session's id, and the rest of it is unique."""
         jti = part(ada.tokens.access_token, 1)["jti"]
         other = part(signed_in(services).access_token, 1)["jti"]
         caller = caller_of(services, ada.tokens.access_token)
@@ -95,14 +108,14 @@ class TestContent:
         assert jti[:32] != other[:32]
         assert jti[32:] != other[32:]
 
-    def test_tells_who_holds_it(self, services: Services, ada: Member) -> None:
-        """The customer as stored now."""
+    def test_authenticates_its_customer(self, services: Services, ada: Member) -> None:
+        """The caller of a token is the customer as stored now."""
         caller = caller_of(services, ada.tokens.access_token)
         assert caller is not None
         assert caller.customer == ada.customer
 
-    def test_caller_shows_no_person(self, services: Services, ada: Member) -> None:
-        """A caller in a log line is a session."""
+    def test_repr_of_a_caller_holds_no_person(self, services: Services, ada: Member) -> None:
+        """The repr of a caller has only the session's id."""
         caller = caller_of(services, ada.tokens.access_token)
         assert caller is not None
         # Not by a look for her name: "ada" is hexadecimal, too.
@@ -111,53 +124,53 @@ class TestContent:
 
 class TestTime:
     def test_is_good_until_it_expires(self, services: Services, ada: Member, clock: Clock) -> None:
-        """To the instant."""
+        """A token is good until a millisecond before it expires."""
         clock.move(LIFETIME - timedelta(milliseconds=1))
         assert caller_of(services, ada.tokens.access_token)
         clock.move(timedelta(milliseconds=1))
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is INVALID
 
     def test_expired_by_a_second(self, services: Services, ada: Member, clock: Clock) -> None:
-        """There is no mercy at the end."""
+        """A token that expired a second ago is refused: clocks get no allowance at the end."""
         expired = resigned(services, ada.tokens.access_token, {"exp": (clock.now - timedelta(seconds=1)).timestamp()})
-        assert caller_of(services, expired) is None
+        assert authenticate(services, expired) is INVALID
 
     @pytest.mark.parametrize("claim", ["iat", "nbf"])
     def test_from_the_future(self, services: Services, ada: Member, clock: Clock, claim: str) -> None:
-        """Refused, but for what the clocks of two nodes may differ by."""
+        """A token from the future is refused, but for the second that the clocks of two nodes may differ by."""
         in_a_second, later = ((clock.now + timedelta(seconds=seconds)).timestamp() for seconds in (1, 1.001))
         now, ahead = ({claim: moment} for moment in (in_a_second, later))
         assert caller_of(services, resigned(services, ada.tokens.access_token, now))
-        assert caller_of(services, resigned(services, ada.tokens.access_token, ahead)) is None
+        assert authenticate(services, resigned(services, ada.tokens.access_token, ahead)) is INVALID
 
     def test_lifetime_is_a_setting(self, services: Services, clock: Clock) -> None:
-        """Of seconds."""
+        """The lifetime of a token is a setting."""
         short = replace(services, sessions=replace(services.sessions, access_token=timedelta(seconds=60)))
         tokens = member(short).tokens
         assert tokens.expires_in == 60
         clock.move(timedelta(seconds=60))
-        assert caller_of(services, tokens.access_token) is None
+        assert authenticate(services, tokens.access_token) is INVALID
 
 
 class TestForgery:
     def test_signed_by_another_key(self, services: Services, ada: Member, tmp_path: Path) -> None:
-        """Also under the name of ours."""
+        """A token signed with another key is refused, also under the id of ours."""
         create_signing_key(tmp_path)
         other = SigningKeys(tmp_path).newest()
         claims = part(ada.tokens.access_token, 1)
         for kid in (other.kid, services.signing_keys.newest().kid):
-            assert caller_of(services, jwt.encode(claims, other.private, "RS256", headers={"kid": kid})) is None
+            assert authenticate(services, jwt.encode(claims, other.private, "RS256", headers={"kid": kid})) is INVALID
 
     @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
     @pytest.mark.parametrize("signature", ["", "AA"])
     def test_not_signed(self, services: Services, ada: Member, algorithm: str, signature: str) -> None:
-        """alg none, however it is spelt."""
+        """A token without a signature is refused, however `none` is written."""
         header = part(ada.tokens.access_token, 0) | {"alg": algorithm}
         claims = ada.tokens.access_token.split(".")[1]
-        assert caller_of(services, f"{segment(json.dumps(header).encode())}.{claims}.{signature}") is None
+        assert authenticate(services, f"{segment(json.dumps(header).encode())}.{claims}.{signature}") is INVALID
 
     def test_signed_with_the_public_key(self, services: Services, ada: Member) -> None:
-        """HS256, for which the key that everybody knows would be the secret."""
+        """A token signed by HS256 with our public key as the secret is refused."""
         public = services.signing_keys.newest().public
         header = part(ada.tokens.access_token, 0) | {"alg": "HS256"}
         signed = f"{segment(json.dumps(header).encode())}.{ada.tokens.access_token.split('.')[1]}"
@@ -167,56 +180,57 @@ class TestForgery:
             (Encoding.PEM, PublicFormat.PKCS1),
         ):
             signature = hmac.new(public.public_bytes(encoding, shape), signed.encode(), sha256).digest()
-            assert caller_of(services, f"{signed}.{segment(signature)}") is None
+            assert authenticate(services, f"{signed}.{segment(signature)}") is INVALID
 
     @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
     def test_signed_with_another_algorithm(self, services: Services, ada: Member, algorithm: str) -> None:
-        """Our key counts with RS256 only."""
+        """A token signed with our key by another algorithm than RS256 is refused."""
         key = services.signing_keys.newest()
         claims = part(ada.tokens.access_token, 1)
-        assert caller_of(services, jwt.encode(claims, key.private, algorithm, headers={"kid": key.kid})) is None
+        assert authenticate(services, jwt.encode(claims, key.private, algorithm, headers={"kid": key.kid})) is INVALID
 
     def test_brings_its_own_key(self, services: Services, ada: Member) -> None:
-        """Headers that name a key are not read."""
+        """A key in the header of a token is ignored."""
         other = rsa.generate_private_key(65537, 2048)
         public = jwt.algorithms.RSAAlgorithm.to_jwk(other.public_key(), as_dict=True)
         headers = {"kid": services.signing_keys.newest().kid, "jwk": public, "jku": "http://127.0.0.1/"}
         forged = jwt.encode(part(ada.tokens.access_token, 1), other, "RS256", headers=headers)
-        assert caller_of(services, forged) is None
+        assert authenticate(services, forged) is INVALID
 
     def test_swapped_between_customers(self, services: Services, ada: Member) -> None:
-        """No part of one customer's token makes another's better, not even of tokens that we signed."""
+        """A token made of parts of two customers' tokens is refused, also if it is signed with our key."""
         ben = member(services, email="ben@example.org")
         ours, others = ada.tokens.access_token, ben.tokens.access_token
         for mixed in zip(
             *([token.split(".") for token in pair] for pair in ((ours, others), (others, ours))), strict=True
         ):
             (a, b) = mixed
-            assert caller_of(services, ".".join([a[0], b[1], a[2]])) is None
-        assert caller_of(services, resigned(services, ours, {"sub": part(others, 1)["sub"]})) is None
-        assert caller_of(services, resigned(services, ours, {"jti": part(others, 1)["jti"]})) is None
+            assert authenticate(services, ".".join([a[0], b[1], a[2]])) is INVALID
+        for claim in ("sub", "customer_id"):
+            assert authenticate(services, resigned(services, ours, {claim: part(others, 1)[claim]})) is INVALID
+        assert authenticate(services, resigned(services, ours, {"jti": part(others, 1)["jti"]})) is INVALID
 
     def test_truncated(self, services: Services, ada: Member) -> None:
-        """At any place."""
+        """A token that is cut at any place is refused."""
         token = ada.tokens.access_token
         for end in range(0, len(token), 7):
-            assert caller_of(services, token[:end]) is None
-            assert caller_of(services, token[end + 1 :]) is None
-        assert caller_of(services, token[:-1]) is None
+            assert authenticate(services, token[:end]) is INVALID
+            assert authenticate(services, token[end + 1 :]) is INVALID
+        assert authenticate(services, token[:-1]) is INVALID
 
     def test_changed(self, services: Services, ada: Member) -> None:
-        """In any character but the last, which holds bits that no signature has."""
+        """A token with another character is refused, but for the last, which holds bits that no signature has."""
         token = ada.tokens.access_token
         for place in range(0, len(token) - 1, 11):
             other = "A" if token[place] != "A" else "B"
-            assert caller_of(services, token[:place] + other + token[place + 1 :]) is None
+            assert authenticate(services, token[:place] + other + token[place + 1 :]) is INVALID
 
     def test_huge(self, services: Services, ada: Member) -> None:
-        """It is not even read."""
+        """A text over the greatest length is refused."""
         token = ada.tokens.access_token
         for huge in ("a" * 1_000_000, f"{'a' * 1_000_000}.b.c", f"{token}{'A' * MAX_LENGTH}"):
-            assert caller_of(services, huge) is None
-        assert caller_of(services, resigned(services, token, {"padding": "x" * MAX_LENGTH})) is None
+            assert authenticate(services, huge) is INVALID
+        assert authenticate(services, resigned(services, token, {"padding": "x" * MAX_LENGTH})) is INVALID
 
     @pytest.mark.parametrize(
         "header",
@@ -244,25 +258,25 @@ class TestForgery:
         ],
     )
     def test_strange_headers(self, services: Services, ada: Member, header: bytes) -> None:
-        """Whatever a header holds, it is no token."""
+        """A token with any other header is refused and raises nothing."""
         claims, signature = ada.tokens.access_token.split(".")[1:]
         strange = header.replace(b"KID", services.signing_keys.newest().kid.encode())
-        assert caller_of(services, f"{segment(strange)}.{claims}.{signature}") is None
+        assert authenticate(services, f"{segment(strange)}.{claims}.{signature}") is INVALID
 
     @given(text=st.text() | st.from_regex(r"[\w-]{1,20}\.[\w-]{1,20}\.[\w-]{1,20}", fullmatch=True))
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_noise(self, services: Services, text: str) -> None:
-        """No text raises."""
-        assert caller_of(services, text) is None
+        """Any text is refused and raises nothing."""
+        assert authenticate(services, text) is INVALID
 
 
 class TestForeignClaims:
-    """Tokens that our key signed and we did not: those of the shop that we replace, say."""
+    """Tokens that were signed with our key in another form, as by the shop that is replaced."""
 
     @pytest.mark.parametrize("claim", ["aud", "jti", "iat", "nbf", "exp", "sub"])
     def test_absent(self, services: Services, ada: Member, claim: str) -> None:
-        """Each claim is needed."""
-        assert caller_of(services, resigned(services, ada.tokens.access_token, {}, remove=claim)) is None
+        """A token that lacks one claim is refused."""
+        assert authenticate(services, resigned(services, ada.tokens.access_token, {}, remove=claim)) is INVALID
 
     @pytest.mark.parametrize(
         "claims",
@@ -273,6 +287,10 @@ class TestForeignClaims:
             {"sub": "DE--21"},
             {"sub": "[" * 2000},
             {"sub": "null"},
+            {"sub": '{"id_customer":21}'},
+            {"customer_id": 21},
+            {"customer_id": None},
+            {"customer_id": "21"},
             {"jti": "f" * 80},
             {"jti": "x" * 80},
             {"jti": ""},
@@ -292,38 +310,38 @@ class TestForeignClaims:
         ids=lambda claims: str(claims)[:40],
     )
     def test_of_another_form(self, services: Services, ada: Member, claims: dict[str, Any]) -> None:
-        """None of them is good, and none raises."""
-        assert caller_of(services, resigned(services, ada.tokens.access_token, claims)) is None
+        """A token with a claim of another form is refused and raises nothing."""
+        assert authenticate(services, resigned(services, ada.tokens.access_token, claims)) is INVALID
 
     def test_claims_that_are_no_object(self, services: Services) -> None:
-        """A signature over anything else is no token."""
+        """A token whose claims are no JSON object is refused."""
         key = services.signing_keys.newest()
         for content in (b"[]", b"null", b"x", b"[" * 2000):
             signed = jwt.api_jws.encode(content, key.private, "RS256", headers={"kid": key.kid})
-            assert caller_of(services, signed) is None
+            assert authenticate(services, signed) is INVALID
 
     def test_audience_is_a_setting(self, services: Services, ada: Member) -> None:
-        """Tokens for another are not for us."""
+        """The audience is a setting, and a token for another audience is refused."""
         shop = replace(services, sessions=replace(services.sessions, audience="shop"))
         tokens = signed_in(shop)
         assert part(tokens.access_token, 1)["aud"] == "shop"
         assert caller_of(shop, tokens.access_token)
-        assert caller_of(services, tokens.access_token) is None
-        assert caller_of(shop, ada.tokens.access_token) is None
+        assert authenticate(services, tokens.access_token) is INVALID
+        assert authenticate(shop, ada.tokens.access_token) is INVALID
 
 
 class TestEnd:
     def test_customer_gone(self, services: Services, ada: Member) -> None:
-        """The row or the person."""
+        """A token of a customer who is erased, or whose row is deleted, is refused."""
         services.database.write(
             lambda connection: connection.execute(update(customer).values(anonymized_at=services.clock()))
         )
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is REVOKED
         services.database.write(lambda connection: connection.execute(delete(customer)))
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is INVALID
 
     def test_password_changed(self, services: Services, ada: Member, clock: Clock) -> None:
-        """Tokens issued at that moment or before are refused, those of later ones not."""
+        """A token that was issued before the password changed, or at that moment, is refused; a later one is good."""
 
         def change(at: datetime) -> None:
             services.database.write(
@@ -333,32 +351,32 @@ class TestEnd:
         change(clock.now - INSTANT)
         assert caller_of(services, ada.tokens.access_token)
         change(clock.now)
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is REVOKED
         assert caller_of(services, signed_in(services).access_token)
 
     def test_password_changed_by_a_clock_that_is_ahead(self, services: Services, ada: Member, clock: Clock) -> None:
-        """Who signs in after a change can work with the token, although our clock says it was before."""
+        """A token issued after a change of the password by a node with a faster clock is good."""
         ahead = clock.now + timedelta(milliseconds=500)
         services.database.write(
             lambda connection: connection.execute(update(customer).values(password_changed_at=ahead))
         )
         assert caller_of(services, signed_in(services).access_token)
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is REVOKED
 
     def test_session_ended(self, services: Services, ada: Member, clock: Clock) -> None:
-        """The other sessions of the customer are not touched by that."""
+        """A token of an ended session is refused; those of other sessions are good."""
         other = signed_in(services)
         kept = caller_of(services, other.access_token)
         assert kept is not None
         services.database.write(
             lambda connection: end_sessions(connection, ada.customer.id, clock.now, keep=kept.session_id)
         )
-        assert caller_of(services, ada.tokens.access_token) is None
+        assert authenticate(services, ada.tokens.access_token) is REVOKED
         assert caller_of(services, other.access_token) == kept
 
 
-def test_rotation_signs_nobody_out(services: Services, tmp_path: Path, clock: Clock) -> None:
-    """A token is good as long as the file of its key is there, whichever key signs meanwhile."""
+def test_tokens_of_an_older_key_stay_good(services: Services, tmp_path: Path, clock: Clock) -> None:
+    """A token is good while the file of its key is there, whichever key signs by then."""
     create_signing_key(tmp_path)
     rotated = replace(services, signing_keys=SigningKeys(tmp_path, lambda: clock().timestamp()))
     old = member(rotated).tokens.access_token
@@ -371,7 +389,7 @@ def test_rotation_signs_nobody_out(services: Services, tmp_path: Path, clock: Cl
 
 
 def test_two_nodes_with_one_directory(services: Services, tmp_path: Path, clock: Clock) -> None:
-    """One node takes what the other signs with a key that it has never seen."""
+    """A node accepts a token that another one signed with a key which it has not read yet."""
     create_signing_key(tmp_path)
     one = replace(services, signing_keys=SigningKeys(tmp_path))
     create_signing_key(tmp_path)
@@ -379,8 +397,36 @@ def test_two_nodes_with_one_directory(services: Services, tmp_path: Path, clock:
     assert caller_of(one, member(other).tokens.access_token)
 
 
+def old_subject(reference: str, customer_id: object) -> str:
+    """A subject as tokens had it before they had the claim `customer_id`."""
+    return json.dumps({"customer_reference": reference, "id_customer": customer_id})
+
+
+def test_tokens_of_the_older_form_stay_good(services: Services, ada: Member) -> None:
+    """A token that has the customer's UUID in its subject, and not in a claim of its own, is good until it expires."""
+    sub = old_subject(ada.customer.reference, str(ada.customer.id))
+    token = resigned(services, ada.tokens.access_token, {"sub": sub}, remove="customer_id")
+    caller = caller_of(services, token)
+    assert caller is not None
+    assert caller.customer == ada.customer
+
+
+def test_the_number_identifies_nobody(services: Services, ada: Member) -> None:
+    """The number in the subject is for legacy clients: without a UUID the token names no customer."""
+    number = int(ada.customer.reference.removeprefix("DE--"))
+    for customer_id in (number, str(number), None):
+        sub = old_subject(ada.customer.reference, customer_id)
+        token = resigned(services, ada.tokens.access_token, {"sub": sub}, remove="customer_id")
+        assert authenticate(services, token) is INVALID
+    assert caller_of(
+        services, resigned(services, ada.tokens.access_token, {"sub": old_subject(ada.customer.reference, 7)})
+    )
+
+
 def test_unknown_customer(services: Services, ada: Member) -> None:
-    """A token for a customer who never was."""
-    sub = json.dumps({"customer_reference": "DE--0", "id_customer": str(uuid4())})
-    assert caller_of(services, resigned(services, ada.tokens.access_token, {"sub": sub})) is None
+    """A token for a customer who does not exist is refused."""
+    token = resigned(services, ada.tokens.access_token, {"customer_id": str(uuid4())})
+    assert authenticate(services, token) is INVALID
+    sub = old_subject("DE--0", str(uuid4()))
+    assert authenticate(services, resigned(services, ada.tokens.access_token, {"sub": sub}, "customer_id")) is INVALID
     assert confirmed(services, email="ben@example.org").confirmed_at == datetime(2026, 11, 23, 13, 36, 29, 123456, UTC)

@@ -1,4 +1,4 @@
-"""Signing in: who gets in, what a refusal tells, and what is written."""
+"""Signing in: which clients get tokens, what a refusal tells, and what is written."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,24 +9,41 @@ from uuid import UUID, uuid4
 import bcrypt
 import pytest
 from sqlalchemy import delete, update
+from structlog.testing import capture_logs
 
+from harness.ports import free_port
+from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
+from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords, Verdict
+from registration.keys.link_keys import email_change_key, reset_key
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
-from registration.outcomes import BadCredentials, SignInOutcome, Tokens, TooManyAttempts
+from registration.limits.redis_lockout import RedisLockout
+from registration.outcomes import (
+    BadCredentials,
+    Confirmed,
+    Done,
+    EmailNotConfirmed,
+    SignInOutcome,
+    Tokens,
+    TooManyAttempts,
+)
+from registration.passwords.reset import request_reset, reset
 from registration.services import Services
-from registration.sessions.access_tokens import authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions
 from registration.sessions.sign_in import seconds_blocked, sign_in
-from registration.storage.tables import attempt, audit, customer, refresh_token, session
+from registration.signing_up.confirmation import confirm
+from registration.storage.tables import attempt, audit, customer, mail, refresh_token, session
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, signed_in
 from tests.registration.signing import sign_up
-from tests.registration.stored import rows
+from tests.registration.stored import keys, rows
 
 ADA = "ada@example.org"
+NEW = "brand new horse"
 
 
 def enter(services: Services, email: str = ADA, password: str = PASSWORD, client: str = CLIENT) -> SignInOutcome:
@@ -34,7 +51,7 @@ def enter(services: Services, email: str = ADA, password: str = PASSWORD, client
 
 
 def store(services: Services, **values: object) -> None:
-    """Write over the columns of all customers."""
+    """Write these values into every row of the table `customer`."""
     services.database.write(lambda connection: connection.execute(update(customer).values(**values)))
 
 
@@ -43,7 +60,7 @@ def stored_hash(services: Services) -> str:
 
 
 def trail(services: Services) -> list[tuple[str, UUID | None, str | None, str | None]]:
-    """What the audit holds of signing in: kind, customer, client and address."""
+    """The rows of the audit trail about signing in: kind, customer, client and address."""
     found = sorted(
         (row for row in rows(services.database, audit) if row["kind"] not in {"sign-up", "confirm"}),
         key=lambda row: (row["created_at"], row["kind"] == "lock-out"),
@@ -52,7 +69,7 @@ def trail(services: Services) -> list[tuple[str, UUID | None, str | None, str | 
 
 
 class CountingPasswords(Passwords):
-    """The real ones, with the hashes counted that they compare with."""
+    """Real passwords, which note each hash that a password is compared with."""
 
     def __init__(self) -> None:
         super().__init__(memory_kib=8, time_cost=1, parallelism=1, slots=2)
@@ -65,42 +82,42 @@ class CountingPasswords(Passwords):
 
 class TestSuccess:
     def test_opens_a_session(self, services: Services) -> None:
-        """With a pair of tokens for the customer of the address."""
+        """A sign-in opens a session, gives a pair of tokens for the customer and is audited."""
         ada = confirmed(services)
         outcome = enter(services)
         assert isinstance(outcome, Tokens)
         caller = authenticate(services, outcome.access_token)
-        assert caller is not None
+        assert isinstance(caller, Caller)
         assert caller.customer == ada
         assert [row["id"] for row in rows(services.database, session)] == [caller.session_id]
         assert trail(services) == [("sign-in", ada.id, CLIENT, None)]
 
     @pytest.mark.parametrize("spelling", ["ADA@EXAMPLE.ORG", "Ada@Example.Org"])
     def test_case_of_the_address_does_not_matter(self, services: Services, spelling: str) -> None:
-        """Neither in the name nor in the domain."""
+        """The address signs in whatever the case of its local part and domain."""
         confirmed(services)
         assert isinstance(enter(services, spelling), Tokens)
 
     def test_case_of_the_password_matters(self, services: Services) -> None:
-        """And so does every space of it."""
+        """A password in another case, or with another space, is refused."""
         confirmed(services)
         for password in (PASSWORD.upper(), f" {PASSWORD}", f"{PASSWORD} "):
             assert enter(services, password=password) == BadCredentials()
 
     def test_leaves_no_count(self, services: Services) -> None:
-        """Attempts that were none are forgotten."""
+        """A sign-in leaves no count of attempts."""
         confirmed(services)
         enter(services)
         assert rows(services.database, attempt) == []
 
     def test_without_confirmation_by_setting(self, services: Services) -> None:
-        """Where nobody must confirm, everybody can sign in at once."""
-        free = replace(services, confirmation=None)
-        sign_up(free, request())
-        assert isinstance(enter(free), Tokens)
+        """With confirmation off a customer can sign in at once."""
+        unconfirmed = replace(services, confirmation=None)
+        sign_up(unconfirmed, request())
+        assert isinstance(enter(unconfirmed), Tokens)
 
-    def test_an_unknown_client_is_no_client(self, services: Services) -> None:
-        """Behind a Unix socket nobody has an address."""
+    def test_a_client_without_an_ip_is_recorded_as_none(self, services: Services) -> None:
+        """A client without an IP address, as behind a Unix socket, is recorded as None."""
         ada = confirmed(services)
         assert isinstance(enter(services, client=""), Tokens)
         assert trail(services) == [("sign-in", ada.id, None, None)]
@@ -115,11 +132,15 @@ class TestRefusal:
         return enter(services)
 
     def no_address(self, services: Services) -> SignInOutcome:
-        return enter(services, "nobody")
+        return enter(services, "no address")
 
     def unconfirmed(self, services: Services) -> SignInOutcome:
         sign_up(services, request())
-        return enter(services)
+        return enter(replace(services, conceal=True))
+
+    def unconfirmed_and_wrong(self, services: Services) -> SignInOutcome:
+        sign_up(services, request())
+        return enter(services, password="wrong password")
 
     def erased(self, services: Services) -> SignInOutcome:
         confirmed(services)
@@ -131,11 +152,13 @@ class TestRefusal:
         store(services, password_hash="")
         return enter(services, password="")
 
-    @pytest.mark.parametrize("reason", [wrong, unknown, no_address, unconfirmed, erased, without_password])
+    @pytest.mark.parametrize(
+        "reason", [wrong, unknown, no_address, unconfirmed, unconfirmed_and_wrong, erased, without_password]
+    )
     def test_is_the_same_for_every_reason(
         self, services: Services, reason: Callable[["TestRefusal", Services], SignInOutcome]
     ) -> None:
-        """The same outcome, one comparison, one count and one line in the trail."""
+        """Every refusal has the same outcome, one comparison, one count and one audit row."""
         passwords = CountingPasswords()
         assert reason(self, replace(services, passwords=passwords)) == BadCredentials()
         passwords.close()
@@ -144,15 +167,15 @@ class TestRefusal:
         assert [line[0] for line in trail(services)] == ["sign-in failure"]
         assert rows(services.database, session) == rows(services.database, refresh_token) == []
 
-    def test_trail_names_who_is_known(self, services: Services) -> None:
-        """The customer where there is one, else the normalised address; never what was typed as it was typed."""
+    def test_trail_has_the_customer_or_the_address(self, services: Services) -> None:
+        """A failure is recorded with the customer, or else with the key of the address, not with the text as typed."""
         ada = confirmed(services)
-        for email in (ADA, "Nobody@Example.ORG", "no address\x00", "x" * 5000 + "@example.org"):
+        for email in (ADA, "Unknown@Example.ORG", "no address\x00", "x" * 5000 + "@example.org"):
             enter(services, email, "wrong password")
         assert sorted(trail(services), key=str) == sorted(
             [
                 ("sign-in failure", ada.id, CLIENT, None),
-                ("sign-in failure", None, CLIENT, "nobody@example.org"),
+                ("sign-in failure", None, CLIENT, "unknown@example.org"),
                 ("sign-in failure", None, CLIENT, None),
                 ("sign-in failure", None, CLIENT, None),
             ],
@@ -161,9 +184,66 @@ class TestRefusal:
 
     @pytest.mark.parametrize("password", ["", "\ud800", "a\x00b", "x" * 4097, "ü" * 2049, "x" * 60_000])
     def test_strange_passwords(self, services: Services, password: str) -> None:
-        """No text raises."""
+        """A password of any text is refused and raises nothing."""
         confirmed(services)
         assert enter(services, password=password) == BadCredentials()
+
+
+class TestNotConfirmed:
+    """The right password of an account whose address is not proven yet, where answers may tell that it exists."""
+
+    def test_is_told_and_not_counted(self, services: Services) -> None:
+        """The right password is told that the address is not confirmed, as often as it is tried, and leaves no row."""
+        sign_up(services, request())
+        for _ in range(12):
+            assert enter(services) == EmailNotConfirmed()
+        assert enter(services, password="wrong password") == BadCredentials()
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]
+        assert [kind for kind, *_ in trail(services)] == ["sign-in failure"]
+        assert rows(services.database, session) == []
+
+    def lock_out(self, services: Services, email: str = ADA) -> None:
+        for _ in range(9):
+            enter(services, email, "wrong password")
+        assert isinstance(enter(services, email), TooManyAttempts)
+
+    def test_confirmation_ends_a_lock_out(self, services: Services) -> None:
+        """When the owner of a mailbox confirms, the failed sign-ins for the address are forgotten."""
+        sign_up(services, request())
+        self.lock_out(services)
+        assert isinstance(confirm(services, keys(services.database, services.secret)[-1]), Confirmed)
+        assert rows(services.database, attempt) == []
+        assert isinstance(enter(services), Tokens)
+
+    def test_a_reset_ends_a_lock_out(self, services: Services) -> None:
+        """When the owner of a mailbox resets the password, the failed sign-ins for the address are forgotten."""
+        confirmed(services)
+        self.lock_out(services)
+        request_reset(services, ADA, CLIENT)
+        (mailed,) = (row for row in rows(services.database, mail) if row["kind"] == "reset")
+        new = {"token": reset_key(services.secret, mailed["token_id"]), "password": NEW, "confirmPassword": NEW}
+        assert reset(services, new, CLIENT) == Done()
+        assert isinstance(enter(services, password=NEW), Tokens)
+
+    def test_a_proven_new_address_ends_its_lock_out(self, services: Services) -> None:
+        """When a customer proves a new address, the failed sign-ins for that address are forgotten."""
+        confirmed(services)
+        update_profile(services, caller_of(services, signed_in(services)), {"email": "Ben@Example.org"}, CLIENT)
+        self.lock_out(services, "ben@example.org")
+        (mailed,) = (row for row in rows(services.database, mail) if row["kind"] == "email_change")
+        confirm_email_change(services, email_change_key(services.secret, mailed["token_id"]), CLIENT)
+        assert isinstance(enter(services, "ben@example.org"), Tokens)
+
+    def test_an_outage_of_the_counting_server_does_not_matter(self, services: Services) -> None:
+        """A confirmation succeeds while the server that counts does not answer; the counts then end by themselves."""
+        sign_up(services, request())
+        lockout = RedisLockout(f"redis://127.0.0.1:{free_port()}/0", LockoutTerms())
+        down = replace(services, lockout=lockout)
+        with capture_logs() as logs:
+            assert isinstance(confirm(down, keys(services.database, services.secret)[-1]), Confirmed)
+        lockout.close()
+        assert [line["event"] for line in logs] == ["lockout.not_forgotten"]
+        assert isinstance(enter(services), Tokens)
 
 
 class TestLockOut:
@@ -177,50 +257,50 @@ class TestLockOut:
         return [enter(services, password="wrong password", **where) for _ in range(times)]
 
     def test_begins_after_the_last_failure(self, services: Services, clock: Clock) -> None:
-        """Which is answered as the others; then the right password does not help until the block is over."""
+        """After the last failure the right password is refused until the block is over."""
         assert self.fail(services, 3) == [BadCredentials()] * 3
         clock.move(timedelta(seconds=1))
         assert enter(services) == TooManyAttempts(359)
         assert seconds_blocked(services, ADA.upper(), CLIENT) == 359
-        assert seconds_blocked(services, "nobody", CLIENT) is None
+        assert seconds_blocked(services, "no address", CLIENT) is None
         clock.move(timedelta(seconds=358))
         assert enter(services) == TooManyAttempts(1)
         clock.move(timedelta(seconds=1))
         assert isinstance(enter(services), Tokens)
 
     def test_is_in_the_trail_once(self, services: Services) -> None:
-        """Attempts while it lasts leave nothing."""
+        """The audit trail holds the lock-out once, and no attempt while it lasts."""
         self.fail(services, 6)
         assert [kind for kind, *_ in trail(services)] == ["sign-in failure"] * 3 + ["lock-out"]
 
     def test_of_an_unknown_address(self, services: Services) -> None:
-        """Nobody learns from it who is registered."""
-        outcomes = self.fail(services, 4, email="nobody@example.org")
+        """An unknown address is locked out as a known one, so that a lock-out does not tell which are known."""
+        outcomes = self.fail(services, 4, email="unknown@example.org")
         assert outcomes == [BadCredentials()] * 3 + [TooManyAttempts(360)]
-        assert trail(services)[-1] == ("lock-out", None, CLIENT, "nobody@example.org")
+        assert trail(services)[-1] == ("lock-out", None, CLIENT, "unknown@example.org")
 
-    def test_is_for_the_address_however_it_is_spelt(self, services: Services) -> None:
-        """The contract counts what was typed; that would be as many tries as there are spellings."""
+    def test_counts_all_spellings_of_an_address(self, services: Services) -> None:
+        """All spellings of an address count together; the contract's count of texts would allow a try for each."""
         for spelling in (ADA, ADA.upper(), "Ada@example.org"):
             self.fail(services, 1, email=spelling)
         assert enter(services) == TooManyAttempts(360)
 
     def test_is_for_client_and_address(self, services: Services) -> None:
-        """Nobody can lock out another, and nobody is locked out for another."""
+        """A lock-out concerns one client and one address: other clients and addresses sign in."""
         confirmed(services, email="ben@example.org")
         self.fail(services, 3)
         assert isinstance(enter(services, client="198.51.100.7"), Tokens)
         assert isinstance(enter(services, "ben@example.org"), Tokens)
 
     def test_is_for_the_whole_network_of_an_ipv6_client(self, services: Services) -> None:
-        """Who has one address of it has all; the next network is somebody else's."""
+        """A lock-out concerns the whole /64 network of an IPv6 client, and not the next one."""
         for client in ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::2%eth0"):
             self.fail(services, 1, client=client)
         assert enter(services, client="2001:db8:0:1::3") == TooManyAttempts(360)
         assert isinstance(enter(services, client="2001:db8:0:2::1"), Tokens)
 
     def test_is_not_reset_by_success(self, services: Services) -> None:
-        """Nor are successes counted."""
+        """A successful sign-in is not counted and does not reset the count."""
         self.fail(services, 2)
         for _ in range(5):
             assert isinstance(enter(services), Tokens)
@@ -233,8 +313,8 @@ class TestHashes:
         confirmed(services)
         store(services, password_hash=encoded)
 
-    def test_foreign_one_is_replaced_by_the_first_good_sign_in(self, services: Services) -> None:
-        """Not by a bad one; the password stays the same, and the customer is not touched otherwise."""
+    def test_a_foreign_hash_is_replaced_at_the_first_sign_in(self, services: Services) -> None:
+        """The first sign-in replaces a foreign hash by one of ours and changes nothing else; a failed one does not."""
         foreign = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$")
         self.store_hash(services, foreign)
         before = rows(services.database, customer)[0]
@@ -247,19 +327,19 @@ class TestHashes:
         assert stored_hash(services) == ours
         assert rows(services.database, customer)[0] == before | {"password_hash": ours}
 
-    def test_ours_is_replaced_when_the_parameters_change(self, services: Services) -> None:
-        """Cheaper or dearer."""
+    def test_a_hash_is_replaced_when_the_parameters_change(self, services: Services) -> None:
+        """A sign-in replaces a hash whose parameters are lower or higher than the settings."""
         confirmed(services)
-        dearer = Passwords(memory_kib=16, time_cost=2, parallelism=1, slots=1)
-        assert isinstance(enter(replace(services, passwords=dearer)), Tokens)
-        dearer.close()
+        costlier = Passwords(memory_kib=16, time_cost=2, parallelism=1, slots=1)
+        assert isinstance(enter(replace(services, passwords=costlier)), Tokens)
+        costlier.close()
         assert stored_hash(services).startswith("$argon2id$v=19$m=16,t=2,p=1$")
         assert isinstance(enter(services), Tokens)
         assert stored_hash(services).startswith("$argon2id$v=19$m=8,t=1,p=1$")
 
 
 class Meanwhile:
-    """Ids as ever, but something happens before the first: after the password was looked at, before the session."""
+    """Random ids; the first one calls `happens`: after the password was verified, before the session is opened."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens: Callable[[], object] | None = happens
@@ -273,7 +353,7 @@ class Meanwhile:
 
 class TestMeanwhile:
     def test_the_password_was_changed(self, services: Services) -> None:
-        """Who verified the old password gets no session."""
+        """A sign-in is refused when the password was changed after it was verified."""
         confirmed(services)
         meanwhile = Meanwhile(lambda: store(services, password_changed_at=services.clock()))
         assert enter(replace(services, new_id=meanwhile)) == BadCredentials()
@@ -281,7 +361,7 @@ class TestMeanwhile:
 
     @pytest.mark.parametrize("erased", [True, False])
     def test_the_customer_was_erased(self, services: Services, erased: bool) -> None:
-        """Person or row."""
+        """A sign-in is refused when the customer was erased, or the row deleted, after the password was verified."""
         confirmed(services)
 
         def happens() -> None:
@@ -293,8 +373,8 @@ class TestMeanwhile:
         assert enter(replace(services, new_id=Meanwhile(happens))) == BadCredentials()
         assert rows(services.database, session) == []
 
-    def test_the_trail_of_who_was_erased_names_no_client(self, services: Services) -> None:
-        """The failure is nobody's, and the address is not written down once more."""
+    def test_the_failure_of_an_erased_customer_has_no_name(self, services: Services) -> None:
+        """When the customer is erased meanwhile, the failure is recorded without customer and address."""
         ada = confirmed(services)
         caller = caller_of(services, signed_in(services))
         assert enter(replace(services, new_id=Meanwhile(lambda: anonymize(services, caller, None)))) == BadCredentials()
@@ -303,7 +383,7 @@ class TestMeanwhile:
         assert {(row["client_ip"], row["email_key"]) for row in of_ada} == {(None, None)}
 
     def test_another_sign_in_replaced_the_hash(self, services: Services) -> None:
-        """Both get in, and the hash of the first stays."""
+        """Two sign-ins that both replace the hash both succeed, and the hash of the first stays."""
         confirmed(services)
         store(services, password_hash=bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode())
         first: list[str] = []
@@ -316,7 +396,7 @@ class TestMeanwhile:
         assert [stored_hash(services)] == first
 
     def test_the_password_is_changed_a_moment_later(self, services: Services) -> None:
-        """The new session ends with all others."""
+        """A change of the password after the sign-in ends the new session."""
         ada = confirmed(services)
         outcome = enter(services)
         assert isinstance(outcome, Tokens)
@@ -326,4 +406,4 @@ class TestMeanwhile:
             services.database.write(lambda connection: end_sessions(connection, ada.id, now))
 
         change(services.clock())
-        assert authenticate(services, outcome.access_token) is None
+        assert authenticate(services, outcome.access_token) is BadToken.REVOKED

@@ -98,7 +98,7 @@ Work = Callable[[], object]
 OPERATIONS: Mapping[str, Callable[[Services], Work]] = {
     "sign-up": lambda services: lambda: sign_up(services, FORM_OF_A_SIGN_UP),
     "sign-up with a key": lambda services: lambda: sign_up(services, request(email=ADA, idempotencyKey=KEY)),
-    "resend": lambda services: lambda: resend_confirmation(services, ADA),
+    "resend": lambda services: lambda: resend_confirmation(services, ADA, CLIENT),
     "reset": lambda services: lambda: request_reset(services, ADA, CLIENT),
     "change of address": lambda services: _change(services, ADA),
 }
@@ -404,7 +404,11 @@ class TestNotice:
         known(services, clock)
         change = _change(services, ADA)
         arrived()
-        for use in (lambda: sign_up(services, FORM_OF_A_SIGN_UP), lambda: resend_confirmation(services, ADA), change):
+        for use in (
+            lambda: sign_up(services, FORM_OF_A_SIGN_UP),
+            lambda: resend_confirmation(services, ADA, CLIENT),
+            change,
+        ):
             use()
         assert post(arrived()).count((ADA, TOLD)) == 1
         clock.move(HOUR - TICK)
@@ -450,7 +454,7 @@ class TestResend:
         """In conceal mode a resend mails a pending customer a link that confirms."""
         pending(services, clock)
         arrived()
-        resend_confirmation(services, ADA)
+        resend_confirmation(services, ADA, CLIENT)
         [message] = arrived()
         assert isinstance(confirm(services, key_in(message, "register/confirm"), CLIENT), Confirmed)
 
@@ -458,14 +462,14 @@ class TestResend:
         """In conceal mode a resend mails a confirmed customer the notice, and its token belongs to no customer."""
         known(services, clock)
         arrived()
-        resend_confirmation(services, ADA)
+        resend_confirmation(services, ADA, CLIENT)
         assert post(arrived()) == [(ADA, TOLD)]
         [token] = rows(services.database, confirmation_token)
         assert token["customer_id"] not in {row["id"] for row in rows(services.database, customer)}
 
     def test_an_unknown_address_gets_no_mail(self, services: Services, arrived: Deliver) -> None:
         """In conceal mode the relay drops the mail of a resend for an unknown address."""
-        resend_confirmation(services, ADA)
+        resend_confirmation(services, ADA, CLIENT)
         assert arrived() == []
         assert [row["reason"] for row in rows(services.database, mail)] == ["the customer is gone"]
 
@@ -480,7 +484,7 @@ class TestReset:
 
     def test_rows_for_unknown_addresses_are_deleted(self, services: Services, clock: Clock) -> None:
         """Housekeeping deletes the tokens and mails that resets and resends wrote for unknown addresses."""
-        for use in (request_reset, lambda *given: resend_confirmation(*given[:2])):
+        for use in (request_reset, resend_confirmation):
             use(services, ADA, CLIENT)
         settle = mail.update().values(status="dropped", settled_at=clock.now)
         services.database.write(lambda connection: connection.execute(settle))
@@ -539,6 +543,6 @@ def test_reveal_mode_writes_no_decoys(services: Services, clock: Clock) -> None:
     before = counts(services.database)
     assert sign_up(revealing, FORM_OF_A_SIGN_UP) == EmailTaken()
     request_reset(revealing, BOB, CLIENT)
-    resend_confirmation(revealing, BOB)
+    resend_confirmation(revealing, BOB, CLIENT)
     after = counts(services.database)
     assert after == before | {"attempt": 4, "audit": before["audit"] + 1}

@@ -33,6 +33,7 @@ from registration.signing_up.confirmation import (
 from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
+from tests.registration.members import CLIENT
 from tests.registration.signing import sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.waiting import PATIENCE, eventually, wait_for
@@ -46,7 +47,7 @@ NO_KEYS = ["", "0" * 32, "x", "\ud800", "\x00", "k" * 1_000_000, "' OR 1=1 --"]
 
 @pytest.fixture
 def key(services: Services) -> str:
-    """The key in the mail of a customer who has just signed up."""
+    """The key in the mail of a customer that just signed up."""
     assert isinstance(sign_up(services, request(idempotencyKey=KEY)), Registered)
     (key,) = keys(services.database, services.secret)
     return key
@@ -160,7 +161,7 @@ class TestDisown:
 
     def test_a_confirmed_customer_is_not_erased(self, services: Services, clock: Clock, key: str) -> None:
         """No key of a confirmed customer disowns the account, not even one whose row was left behind."""
-        resend_confirmation(services, "ada@example.org")
+        resend_confirmation(services, "ada@example.org", CLIENT)
         other = newest_key(services)
         left_behind = rows(services.database, confirmation_token)
         confirm(services, key)
@@ -174,7 +175,7 @@ class TestDisown:
     @pytest.mark.parametrize("turn", range(5))
     def test_confirming_and_disowning_at_once_have_one_winner(self, services: Services, key: str, turn: int) -> None:
         """When one key confirms and another disowns at once, one is refused, in whatever order the engine runs them."""
-        resend_confirmation(services, "ada@example.org")
+        resend_confirmation(services, "ada@example.org", CLIENT)
         pairs = [(confirm, key), (disown, newest_key(services))][:: 1 if turn % 2 else -1]
         barrier = Barrier(2, timeout=PATIENCE)
 
@@ -193,7 +194,7 @@ class TestResend:
     def test_enqueues_a_mail_with_another_key(self, services: Services, clock: Clock, key: str) -> None:
         """A resend mails another key with a whole lifetime, and both keys work until one is used."""
         clock.move(DAY - MINUTE)
-        assert resend_confirmation(services, "ADA@example.org") == Accepted()
+        assert resend_confirmation(services, "ADA@example.org", CLIENT) == Accepted()
         other = newest_key(services)
         assert other != key
         assert {row["kind"] for row in rows(services.database, mail)} == {"confirmation"}
@@ -206,14 +207,16 @@ class TestResend:
     def test_revives_an_expired_sign_up(self, services: Services, clock: Clock, key: str) -> None:
         """A resend for an expired account that was not replaced mails a key that confirms it."""
         clock.move(10 * DAY)
-        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == Accepted()
         assert confirm(services, key) == TokenRefused()
         assert isinstance(confirm(services, newest_key(services)), Confirmed)
 
     def test_wakes_the_relay(self, services: Services) -> None:
         """A resend wakes the relay also for an unknown address, so that no trace tells which are known."""
         posted: list[None] = []
-        resend_confirmation(replace(services, on_mail_enqueued=lambda: posted.append(None)), "unknown@example.org")
+        resend_confirmation(
+            replace(services, on_mail_enqueued=lambda: posted.append(None)), "unknown@example.org", CLIENT
+        )
         assert posted == [None]
 
     def test_outcomes_do_not_tell_whether_the_address_is_known(
@@ -224,8 +227,8 @@ class TestResend:
         confirm(services, newest_key(services))
         before = counts(services.database)
         addresses = ["ada@example.org", "zoe@example.org", "unknown@example.org"]
-        assert [resend_confirmation(services, address) for address in addresses] == [Accepted()] * 3
-        assert [resend_confirmation(services, address) for address in addresses] == [TooManyAttempts(60)] * 3
+        assert [resend_confirmation(services, address, CLIENT) for address in addresses] == [Accepted()] * 3
+        assert [resend_confirmation(services, address, CLIENT) for address in addresses] == [TooManyAttempts(60)] * 3
         assert counts(services.database) == before | {
             "attempt": 2 * len(addresses),
             "mail": before["mail"] + 1,
@@ -240,21 +243,21 @@ class TestResend:
             sign_up(services, request())
         spellings = ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.ORG", "ada@ｅxample.org", "Ada@example.org"]
         for spelling in spellings:
-            assert resend_confirmation(services, spelling) == Accepted()
+            assert resend_confirmation(services, spelling, CLIENT) == Accepted()
             clock.move(MINUTE - TICK)
-            assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+            assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(1)
             clock.move(TICK)
-        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(86_400 - 300)
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(86_400 - 300)
         clock.move(DAY - 5 * MINUTE - TICK)
-        assert resend_confirmation(services, "ada@example.org") == TooManyAttempts(1)
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == TooManyAttempts(1)
         clock.move(MINUTE)
-        assert resend_confirmation(services, "ada@example.org") == Accepted()
+        assert resend_confirmation(services, "ada@example.org", CLIENT) == Accepted()
         assert counts(services.database).get("mail", 0) == (7 if is_known else 0)
 
     def test_one_of_many_at_once_is_allowed(self, services: Services, key: str) -> None:
         """Of ten resends for an address at once one is accepted and makes one mail."""
         with ThreadPoolExecutor(10) as threads:
-            outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org"), range(10)))
+            outcomes = list(threads.map(lambda _: resend_confirmation(services, "ada@example.org", CLIENT), range(10)))
         assert outcomes.count(Accepted()) == 1
         assert len(set(keys(services.database, services.secret)) - {key}) == 1
 
@@ -275,7 +278,7 @@ class TestResend:
         with ThreadPoolExecutor(2) as threads:
             changing = threads.submit(services.database.write, work)
             wait_for(is_held)
-            resending = threads.submit(resend_confirmation, services, "ada@example.org")
+            resending = threads.submit(resend_confirmation, services, "ada@example.org", CLIENT)
             assert changing.result() is None
             assert resending.result() == Accepted()
         assert set(keys(services.database, services.secret)) <= {key}
@@ -290,13 +293,13 @@ class TestResend:
     )
     def test_text_that_is_no_address_is_invalid(self, services: Services, email: object, code: ViolationCode) -> None:
         """A resend for a text that cannot be an address is answered Invalid and not counted."""
-        assert resend_confirmation(services, email) == Invalid((Violation("email", code),))
+        assert resend_confirmation(services, email, CLIENT) == Invalid((Violation("email", code),))
         assert counts(services.database) == {}
 
     def test_enqueues_nothing_when_confirmation_is_off(self, services: Services, key: str) -> None:
         """Where confirmation is switched off a resend is accepted, and no mail is enqueued."""
         unconfirmed = replace(services, confirmation=None)
-        assert resend_confirmation(unconfirmed, "ada@example.org") == Accepted()
+        assert resend_confirmation(unconfirmed, "ada@example.org", CLIENT) == Accepted()
         assert keys(services.database, services.secret) == [key]
 
 
@@ -308,7 +311,7 @@ def test_pending_means_that_a_key_still_works(services: Services, clock: Clock, 
         return services.database.read(lambda connection: is_pending(connection, row["customer_id"], clock()))
 
     clock.move(MINUTE)
-    resend_confirmation(services, "ada@example.org")
+    resend_confirmation(services, "ada@example.org", CLIENT)
     clock.move(DAY - TICK)
     assert pending()
     assert pending_sign_up(services, key) is None

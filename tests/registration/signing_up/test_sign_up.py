@@ -19,7 +19,6 @@ from registration.addresses.pending import erase_pending
 from registration.customer import Customer, Gender, Salutation
 from registration.keys.link_keys import digest
 from registration.language import Language
-from registration.limits.sign_up_limit import SignUpLimit
 from registration.outcomes import (
     Confirmed,
     EmailTaken,
@@ -37,6 +36,7 @@ from registration.signing_up.sign_up import SignUpRequest, prepare
 from registration.storage.database import open_database
 from registration.storage.references import BLOCK, References
 from registration.storage.tables import confirmation_token, counter, customer, email_claim, event, mail
+from tests.budgets import sign_up_budget
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, form, request
 from tests.registration.rules.test_sign_up import ATTRIBUTES, JSON
@@ -274,7 +274,7 @@ class TestTogether:
 class TestLimit:
     def test_sign_ups_are_counted_per_client(self, services: Services, clock: Clock) -> None:
         """A client's sign-ups are limited in an hour from the first; taken addresses count, broken rules do not."""
-        limited = replace(services, sign_up_limit=SignUpLimit(2))
+        limited = replace(services, budgets=sign_up_budget(2))
         sign_up(limited, request(email="ada"))
         registered(limited)
         assert sign_up(limited, request()) == EmailTaken()
@@ -286,13 +286,13 @@ class TestLimit:
 
     def test_client_ip_is_not_stored(self, services: Services) -> None:
         """The sign-up limit stores a value derived with the secret instead of the client's address."""
-        registered(replace(services, sign_up_limit=SignUpLimit(2)))
+        registered(replace(services, budgets=sign_up_budget(2)))
         assert counts(services.database) == ONE_PENDING | {"attempt": 1}
         assert "192.0.2.1" not in str(rows(services.database, customer))
 
     def test_replay_is_not_counted(self, services: Services) -> None:
         """A client that repeats a request whose answer was lost is not counted again."""
-        limited = replace(services, sign_up_limit=SignUpLimit(1))
+        limited = replace(services, budgets=sign_up_budget(1))
         first = registered(limited, idempotencyKey=KEY)
         assert registered(limited, idempotencyKey=KEY) == first
 

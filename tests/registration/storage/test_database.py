@@ -209,7 +209,7 @@ class TestSqlite:
         """A file that cannot be opened raises Unavailable with the engine's name of the error."""
         (tmp_path / "x.db").mkdir()
         database = open_database(f"sqlite:///{tmp_path}/x.db")
-        with pytest.raises(Unavailable, match=r"^database error SQLITE_CANTOPEN\w*$"):
+        with pytest.raises(Unavailable, match=r"^database error SQLITE_CANTOPEN\w*: the file cannot be opened$"):
             database.read(lambda connection: None)
 
     def test_waits_out_a_short_lock(self, sqlite_url: str) -> None:
@@ -307,7 +307,7 @@ class TestPostgresql:
             claim(connection)
             raise_state(connection, state)
 
-        with pytest.raises(Unavailable, match=f"^database error {state}$"):
+        with pytest.raises(Unavailable, match=f"^database error {state}"):
             postgresql.write(work)
         assert runs == TRIES
         assert counts(postgresql) == {}
@@ -400,19 +400,6 @@ class TestPostgresql:
                 return [copy.getsockopt(socket.IPPROTO_TCP, option) for option in options]
 
         assert postgresql.read(work) == [5, 5, 10_000]
-
-    def test_waits_for_locks_and_statements_in_bounds(self, postgresql: Database) -> None:
-        """The session has limits for locks, statements and idle transactions, which the server enforces."""
-        settings = [
-            postgresql.read(lambda connection: connection.exec_driver_sql(f"SHOW {name}").scalar_one())  # noqa: B023
-            for name in (
-                "lock_timeout",
-                "statement_timeout",
-                "idle_in_transaction_session_timeout",
-                "application_name",
-            )
-        ]
-        assert settings == ["5s", "10s", "10s", "registration-gateway"]
 
 
 def raise_state(connection: Connection, state: str) -> None:

@@ -15,7 +15,7 @@ from registration.storage.personal import OnErasure, deleted_tables, owned_rows,
 from tests.registration.callers import caller_of
 from tests.registration.members import member
 
-PHONE = "+49 30 901820"
+SHOE_SIZE = "42 1/2"
 
 KEPT = {
     "customer.id": "says which row it is; random",
@@ -44,12 +44,12 @@ KEPT = {
 """Columns that stay when a customer is erased, each with the reason."""
 
 
-def with_phone(name: str = "customer") -> tuple[MetaData, Table]:
+def with_shoe_size(name: str = "customer") -> tuple[MetaData, Table]:
     """A copy of all tables, in which one has a made-up personal column."""
     copy = MetaData()
     for table in tables.metadata.tables.values():
         table.to_metadata(copy)
-    copy.tables[name].append_column(personal("phone", String(50)))
+    copy.tables[name].append_column(personal("shoe_size", String(50)))
     return copy, copy.tables[name]
 
 
@@ -80,25 +80,27 @@ def test_sessions_are_deleted_before_their_tokens() -> None:
 class TestMadeUpColumn:
     def test_is_emptied_by_erasure(self) -> None:
         """Erasure empties a made-up personal column, without a line of code for it."""
-        _, customer = with_phone()
-        assert emptied_row(uuid4, customer)["phone"] is None
-        assert "phone" not in emptied_row(uuid4)
+        _, customer = with_shoe_size()
+        assert emptied_row(uuid4, customer)["shoe_size"] is None
+        assert "shoe_size" not in emptied_row(uuid4)
 
     def test_is_not_in_a_decoy(self) -> None:
         """A decoy of conceal mode does not hold the value of a made-up personal column."""
-        _, customer = with_phone()
-        row = {"phone": PHONE, "password_hash": "$argon2id", "created_at": None}
-        assert decoy_of(row, uuid4(), customer)["phone"] is None
-        assert decoy_of(row, uuid4())["phone"] == PHONE
+        _, customer = with_shoe_size()
+        row = {"shoe_size": SHOE_SIZE, "password_hash": "$argon2id", "created_at": None}
+        assert decoy_of(row, uuid4(), customer)["shoe_size"] is None
+        assert decoy_of(row, uuid4())["shoe_size"] == SHOE_SIZE
 
     @pytest.mark.parametrize("table", ["customer", "audit"])
     def test_is_looked_into_by_the_erasure_proof(self, services: Services, table: str) -> None:
         """The erasure proof finds a value that is left in a made-up personal column, also if it is not told of it."""
-        declared, changed = with_phone(table)
+        declared, changed = with_shoe_size(table)
         ada = caller_of(services, member(services).tokens)
-        services.database.write(lambda connection: connection.exec_driver_sql(f"ALTER TABLE {table} ADD phone TEXT"))
+        services.database.write(
+            lambda connection: connection.exec_driver_sql(f"ALTER TABLE {table} ADD shoe_size TEXT")
+        )
         anonymize(services, ada, None)
-        left = changed.update().values(phone=PHONE)
+        left = changed.update().values(shoe_size=SHOE_SIZE)
         services.database.write(lambda connection: connection.execute(left))
 
         def columns_with_a_trace(declared: MetaData) -> set[str]:
@@ -107,17 +109,19 @@ class TestMadeUpColumn:
             assert isinstance(looked, list)
             return {column for place in looked if place.place == f"table {table}" for column in place.found}
 
-        assert columns_with_a_trace(declared) == {"phone"}
+        assert columns_with_a_trace(declared) == {"shoe_size"}
         assert columns_with_a_trace(tables.metadata) == set()
 
     def test_is_really_emptied_in_a_database(self, services: Services) -> None:
         """The statement of erasure empties the made-up column in a database."""
-        _, customer = with_phone()
+        _, customer = with_shoe_size()
         ada = caller_of(services, member(services).tokens)
-        services.database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE customer ADD phone TEXT"))
-        services.database.write(lambda connection: connection.execute(customer.update().values(phone=PHONE)))
+        services.database.write(
+            lambda connection: connection.exec_driver_sql("ALTER TABLE customer ADD shoe_size TEXT")
+        )
+        services.database.write(lambda connection: connection.execute(customer.update().values(shoe_size=SHOE_SIZE)))
         emptied = customer.update().where(customer.c.id == ada.customer.id).values(emptied_row(uuid4, customer))
         services.database.write(lambda connection: connection.execute(emptied))
         row = services.database.read(lambda connection: connection.execute(select(customer)).one())
-        assert row.phone is row.first_name is None
+        assert row.shoe_size is row.first_name is None
         assert re.fullmatch(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}", row.email)

@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from registration.storage.database import Database, open_database
-from registration.storage.references import BLOCK, References
+from registration.storage.references import BLOCK, References, number_in
 from registration.storage.tables import counter
 from tests.registration.stored import rows
 
@@ -41,3 +43,26 @@ def test_are_unique_under_threads(database: Database, database_url: str) -> None
         drawn = [number for part in threads.map(numbers, processes * 10, [30] * 20) for number in part]
     other.close()
     assert len(set(drawn)) == len(drawn) == 600
+
+
+@pytest.mark.parametrize(
+    ("reference", "number"),
+    [
+        ("DE--25", 25),
+        ("customer--7", 7),
+        ("a-b-999999999999999999", 999_999_999_999_999_999),
+        ("DE--1000000000000000000", None),
+        ("DE--025", None),
+        ("DE--0", None),
+        ("DE--", None),
+        ("DE--25a", None),
+        ("DE25", None),
+        ("25", None),
+        ("DE--٢٥", None),
+        ("DE--25\n", None),
+        ("", None),
+    ],
+)
+def test_number_of_a_reference(reference: str, number: int | None) -> None:
+    """The number of a reference follows its last hyphen, without leading zeros; other references have none."""
+    assert number_in(reference) == number

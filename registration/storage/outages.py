@@ -1,0 +1,71 @@
+"""What a database that does not do its work is to the rest of the program, and what an operator is told about it."""
+
+from enum import StrEnum
+
+from sqlalchemy.exc import DBAPIError
+
+
+class Outage(StrEnum):
+    """The kinds of outages, in the words of /readyz."""
+
+    UNREACHABLE = "database unreachable"
+    READ_ONLY = "database read-only"
+    FULL = "disk full"
+    LOCKED = "database locked"
+    LATE = "database too slow"
+    ENCODING = "database encoding is not UTF8"
+    MISCONFIGURED = "database misconfigured"
+
+
+class Unavailable(Exception):
+    """The database did not answer, or is locked; nothing was written. Worth another try later.
+
+    The text is one line for an operator, without values of rows.
+    """
+
+    def __init__(self, reason: str, outage: Outage = Outage.UNREACHABLE) -> None:
+        super().__init__(reason)
+        self.outage = outage
+
+
+class Locked(Unavailable):
+    """Another transaction has locked what was to be written, and did not release it in time."""
+
+
+class Misconfigured(Unavailable):
+    """It stays so until an operator acts; the text says what to do."""
+
+    def __init__(self, reason: str, outage: Outage = Outage.MISCONFIGURED) -> None:
+        super().__init__(reason, outage)
+
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+# By the SQLSTATE of PostgreSQL, or by the beginning of SQLite's name of the error.
+REASONS = {
+    "25006": ("the database is read-only", Outage.READ_ONLY),
+    "53100": ("the disk is full", Outage.FULL),
+    "57014": ("a statement took too long", Outage.LATE),
+    "SQLITE_READONLY": ("the file cannot be written", Outage.READ_ONLY),
+    "SQLITE_FULL": ("the disk is full", Outage.FULL),
+    "SQLITE_BUSY": ("another process holds the lock", Outage.LOCKED),
+    "SQLITE_CANTOPEN": ("the file cannot be opened", Outage.UNREACHABLE),
+    "SQLITE_IOERR": ("the disk does not work", Outage.UNREACHABLE),
+}
+
+
+def state_of(error: DBAPIError) -> str:
+    """The SQLSTATE, or the driver's own name of the error, but not its text, which can quote values."""
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return state or type(error.orig).__name__
+
+
+def outage_of(error: DBAPIError) -> Unavailable:
+    """What a failed statement or connection is to a caller who may come again."""
+    state = state_of(error)
+    if state == LOCK_NOT_AVAILABLE:
+        return Locked("another transaction holds a lock", Outage.LOCKED)
+    for beginning, (reason, outage) in REASONS.items():
+        if state.startswith(beginning):
+            return Unavailable(f"database error {state}: {reason}", outage)
+    return Unavailable(f"database error {state}")
