@@ -147,6 +147,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
     shim = rest_compat.routes(
         parts.execute,
         read_json=read_json,
+        today=lambda: parts.services.clock().date(),
         policy=parts.services.policy,
         base_url=settings.base_url,
         client_id=settings.token_audience,

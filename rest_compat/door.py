@@ -3,6 +3,7 @@
 from asyncio import to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias, assert_never
 
 from starlette.requests import Request
@@ -40,6 +41,7 @@ class Door:
     base_url: str
     execute: Execute
     read_json: ReadJson
+    today: Callable[[], date]
     slow_rules: bool = False
     """Whether rules take longer than the event loop may stand still: a look into a file, a measure of strength."""
 
@@ -96,7 +98,7 @@ class Door:
         if isinstance(caller, Refused):
             return caller
         known = {name: attributes[name] for name in operation.takes if name in attributes}
-        call = Call(request, place.id, known, caller)
+        call = Call(request, place.id, known, caller, self.today())
         violations = await self._violations(operation, call) if operation.rules_first else ()
         return _refusal(operation, call, violations) or call
 

@@ -34,7 +34,13 @@ class CreateCustomerInput:
     password: str = strawberry.field(description="See registrationPolicy for its rules.")
     confirm_password: str = strawberry.field(description="The password once more.")
     accepted_terms: bool = strawberry.field(description="Must be true.")
-    date_of_birth: date | None = strawberry.field(description="Optional; YYYY-MM-DD.", default=strawberry.UNSET)
+    date_of_birth: date | None = strawberry.field(
+        description="Optional; YYYY-MM-DD, not in the future.", default=strawberry.UNSET
+    )
+    language: Language | None = strawberry.field(
+        description="Optional: the language of mails to the customer; without it, that of Accept-Language.",
+        default=strawberry.UNSET,
+    )
     idempotency_key: str | None = strawberry.field(
         description="Optional, 16 to 255 characters, made by the client: the same key with the same input has one "
         "outcome within 24 hours, however often it is sent.",

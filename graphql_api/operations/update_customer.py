@@ -38,6 +38,10 @@ class UpdateCustomerInput:
     )
     date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)
 
+    language: Language | None = strawberry.field(
+        description="The language of mails to the customer.", default=strawberry.UNSET
+    )
+
 
 @strawberry.type(description="The customer as stored now.")
 class UpdateCustomerSuccess:

@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     ViolationCode.NOT_AN_EMAIL: "Not an e-mail address (RFC 5321, RFC 6531).",
     ViolationCode.NOT_TRUE: "Must be true.",
     ViolationCode.NOT_A_DATE: "Not a calendar date written YYYY-MM-DD.",
+    ViolationCode.DATE_OUT_OF_RANGE: "A date of birth in the future, or before the last 130 years.",
     ViolationCode.PASSWORDS_DIFFER: "Password and confirmation are not the same.",
     ViolationCode.PASSWORD_CHARACTERS: "A class of characters is missing, or a character is not allowed.",
     ViolationCode.PASSWORD_COMMON: "On the list of common passwords.",

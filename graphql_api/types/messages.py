@@ -40,6 +40,10 @@ VIOLATIONS: Mapping[ViolationCode, Texts] = {
     ViolationCode.NOT_AN_EMAIL: {EN: "This is not an e-mail address.", DE: "Dies ist keine E-Mail-Adresse."},
     ViolationCode.NOT_TRUE: {EN: "This must be accepted.", DE: "Dies muss akzeptiert werden."},
     ViolationCode.NOT_A_DATE: {EN: "This is not a date.", DE: "Dies ist kein Datum."},
+    ViolationCode.DATE_OUT_OF_RANGE: {
+        EN: "This date is in the future or too long ago.",
+        DE: "Dieses Datum liegt in der Zukunft oder zu lange zurück.",
+    },
     ViolationCode.PASSWORDS_DIFFER: {
         EN: "The two passwords differ.",
         DE: "Die beiden Passwörter stimmen nicht überein.",

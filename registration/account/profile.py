@@ -25,7 +25,7 @@ def update_profile(services: Services, caller: Caller, raw: Mapping[str, object]
 
     Gone when the customer was erased after the caller was authenticated.
     """
-    changes = read_profile_changes(raw, services.policy)
+    changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
     outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))

@@ -28,7 +28,7 @@ def customer(**changes: object) -> Customer:
         "first_name": "Ada",
         "last_name": "Lovelace",
         "gender": Gender.FEMALE,
-        "date_of_birth": date(1815, 12, 10),
+        "date_of_birth": date(1915, 12, 10),
         "language": Language.EN,
         "created_at": NOW,
         "updated_at": NOW,

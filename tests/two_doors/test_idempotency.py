@@ -159,6 +159,12 @@ class TestConflict:
         assert (answer.status_code, error) == (422, {"status": 422, "code": "9409", "detail": CONFLICT.detail})
         assert before == (installed.rows(customer), installed.rows(mail), installed.rows(idempotency))
 
+    def test_another_language_is_a_conflict(self, visitor: Visitor) -> None:
+        """The language that a customer chose is a part of the input; the language of the request is none."""
+        assert result(through_graphql(visitor, language="DE"))["__typename"] == "CreateCustomerSuccess"
+        assert result(through_graphql(visitor, language="DE"))["__typename"] == "CreateCustomerSuccess"
+        assert result(through_graphql(visitor, language="EN"))["code"] == "IDEMPOTENCY_CONFLICT"
+
     def test_broken_rules_leave_the_key_unused(self, installed: Installation, visitor: Visitor) -> None:
         """A refused form can be corrected and sent again with its key."""
         assert through_glue(visitor, firstName="").status_code == 422

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from registration.storage.tables import customer, mail
 from tests.in_process import Installation, installation
 from tests.registration.forms import PASSWORD
 from tests.registration.members import member
+from tests.registration.post import deliver
 
 EMAIL, NEW = "ada@example.org", "brand new horse"
 USER_ERROR = "... on UserError { code message }"
@@ -203,6 +205,16 @@ class TestUpdateCustomer:
             "customer": {"email": EMAIL, "lastName": "Beispiel", **changes},
             "pendingEmail": None,
         }
+
+    def test_changes_the_language_of_mails(self, ada: Client, tmp_path: Path) -> None:
+        """After a change of the language the account shows it, and the next mail is in it; null is no language."""
+        assert "errors" not in ada.ask(UPDATE, {"language": "DE"})
+        assert ada.ask("{ me { language } }", {})["data"] == {"me": {"language": "DE"}}
+        ada.result(REQUEST_RESET, email=EMAIL)
+        subjects = [mail["Subject"] for mail in deliver(ada.installed.services, tmp_path)]
+        assert "Wählen Sie ein neues Passwort" in subjects
+        violations = ada.ask(UPDATE, {"language": None})["data"]["result"]["violations"]
+        assert [(found["path"][-1], found["code"]) for found in violations] == [("language", "BLANK")]
 
     def test_null_clears_a_date_of_birth_and_nothing_else(self, ada: Client) -> None:
         """Null clears the date of birth, and is a violation for every other attribute."""
