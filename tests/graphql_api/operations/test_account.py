@@ -194,6 +194,27 @@ class TestChangePassword:
         ]
 
 
+@pytest.mark.parametrize(
+    ("document", "field", "others"),
+    [
+        (RESET, "token", {"password": NEW, "confirmPassword": NEW}),
+        (RESET, "password", {"token": "x", "confirmPassword": NEW}),
+        (RESET, "confirmPassword", {"token": "x", "password": NEW}),
+        (CHANGE, "password", {"newPassword": NEW, "confirmPassword": NEW}),
+        (CHANGE, "newPassword", {"password": PASSWORD, "confirmPassword": NEW}),
+        (CHANGE, "confirmPassword", {"password": PASSWORD, "newPassword": NEW}),
+        (UPDATE, "firstName", {}),
+        (UPDATE, "lastName", {}),
+        (UPDATE, "email", {}),
+        (REQUEST_RESET, "email", {}),
+    ],
+)
+def test_an_empty_field_is_one_violation(ada: Client, document: str, field: str, others: dict[str, str]) -> None:
+    """An empty field is answered with one violation, which says that it is empty."""
+    (found,) = ada.result(document, **{field: "", **others})["violations"]
+    assert (found["path"], found["code"]) == (["input", field], "BLANK")
+
+
 class TestUpdateCustomer:
     def test_changes_what_is_sent(self, ada: Client) -> None:
         """The attributes that are sent change, and the answer shows the whole customer."""
