@@ -177,6 +177,7 @@ class TestChangePassword:
             "message": "Done.",
         }
         assert is_unauthenticated(ada.ask(UPDATE, {}))
+        assert MailKind.PASSWORD_CHANGED in [row["kind"] for row in ada.installed.rows(mail)]
 
     def test_says_that_the_password_is_wrong(self, ada: Client) -> None:
         """A wrong current password is answered BadCredentialsError."""
