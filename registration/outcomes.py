@@ -65,6 +65,14 @@ class Invalid:
 
     violations: tuple[Violation, ...]
 
+    @property
+    def without_consequences(self) -> tuple[Violation, ...]:
+        """As `violations`, but an empty value is only BLANK. The legacy contract tells its length, too."""
+        empty = {found.attribute for found in self.violations if found.code is ViolationCode.BLANK}
+        return tuple(
+            found for found in self.violations if found.code is ViolationCode.BLANK or found.attribute not in empty
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EmailTaken:

@@ -23,8 +23,8 @@ class ChangePasswordInput:
 
 
 @strawberry.type(
-    description="The password is new. Every other session has ended, and access tokens issued before are refused: the "
-    "refresh token of this session gets new ones."
+    description="The password is new, and a mail says so. Every other session has ended, and access tokens issued "
+    "before are refused: the refresh token of this session gets new ones."
 )
 class ChangePasswordSuccess:
     message: str = strawberry.field(description=MESSAGE)
@@ -47,7 +47,9 @@ async def change_password(
         "newPassword": input.new_password,
         "confirmPassword": input.confirm_password,
     }
-    outcome = await context.threads.run_hashing(change, context.services, caller, attributes, context.client_ip)
+    outcome = await context.threads.run_hashing(
+        change, context.services, caller, attributes, context.client_ip, sends_notice=not context.legacy
+    )
     return _result(outcome, context.language)
 
 

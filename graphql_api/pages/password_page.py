@@ -47,8 +47,8 @@ async def _reset(context: Context, form: Mapping[str, str]) -> Response:
             return PAGE.render(context, "done", 200)
         case outcomes.ResetRefused():
             return PAGE.render(context, "refused", 404)
-        case outcomes.Invalid(violations):
-            messages = [violation_message(violation, context.language) for violation in violations]
+        case outcomes.Invalid():
+            messages = [violation_message(found, context.language) for found in outcome.without_consequences]
             return _form(context, form["token"], 422, list(dict.fromkeys(messages)))
     assert_never(outcome)
 

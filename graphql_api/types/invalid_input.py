@@ -61,6 +61,6 @@ def invalid_input_error(outcome: Invalid, language: Language) -> InvalidInputErr
                 minimum=found.minimum,
                 maximum=found.maximum,
             )
-            for found in outcome.violations
+            for found in outcome.without_consequences
         ],
     )

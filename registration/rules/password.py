@@ -71,9 +71,11 @@ def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:
 
 
 def check_agreement(form: Form, name: str) -> None:
-    """Check that `confirmPassword` equals the attribute `name`; one that is no text breaks a rule of its own."""
+    """Check that `confirmPassword` equals the attribute `name`; an empty one, or no text, breaks a rule of its own."""
     chosen, confirmation = form.raw.get(name), form.raw.get("confirmPassword")
-    if isinstance(chosen, str) and isinstance(confirmation, str) and prepare(chosen) != prepare(confirmation):
+    if not (chosen and confirmation and isinstance(chosen, str) and isinstance(confirmation, str)):
+        return
+    if prepare(chosen) != prepare(confirmation):
         form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
 
 

@@ -179,6 +179,7 @@ class TestChangePassword:
             "message": "Done.",
         }
         assert is_unauthenticated(ada.ask(UPDATE, {}))
+        assert MailKind.PASSWORD_CHANGED in [row["kind"] for row in ada.installed.rows(mail)]
 
     def test_says_that_the_password_is_wrong(self, ada: Client) -> None:
         """A wrong current password is answered BadCredentialsError."""
@@ -194,6 +195,27 @@ class TestChangePassword:
             ("confirmPassword", "TOO_SHORT"),
             ("confirmPassword", "PASSWORDS_DIFFER"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "others"),
+    [
+        (RESET, "token", {"password": NEW, "confirmPassword": NEW}),
+        (RESET, "password", {"token": "x", "confirmPassword": NEW}),
+        (RESET, "confirmPassword", {"token": "x", "password": NEW}),
+        (CHANGE, "password", {"newPassword": NEW, "confirmPassword": NEW}),
+        (CHANGE, "newPassword", {"password": PASSWORD, "confirmPassword": NEW}),
+        (CHANGE, "confirmPassword", {"password": PASSWORD, "newPassword": NEW}),
+        (UPDATE, "firstName", {}),
+        (UPDATE, "lastName", {}),
+        (UPDATE, "email", {}),
+        (REQUEST_RESET, "email", {}),
+    ],
+)
+def test_an_empty_field_is_one_violation(ada: Client, document: str, field: str, others: dict[str, str]) -> None:
+    """An empty field is answered with one violation, which says that it is empty."""
+    (found,) = ada.result(document, **{field: "", **others})["violations"]
+    assert (found["path"], found["code"]) == (["input", field], "BLANK")
 
 
 class TestUpdateCustomer:

@@ -164,6 +164,11 @@ class TestThePasswordPage:
         assert sign_in(shop.installed.services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
         assert seen(shop.post(PASSWORD_PAGE, **form)) == (404, "This link is no longer valid")
 
+    def test_says_once_that_it_is_empty(self, shop: Shop) -> None:
+        """Of an empty password the page says only that it is empty."""
+        response = shop.post(PASSWORD_PAGE, action="reset", token=shop.reset_key(), password="", confirmPassword="")
+        assert response.text.count("<li>") == response.text.count("must not be empty") == 1
+
     def test_says_what_is_wrong_with_it(self, shop: Shop) -> None:
         """Each violation is shown once, no typed password comes back, and the link still works."""
         key = shop.reset_key()
