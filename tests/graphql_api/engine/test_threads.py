@@ -31,7 +31,7 @@ def test_a_running_use_case_outlives_its_caller_and_the_event_loop() -> None:
 
 
 def test_hashing_outside_of_a_turn_is_refused() -> None:
-    """An operation that hashes a password without the mark `hashes` is a bug, and hashes nothing."""
+    """An operation that hashes a password without the mark `@costs(Cost.HASH)` is a bug, and hashes nothing."""
     threads = Threads(hashing=1, other=1)
     with pytest.raises(HashWithoutTurn):
         asyncio.run(threads.run_hashing(_name))
