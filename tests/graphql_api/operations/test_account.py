@@ -16,7 +16,7 @@ from registration.mail.rendering import MailKind
 from registration.outcomes import Gone
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
-from registration.storage.tables import customer, mail
+from registration.storage.tables import customer, email_change, mail
 from tests.in_process import Installation, installation
 from tests.registration.forms import PASSWORD
 from tests.registration.members import member
@@ -261,6 +261,18 @@ class TestUpdateCustomer:
             "customer": {"email": "new@example.net"},
         }
         assert ada.result(CONFIRM, token=key)["code"] == "CONFIRMATION_TOKEN"
+
+    def test_another_address_needs_a_proof(self, ada: Client) -> None:
+        """Ten minutes after the sign-in another address needs the current password; nothing else does."""
+        ada.installed.clock.move(timedelta(minutes=10))
+        (found,) = ada.result(UPDATE, email="new@example.net", firstName="Zoë")["violations"]
+        assert (found["path"], found["code"]) == (["input", "password"], "MISSING")
+        wrong = ada.result(UPDATE, email="new@example.net", firstName="Zoë", password="wrong horse")
+        assert wrong["code"] == "BAD_CREDENTIALS"
+        assert ada.installed.rows(email_change) == []
+        assert ada.result(UPDATE, email=EMAIL.upper(), firstName="Zoë")["customer"]["firstName"] == "Zoë"
+        result = ada.result(UPDATE, email="new@example.net", password=PASSWORD)
+        assert result["pendingEmail"]["sentTo"] == "new@example.net"
 
     def test_says_that_an_address_is_taken(self, ada: Client) -> None:
         """A taken address is answered EmailTakenError, also when it was taken before its key came back."""
