@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from graphql_api.engine.context import Context
@@ -34,10 +34,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page at a path, with a template for each language, `<name>.<language>.html`."""
+    """A page at a path, with a template for each language, `<name>.<language>.html`.
+
+    `results` are the states that GET shows without a key, because `see` leads there.
+    """
 
     path: str
     name: str
+    results: frozenset[str] = frozenset()
 
     def routes(
         self,
@@ -52,8 +56,10 @@ class Page:
             return replace(context, language=language_of(request.query_params.get(LOCALE, "")) or context.language)
 
         async def shown(request: Request) -> Response:
-            context = in_language(request)
-            return await self._answer(context, show(context, request.query_params.get("token", "")))
+            context, query = in_language(request), request.query_params
+            if query.get("done") in self.results:
+                return self.render(context, query["done"], 200)
+            return await self._answer(context, show(context, query.get("token", "")))
 
         async def acted(request: Request) -> Response:
             context = in_language(request)
@@ -71,6 +77,14 @@ class Page:
         except Unavailable as error:
             log.error("page.unavailable", reason=str(error))
             return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
+
+    def see(self, context: Context, **query: str) -> Response:
+        """Lead from the answer to a form to a page that can be loaded again (RFC 9110, 15.4.4).
+
+        `token` is the key of the link, `done` one of `results`.
+        """
+        location = f"?{urlencode({LOCALE: context.language.locale, **query})}"
+        return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""

@@ -23,7 +23,7 @@ from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Database, open_database
-from registration.storage.tables import customer, email_change, metadata, reset_token
+from registration.storage.tables import customer, email_change, event, metadata, reset_token
 from tests.in_process import Installation, installation
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD
@@ -67,7 +67,13 @@ class Shop:
         return self.installed.client.get(path, params={"token": key}, headers=headers)
 
     def post(self, path: str, **form: str) -> httpx2.Response:
-        return self.installed.client.post(path, data=form)
+        """The page that a form leads to."""
+        return self.installed.client.post(path, data=form, follow_redirects=True)
+
+    def sent(self, path: str, **form: str) -> tuple[int, str]:
+        """Status and location of the response to a form."""
+        response = self.installed.client.post(path, data=form)
+        return response.status_code, response.headers["location"]
 
     def reset_key(self) -> str:
         request_reset(self.installed.services, EMAIL, CLIENT)
@@ -139,7 +145,9 @@ class TestEveryPage:
         """The `_locale` of a mailed link goes before Accept-Language, for the link and for its form."""
         english = {"accept-language": "en"}
         shown = shop.installed.client.get(f"{path}?token={UNKNOWN}&_locale=de_DE", headers=english)
-        posted = shop.installed.client.post(f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english)
+        posted = shop.installed.client.post(
+            f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english, follow_redirects=True
+        )
         assert {shown.headers["content-language"], posted.headers["content-language"]} == {"de"}
 
     def test_refuses_a_form_that_is_too_large(self, shop: Shop, path: str) -> None:
@@ -162,7 +170,28 @@ class TestThePasswordPage:
         assert seen(shop.post(PASSWORD_PAGE, **form)) == (200, "Done: your password is new")
         assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
         assert sign_in(shop.installed.services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
-        assert seen(shop.post(PASSWORD_PAGE, **form)) == (404, "This link is no longer valid")
+
+    def test_says_for_a_day_that_the_link_was_used(self, shop: Shop) -> None:
+        """A used link and its form say that the password is new, offer a new mail, and change nothing."""
+        key = shop.reset_key()
+        form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
+        shop.post(PASSWORD_PAGE, **form)
+        shop.installed.clock.move(timedelta(hours=23))
+        other = dict.fromkeys(("password", "confirmPassword"), "another battery")
+        for page in (shop.get(PASSWORD_PAGE, key), shop.post(PASSWORD_PAGE, **form | other)):
+            assert seen(page) == (200, "Done: your password is new")
+            assert Page(page).inputs() == {"email": None}
+        assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
+        shop.installed.clock.move(timedelta(hours=1))
+        assert seen(shop.get(PASSWORD_PAGE, key)) == (404, "This link is no longer valid")
+
+    def test_leads_to_a_page_that_can_be_loaded_again(self, shop: Shop) -> None:
+        """Forms that succeed are answered 303."""
+        key = shop.reset_key()
+        reset = shop.sent(PASSWORD_PAGE, action="reset", token=key, password=NEW, confirmPassword=NEW)
+        assert reset == (303, f"?_locale=en_US&token={key}")
+        request = shop.sent(PASSWORD_PAGE, action="request", email="bob@example.org")
+        assert request == (303, "?_locale=en_US&done=sent")
 
     def test_says_what_is_wrong_with_it(self, shop: Shop) -> None:
         """Each violation is shown once, no typed password comes back, and the link still works."""
@@ -215,10 +244,12 @@ class TestThePasswordPage:
             key = Shop(installed, member(installed.services)).reset_key()
             form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
             answers = asyncio.run(at_once(installed, settings, form, 60))
+            changes = [row["kind"] for row in installed.rows(event)].count("customer.password_changed")
         turned_away = [answer for answer in answers if answer.status_code == 503]
         assert {seen(answer) for answer in turned_away} == {(503, "This does not work right now")}
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
-        assert [answer.status_code for answer in answers].count(200) == 1
+        assert {answer.status_code for answer in answers} == {303, 503}
+        assert changes == 1
 
     @pytest.mark.parametrize("form", [{}, {"action": "reset"}, {"action": "x"}, {"action": "reset", "token": ""}])
     def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
@@ -239,11 +270,24 @@ class TestTheEmailPage:
     def test_moves_the_account(self, shop: Shop) -> None:
         """The button moves the account to the new address once."""
         key = shop.email_key()
-        response = shop.post(EMAIL_PAGE, token=key)
-        assert seen(response) == (200, "Done: your new address is confirmed")
-        assert NEW_EMAIL in response.text
+        assert seen(shop.post(EMAIL_PAGE, token=key)) == (200, "Done: your new address is confirmed")
         assert [row["email"] for row in shop.installed.rows(customer)] == [NEW_EMAIL]
-        assert seen(shop.post(EMAIL_PAGE, token=key)) == (404, "This link is no longer valid")
+
+    def test_says_for_a_day_that_the_link_was_used(self, shop: Shop) -> None:
+        """A used link and its form say that the address is confirmed, without any address of the customer."""
+        key = shop.email_key()
+        shop.post(EMAIL_PAGE, token=key)
+        shop.installed.clock.move(timedelta(hours=23))
+        for page in (shop.get(EMAIL_PAGE, key), shop.post(EMAIL_PAGE, token=key)):
+            assert seen(page) == (200, "Done: your new address is confirmed")
+            assert "@" not in Page(page).heading + re.sub("<style.*</style>", "", page.text, flags=re.DOTALL)
+        shop.installed.clock.move(timedelta(hours=1))
+        assert seen(shop.get(EMAIL_PAGE, key)) == (404, "This link is no longer valid")
+
+    def test_leads_to_a_page_that_can_be_loaded_again(self, shop: Shop) -> None:
+        """A form that succeeds is answered 303."""
+        key = shop.email_key()
+        assert shop.sent(EMAIL_PAGE, token=key) == (303, f"?_locale=en_US&token={key}")
 
     def test_says_that_the_address_was_taken(self, shop: Shop) -> None:
         """A new address that was taken meanwhile is answered 409."""
