@@ -88,6 +88,7 @@ class Parts:
     batcher: SignUpBatcher
     executor: Executor
     trusted_proxies: Networks
+    sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -98,6 +99,7 @@ class Parts:
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ip(request),
             authorization=request.headers.get("authorization"),
+            sign_in_url=self.sign_in_url,
         )
 
     def client_ip(self, request: Request) -> str:
@@ -134,6 +136,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         batcher=SignUpBatcher(services),
         executor=executor,
         trusted_proxies=read_networks(settings.trusted_proxies),
+        sign_in_url=settings.sign_in_url,
     )
 
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +15,7 @@ from starlette.routing import Route
 from graphql_api.engine.context import Context
 from graphql_api.http.body import TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
-from registration.language import language_of, moment_in_words
+from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
 
 UNAVAILABLE_RETRY_AFTER = 5
@@ -51,18 +51,18 @@ class Page:
     ) -> list[Route]:
         """`show` answers GET and gets the key of the link; `act` answers POST and gets the fields of the form."""
 
-        def in_language(request: Request) -> Context:
+        def context_of(request: Request) -> Context:
             context = context_for(request)
             return replace(context, language=language_of(request.query_params.get(LOCALE, "")) or context.language)
 
         async def shown(request: Request) -> Response:
-            context, query = in_language(request), request.query_params
+            context, query = context_of(request), request.query_params
             if query.get("done") in self.results:
                 return self.render(context, query["done"], 200)
             return await self._answer(context, show(context, query.get("token", "")))
 
         async def acted(request: Request) -> Response:
-            context = in_language(request)
+            context = context_of(request)
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
@@ -95,6 +95,7 @@ class Page:
             nonce=nonce,
             # Relative to the page, which a proxy may serve at another path.
             action=f"?{LOCALE}={context.language.locale}",
+            sign_in_url=in_language(context.sign_in_url, context.language),
             in_words=moment_in_words,
             correlation_id=current_correlation_id(),
             **facts,
@@ -112,3 +113,11 @@ class Page:
         if "retry_after" in facts:
             headers["Retry-After"] = str(facts["retry_after"])
         return HTMLResponse(html, status, headers)
+
+
+def in_language(url: str, language: Language) -> str:
+    """The address of a page of the shop that is to speak a language, as links in mails name it; empty if empty."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()

@@ -26,8 +26,9 @@ from registration.storage.database import Database, open_database
 from registration.storage.tables import customer, email_change, event, metadata, reset_token
 from tests.in_process import Installation, installation
 from tests.registration.callers import caller_of
-from tests.registration.forms import PASSWORD
+from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, Member, confirmed, member
+from tests.registration.signing import sign_up
 
 PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
 EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
@@ -75,8 +76,11 @@ class Shop:
         response = self.installed.client.post(path, data=form)
         return response.status_code, response.headers["location"]
 
-    def reset_key(self) -> str:
-        request_reset(self.installed.services, EMAIL, CLIENT)
+    def confirmation_key(self) -> str:
+        return self.installed.keys(MailKind.CONFIRMATION)[-1]
+
+    def reset_key(self, email: str = EMAIL) -> str:
+        request_reset(self.installed.services, email, CLIENT)
         return self.installed.keys(MailKind.RESET)[-1]
 
     def email_key(self) -> str:
@@ -181,6 +185,7 @@ class TestThePasswordPage:
         for page in (shop.get(PASSWORD_PAGE, key), shop.post(PASSWORD_PAGE, **form | other)):
             assert seen(page) == (200, "Done: your password is new")
             assert Page(page).inputs() == {"email": None}
+            assert "a" not in [name for name, _ in Page(page).elements]  # no setting names a sign-in page
         assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
         shop.installed.clock.move(timedelta(hours=1))
         assert seen(shop.get(PASSWORD_PAGE, key)) == (404, "This link is no longer valid")
@@ -301,6 +306,36 @@ class TestTheEmailPage:
         before = shop.content()
         assert shop.post(EMAIL_PAGE, **form).status_code == 404
         assert shop.content() == before
+
+
+@pytest.mark.parametrize(
+    ("sign_in_url", "language", "href", "label"),
+    [
+        ("https://shop.example/login", "de", "https://shop.example/login?_locale=de_DE", "Anmelden"),
+        ("https://shop.example?a=1&b=2", "en", "https://shop.example?a=1&amp;b=2&amp;_locale=en_US", "Sign in"),
+        ("https://shop.example/#/login", "en", "https://shop.example/?_locale=en_US#/login", "Sign in"),
+    ],
+)
+def test_every_page_that_is_done_leads_to_the_shop(
+    database: Database, sign_in_url: str, language: str, href: str, label: str
+) -> None:
+    """Confirmation, reset and change of address end at a button to the sign-in page, which is told the language."""
+    with installation(database, GatewaySettings(sign_in_url=sign_in_url)) as installed:
+        shop = Shop(installed, member(installed.services))
+        sign_up(installed.services, request(email="bob@example.org"))
+        done = [
+            shop.post(f"/register/confirm?_locale={language}", action="confirm", token=shop.confirmation_key()),
+            shop.post(f"{EMAIL_PAGE}?_locale={language}", token=shop.email_key()),
+            shop.post(
+                f"{PASSWORD_PAGE}?_locale={language}",
+                action="reset",
+                token=shop.reset_key(NEW_EMAIL),
+                password=NEW,
+                confirmPassword=NEW,
+            ),
+        ]
+        assert [answer.status_code for answer in done] == [200] * 3
+        assert [f'<a class="button" href="{href}">{label}</a>' in answer.text for answer in done] == [True] * 3
 
 
 @pytest.mark.parametrize(("path", "table"), [(PASSWORD_PAGE, reset_token), (EMAIL_PAGE, email_change)])
