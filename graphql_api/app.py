@@ -27,7 +27,16 @@ from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
-from graphql_api.pages import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
+from graphql_api.pages import (
+    confirmation_page,
+    email_change_page,
+    graphiql,
+    health,
+    jwks,
+    mailbox,
+    password_page,
+    start_page,
+)
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
 from graphql_api.server.server import use_phrases_of_rfc_9110
@@ -94,6 +103,7 @@ class Parts:
     batcher: SignUpBatcher
     executor: Executor
     trusted_proxies: Networks
+    sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -104,6 +114,7 @@ class Parts:
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ip(request),
             authorization=request.headers.get("authorization"),
+            sign_in_url=self.sign_in_url,
         )
 
     def client_ip(self, request: Request) -> str:
@@ -139,6 +150,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         batcher=SignUpBatcher(services),
         executor=executor,
         trusted_proxies=read_networks(settings.trusted_proxies),
+        sign_in_url=settings.sign_in_url,
     )
 
 
@@ -163,7 +175,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *email_change_page.routes(parts.context_for),
         *health.routes(parts.services.database, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
-        *development_routes(settings),
+        *development_routes(settings, otherwise=shim.any_path.app),
         shim.any_path,
     ]
 
@@ -177,12 +189,19 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
     )
 
 
-def development_routes(settings: GatewaySettings) -> list[Route]:
+def development_routes(settings: GatewaySettings, otherwise: ASGIApp) -> list[Route]:
+    """`otherwise` answers clients at the start page's path that are no browser."""
     found: list[Route] = []
-    if settings.enabled(settings.graphiql):
-        found += graphiql.routes()
+    places = [start_page.Place("OpenAPI description of the JSON:API door", "openapi.json")]
+    places += [start_page.Place("Readiness", "readyz"), start_page.Place("Public keys", jwks.PATH.lstrip("/"))]
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         found += mailbox.routes(mail_directory(settings))
+        places.insert(0, start_page.Place("Mailbox: mails that were sent", "mailbox"))
+    if settings.enabled(settings.graphiql):
+        found += graphiql.routes()
+        places.insert(0, start_page.Place("GraphiQL: try GraphQL", "graphql"))
+    if settings.development:
+        found += start_page.routes(places, otherwise)
     return found
 
 

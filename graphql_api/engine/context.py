@@ -32,6 +32,8 @@ class Context:
     language: Language
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
+    sign_in_url: str = ""
+    """The shop's sign-in page; empty where no setting names it."""
     legacy: bool = False
     """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
+from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
@@ -108,6 +109,7 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
             return None
+        remember_used(connection, KeyKind.RESET, customer_id, [key_digest], now)
         mark_confirmed(connection, services, customer_id, client_ip)
         outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from registration.mail.mails import MailKind
 
 from graphql_api.settings import GatewaySettings
 from registration.mail.rendering import MailKind
