@@ -84,7 +84,9 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    application = RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
+    application = RequestLog(
+        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
+    )
     if not (settings.allowed_origins or settings.development):
         return application
     # Outside of RequestLog, so that a page can read the answer to a fault, too.

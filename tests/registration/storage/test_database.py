@@ -374,7 +374,10 @@ class TestPostgresql:
             database = open_database(server.url(), wait=0.2)
             one = text("SELECT 1")
             database.read(lambda connection: connection.execute(one))
-            with server.frozen(), pytest.raises(Unavailable, match=r"^database error \w+Timeout$"):
+            with (
+                server.frozen(),
+                pytest.raises(Unavailable, match=r"^database error \w+Timeout: the server does not answer$"),
+            ):
                 database.read(lambda connection: connection.execute(one))
             assert database.read(lambda connection: connection.execute(text("SELECT 2")).scalar_one()) == 2
             database.close()
