@@ -148,7 +148,10 @@ OUTCOMES: Mapping[str, Outcomes] = {
         CANNOT_CHANGE_PASSWORD,
         {"UNKNOWN": Error(422, "Restore password key is not valid.", "415"), "EXPIRED": CANNOT_CHANGE_PASSWORD},
     ),
-    "changePassword": Outcomes(CANNOT_CHANGE_PASSWORD, {"BAD_CREDENTIALS": Error(400, "Invalid password", "408")}),
+    "changePassword": Outcomes(
+        CANNOT_CHANGE_PASSWORD,
+        {"BAD_CREDENTIALS": Error(400, "Invalid password", "408"), "TOO_MANY_ATTEMPTS": TOO_MANY_ATTEMPTS},
+    ),
     "createAccessToken": Outcomes(
         refusals={
             "BAD_CREDENTIALS": NOT_SIGNED_IN,

@@ -16,7 +16,8 @@ def costs(*what: Cost) -> Callable[[Resolver], Resolver]:
     """Mark a resolver with what it has us do for a caller, known or not.
 
     With HASH its field waits for a hash slot, and a document may have one such field. What the mark names is what the
-    use case behind the resolver charges (registration/limits/budgets.py); a test holds the two together.
+    use case behind the resolver charges (registration/limits/budgets.py); a field with another mark than HASH can
+    answer TooManyAttemptsError, which a test of the schema sees to.
     """
 
     def mark(resolver: Resolver) -> Resolver:

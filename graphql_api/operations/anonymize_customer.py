@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.messages import DONE, MESSAGE
-from graphql_api.types.user_errors import BadCredentialsError, user_error
+from graphql_api.types.user_errors import BadCredentialsError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.account.erasure import anonymize
 from registration.language import Language
@@ -27,19 +27,19 @@ class AnonymizeCustomerSuccess:
 
 
 AnonymizeCustomerResult = Annotated[
-    AnonymizeCustomerSuccess | BadCredentialsError,
+    AnonymizeCustomerSuccess | BadCredentialsError | TooManyAttemptsError,
     strawberry.union("AnonymizeCustomerResult", description="What came of anonymizeCustomer."),
 ]
 
 
-@costs(Cost.HASH)
+@costs(Cost.HASH, Cost.GUESS)
 async def anonymize_customer(
     info: Info, input: Annotated[AnonymizeCustomerInput, strawberry.argument(description="The password, or nothing.")]
 ) -> AnonymizeCustomerResult:
     context = info.context
     caller = await context.caller()
     password = None if input.password is strawberry.UNSET else input.password
-    outcome = await context.threads.run_hashing(anonymize, context.services, caller, password)
+    outcome = await context.threads.run_hashing(anonymize, context.services, caller, password, context.client_ip)
     return _result(outcome, context.language)
 
 
@@ -49,4 +49,6 @@ def _result(outcome: outcomes.ErasureOutcome, language: Language) -> AnonymizeCu
             return AnonymizeCustomerSuccess(message=DONE[language])
         case outcomes.BadCredentials():
             return user_error(BadCredentialsError, language)
+        case outcomes.TooManyAttempts(seconds):
+            return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
     assert_never(outcome)

@@ -8,7 +8,7 @@ from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
 from graphql_api.types.messages import DONE, MESSAGE
-from graphql_api.types.user_errors import BadCredentialsError, user_error
+from graphql_api.types.user_errors import BadCredentialsError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
 from registration.limits.budgets import Cost
@@ -31,12 +31,12 @@ class ChangePasswordSuccess:
 
 
 ChangePasswordResult = Annotated[
-    ChangePasswordSuccess | BadCredentialsError | InvalidInputError,
+    ChangePasswordSuccess | BadCredentialsError | InvalidInputError | TooManyAttemptsError,
     strawberry.union("ChangePasswordResult", description="What came of changePassword."),
 ]
 
 
-@costs(Cost.HASH)
+@costs(Cost.HASH, Cost.GUESS)
 async def change_password(
     info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="Old and new password.")]
 ) -> ChangePasswordResult:
@@ -59,6 +59,8 @@ def _result(outcome: outcomes.PasswordChangeOutcome, language: Language) -> Chan
             return ChangePasswordSuccess(message=DONE[language])
         case outcomes.BadCredentials():
             return user_error(BadCredentialsError, language)
+        case outcomes.TooManyAttempts(seconds):
+            return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
         case outcomes.Invalid():
             return invalid_input_error(outcome, language)
     assert_never(outcome)

@@ -61,7 +61,7 @@ UpdateCustomerResult = Annotated[
 ]
 
 
-@costs(Cost.HASH, Cost.MAIL)
+@costs(Cost.HASH, Cost.GUESS, Cost.MAIL)
 async def update_customer(
     info: Info, input: Annotated[UpdateCustomerInput, strawberry.argument(description="What is to change.")]
 ) -> UpdateCustomerResult:

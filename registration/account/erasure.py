@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Table, delete, select, update
 
 from registration.addresses.forgetting import forget_address
 from registration.limits.lockout import attempt_prefix
-from registration.outcomes import BadCredentials, Done, ErasureOutcome
+from registration.outcomes import Done, ErasureOutcome
 from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
@@ -21,13 +21,15 @@ from registration.storage.personal import deleted_tables, emptied_values
 from registration.storage.tables import customer, email_change, email_claim, metadata
 
 
-def anonymize(services: Services, caller: Caller, password: str | None) -> ErasureOutcome:
-    """Erase the caller's personal data; BadCredentials when a password is given that is wrong.
+def anonymize(services: Services, caller: Caller, password: str | None, client_ip: str) -> ErasureOutcome:
+    """Erase the caller's personal data; a password is checked if one is given.
 
     Raises Unavailable when the database, or the server that counts failed sign-ins, does not answer.
     """
-    if password is not None and verified_hash(services, caller.customer.id, password) is None:
-        return BadCredentials()
+    if password is not None:
+        verified = verified_hash(services, caller.customer.id, password, client_ip)
+        if not isinstance(verified, str):
+            return verified
     # First, because the lock-out may count in another server: its outage then leaves everything as it was.
     services.lockout.forget(attempt_prefix(services.secret, key_of_stored(caller.customer.email)))
     services.database.write(partial(_erase, services, caller.customer.id))

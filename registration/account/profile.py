@@ -10,7 +10,16 @@ from sqlalchemy import Connection, Row, select, update
 
 from registration.account.email_change import PendingChange, pending_change, request_change
 from registration.customer import customer_of
-from registration.outcomes import BadCredentials, Gone, Invalid, Updated, UpdateOutcome, Violation, ViolationCode
+from registration.outcomes import (
+    BadCredentials,
+    Gone,
+    Invalid,
+    TooManyAttempts,
+    Updated,
+    UpdateOutcome,
+    Violation,
+    ViolationCode,
+)
 from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
@@ -43,7 +52,7 @@ def update_profile(
     if isinstance(changes, list):
         return Invalid(tuple(changes))
     if _moves(caller, changes) and not token_suffices:
-        refused = _refusal(services, caller, password)
+        refused = _refusal(services, caller, password, client_ip)
         if refused:
             return refused
     outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))
@@ -56,10 +65,13 @@ def _moves(caller: Caller, changes: ProfileChanges) -> bool:
     return changes.email is not None and changes.email.key != key_of_stored(caller.customer.email)
 
 
-def _refusal(services: Services, caller: Caller, password: str | None) -> Invalid | BadCredentials | None:
+def _refusal(
+    services: Services, caller: Caller, password: str | None, client_ip: str
+) -> Invalid | BadCredentials | TooManyAttempts | None:
     """Why the caller may not change a credential; None when it may. Costs a hash if there is a password."""
     if password is not None:
-        return None if verified_hash(services, caller.customer.id, password) else BadCredentials()
+        verified = verified_hash(services, caller.customer.id, password, client_ip)
+        return None if isinstance(verified, str) else verified
     if services.clock() < caller.signed_in_at + RECENT:
         return None
     return Invalid((Violation("password", ViolationCode.MISSING),))

@@ -28,9 +28,9 @@ def change_password(
     change = read_password_change(raw, services.policy)
     if isinstance(change, list):
         return Invalid(tuple(change))
-    old_hash = verified_hash(services, caller.customer.id, change.password)
-    if old_hash is None:
-        return BadCredentials()
+    old_hash = verified_hash(services, caller.customer.id, change.password, client_ip)
+    if not isinstance(old_hash, str):
+        return old_hash
     if change.policy_violations:
         return Invalid(change.policy_violations)
     new_hash = services.passwords.hash(change.new_password)

@@ -5,21 +5,35 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select, update
 
+from registration.outcomes import BadCredentials, TooManyAttempts
 from registration.records.events import record_event
 from registration.rules.password import forms_of
 from registration.services import Services
+from registration.sessions.guesses import charge_guess, give_guess_back
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer, email_change, reset_token
 
 
-def verified_hash(services: Services, customer_id: UUID, password: str) -> str | None:
-    """The stored hash if the password, as it was typed, is right, else None; costs a hash for each of its forms."""
+def verified_hash(
+    services: Services, customer_id: UUID, password: str, client_ip: str
+) -> str | BadCredentials | TooManyAttempts:
+    """The stored hash if the password, as it was typed, is right; costs a hash for each of its forms.
+
+    A wrong password is a guess of the client, like one of a sign-in (decision 0028).
+    """
+    refused = charge_guess(services, client_ip)
+    if refused:
+        return refused
     stored = services.database.read(
         lambda connection: connection.execute(
             select(customer.c.password_hash).where(customer.c.id == customer_id)
         ).scalar_one_or_none()
     )
-    return stored if services.passwords.verify(stored, *forms_of(password)).is_right else None
+    if stored is None or not services.passwords.verify(stored, *forms_of(password)).is_right:
+        return BadCredentials()
+    if services.budgets.are_on:
+        services.database.write(lambda connection: give_guess_back(connection, services, client_ip))
+    return stored
 
 
 def store_password(

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from registration.addresses.holders import lock_if_present
 from registration.hashing.passwords import Verdict
-from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import Blocked, attempt_key
 from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome, Tokens, TooManyAttempts
 from registration.records import audit
@@ -17,6 +16,7 @@ from registration.rules.address import email_key
 from registration.rules.password import forms_of, prepare
 from registration.services import Services
 from registration.sessions.access_tokens import Grant
+from registration.sessions.guesses import charge_guess, give_guess_back
 from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
@@ -51,7 +51,7 @@ def sign_in(services: Services, email: str, password: str, client_ip: str) -> Si
     turn = services.lockout.take(key)
     if isinstance(turn, Blocked):
         return TooManyAttempts(turn.seconds)
-    refusal = _charge(services, client_ip)
+    refusal = charge_guess(services, client_ip)
     if refusal:
         services.lockout.give_back(key)
         return refusal
@@ -65,16 +65,6 @@ def sign_in(services: Services, email: str, password: str, client_ip: str) -> Si
         return BadCredentials()
     services.lockout.give_back(key)
     return outcome
-
-
-def _charge(services: Services, client_ip: str) -> TooManyAttempts | None:
-    """Count a hash and a guess for the client; a guess that is right is given back with the session."""
-    if not services.budgets.are_on:
-        return None
-    bill, now = Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip), services.clock()
-    return services.budgets.remembered(services.secret, bill, now) or services.database.write(
-        lambda connection: services.budgets.charge_one(connection, services.secret, bill, now)
-    )
 
 
 def seconds_blocked(services: Services, email: str, client_ip: str) -> int | None:
@@ -104,7 +94,7 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
             return None
         if new_hash:
             _replace_hash(connection, customer_row, new_hash)
-        services.budgets.give_back(connection, services.secret, Bill(frozenset({Cost.GUESS}), attempt.client_ip))
+        give_guess_back(connection, services, attempt.client_ip)
         audit.record(
             connection, services.new_id(), AuditKind.SIGN_IN, customer_row.id, now, client_ip=attempt.client_ip
         )

@@ -16,7 +16,7 @@ SCHEMA = build_schema(print_schema())
 INVALID_INPUT = "InvalidInputError"
 # Error codes without a row, by mutation, and why.
 WITHOUT_ROW = {
-    "anonymizeCustomer": {"BAD_CREDENTIALS"},  # the door sends no password
+    "anonymizeCustomer": {"BAD_CREDENTIALS", "TOO_MANY_ATTEMPTS"},  # the door sends no password
     "requestPasswordReset": {"TOO_MANY_ATTEMPTS"},  # the contract answers 204 always
     "resetPassword": {"RESET_TOKEN"},  # its reasons have rows
 }

@@ -13,9 +13,10 @@ from graphql import (
     GraphQLUnionType,
 )
 
-from graphql_api.engine.costs import hashing_fields
+from graphql_api.engine.costs import costs_of, hashing_fields
 from graphql_api.schema import print_schema, schema
 from graphql_api.types.user_errors import UserErrorCode
+from registration.limits.budgets import Cost
 
 PUBLISHED = Path(__file__).parents[2] / "schema.graphql"
 TYPES = {name: type_ for name, type_ in schema._schema.type_map.items() if not name.startswith("__")}
@@ -75,6 +76,16 @@ def test_every_mutation_takes_one_input_and_answers_with_one_union() -> None:
         assert isinstance(field.type, GraphQLNonNull)
         assert str(field.type.of_type) == f"{name[0].upper()}{name[1:]}Result"
         assert isinstance(field.type.of_type, GraphQLUnionType)
+
+
+def test_fields_that_cost_a_budget_can_say_that_it_is_used_up() -> None:
+    """The result of each field that is marked with a sign-up, a mail or a guess has the member TooManyAttemptsError."""
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    limited = {name for name, what in costs_of(schema._schema).items() if what - {Cost.HASH}}
+    members = {name: {member.name for member in mutation.fields[name].type.of_type.types} for name in limited}
+    assert [name for name in limited if "TooManyAttemptsError" not in members[name]] == []
+    assert len(limited) == 7
 
 
 def test_fields_that_hash_are_mutations() -> None:

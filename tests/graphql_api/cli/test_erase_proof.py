@@ -21,7 +21,7 @@ from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
 from registration.storage.tables import audit
 from registration.wiring import open_services
-from tests.registration.members import member
+from tests.registration.members import CLIENT, member
 
 PERSON = "ada@example.org\nAda\nBeispiel\n"
 CHEAP = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
@@ -58,7 +58,7 @@ def operator(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_says_of_every_table_that_nothing_is_there(operator: Operator) -> None:
     """After an erasure each table, and each file of an SQLite database, gets a line that says nothing was found."""
-    anonymize(operator.services, operator.caller, None)
+    anonymize(operator.services, operator.caller, None, CLIENT)
     result = operator.prove(PERSON)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -71,7 +71,7 @@ def test_says_of_every_table_that_nothing_is_there(operator: Operator) -> None:
 
 def test_says_where_something_is_left(operator: Operator) -> None:
     """A value that is left is reported by column and count, not shown, and the status is 1."""
-    anonymize(operator.services, operator.caller, None)
+    anonymize(operator.services, operator.caller, None, CLIENT)
     row = {
         "id": operator.services.new_id(),
         "kind": "Ada",
@@ -103,7 +103,7 @@ def test_says_why_there_is_nothing_to_prove(operator: Operator, given: str, refe
 
 def test_asks_at_a_terminal(operator: Operator) -> None:
     """At a terminal the command asks for what to look for, so that no argument list or shell history holds it."""
-    anonymize(operator.services, operator.caller, None)
+    anonymize(operator.services, operator.caller, None, CLIENT)
     try:
         ours, theirs = os.openpty()
     except OSError as error:

@@ -175,7 +175,7 @@ class TestProving:
         request_reset(services, OLD, CLIENT)
         sign_in(services, OLD, "wrong", CLIENT)
         confirm_email_change(services, mailed_key(), CLIENT)
-        anonymize(services, caller, None)
+        anonymize(services, caller, None, CLIENT)
         proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
         assert isinstance(proof, list)
         assert [place for place in proof if place.found] == []

@@ -46,7 +46,7 @@ def ada(services: Services, clock: Clock) -> Caller:
 def test_the_row_stays_and_its_personal_columns_are_emptied(services: Services, clock: Clock, ada: Caller) -> None:
     """Erasure empties the personal columns as the contract has it (4.7), and the password hash; the others stay."""
     [before] = rows(services.database, customer)
-    assert anonymize(services, ada, None) == Done()
+    assert anonymize(services, ada, None, CLIENT) == Done()
     [after] = rows(services.database, customer)
     assert re.fullmatch(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}", after["email"])
     gone = ("salutation", "first_name", "last_name", "gender", "date_of_birth")
@@ -61,7 +61,7 @@ def test_only_rows_without_personal_data_stay(services: Services, ada: Caller) -
     """After an erasure only events, the audit trail and counts are left, with empty personal columns."""
     full = counts(services.database)
     assert set(full) == {table.name for table in metadata.sorted_tables} - {"counter", "confirmation_token"}
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     left = counts(services.database)
     # The count of the customer's own requests holds no personal data, and expires.
     assert set(left) == {"customer", "event", "audit", "attempt"}
@@ -83,7 +83,7 @@ def test_other_customers_stay(services: Services, ada: Caller) -> None:
         for table in owned
     }
     keys = {row["key"] for row in rows(services.database, attempt)}
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     for table, theirs in before.items():
         assert [row for row in rows(services.database, table) if row["customer_id"] == other.customer.id] == theirs
     assert len(keys & {row["key"] for row in rows(services.database, attempt)}) == 4
@@ -94,7 +94,7 @@ def test_the_erased_customer_cannot_sign_in(services: Services, ada: Caller) -> 
     """Neither the password nor an access token nor the random address signs the erased customer in."""
     other = sign_in(services, EMAIL, PASSWORD, CLIENT)
     assert isinstance(other, Tokens)
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     assert authenticate(services, other.access_token) is BadToken.REVOKED
     [row] = rows(services.database, customer)
     assert sign_in(services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
@@ -103,7 +103,7 @@ def test_the_erased_customer_cannot_sign_in(services: Services, ada: Caller) -> 
 
 def test_the_address_is_free(services: Services, ada: Caller) -> None:
     """The address of an erased customer can be signed up again, by another customer."""
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     again = sign_up(services, request(email=EMAIL))
     assert isinstance(again, Registered)
     assert again.customer.reference != ada.customer.reference
@@ -133,7 +133,7 @@ def test_changes_to_the_address_are_deleted(services: Services, held: str, asked
         for name, email in (("bob", asked), ("eve", f"x{asked}"))
     ]
     services.database.write(lambda connection: connection.execute(email_change.insert(), waiting))
-    anonymize(services, holder, None)
+    anonymize(services, holder, None, CLIENT)
     assert [row["digest"] for row in rows(services.database, email_change)] == ["eve"]
 
 
@@ -141,17 +141,17 @@ def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> No
     """A wrong password is refused and erases nothing; the right one erases."""
     before = rows(services.database, customer)
     for wrong in ("wrong", "", "\ud800"):
-        assert anonymize(services, ada, wrong) == BadCredentials()
+        assert anonymize(services, ada, wrong, CLIENT) == BadCredentials()
     assert rows(services.database, customer) == before
-    assert anonymize(services, ada, PASSWORD) == Done()
+    assert anonymize(services, ada, PASSWORD, CLIENT) == Done()
 
 
 def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Caller) -> None:
     """A second erasure, by a request whose token was good at the same moment, changes no row."""
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     before = {table: rows(services.database, table) for table in metadata.sorted_tables}
     clock.move(timedelta(minutes=1))
-    assert anonymize(services, ada, None) == Done()
+    assert anonymize(services, ada, None, CLIENT) == Done()
     assert {table: rows(services.database, table) for table in metadata.sorted_tables} == before
 
 
@@ -160,10 +160,10 @@ def test_counts_in_another_server_are_deleted(services: Services, clock: Clock, 
     other_server = OtherServer(services.database, LockoutTerms(), clock)
     before = rows(services.database, customer)
     with pytest.raises(Unavailable):
-        anonymize(replace(services, lockout=other_server), ada, None)
+        anonymize(replace(services, lockout=other_server), ada, None, CLIENT)
     assert rows(services.database, customer) == before
     other_server.forgotten = []
-    anonymize(replace(services, lockout=other_server), ada, None)
+    anonymize(replace(services, lockout=other_server), ada, None, CLIENT)
     assert other_server.forgotten == [attempt_prefix(services.secret, "ada@example.org")]
 
 
@@ -182,7 +182,7 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
     with ThreadPoolExecutor(1) as threads:
         reusing = threads.submit(services.database.write, reuse)
         wait_for(is_locked)
-        anonymize(services, ada, None)
+        anonymize(services, ada, None, CLIENT)
         reusing.result()
     trail = {row["kind"]: row["client_ip"] for row in rows(services.database, audit)}
     assert trail["token reuse"] is None
@@ -220,7 +220,7 @@ def test_a_former_address_is_forgotten(services: Services, ada: Caller) -> None:
     request_reset(services, FORMER, CLIENT)
     assert counts_of(services, address_mark)
     assert counts_of(services, attempt_prefix)
-    anonymize(services, caller, None)
+    anonymize(services, caller, None, CLIENT)
     assert not counts_of(services, address_mark)
     assert not counts_of(services, attempt_prefix)
     assert {row["email_key"] for row in rows(services.database, audit)} == {None}
@@ -232,6 +232,6 @@ def test_a_former_address_of_another_account_keeps_its_counts(services: Services
     clock.move(timedelta(days=1))
     confirmed(services, email=FORMER, firstName="Eve")
     sign_in(services, FORMER, "wrong", CLIENT)
-    anonymize(services, caller, None)
+    anonymize(services, caller, None, CLIENT)
     assert counts_of(services, attempt_prefix) == 1
     assert {row["email_key"] for row in rows(services.database, audit)} == {None}

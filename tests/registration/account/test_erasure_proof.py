@@ -17,7 +17,7 @@ from registration.sessions.access_tokens import Caller
 from registration.storage.tables import attempt, audit, customer, session
 from tests.clock import Clock
 from tests.registration.callers import BIRTHDAY, EMAIL, WAITING, with_traces_everywhere
-from tests.registration.members import confirmed
+from tests.registration.members import CLIENT, confirmed
 
 PERSON = Person([EMAIL, WAITING], ["Ada", "Beispiel", BIRTHDAY])
 
@@ -29,7 +29,7 @@ def ada(services: Services) -> Caller:
 
 @pytest.fixture
 def erased(services: Services, ada: Caller) -> Caller:
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     return ada
 
 
@@ -201,7 +201,7 @@ class TestBytes:
         reader = sqlite3.connect(file, isolation_level=None)
         reader.execute("BEGIN").close()
         reader.execute("SELECT * FROM customer").fetchall()
-        anonymize(services, ada, None)
+        anonymize(services, ada, None, CLIENT)
         assert set(found(services, ada)) & {"file registration.db-wal", "file registration.db"}
         reader.close()
         assert found(services, ada) == {}
@@ -212,5 +212,5 @@ class TestBytes:
             confirmed(
                 services, email=f"{number}@example.org", firstName=f"Name {number}", lastName="x" * (1 + number % 90)
             )
-        anonymize(services, ada, None)
+        anonymize(services, ada, None, CLIENT)
         assert found(services, ada) == {}

@@ -16,7 +16,7 @@ from registration.storage.tables import customer, email_claim, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import request
-from tests.registration.members import confirmed, member
+from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import rows
@@ -108,7 +108,7 @@ class TestLockHolder:
         with ThreadPoolExecutor(1) as threads:
             posting = threads.submit(services.database.write, post)
             wait_for(is_locked)
-            anonymize(services, ada, None)
+            anonymize(services, ada, None, CLIENT)
             posting.result()
         assert rows(services.database, mail) == []
 

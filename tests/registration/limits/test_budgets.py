@@ -1,5 +1,6 @@
 """Budgets of clients, networks and mailboxes on both engines, alone and through the use cases that they bound."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,13 +8,16 @@ import pytest
 from sqlalchemy import event
 
 from registration.account.erasure import anonymize
+from registration.account.profile import update_profile
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Budget, Budgets, Cost, Payer
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import Accepted, BadCredentials, Registered, Tokens, TooManyAttempts
+from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.services import Services
+from registration.sessions.access_tokens import Caller
 from registration.sessions.sign_in import sign_in
 from registration.signing_up.commit import commit
 from registration.signing_up.confirmation import resend_confirmation
@@ -173,12 +177,37 @@ def test_mails_that_strangers_ask_for_are_counted_for_the_client(services: Servi
     assert outcomes == [Accepted(), Accepted(), TooManyAttempts(HOUR)]
 
 
+def guess_by_change(services: Services, caller: Caller, password: str) -> object:
+    new = {"newPassword": "a brand new horse", "confirmPassword": "a brand new horse"}
+    return change_password(services, caller, {"password": password, **new}, CLIENT)
+
+
+def guess_by_erasure(services: Services, caller: Caller, password: str) -> object:
+    return anonymize(services, caller, password, CLIENT)
+
+
+def guess_by_profile(services: Services, caller: Caller, password: str) -> object:
+    return update_profile(services, caller, {"email": "new@example.org"}, CLIENT, password=password)
+
+
 class TestGuesses:
     def test_one_guess_at_each_of_many_accounts(self, services: Services) -> None:
         """The lock-out counts each account; the budget counts the client (faults.md E3)."""
         limited = replace(services, budgets=budgets(Cost.GUESS, Payer.CLIENT, 3))
         outcomes = [sign_in(limited, f"ada{number}@example.org", "guess", CLIENT) for number in range(5)]
         assert outcomes == [BadCredentials()] * 3 + [TooManyAttempts(HOUR)] * 2
+
+    @pytest.mark.parametrize("use", [guess_by_change, guess_by_erasure, guess_by_profile])
+    def test_a_stolen_session_guesses_no_oftener(self, services: Services, use: Callable[..., object]) -> None:
+        """Wrong passwords of a signed-in client count like those of sign-ins, and right ones do not."""
+        limited = replace(services, budgets=budgets(Cost.GUESS, Payer.CLIENT, 3))
+        ada = caller_of(services, member(services, email="ada@example.org").tokens)
+        outcomes = [use(limited, ada, "guess") for _ in range(4)]
+        assert outcomes == [BadCredentials()] * 3 + [TooManyAttempts(HOUR)]
+        unlimited = replace(services, budgets=budgets(Cost.GUESS, Payer.CLIENT, 30))
+        before = rows(services.database, attempt)
+        assert not isinstance(use(unlimited, ada, PASSWORD), BadCredentials | TooManyAttempts)
+        assert rows(services.database, attempt) == before
 
     def test_right_passwords_are_no_guesses(self, services: Services) -> None:
         """An office behind one address signs in as often as it likes."""
@@ -204,5 +233,5 @@ def test_erasure_forgets_the_mailbox(services: Services) -> None:
     ada = caller_of(services, member(services, email="ada+shop@example.org").tokens)
     sign_up(limited, request(email="ada+other@example.org"))
     assert len(rows(services.database, attempt)) == 1
-    anonymize(services, ada, None)
+    anonymize(services, ada, None, CLIENT)
     assert rows(services.database, attempt) == []

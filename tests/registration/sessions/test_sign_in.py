@@ -419,7 +419,10 @@ class TestMeanwhile:
         """When the customer is erased meanwhile, the failure is recorded without customer and address."""
         ada = confirmed(services)
         caller = caller_of(services, signed_in(services))
-        assert enter(replace(services, new_id=Meanwhile(lambda: anonymize(services, caller, None)))) == BadCredentials()
+        assert (
+            enter(replace(services, new_id=Meanwhile(lambda: anonymize(services, caller, None, CLIENT))))
+            == BadCredentials()
+        )
         assert trail(services)[-1] == ("sign-in failure", None, CLIENT, None)
         of_ada = [row for row in rows(services.database, audit) if row["customer_id"] == ada.id]
         assert {(row["client_ip"], row["email_key"]) for row in of_ada} == {(None, None)}

@@ -13,7 +13,7 @@ from registration.services import Services
 from registration.storage import tables
 from registration.storage.personal import OnErasure, deleted_tables, owned_rows, personal, personal_columns
 from tests.registration.callers import caller_of
-from tests.registration.members import member
+from tests.registration.members import CLIENT, member
 
 SHOE_SIZE = "42 1/2"
 
@@ -99,7 +99,7 @@ class TestMadeUpColumn:
         services.database.write(
             lambda connection: connection.exec_driver_sql(f"ALTER TABLE {table} ADD shoe_size TEXT")
         )
-        anonymize(services, ada, None)
+        anonymize(services, ada, None, CLIENT)
         left = changed.update().values(shoe_size=SHOE_SIZE)
         services.database.write(lambda connection: connection.execute(left))
 
