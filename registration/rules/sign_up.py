@@ -10,6 +10,7 @@ from registration.customer import Person
 from registration.outcomes import Violation
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
+from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
 from registration.rules.person import OPTIONAL, REQUIRED, read_person
 
@@ -31,7 +32,8 @@ def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy) -> NewCustom
     form = Form(raw)
     email = form.email("email")
     person = read_person(form, REQUIRED)
-    password = read_new_password(form, "password", policy)
+    words = words_of(person["first_name"], person["last_name"], email.text)
+    password = read_new_password(form, "password", policy, words)
     read_password_text(form, "confirmPassword", policy)
     form.consent("acceptedTerms")
     person |= read_person(form, OPTIONAL)
