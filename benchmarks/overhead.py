@@ -65,7 +65,8 @@ def break_down(url: str) -> Breakdown:
     with parts(url) as (settings, services), closing(services):
         whole = asyncio.run(_cpu_of_requests(settings, services)) / MAX_BATCH
         signed_up = _cpu_of(lambda: commit(services, [_draft(services) for _ in range(MAX_BATCH)])) / MAX_BATCH
-        rules = _cpu_of(lambda: read_sign_up(attributes(_new_address()), services.policy))
+        today = services.clock().date()
+        rules = _cpu_of(lambda: read_sign_up(attributes(_new_address()), services.policy, today))
         hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
         posted = _cpu_of_posts(services)
     return Breakdown(

@@ -1,6 +1,7 @@
 """The application: its parts, its routes and its life, wired from the settings."""
 
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +27,16 @@ from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
-from graphql_api.pages import confirmation_page, email_change_page, graphiql, health, jwks, mailbox, password_page
+from graphql_api.pages import (
+    confirmation_page,
+    email_change_page,
+    graphiql,
+    health,
+    jwks,
+    mailbox,
+    password_page,
+    start_page,
+)
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
 from graphql_api.server.server import use_phrases_of_rfc_9110
@@ -48,11 +58,16 @@ PER_SLOT = 8
 """Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch of sign-ups comes on top."""
 
 
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter while the event loop waits for it; Python's own choice is 0.005."""
+
+
 def from_environment() -> ASGIApp:
     """What each worker of the server runs."""
     settings = read_settings(GatewaySettings)
     configure_logs(development=settings.development)
     use_phrases_of_rfc_9110()
+    sys.setswitchinterval(SWITCH_SECONDS)
     services = open_services(settings)
     relay = open_relay(settings, services) if settings.relay == "on" else None
     app = create_app(settings, services, relay)
@@ -69,7 +84,9 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    application = RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
+    application = RequestLog(
+        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
+    )
     if not (settings.allowed_origins or settings.development):
         return application
     # Outside of RequestLog, so that a page can read the answer to a fault, too.
@@ -88,6 +105,7 @@ class Parts:
     batcher: SignUpBatcher
     executor: Executor
     trusted_proxies: Networks
+    sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -98,6 +116,7 @@ class Parts:
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ip(request),
             authorization=request.headers.get("authorization"),
+            sign_in_url=self.sign_in_url,
         )
 
     def client_ip(self, request: Request) -> str:
@@ -105,11 +124,10 @@ class Parts:
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
-        answer = await self.executor.execute(
+        answer = await self.executor.execute_ours(
             OperationRequest(document, variables),
             replace(self.context_for(request), legacy=True),
-            mutation_allowed=True,
-            departure=partial(departure, request),
+            partial(departure, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
@@ -134,6 +152,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         batcher=SignUpBatcher(services),
         executor=executor,
         trusted_proxies=read_networks(settings.trusted_proxies),
+        sign_in_url=settings.sign_in_url,
     )
 
 
@@ -142,6 +161,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
     shim = rest_compat.routes(
         parts.execute,
         read_json=read_json,
+        today=lambda: parts.services.clock().date(),
         policy=parts.services.policy,
         base_url=settings.base_url,
         client_id=settings.token_audience,
@@ -157,7 +177,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *email_change_page.routes(parts.context_for),
         *health.routes(parts.services.database, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
-        *development_routes(settings),
+        *development_routes(settings, otherwise=shim.any_path.app),
         shim.any_path,
     ]
 
@@ -171,12 +191,19 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
     )
 
 
-def development_routes(settings: GatewaySettings) -> list[Route]:
+def development_routes(settings: GatewaySettings, otherwise: ASGIApp) -> list[Route]:
+    """`otherwise` answers clients at the start page's path that are no browser."""
     found: list[Route] = []
-    if settings.enabled(settings.graphiql):
-        found += graphiql.routes()
+    places = [start_page.Place("OpenAPI description of the JSON:API door", "openapi.json")]
+    places += [start_page.Place("Readiness", "readyz"), start_page.Place("Public keys", jwks.PATH.lstrip("/"))]
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         found += mailbox.routes(mail_directory(settings))
+        places.insert(0, start_page.Place("Mailbox: mails that were sent", "mailbox"))
+    if settings.enabled(settings.graphiql):
+        found += graphiql.routes()
+        places.insert(0, start_page.Place("GraphiQL: try GraphQL", "graphql"))
+    if settings.development:
+        found += start_page.routes(places, otherwise)
     return found
 
 
@@ -190,6 +217,7 @@ async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncI
     if relay and sending:
         relay.stop()
         sending.join()
+    parts.executor.close()
     parts.threads.close()
     parts.batcher.close()
     parts.services.close()

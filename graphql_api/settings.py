@@ -7,10 +7,13 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from registration.environment import SettingsError
-from registration.settings import ByMode, Settings, Switch
+from registration.settings import ByMode, Settings, Switch, is_web_address
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
+
+WORK_SECONDS = 10.0
+"""How long a request may take besides its wait for a hash slot."""
 
 
 class GatewaySettings(Settings):
@@ -27,6 +30,9 @@ class GatewaySettings(Settings):
         Field(
             description="origins whose pages may call from browsers: https://shop.example, …; development adds loopback"
         ),
+    ] = ""
+    sign_in_url: Annotated[
+        str, Field(description="the shop's sign-in page, to which the pages of mailed links lead when they are done")
     ] = ""
     id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
         "off"
@@ -46,6 +52,13 @@ class GatewaySettings(Settings):
             value.encode("idna")
         except UnicodeError:
             raise ValueError("is no address or name of a host") from None
+        return value
+
+    @field_validator("sign_in_url")
+    @classmethod
+    def _is_web_page(cls, value: str) -> str:
+        if value and not is_web_address(value):
+            raise ValueError("must be an http:// or https:// address")
         return value
 
     @field_validator("trusted_proxies")
@@ -73,6 +86,11 @@ class GatewaySettings(Settings):
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds after which a request is answered, whatever it waits for; a shutdown waits as long for it."""
+        return self.queue_seconds + WORK_SECONDS
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from registration.customer import Gender, Salutation
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
 from registration.rules.password import PasswordPolicy
-from registration.rules.person import NAME_MAX_LENGTH
+from registration.rules.person import MAX_AGE, NAME_MAX_LENGTH
 from registration.rules.sign_up import KEY_MAX_LENGTH, KEY_MIN_LENGTH
 
 Schema: TypeAlias = dict[str, Any]
@@ -34,7 +34,11 @@ EMAIL: Schema = ADDRESS | {"maxLength": EMAIL_MAX_LENGTH}
 NAME: Schema = TEXT | {"maxLength": NAME_MAX_LENGTH, "description": "Without control characters."}
 GENDER: Schema = {"type": "string", "enum": list(Gender)}
 SALUTATION: Schema = {"type": "string", "enum": list(Salutation)}
-DATE: Schema = {"type": ["string", "null"], "format": "date"}
+DATE: Schema = {
+    "type": ["string", "null"],
+    "format": "date",
+    "description": f"Not in the future, and in the last {MAX_AGE} years.",
+}
 ACCEPTED: Schema = {"type": "boolean", "const": True}
 INSTANT: Schema = {
     "type": "string",

@@ -103,7 +103,7 @@ def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
             **{name: Attribute(schema) for name, schema in required.items()},
             **{name: optional(schema) for name, schema in OPTIONAL.items()},
         },
-        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy)),
+        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy, call.today)),
         rules_first=False,
         errors=[
             *stage_errors(Stage.TERMS, Stage.AGREEMENT, Stage.PASSWORD, Stage.EMAIL),
@@ -121,7 +121,7 @@ def _update_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
         answer=partial(_update, execute),
         shows=SHOWN,
         takes={name: optional(schema) for name, schema in attributes.items()},
-        rules=lambda call: violations_of(read_profile_changes(call.attributes, policy)),
+        rules=lambda call: violations_of(read_profile_changes(call.attributes, policy, call.today)),
         errors=[*stage_errors(Stage.AGREEMENT, Stage.EMAIL), *OUTCOMES["updateCustomer"].errors],
         protected=True,
         foreign=UNAUTHORIZED,

@@ -3,6 +3,7 @@
 from asyncio import to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias, assert_never
 
 from starlette.requests import Request
@@ -14,8 +15,8 @@ from rest_compat.body import read_body
 from rest_compat.caller import caller_of
 from rest_compat.errors import ID_MISSING, INTERNAL_ERROR, NOT_FOUND, violation_errors
 from rest_compat.execution import Execute
+from rest_compat.header_checks import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
-from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
 from rest_compat.response import document_response, error_response, language_of, with_contract_headers
 
@@ -40,6 +41,7 @@ class Door:
     base_url: str
     execute: Execute
     read_json: ReadJson
+    today: Callable[[], date]
     slow_rules: bool = False
     """Whether rules take longer than the event loop may stand still: a look into a file, a measure of strength."""
 
@@ -96,7 +98,7 @@ class Door:
         if isinstance(caller, Refused):
             return caller
         known = {name: attributes[name] for name in operation.takes if name in attributes}
-        call = Call(request, place.id, known, caller)
+        call = Call(request, place.id, known, caller, self.today())
         violations = await self._violations(operation, call) if operation.rules_first else ()
         return _refusal(operation, call, violations) or call
 

@@ -59,6 +59,7 @@ VIOLATIONS: Mapping[tuple[Stage, ViolationCode], Error] = {
     (Stage.ATTRIBUTE, ViolationCode.NOT_AN_EMAIL): _rule("This value is not a valid email address."),
     (Stage.ATTRIBUTE, ViolationCode.NOT_TRUE): _rule("This value should be true."),
     (Stage.ATTRIBUTE, ViolationCode.NOT_A_DATE): _rule("This value is not a valid date."),
+    (Stage.ATTRIBUTE, ViolationCode.DATE_OUT_OF_RANGE): _rule("This value is not a valid date."),
     (Stage.ATTRIBUTE, ViolationCode.PASSWORD_CHARACTERS): _rule(
         "Your password must include at least one uppercase letter, one lowercase letter, one number, and one special"
         " character from the following list: !@#$%^&*()_-+=[]{{}}|;:<>.,/?\\~."

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from starlette.requests import Request
@@ -16,13 +17,14 @@ class Call:
     """A request that passed the door: groups 1 to 7 of the contract's order of checks.
 
     `attributes` are raw JSON: those of the operation that were sent. `caller` is the customer of the access token, as
-    GraphQL answers `me`; None without a token.
+    GraphQL answers `me`; None without a token. `today` is in UTC.
     """
 
     request: Request
     id: str | None
     attributes: Mapping[str, object] = field(repr=False)
     caller: Mapping[str, Any] | None = field(repr=False)
+    today: date
 
 
 @dataclass(frozen=True, slots=True)

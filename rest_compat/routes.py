@@ -1,6 +1,8 @@
 """The routes of the REST door, for the end of the list: the last of them matches every path that is left."""
 
 import re
+from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 from starlette.routing import Route
@@ -31,6 +33,7 @@ def routes(
     execute: Execute,
     *,
     read_json: ReadJson,
+    today: Callable[[], date],
     policy: PasswordPolicy,
     base_url: str,
     client_id: str,
@@ -38,7 +41,10 @@ def routes(
     lockout_minutes: int,
     id_company_user: bool,
 ) -> Shim:
-    """`base_url` is the public address that self links start with; `client_id` is the only OAuth client."""
+    """`base_url` is the public address that self links start with; `client_id` is the only OAuth client.
+
+    `today` returns the present day in UTC.
+    """
     resources = [
         customers(execute, policy),
         customer_confirmation(execute),
@@ -58,6 +64,7 @@ def routes(
         link_base(base_url),
         execute,
         read_json,
+        today,
         slow_rules=policy.breaches is not None or policy.min_strength > 0,
     )
     named = [openapi_route(resources, door.base_url), token_route(execute, client_id)]

@@ -1,6 +1,9 @@
 """A clock for tests."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+TODAY = date(2026, 11, 23)
+"""The day on which the clock begins."""
 
 
 class Clock:

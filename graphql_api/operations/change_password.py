@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import DONE
+from graphql_api.types.messages import DONE, MESSAGE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.language import Language
@@ -27,7 +27,7 @@ class ChangePasswordInput:
     "before are refused: the refresh token of this session gets new ones."
 )
 class ChangePasswordSuccess:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 ChangePasswordResult = Annotated[

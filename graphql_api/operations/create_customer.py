@@ -10,7 +10,7 @@ from graphql_api.engine.costs import costs
 from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import ACCEPTED
+from graphql_api.types.messages import ACCEPTED, MESSAGE
 from graphql_api.types.user_errors import (
     EmailTakenError,
     IdempotencyConflictError,
@@ -34,7 +34,13 @@ class CreateCustomerInput:
     password: str = strawberry.field(description="See registrationPolicy for its rules.")
     confirm_password: str = strawberry.field(description="The password once more.")
     accepted_terms: bool = strawberry.field(description="Must be true.")
-    date_of_birth: date | None = strawberry.field(description="Optional; YYYY-MM-DD.", default=strawberry.UNSET)
+    date_of_birth: date | None = strawberry.field(
+        description="Optional; YYYY-MM-DD, not in the future.", default=strawberry.UNSET
+    )
+    language: Language | None = strawberry.field(
+        description="Optional: the language of mails to the customer; without it, that of Accept-Language.",
+        default=strawberry.UNSET,
+    )
     idempotency_key: str | None = strawberry.field(
         description="Optional, 16 to 255 characters, made by the client: the same key with the same input has one "
         "outcome within 24 hours, however often it is sent.",
@@ -50,7 +56,7 @@ class CreateCustomerSuccess:
 
 @strawberry.type(description="Privacy mode: a mail is on its way to the owner of the address; nothing else is told.")
 class RegistrationAccepted:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 CreateCustomerResult = Annotated[

@@ -42,6 +42,10 @@ class UpdateCustomerInput:
         description="The current password, for another `email`; nothing else needs it.", default=strawberry.UNSET
     )
 
+    language: Language | None = strawberry.field(
+        description="The language of mails to the customer.", default=strawberry.UNSET
+    )
+
 
 @strawberry.type(description="The customer as stored now.")
 class UpdateCustomerSuccess:

@@ -10,9 +10,10 @@ from starlette.routing import Route
 from graphql_api.engine.context import Context
 from graphql_api.pages.page import Page
 from registration import outcomes
+from registration.keys.used_keys import KeyKind, customer_of_used_key
 from registration.signing_up.confirmation import confirm, disown, pending_sign_up, resend_confirmation
 
-PAGE = Page("/register/confirm", "confirmation")
+PAGE = Page("/register/confirm", "confirmation", frozenset({"disowned", "resent"}))
 
 
 def routes(context_for: Callable[[Request], Context]) -> list[Route]:
@@ -20,10 +21,13 @@ def routes(context_for: Callable[[Request], Context]) -> list[Route]:
 
 
 async def _show(context: Context, key: str) -> Response:
-    pending = await context.threads.run(pending_sign_up, context.services, key)
-    if pending is None:
-        return PAGE.render(context, "refused", 404)
-    return PAGE.render(context, "pending", 200, pending=pending, key=key)
+    services, run = context.services, context.threads.run
+    if pending := await run(pending_sign_up, services, key):
+        return PAGE.render(context, "pending", 200, pending=pending, key=key)
+    used = await run(customer_of_used_key, services.database, KeyKind.CONFIRMATION, key, services.clock())
+    if used:
+        return PAGE.render(context, "confirmed", 200, customer=used)
+    return PAGE.render(context, "refused", 404)
 
 
 async def _act(context: Context, form: Mapping[str, str]) -> Response:
@@ -39,20 +43,17 @@ async def _act(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(confirm, context.services, form.get("token", ""), context.client_ip)
-    match outcome:
-        case outcomes.Confirmed(customer):
-            return PAGE.render(context, "confirmed", 200, customer=customer)
-        case outcomes.TokenRefused():
-            return PAGE.render(context, "refused", 404)
-    assert_never(outcome)
+    # Refused or not, the page of the key says what is the case: of two clicks at once, the second one is refused.
+    key = form.get("token", "")
+    await context.threads.run(confirm, context.services, key, context.client_ip)
+    return PAGE.see(context, token=key)
 
 
 async def _disown(context: Context, form: Mapping[str, str]) -> Response:
     outcome = await context.threads.run(disown, context.services, form.get("token", ""))
     match outcome:
         case outcomes.Disowned():
-            return PAGE.render(context, "disowned", 200)
+            return PAGE.see(context, done="disowned")
         case outcomes.TokenRefused():
             return PAGE.render(context, "refused", 404)
     assert_never(outcome)
@@ -62,7 +63,7 @@ async def _resend(context: Context, form: Mapping[str, str]) -> Response:
     outcome = await context.threads.run(resend_confirmation, context.services, form.get("email", ""), context.client_ip)
     match outcome:
         case outcomes.Accepted():
-            return PAGE.render(context, "resent", 200)
+            return PAGE.see(context, done="resent")
         case outcomes.Invalid():
             return PAGE.render(context, "not_an_address", 422)
         case outcomes.TooManyAttempts(seconds):

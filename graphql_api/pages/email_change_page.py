@@ -11,6 +11,7 @@ from graphql_api.engine.context import Context
 from graphql_api.pages.page import Page
 from registration import outcomes
 from registration.account.email_change import address_of_key, confirm_email_change
+from registration.keys.used_keys import KeyKind, customer_of_used_key
 
 PAGE = Page("/register/confirm-email", "email_change")
 
@@ -20,20 +21,20 @@ def routes(context_for: Callable[[Request], Context]) -> list[Route]:
 
 
 async def _show(context: Context, key: str) -> Response:
-    email = await context.threads.run(address_of_key, context.services, key)
-    if email is None:
-        return PAGE.render(context, "refused", 404)
-    return PAGE.render(context, "pending", 200, email=email, key=key)
+    services, run = context.services, context.threads.run
+    if email := await run(address_of_key, services, key):
+        return PAGE.render(context, "pending", 200, email=email, key=key)
+    used = await run(customer_of_used_key, services.database, KeyKind.EMAIL_CHANGE, key, services.clock())
+    # Without the address: by now the customer may have another one, which is not for the reader of this mail.
+    return PAGE.render(context, "confirmed", 200) if used else PAGE.render(context, "refused", 404)
 
 
 async def _act(context: Context, form: Mapping[str, str]) -> Response:
     key = form.get("token", "")
     outcome = await context.threads.run(confirm_email_change, context.services, key, context.client_ip)
     match outcome:
-        case outcomes.Confirmed(customer):
-            return PAGE.render(context, "confirmed", 200, email=customer.email)
-        case outcomes.TokenRefused():
-            return PAGE.render(context, "refused", 404)
+        case outcomes.Confirmed() | outcomes.TokenRefused():
+            return PAGE.see(context, token=key)
         case outcomes.EmailTaken():
             return PAGE.render(context, "taken", 409)
     assert_never(outcome)

@@ -4,23 +4,26 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from graphql_api.engine.context import Context
 from graphql_api.http.body import TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
-from registration.language import language_of, moment_in_words
+from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
 
 UNAVAILABLE_RETRY_AFTER = 5
 LOCALE = "_locale"
 """The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
+
+MAX_FIELDS = 100
+"""Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -34,10 +37,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page at a path, with a template for each language, `<name>.<language>.html`."""
+    """A page at a path, with a template for each language, `<name>.<language>.html`.
+
+    `results` are the states that GET shows without a key, because `see` leads there.
+    """
 
     path: str
     name: str
+    results: frozenset[str] = frozenset()
 
     def routes(
         self,
@@ -47,20 +54,22 @@ class Page:
     ) -> list[Route]:
         """`show` answers GET and gets the key of the link; `act` answers POST and gets the fields of the form."""
 
-        def in_language(request: Request) -> Context:
+        def context_of(request: Request) -> Context:
             context = context_for(request)
             return replace(context, language=language_of(request.query_params.get(LOCALE, "")) or context.language)
 
         async def shown(request: Request) -> Response:
-            context = in_language(request)
-            return await self._answer(context, show(context, request.query_params.get("token", "")))
+            context, query = context_of(request), request.query_params
+            if query.get("done") in self.results:
+                return self.render(context, query["done"], 200)
+            return await self._answer(context, show(context, query.get("token", "")))
 
         async def acted(request: Request) -> Response:
-            context = in_language(request)
+            context = context_of(request)
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
-            form = dict(parse_qsl(body.decode("utf-8", "replace"))) if isinstance(body, bytes) else {}
+            form = _read_form(body) if isinstance(body, bytes) else {}
             return await self._answer(context, act(context, form))
 
         return [Route(self.path, shown, methods=["GET"]), Route(self.path, acted, methods=["POST"])]
@@ -72,6 +81,14 @@ class Page:
             log.error("page.unavailable", reason=str(error))
             return self.render(context, "unavailable", 503, retry_after=UNAVAILABLE_RETRY_AFTER)
 
+    def see(self, context: Context, **query: str) -> Response:
+        """Lead from the answer to a form to a page that can be loaded again (RFC 9110, 15.4.4).
+
+        `token` is the key of the link, `done` one of `results`.
+        """
+        location = f"?{urlencode({LOCALE: context.language.locale, **query})}"
+        return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
         nonce = secrets.token_urlsafe(16)
@@ -81,6 +98,7 @@ class Page:
             nonce=nonce,
             # Relative to the page, which a proxy may serve at another path.
             action=f"?{LOCALE}={context.language.locale}",
+            sign_in_url=in_language(context.sign_in_url, context.language),
             in_words=moment_in_words,
             correlation_id=current_correlation_id(),
             **facts,
@@ -98,3 +116,19 @@ class Page:
         if "retry_after" in facts:
             headers["Retry-After"] = str(facts["retry_after"])
         return HTMLResponse(html, status, headers)
+
+
+def _read_form(body: bytes) -> dict[str, str]:
+    """Empty for a form with too many fields."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}
+
+
+def in_language(url: str, language: Language) -> str:
+    """The address of a page of the shop that is to speak a language, as links in mails name it; empty if empty."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()

@@ -12,9 +12,10 @@ from graphql_api.pages.page import Page
 from graphql_api.server.admission import Admitted
 from graphql_api.types.messages import violation_message
 from registration import outcomes
+from registration.keys.used_keys import KeyKind, customer_of_used_key
 from registration.passwords.reset import request_reset, reset, reset_refusal
 
-PAGE = Page("/password/restore", "password")
+PAGE = Page("/password/restore", "password", frozenset({"sent"}))
 
 
 def routes(context_for: Callable[[Request], Context]) -> list[Route]:
@@ -22,8 +23,11 @@ def routes(context_for: Callable[[Request], Context]) -> list[Route]:
 
 
 async def _show(context: Context, key: str) -> Response:
-    refused = await context.threads.run(reset_refusal, context.services, key)
-    return PAGE.render(context, "refused", 404) if refused else _form(context, key, 200, [])
+    services, run = context.services, context.threads.run
+    if not await run(reset_refusal, services, key):
+        return _form(context, key, 200, [])
+    used = await run(customer_of_used_key, services.database, KeyKind.RESET, key, services.clock())
+    return PAGE.render(context, "done", 200) if used else PAGE.render(context, "refused", 404)
 
 
 async def _act(context: Context, form: Mapping[str, str]) -> Response:
@@ -43,10 +47,8 @@ async def _reset(context: Context, form: Mapping[str, str]) -> Response:
         return PAGE.render(context, "unavailable", 503, retry_after=turn.retry_after)
     outcome = turn.result
     match outcome:
-        case outcomes.Done():
-            return PAGE.render(context, "done", 200)
-        case outcomes.ResetRefused():
-            return PAGE.render(context, "refused", 404)
+        case outcomes.Done() | outcomes.ResetRefused():
+            return PAGE.see(context, token=form["token"])
         case outcomes.Invalid():
             messages = [violation_message(found, context.language) for found in outcome.without_consequences]
             return _form(context, form["token"], 422, list(dict.fromkeys(messages)))
@@ -58,7 +60,7 @@ async def _request(context: Context, form: Mapping[str, str]) -> Response:
     outcome = await context.threads.run(request_reset, context.services, email, context.client_ip)
     match outcome:
         case outcomes.Accepted():
-            return PAGE.render(context, "sent", 200)
+            return PAGE.see(context, done="sent")
         case outcomes.Invalid():
             return PAGE.render(context, "not_an_address", 422)
         case outcomes.TooManyAttempts(seconds):

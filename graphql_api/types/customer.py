@@ -7,6 +7,7 @@ import strawberry
 
 from graphql_api.types.domain_enum import domain_enum
 from registration import customer as domain
+from registration.language import Language
 
 domain_enum(
     domain.Salutation,
@@ -17,6 +18,12 @@ domain_enum(
     domain.Gender,
     "The gender a customer gave.",
     {gender.name: f"`{gender.value}` in the JSON:API door." for gender in domain.Gender},
+)
+
+domain_enum(
+    Language,
+    "A language of mails, pages and messages.",
+    {Language.EN.name: "English.", Language.DE.name: "German."},
 )
 
 
@@ -30,6 +37,7 @@ class Customer:
     last_name: str = strawberry.field(description="The family name.")
     gender: domain.Gender = strawberry.field(description="The gender the customer gave.")
     date_of_birth: date | None = strawberry.field(description="Null when not given.")
+    language: Language = strawberry.field(description="The language of mails to the customer.")
     created_at: datetime = strawberry.field(description="When the customer signed up (UTC).")
     updated_at: datetime = strawberry.field(description="When the customer last changed (UTC).")
     confirmed_at: datetime | None = strawberry.field(description="When the address was proven (UTC); null before that.")

@@ -3,7 +3,7 @@
 import strawberry
 
 from graphql_api.types.domain_enum import domain_enum
-from graphql_api.types.messages import violation_message
+from graphql_api.types.messages import MESSAGE, violation_message
 from graphql_api.types.user_errors import UserError, UserErrorCode, user_error
 from registration.language import Language
 from registration.outcomes import Invalid, ViolationCode
@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     ViolationCode.NOT_AN_EMAIL: "Not an e-mail address (RFC 5321, RFC 6531).",
     ViolationCode.NOT_TRUE: "Must be true.",
     ViolationCode.NOT_A_DATE: "Not a calendar date written YYYY-MM-DD.",
+    ViolationCode.DATE_OUT_OF_RANGE: "A date of birth in the future, or before the last 130 years.",
     ViolationCode.PASSWORDS_DIFFER: "Password and confirmation are not the same.",
     ViolationCode.PASSWORD_CHARACTERS: "A class of characters is missing, or a character is not allowed.",
     ViolationCode.PASSWORD_COMMON: "On the list of common passwords.",
@@ -37,7 +38,7 @@ domain_enum(
 class Violation:
     path: list[str] = strawberry.field(description='Where in the arguments, for example ["input", "password"].')
     code: ViolationCode = strawberry.field(description="Which rule.")
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
     minimum: int | None = strawberry.field(description="For TOO_SHORT: the least number of characters.", default=None)
     maximum: int | None = strawberry.field(description="For TOO_LONG: the largest number of characters.", default=None)
 

@@ -1,4 +1,4 @@
-"""Messages for people, in English and German. Codes are the contract; these texts may change at any time."""
+"""Messages for people, in each language. Codes are the contract; these texts may change at any time."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,8 @@ from registration.outcomes import Violation, ViolationCode
 
 Texts = Mapping[Language, str]
 EN, DE = Language.EN, Language.DE
+MESSAGE = f"A sentence for people, in the language of Accept-Language ({', '.join(Language)})."
+"""The description of a field that holds a message."""
 
 ACCEPTED: Texts = {
     EN: "If this address can be used, a mail is on its way.",
@@ -40,6 +42,10 @@ VIOLATIONS: Mapping[ViolationCode, Texts] = {
     ViolationCode.NOT_AN_EMAIL: {EN: "This is not an e-mail address.", DE: "Dies ist keine E-Mail-Adresse."},
     ViolationCode.NOT_TRUE: {EN: "This must be accepted.", DE: "Dies muss akzeptiert werden."},
     ViolationCode.NOT_A_DATE: {EN: "This is not a date.", DE: "Dies ist kein Datum."},
+    ViolationCode.DATE_OUT_OF_RANGE: {
+        EN: "This date is in the future or too long ago.",
+        DE: "Dieses Datum liegt in der Zukunft oder zu lange zurück.",
+    },
     ViolationCode.PASSWORDS_DIFFER: {
         EN: "The two passwords differ.",
         DE: "Die beiden Passwörter stimmen nicht überein.",

@@ -12,12 +12,13 @@ from registration.addresses.forgetting import forget_address
 from registration.addresses.holders import find_holder, lock_holder
 from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
-from registration.limits.address_limits import count_for_address
+from registration.keys.used_keys import KeyKind, remember_used
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind
@@ -145,6 +146,7 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
         if not claim(connection, key_of_stored(proven.email), proven.customer_id, now):
             return EmailTaken()
         former, row = _move(connection, services, proven.customer_id, proven.email)
+        remember_used(connection, KeyKind.EMAIL_CHANGE, row.id, [digest(key)], now)
         record_event(connection, services.new_id(), "customer.email_changed", row.id, now)
         # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.
         kind = AuditKind.EMAIL_CHANGE

@@ -39,7 +39,7 @@ def update_profile(
     A new address needs the current password or, if None is given, a recent sign-in, unless the access token suffices,
     as in the legacy contract. Gone when the customer was erased after the caller was authenticated.
     """
-    changes = read_profile_changes(raw, services.policy)
+    changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
     if _moves(caller, changes) and not token_suffices:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Done, Invalid, PasswordChangeOutcome
 from registration.passwords.stored import store_password, verified_hash
 from registration.records import audit

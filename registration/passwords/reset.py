@@ -8,12 +8,13 @@ from sqlalchemy import Connection, delete, select
 
 from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
-from registration.limits.address_limits import count_for_address
+from registration.keys.used_keys import KeyKind, remember_used
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import (
     Accepted,
     Done,
@@ -122,6 +123,7 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
         customer_id = _use_up(connection, key_digest, now)
         if customer_id is None or not store_password(connection, services, customer_id, password_hash, now):
             return None
+        remember_used(connection, KeyKind.RESET, customer_id, [key_digest], now)
         mark_confirmed(connection, services, customer_id, client_ip)
         outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)

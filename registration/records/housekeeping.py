@@ -17,6 +17,7 @@ from registration.storage.tables import (
     refresh_token,
     reset_token,
     session,
+    used_key,
 )
 
 # Long enough for an operator to look into what became of a mail or a session.
@@ -40,6 +41,7 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (confirmation_token, confirmation_token.c.expires_at < now - KEPT),
         (reset_token, reset_token.c.expires_at < now - KEPT),
         (email_change, email_change.c.expires_at < now - KEPT),
+        (used_key, used_key.c.expires_at <= now),
         (refresh_token, refresh_token.c.expires_at < now - KEPT),
         (session, (session.c.created_at < now - KEPT) & ~exists().where(refresh_token.c.session_id == session.c.id)),
         (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_DECOY))),

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, prepare, read_new_password, read_password_text
-from registration.rules.person import OPTIONAL, REQUIRED, read_sent
+from registration.rules.person import OPTIONAL, REQUIRED, mail_language, read_sent
 
 # Of the address in a reset request (contract 6.1); no customer has an address that long.
 EMAIL_MAX_LENGTH = 255
@@ -98,16 +99,20 @@ def read_password_change(
     return PasswordChange(current, chosen, tuple(form.violations))
 
 
-def read_profile_changes(raw: Mapping[str, object], policy: PasswordPolicy) -> ProfileChanges | list[Violation]:
+def read_profile_changes(
+    raw: Mapping[str, object], policy: PasswordPolicy, today: date
+) -> ProfileChanges | list[Violation]:
     """Read a change of the profile; attributes that were not sent stay as they are.
 
     A password is not stored here; legacy clients may send one, which must then keep the rules of attributes.
     """
-    form = Form(raw)
+    form = Form(raw, today)
     email = form.email("email") if "email" in raw else None
     values = read_sent(form, REQUIRED)
     _check_unused_passwords(form, policy)
     values |= read_sent(form, OPTIONAL)
+    if "language" in raw:
+        values["language"] = mail_language(form, "language")
     _check_unused_agreement(form)
     return form.read_as(ProfileChanges(values, email))
 

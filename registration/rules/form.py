@@ -30,11 +30,13 @@ ABSENT: Final = Absent.ABSENT
 class Form:
     """Attributes by their public names, as they came from JSON or already typed (choices, dates).
 
-    An attribute that was not sent is absent from the mapping; null is None. Unknown attributes are ignored.
+    An attribute that was not sent is absent from the mapping; null is None. Unknown attributes are ignored. `today` is
+    needed only where a date of birth is read.
     """
 
-    def __init__(self, raw: Mapping[str, object]) -> None:
+    def __init__(self, raw: Mapping[str, object], today: date = date.max) -> None:
         self.raw = raw
+        self.today = today
         self.violations: list[Violation] = []
 
     def read_as(self, parsed: Parsed) -> Parsed | list[Violation]:
@@ -90,12 +92,14 @@ class Form:
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
         return next(iter(choices))
 
-    def date(self, name: str) -> date:
-        """A calendar date."""
+    def date(self, name: str, earliest: date = date.min, latest: date = date.max) -> date:
+        """A calendar date within bounds."""
         value = self.raw.get(name)
         day = value if isinstance(value, date) else as_date(value)
         if day is None:
             self.refuse(name, ViolationCode.NOT_A_DATE)
+        elif not earliest <= day <= latest:
+            self.refuse(name, ViolationCode.DATE_OUT_OF_RANGE)
         return day or date.min
 
     def consent(self, name: str) -> None:

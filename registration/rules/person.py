@@ -1,12 +1,15 @@
 """The rules of personal attributes, for sign-up and profile alike: one row for each attribute."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from registration.customer import Gender, Salutation
+from registration.language import Language
 from registration.rules.form import Form
 
 NAME_MAX_LENGTH = 100
+MAX_AGE = 130  # years; the oldest person known became 122
 
 Reader = Callable[[Form, str], Any]
 
@@ -14,6 +17,16 @@ Reader = Callable[[Form, str], Any]
 def line(maximum: int) -> Reader:
     """Reads a text without control characters, of at most `maximum` characters."""
     return lambda form, name: form.line(name, maximum)
+
+
+def birth_date(form: Form, name: str) -> date:
+    """Reads the date of birth of a person who can be alive today."""
+    return form.date(name, earliest=date(form.today.year - MAX_AGE, 1, 1), latest=form.today)
+
+
+def mail_language(form: Form, name: str) -> Language:
+    """Reads a language of mails."""
+    return form.choice(name, Language)
 
 
 def optional(read: Reader) -> Reader:
@@ -30,7 +43,7 @@ REQUIRED: Mapping[str, tuple[str, Reader]] = {
 """By the public name of an attribute, in the contract's order: the field of `Person`, and how it is read."""
 
 OPTIONAL: Mapping[str, tuple[str, Reader]] = {
-    "dateOfBirth": ("date_of_birth", optional(Form.date)),
+    "dateOfBirth": ("date_of_birth", optional(birth_date)),
 }
 """The same, for attributes that need not be sent; they are read after all others."""
 

@@ -5,14 +5,16 @@ GraphQL reports all violations at once, the legacy door those of the lowest stag
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from registration.customer import Person
+from registration.language import Language
 from registration.outcomes import Violation
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
 from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
-from registration.rules.person import OPTIONAL, REQUIRED, read_person
+from registration.rules.person import OPTIONAL, REQUIRED, mail_language, optional, read_person
 
 KEY_MIN_LENGTH = 16  # of an idempotency key, so that two clients do not choose the same one by chance
 KEY_MAX_LENGTH = 255
@@ -20,16 +22,17 @@ KEY_MAX_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class NewCustomer(Person):
-    """The attributes of a sign-up that keep every rule."""
+    """The attributes of a sign-up that keep every rule; `language` is None where the customer chose none."""
 
     email: EmailAddress
     password: str = field(repr=False)
+    language: Language | None = None
     idempotency_key: str | None = field(default=None, repr=False)
 
 
-def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy) -> NewCustomer | list[Violation]:
+def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date) -> NewCustomer | list[Violation]:
     """Read sign-up attributes, in the contract's order of attributes."""
-    form = Form(raw)
+    form = Form(raw, today)
     email = form.email("email")
     person = read_person(form, REQUIRED)
     words = words_of(person["first_name"], person["last_name"], email.text)
@@ -37,6 +40,8 @@ def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy) -> NewCustom
     read_password_text(form, "confirmPassword", policy)
     form.consent("acceptedTerms")
     person |= read_person(form, OPTIONAL)
+    language = optional(mail_language)(form, "language")
     key = form.optional_text("idempotencyKey", KEY_MIN_LENGTH, KEY_MAX_LENGTH)
     check_agreement(form, "password")
-    return form.read_as(NewCustomer(**person, email=email, password=password, idempotency_key=key))
+    new = NewCustomer(**person, email=email, password=password, language=language, idempotency_key=key)
+    return form.read_as(new)

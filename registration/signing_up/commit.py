@@ -82,7 +82,7 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
         new,
         customer_id=row.id,
         reference=row.reference,
-        language=Language(row.language),
+        language=new.language or Language(row.language),
         now=row.created_at,
     )
     return _success(services, first)

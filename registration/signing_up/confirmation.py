@@ -11,12 +11,13 @@ from registration.addresses.holders import NO_CUSTOMER, find_holder
 from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
-from registration.limits.address_limits import count_for_address
+from registration.keys.used_keys import KeyKind, remember_used
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import (
     Accepted,
     ConfirmationOutcome,
@@ -89,6 +90,7 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
         row = None if customer_id is None else mark_confirmed(connection, services, customer_id, client_ip)
         if row is None:
             return TokenRefused()
+        remember_used(connection, KeyKind.CONFIRMATION, row.id, [digest(key)], services.clock())
         return Confirmed(customer_of(row))
 
     outcome = services.database.write(work)
@@ -98,7 +100,7 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
 
 
 def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:
-    """Confirm a customer inside the caller's transaction and delete the customer's confirmation keys.
+    """Confirm a customer inside the caller's transaction and delete the customer's confirmation keys, as used.
 
     The changed row, or None when the customer is gone or confirmed already.
     """
@@ -110,7 +112,9 @@ def mark_confirmed(connection: Connection, services: Services, customer_id: UUID
         .returning(customer)
     ).one_or_none()
     if row is not None:
-        connection.execute(delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id))
+        owned = delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id)
+        others = connection.scalars(owned.returning(confirmation_token.c.digest)).all()
+        remember_used(connection, KeyKind.CONFIRMATION, customer_id, others, now)
         record_event(connection, services.new_id(), "customer.confirmed", customer_id, now)
         audit.record(connection, services.new_id(), AuditKind.CONFIRM, customer_id, now, client_ip=client_ip)
     return row

@@ -26,7 +26,10 @@ from registration.signing_up.new_account import PreparedSignUp, customer_of_sign
 
 @dataclass(frozen=True, slots=True)
 class SignUpRequest:
-    """A request to sign up: attributes by their public names, as they came from JSON or already typed."""
+    """A request to sign up: attributes by their public names, as they came from JSON or already typed.
+
+    `language` is that of the request, for a customer who chose none.
+    """
 
     attributes: Mapping[str, object] = field(repr=False)
     language: Language
@@ -44,7 +47,7 @@ def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) 
 
 def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | SignUpOutcome:
     """Check the rules, the idempotency key and the limit, and hash the password; the outcome if it is known by then."""
-    new = read_sign_up(request.attributes, services.policy)
+    new = read_sign_up(request.attributes, services.policy, services.clock().date())
     if isinstance(new, list):
         return Invalid(tuple(new))
     ticket = _ticket_of(services, new)
@@ -57,7 +60,8 @@ def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | Sign
 def _ticket_of(services: Services, new: NewCustomer) -> Ticket | None:
     if new.idempotency_key is None:
         return None
-    given = {"email": new.email, **personal_data(new), "password": new.password}
+    chosen = {"language": new.language} if new.language else {}
+    given = {"email": new.email, **personal_data(new), "password": new.password, **chosen}
     return idempotency.ticket_of(services.secret, "createCustomer", new.idempotency_key, given)
 
 
@@ -76,7 +80,7 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         new,
         customer_id=services.new_id(),
         reference=services.references.draw(),
-        language=request.language,
+        language=new.language or request.language,
         now=services.clock(),
     )
     return PreparedSignUp(new, customer, password_hash, request.client_ip, ticket)

@@ -1,13 +1,9 @@
 """The tables, as every supported engine understands them."""
 
-from datetime import UTC, datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Column,
     Date,
-    DateTime,
     Index,
     Integer,
     MetaData,
@@ -17,39 +13,11 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.storage.column_types import Choice, Instant
 from registration.storage.personal import Emptied, OnErasure, owned, personal
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment in UTC with microseconds; SQLite keeps no offset, PostgreSQL gives the one of its session."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class Choice(TypeDecorator[StrEnum]):
-    """One of the values of an enum, stored as its text."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, choices: type[StrEnum], length: int) -> None:
-        super().__init__(length)
-        self.choices = choices
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.choices(value)
-
 
 # Explicit names, because a migration must be able to name what it drops on every engine.
 metadata = MetaData(
@@ -157,6 +125,17 @@ email_change = Table(
     Column("digest", String(64), nullable=False, unique=True),
     personal("email", String(320), nullable=False),
     Column("expires_at", Instant, nullable=False),
+    info=owned(OnErasure.DELETE, pending=False),
+)
+
+# Keys of the three tables above that were used in the last day; see keys/used_keys.py.
+used_key = Table(
+    "used_key",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False, index=True),
     info=owned(OnErasure.DELETE, pending=False),
 )
 

@@ -158,6 +158,9 @@ REFUSED = [
         [(400, "422", "The password is listed as common.")],
     ),
     ({"dateOfBirth": "2001-02-29"}, [(422, "901", "This value is not a valid date.")]),
+    ({"dateOfBirth": "2026-11-24"}, [(422, "901", "This value is not a valid date.")]),
+    ({"dateOfBirth": "2999-01-01"}, [(422, "901", "This value is not a valid date.")]),
+    ({"dateOfBirth": "0001-01-01"}, [(422, "901", "This value is not a valid date.")]),
 ]
 
 

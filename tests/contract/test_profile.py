@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer
 from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, new_shop, person

@@ -29,6 +29,7 @@ TEXTS = {
     "password_deny_list": "/srv/common.txt",
     "host": "127.0.0.2",
     "trusted_proxies": "10.0.0.0/8,192.0.2.1",
+    "sign_in_url": "https://shop.example/login?shop=1",
     "cors_origins": "https://shop.example, https://other.example",
 }
 """A value for every setting that is a text."""
@@ -188,6 +189,11 @@ class TestWrongValues:
             *(("PASSWORD_MAX_LENGTH", "2000"), ("PASSWORD_CHARACTER_RULE", "1"), ("HASH_MEMORY_KIB", "7")),
             *(("HASH_TIME_COST", "0"), ("HASH_PARALLELISM", "0"), ("HASH_SLOTS", "-1"), ("QUEUE_SECONDS", "0")),
             *(("QUEUE_SECONDS", "inf"), ("QUEUE_SECONDS", "nan"), ("GRAPHIQL", "yes")),
+            *(
+                ("SIGN_IN_URL", "/login"),
+                ("SIGN_IN_URL", "javascript:alert(1)"),
+                ("SIGN_IN_URL", "https://u:hunter2@h"),
+            ),
             ("MAILBOX", "on"),
         ],
     )

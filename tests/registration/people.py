@@ -10,7 +10,7 @@ from registration.keys.link_keys import confirmation_key, digest
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage import tables
 from registration.storage.database import Database
 
@@ -28,7 +28,7 @@ def customer(**changes: object) -> Customer:
         "first_name": "Ada",
         "last_name": "Lovelace",
         "gender": Gender.FEMALE,
-        "date_of_birth": date(1815, 12, 10),
+        "date_of_birth": date(1915, 12, 10),
         "language": Language.EN,
         "created_at": NOW,
         "updated_at": NOW,

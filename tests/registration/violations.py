@@ -7,10 +7,11 @@ from registration.rules import account
 from registration.rules.form import violations_of
 from registration.rules.password import PasswordPolicy
 from registration.rules.sign_up import read_sign_up
+from tests.clock import TODAY
 
 
 def sign_up_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> list[Violation]:
-    return list(violations_of(read_sign_up(raw, policy)))
+    return list(violations_of(read_sign_up(raw, policy, TODAY)))
 
 
 def email_violations(raw: Mapping[str, object], name: str = "email") -> list[Violation]:
@@ -36,4 +37,4 @@ def password_change_violations(raw: Mapping[str, object], policy: PasswordPolicy
 
 
 def update_violations(raw: Mapping[str, object], policy: PasswordPolicy) -> list[Violation]:
-    return list(violations_of(account.read_profile_changes(raw, policy)))
+    return list(violations_of(account.read_profile_changes(raw, policy, TODAY)))

@@ -11,6 +11,7 @@ from registration.rules.password import PasswordPolicy
 from rest_compat.caller import ME
 from rest_compat.execution import Reply
 from rest_compat.routes import routes
+from tests.clock import TODAY
 
 CUSTOMER = {
     "reference": "DE--25",
@@ -56,6 +57,7 @@ def application(
     shim = routes(
         gateway.execute,
         read_json=read_json,
+        today=lambda: TODAY,
         policy=policy or PasswordPolicy(deny_list=frozenset({"password"})),
         base_url="https://glue.example.com",
         client_id="frontend",

@@ -1,4 +1,5 @@
 import json
+from datetime import date
 
 import pytest
 
@@ -10,6 +11,7 @@ from rest_compat.door import Door
 from rest_compat.execution import Reply
 from rest_compat.jsonapi import MEDIA_TYPE, Error, Item
 from rest_compat.resource import Answer, Call, Done, Listed, Operation, Refused, Resource, Shown
+from tests.clock import TODAY
 from tests.rest_compat.asking import Headers, Response, ask, post
 from tests.rest_compat.executing import NOTHING_RUNS, OUTAGE, SIGNED_IN, Gateway
 
@@ -63,8 +65,16 @@ BOOKS = Resource(
     },
 )
 REFUSALS = Resource("refusals", {"POST": Operation("Refuse", _refuse)})
+
+
+def today() -> date:
+    return TODAY
+
+
 GATEWAY = Gateway(NOTHING_RUNS.reply, me=Reply({"me": {"reference": "DE--1"}}))
-DOOR = Door({"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", GATEWAY.execute, read_json)
+DOOR = Door(
+    {"books": BOOKS, "refusals": REFUSALS}, "https://glue.example.com", GATEWAY.execute, read_json, lambda: TODAY
+)
 
 
 @pytest.mark.parametrize("path", ["/books", "/books/", "//books//"])
@@ -211,7 +221,7 @@ def test_single_attributes_come_before_ownership_and_other_rules_after_it(
 
 def test_an_outage_is_no_bad_token() -> None:
     """An outage while a token is checked is 503 with Retry-After."""
-    door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute, read_json)
+    door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute, read_json, today)
     for response in (ask(door, "GET", "/books", SIGNED_IN), post(door, "/books", BOOK, SIGNED_IN)):
         assert (response.status, response.headers["retry-after"]) == (503, "5")
 
@@ -380,6 +390,8 @@ def test_faults_are_left_to_the_application() -> None:
     async def _fail(_call: Call) -> Answer:
         raise ZeroDivisionError
 
-    door = Door({"books": Resource("books", {"GET": Operation("Fail", _fail)})}, "", GATEWAY.execute, read_json)
+    door = Door(
+        {"books": Resource("books", {"GET": Operation("Fail", _fail)})}, "", GATEWAY.execute, read_json, lambda: TODAY
+    )
     with pytest.raises(ZeroDivisionError):
         ask(door, "GET", "/books")

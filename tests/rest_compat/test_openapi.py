@@ -10,6 +10,7 @@ from registration.rules.password import PasswordPolicy
 from rest_compat.door import Door
 from rest_compat.jsonapi import MEDIA_TYPE
 from rest_compat.resource import Call, Operation
+from tests.clock import TODAY
 from tests.rest_compat.asking import ask
 from tests.rest_compat.executing import NOTHING_RUNS, application
 
@@ -70,7 +71,7 @@ def _violated(operation: Operation, attributes: dict[str, object]) -> dict[str, 
     """The codes of broken attribute rules by attribute."""
     request = Request({"type": "http", "headers": []})
     found: dict[str, set[ViolationCode]] = {}
-    for violation in operation.rules(Call(request, None, attributes, None)):
+    for violation in operation.rules(Call(request, None, attributes, None, TODAY)):
         if violation.stage is Stage.ATTRIBUTE:
             found.setdefault(violation.attribute, set()).add(violation.code)
     return found

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import Client, Response
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer, idempotency, mail
 from rest_compat.errors import OUTCOMES
@@ -158,6 +158,12 @@ class TestConflict:
         [error] = answer.json()["errors"]
         assert (answer.status_code, error) == (422, {"status": 422, "code": "9409", "detail": CONFLICT.detail})
         assert before == (installed.rows(customer), installed.rows(mail), installed.rows(idempotency))
+
+    def test_another_language_is_a_conflict(self, visitor: Visitor) -> None:
+        """The language that a customer chose is a part of the input; the language of the request is none."""
+        assert result(through_graphql(visitor, language="DE"))["__typename"] == "CreateCustomerSuccess"
+        assert result(through_graphql(visitor, language="DE"))["__typename"] == "CreateCustomerSuccess"
+        assert result(through_graphql(visitor, language="EN"))["code"] == "IDEMPOTENCY_CONFLICT"
 
     def test_broken_rules_leave_the_key_unused(self, installed: Installation, visitor: Visitor) -> None:
         """A refused form can be corrected and sent again with its key."""

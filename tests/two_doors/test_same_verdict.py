@@ -54,7 +54,7 @@ EDGES = {
     "password": "  pad-\u0308-1A ",
     "confirmPassword": "  pad-\u0308-1A ",
     "acceptedTerms": "1",
-    "dateOfBirth": "0001-01-01",
+    "dateOfBirth": "1900-01-01",
 }
 STRICT = GatewaySettings(password_min_length=9, password_character_rule="on", password_repeats_rule="on")
 
@@ -90,7 +90,7 @@ CHOICES: dict[str, list[object]] = {
     "gender": ["Male", "Female"],
     "salutation": ["Mr", "Mrs", "Ms", "Dr"],
     "acceptedTerms": [1, "1", False],
-    "dateOfBirth": ["1990-01-30", "0001-01-01", "", None],
+    "dateOfBirth": ["1990-01-30", "1900-01-01", "0001-01-01", "2999-01-01", "", None],
 }
 # Values that only JSON:API has a form for, by attribute; any JSON is added to them.
 FOREIGN: dict[str, list[object]] = {

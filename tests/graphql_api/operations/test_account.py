@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from graphql_api.engine.errors import Unauthenticated
 from graphql_api.operations.update_customer import _result
 from graphql_api.settings import GatewaySettings
 from registration.language import Language
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Gone
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
@@ -19,6 +20,7 @@ from registration.storage.tables import customer, email_change, mail
 from tests.in_process import Installation, installation
 from tests.registration.forms import PASSWORD
 from tests.registration.members import member
+from tests.registration.post import deliver
 
 EMAIL, NEW = "ada@example.org", "brand new horse"
 USER_ERROR = "... on UserError { code message }"
@@ -225,6 +227,16 @@ class TestUpdateCustomer:
             "customer": {"email": EMAIL, "lastName": "Beispiel", **changes},
             "pendingEmail": None,
         }
+
+    def test_changes_the_language_of_mails(self, ada: Client, tmp_path: Path) -> None:
+        """After a change of the language the account shows it, and the next mail is in it; null is no language."""
+        assert "errors" not in ada.ask(UPDATE, {"language": "DE"})
+        assert ada.ask("{ me { language } }", {})["data"] == {"me": {"language": "DE"}}
+        ada.result(REQUEST_RESET, email=EMAIL)
+        subjects = [mail["Subject"] for mail in deliver(ada.installed.services, tmp_path)]
+        assert "Wählen Sie ein neues Passwort" in subjects
+        violations = ada.ask(UPDATE, {"language": None})["data"]["result"]["violations"]
+        assert [(found["path"][-1], found["code"]) for found in violations] == [("language", "BLANK")]
 
     def test_null_clears_a_date_of_birth_and_nothing_else(self, ada: Client) -> None:
         """Null clears the date of birth, and is a violation for every other attribute."""

@@ -51,6 +51,19 @@ class TestASignUp:
         (key,) = installation.confirmation_keys()
         assert key not in str(installation.content())
 
+    @pytest.mark.parametrize(
+        ("chosen", "stored"),
+        [({"language": "DE"}, Language.DE), ({"language": None}, Language.EN), ({}, Language.EN)],
+    )
+    def test_stores_the_language_that_was_chosen(
+        self, installation: Installation, chosen: dict[str, object], stored: Language
+    ) -> None:
+        """The field `language` decides the language of mails; without it, Accept-Language does."""
+        document = CREATE.replace("id reference email", "id reference email language")
+        result = installation.mutate(document, {**FORM, **chosen}, **{"accept-language": "en"})
+        assert result["customer"]["language"] == stored.name
+        assert [row["language"] for row in installation.rows(customer)] == [stored]
+
     def test_speaks_of_no_confirmation_where_none_is_asked_for(self, database: Database) -> None:
         """Without confirmation the customer is confirmed at once, and gets a mail of another kind."""
         with installed(database, confirmation=None) as installation:

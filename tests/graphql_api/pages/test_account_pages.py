@@ -18,16 +18,17 @@ from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Database, open_database
-from registration.storage.tables import customer, email_change, metadata, reset_token
+from registration.storage.tables import customer, email_change, event, metadata, reset_token
 from tests.in_process import Installation, installation
 from tests.registration.callers import caller_of
-from tests.registration.forms import PASSWORD
+from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, Member, confirmed, member
+from tests.registration.signing import sign_up
 
 PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
 EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
@@ -67,10 +68,19 @@ class Shop:
         return self.installed.client.get(path, params={"token": key}, headers=headers)
 
     def post(self, path: str, **form: str) -> httpx2.Response:
-        return self.installed.client.post(path, data=form)
+        """The page that a form leads to."""
+        return self.installed.client.post(path, data=form, follow_redirects=True)
 
-    def reset_key(self) -> str:
-        request_reset(self.installed.services, EMAIL, CLIENT)
+    def sent(self, path: str, **form: str) -> tuple[int, str]:
+        """Status and location of the response to a form."""
+        response = self.installed.client.post(path, data=form)
+        return response.status_code, response.headers["location"]
+
+    def confirmation_key(self) -> str:
+        return self.installed.keys(MailKind.CONFIRMATION)[-1]
+
+    def reset_key(self, email: str = EMAIL) -> str:
+        request_reset(self.installed.services, email, CLIENT)
         return self.installed.keys(MailKind.RESET)[-1]
 
     def email_key(self) -> str:
@@ -139,7 +149,9 @@ class TestEveryPage:
         """The `_locale` of a mailed link goes before Accept-Language, for the link and for its form."""
         english = {"accept-language": "en"}
         shown = shop.installed.client.get(f"{path}?token={UNKNOWN}&_locale=de_DE", headers=english)
-        posted = shop.installed.client.post(f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english)
+        posted = shop.installed.client.post(
+            f"{path}?_locale=de_DE", data={"token": UNKNOWN}, headers=english, follow_redirects=True
+        )
         assert {shown.headers["content-language"], posted.headers["content-language"]} == {"de"}
 
     def test_refuses_a_form_that_is_too_large(self, shop: Shop, path: str) -> None:
@@ -162,7 +174,29 @@ class TestThePasswordPage:
         assert seen(shop.post(PASSWORD_PAGE, **form)) == (200, "Done: your password is new")
         assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
         assert sign_in(shop.installed.services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
-        assert seen(shop.post(PASSWORD_PAGE, **form)) == (404, "This link is no longer valid")
+
+    def test_says_for_a_day_that_the_link_was_used(self, shop: Shop) -> None:
+        """A used link and its form say that the password is new, offer a new mail, and change nothing."""
+        key = shop.reset_key()
+        form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
+        shop.post(PASSWORD_PAGE, **form)
+        shop.installed.clock.move(timedelta(hours=23))
+        other = dict.fromkeys(("password", "confirmPassword"), "another battery")
+        for page in (shop.get(PASSWORD_PAGE, key), shop.post(PASSWORD_PAGE, **form | other)):
+            assert seen(page) == (200, "Done: your password is new")
+            assert Page(page).inputs() == {"email": None}
+            assert "a" not in [name for name, _ in Page(page).elements]  # no setting names a sign-in page
+        assert isinstance(sign_in(shop.installed.services, EMAIL, NEW, CLIENT), Tokens)
+        shop.installed.clock.move(timedelta(hours=1))
+        assert seen(shop.get(PASSWORD_PAGE, key)) == (404, "This link is no longer valid")
+
+    def test_leads_to_a_page_that_can_be_loaded_again(self, shop: Shop) -> None:
+        """Forms that succeed are answered 303."""
+        key = shop.reset_key()
+        reset = shop.sent(PASSWORD_PAGE, action="reset", token=key, password=NEW, confirmPassword=NEW)
+        assert reset == (303, f"?_locale=en_US&token={key}")
+        request = shop.sent(PASSWORD_PAGE, action="request", email="bob@example.org")
+        assert request == (303, "?_locale=en_US&done=sent")
 
     def test_says_once_that_it_is_empty(self, shop: Shop) -> None:
         """Of an empty password the page says only that it is empty."""
@@ -220,10 +254,12 @@ class TestThePasswordPage:
             key = Shop(installed, member(installed.services)).reset_key()
             form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
             answers = asyncio.run(at_once(installed, settings, form, 60))
+            changes = [row["kind"] for row in installed.rows(event)].count("customer.password_changed")
         turned_away = [answer for answer in answers if answer.status_code == 503]
         assert {seen(answer) for answer in turned_away} == {(503, "This does not work right now")}
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
-        assert [answer.status_code for answer in answers].count(200) == 1
+        assert {answer.status_code for answer in answers} == {303, 503}
+        assert changes == 1
 
     @pytest.mark.parametrize("form", [{}, {"action": "reset"}, {"action": "x"}, {"action": "reset", "token": ""}])
     def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
@@ -244,11 +280,24 @@ class TestTheEmailPage:
     def test_moves_the_account(self, shop: Shop) -> None:
         """The button moves the account to the new address once."""
         key = shop.email_key()
-        response = shop.post(EMAIL_PAGE, token=key)
-        assert seen(response) == (200, "Done: your new address is confirmed")
-        assert NEW_EMAIL in response.text
+        assert seen(shop.post(EMAIL_PAGE, token=key)) == (200, "Done: your new address is confirmed")
         assert [row["email"] for row in shop.installed.rows(customer)] == [NEW_EMAIL]
-        assert seen(shop.post(EMAIL_PAGE, token=key)) == (404, "This link is no longer valid")
+
+    def test_says_for_a_day_that_the_link_was_used(self, shop: Shop) -> None:
+        """A used link and its form say that the address is confirmed, without any address of the customer."""
+        key = shop.email_key()
+        shop.post(EMAIL_PAGE, token=key)
+        shop.installed.clock.move(timedelta(hours=23))
+        for page in (shop.get(EMAIL_PAGE, key), shop.post(EMAIL_PAGE, token=key)):
+            assert seen(page) == (200, "Done: your new address is confirmed")
+            assert "@" not in Page(page).heading + re.sub("<style.*</style>", "", page.text, flags=re.DOTALL)
+        shop.installed.clock.move(timedelta(hours=1))
+        assert seen(shop.get(EMAIL_PAGE, key)) == (404, "This link is no longer valid")
+
+    def test_leads_to_a_page_that_can_be_loaded_again(self, shop: Shop) -> None:
+        """A form that succeeds is answered 303."""
+        key = shop.email_key()
+        assert shop.sent(EMAIL_PAGE, token=key) == (303, f"?_locale=en_US&token={key}")
 
     def test_says_that_the_address_was_taken(self, shop: Shop) -> None:
         """A new address that was taken meanwhile is answered 409."""
@@ -262,6 +311,36 @@ class TestTheEmailPage:
         before = shop.content()
         assert shop.post(EMAIL_PAGE, **form).status_code == 404
         assert shop.content() == before
+
+
+@pytest.mark.parametrize(
+    ("sign_in_url", "language", "href", "label"),
+    [
+        ("https://shop.example/login", "de", "https://shop.example/login?_locale=de_DE", "Anmelden"),
+        ("https://shop.example?a=1&b=2", "en", "https://shop.example?a=1&amp;b=2&amp;_locale=en_US", "Sign in"),
+        ("https://shop.example/#/login", "en", "https://shop.example/?_locale=en_US#/login", "Sign in"),
+    ],
+)
+def test_every_page_that_is_done_leads_to_the_shop(
+    database: Database, sign_in_url: str, language: str, href: str, label: str
+) -> None:
+    """Confirmation, reset and change of address end at a button to the sign-in page, which is told the language."""
+    with installation(database, GatewaySettings(sign_in_url=sign_in_url)) as installed:
+        shop = Shop(installed, member(installed.services))
+        sign_up(installed.services, request(email="bob@example.org"))
+        done = [
+            shop.post(f"/register/confirm?_locale={language}", action="confirm", token=shop.confirmation_key()),
+            shop.post(f"{EMAIL_PAGE}?_locale={language}", token=shop.email_key()),
+            shop.post(
+                f"{PASSWORD_PAGE}?_locale={language}",
+                action="reset",
+                token=shop.reset_key(NEW_EMAIL),
+                password=NEW,
+                confirmPassword=NEW,
+            ),
+        ]
+        assert [answer.status_code for answer in done] == [200] * 3
+        assert [f'<a class="button" href="{href}">{label}</a>' in answer.text for answer in done] == [True] * 3
 
 
 @pytest.mark.parametrize(("path", "table"), [(PASSWORD_PAGE, reset_token), (EMAIL_PAGE, email_change)])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from html import escape
@@ -55,9 +56,9 @@ def show(
 def press(
     installation: Installation, action: str, given: str = "", *, locale: str = "", **headers: str
 ) -> httpx2.Response:
-    """The response to the form of that button."""
+    """The page that the form of that button leads to."""
     form = {"action": action, "email" if action == "resend" else "token": given}
-    return installation.client.post(PATH, data=form, params={"_locale": locale}, headers=headers)
+    return installation.client.post(PATH, data=form, params={"_locale": locale}, headers=headers, follow_redirects=True)
 
 
 def heading(response: httpx2.Response) -> str:
@@ -114,7 +115,7 @@ class TestTheConfirmButton:
         assert installation.rows(customer)[0]["confirmed_at"] == installation.clock.now
 
     def test_answers_used_expired_and_unknown_keys_alike(self, installation: Installation) -> None:
-        """Used, expired and unknown keys get the same page for the link and both buttons."""
+        """Keys that were used a day ago, expired and unknown ones get the same page for the link and both buttons."""
         installation.sign_up()
         (used,) = installation.confirmation_keys()
         press(installation, "confirm", used)
@@ -132,6 +133,72 @@ class TestTheConfirmButton:
         assert heading(answers[0]) == "This link is no longer valid"
         assert Page(answers[0]).values("button", "value") == ["resend"]
         assert installation.content() == before
+
+
+class TestAnotherClick:
+    """After the button was pressed, whatever a reader does with the mail or the browser ends at the same page."""
+
+    def test_on_the_link_says_that_all_is_well(self, installation: Installation) -> None:
+        """For a day the link of a used key, and both copies of its form, lead to the page of a confirmed address."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        first = press(installation, "confirm", key)
+        installation.clock.move(timedelta(hours=23))
+        again = [show(installation, key), press(installation, "confirm", key)]
+        assert [heading(answer) for answer in again] == ["Done: your address is confirmed"] * 2
+        assert {words(answer) for answer in again} == {words(first)}
+        assert [row["kind"] for row in installation.rows(event)].count("customer.confirmed") == 1
+
+    def test_on_the_link_of_an_older_mail_says_so_too(self, installation: Installation) -> None:
+        """The keys of all mails to the customer count as used."""
+        installation.sign_up()
+        press(installation, "resend", "ada@example.org")
+        first, second = installation.confirmation_keys()
+        press(installation, "confirm", second)
+        assert heading(show(installation, first)) == "Done: your address is confirmed"
+
+    @pytest.mark.parametrize(
+        ("action", "location"),
+        [("confirm", "?_locale=de_DE&token={key}"), ("disown", "?_locale=de_DE&done=disowned")],
+    )
+    def test_a_form_leads_to_a_page_that_can_be_loaded_again(
+        self, installation: Installation, action: str, location: str
+    ) -> None:
+        """A form is answered 303, so that a browser that loads the page again sends no form."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        form = {"action": action, "token": key}
+        answer = installation.client.post(PATH, data=form, params={"_locale": "de_DE"})
+        assert (answer.status_code, answer.headers["location"]) == (303, location.format(key=key))
+        assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+        seen = [installation.client.get(PATH + answer.headers["location"]) for _ in range(2)]
+        assert [page.status_code for page in seen] == [200, 200]
+        assert {page.headers["content-language"] for page in seen} == {"de"}
+
+    def test_four_clicks_at_once_all_see_the_confirmed_address(self, installation: Installation) -> None:
+        """Of four forms at once one confirms, and all of them lead to the page of a confirmed address."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        with ThreadPoolExecutor(4) as clicks:
+            answers = list(clicks.map(lambda _: press(installation, "confirm", key), range(4)))
+        assert [heading(answer) for answer in answers] == ["Done: your address is confirmed"] * 4
+        assert [row["kind"] for row in installation.rows(event)].count("customer.confirmed") == 1
+
+    def test_through_the_api_is_refused_as_before(self, installation: Installation) -> None:
+        """`confirmCustomer` refuses a used key."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        press(installation, "confirm", key)
+        document = "mutation ($input: ConfirmCustomerInput!) { confirmCustomer(input: $input) { __typename } }"
+        assert installation.mutate(document, {"token": key})["__typename"] == "ConfirmationTokenError"
+
+    def test_on_another_page_is_not_valid(self, installation: Installation) -> None:
+        """A used key says nothing on the page of another kind of link."""
+        installation.sign_up()
+        (key,) = installation.confirmation_keys()
+        press(installation, "confirm", key)
+        for path in ("/password/restore", "/register/confirm-email"):
+            assert installation.client.get(path, params={"token": key}).status_code == 404
 
 
 def disown(installation: Installation, key: str) -> httpx2.Response:
@@ -294,7 +361,7 @@ def all_pages(installation: Installation, key: str, language: str, locale: str =
     return [
         show(installation, key, locale=locale, **headers),
         press(installation, "confirm", key, locale=locale, **headers),
-        press(installation, "confirm", key, locale=locale, **headers),
+        show(installation, UNKNOWN, locale=locale, **headers),
         press(installation, "resend", "nobody@example.org", locale=locale, **headers),
         press(installation, "resend", "nobody@example.org", locale=locale, **headers),
         press(installation, "resend", "x", locale=locale, **headers),
@@ -303,10 +370,19 @@ def all_pages(installation: Installation, key: str, language: str, locale: str =
 
 class TestAnOddRequest:
     @pytest.mark.parametrize(
-        "body", [b"", b"action=", b"action=erase", b"\xff\xfe", b"%00=%ff&action", b'{"action":"confirm"}']
+        "body",
+        [
+            b"",
+            b"action=",
+            b"action=erase",
+            b"\xff\xfe",
+            b"%00=%ff&action",
+            b'{"action":"confirm"}',
+            b"action=resend&email=a@b.example" + b"&a=1" * 100,
+        ],
     )
     def test_without_a_known_button_does_nothing(self, installation: Installation, body: bytes) -> None:
-        """A form with an unknown action is answered like an invalid link."""
+        """A form with an unknown action, or with too many fields, is answered like an invalid link."""
         before = installation.content()
         response = installation.client.post(PATH, content=body)
         assert (response.status_code, heading(response)) == (400, "This link is no longer valid")

@@ -50,7 +50,8 @@ class TestServe:
         key = link.partition("token=")[2][:32]
         assert link == f"{gateway.base_url}/register/confirm?token={key}&_locale=en_US"
         assert "Is this your registration?" in httpx2.get(link).text
-        done = httpx2.post(f"{gateway.base_url}/register/confirm", data={"token": key, "action": "confirm"})
+        page, form = f"{gateway.base_url}/register/confirm", {"token": key, "action": "confirm"}
+        done = httpx2.post(page, data=form, follow_redirects=True)
         assert "Done: your address is confirmed" in done.text
         httpx2.get(f"{gateway.base_url}/nowhere/{key}?email=ada@example.org")
         gateway.stop()

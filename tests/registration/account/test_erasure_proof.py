@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 
 from registration.account.erasure import anonymize
 from registration.account.erasure_proof import CannotProve, Looked, Person, person_of, prove
-from registration.limits.address_limits import address_mark
+from registration.limits.address_counts import address_mark
 from registration.limits.lockout import attempt_prefix
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
@@ -76,7 +76,7 @@ def test_it_finds_every_trace_of_a_customer_who_is_not_erased(services: Services
     assert mails["recipient"] == 1
     if services.database.dialect == "sqlite":
         assert set(seen.pop("file registration.db")) == {"address"}  # other customers may have the name
-    owned = {"table idempotency", "table reset_token", "table session", "table refresh_token"}
+    owned = {"table idempotency", "table reset_token", "table used_key", "table session", "table refresh_token"}
     assert set(seen) == owned
     assert all(set(columns) == {"customer_id"} for columns in seen.values())
 

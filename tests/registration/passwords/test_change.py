@@ -11,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Done, Invalid, RefreshRefused, Tokens, ViolationCode
 from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset

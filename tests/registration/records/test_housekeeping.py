@@ -17,6 +17,7 @@ from registration.storage.tables import (
     refresh_token,
     reset_token,
     session,
+    used_key,
 )
 from tests.registration.stored import rows
 
@@ -48,6 +49,7 @@ def stored(moment: datetime) -> dict[Table, dict[str, object]]:
         confirmation_token: token_row(moment),
         reset_token: token_row(moment),
         email_change: token_row(moment) | {"email": "new@example.org"},
+        used_key: token_row(moment) | {"kind": "reset"},
         refresh_token: token_row(moment) | {"session_id": uuid4()},
         session: {"id": uuid4(), "customer_id": uuid4(), "created_at": moment},
     }
@@ -64,7 +66,7 @@ def store(database: Database, given: dict[Table, dict[str, object]]) -> None:
 def test_expired_rows_are_deleted(database: Database) -> None:
     """Rows that expired a month ago are deleted from every table."""
     store(database, stored(LONG_AGO))
-    assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 8
+    assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 9
     assert [table.name for table in stored(NOW) if rows(database, table)] == []
 
 
@@ -72,7 +74,7 @@ def test_other_rows_stay(database: Database) -> None:
     """Rows that have not expired stay in every table."""
     store(database, stored(NOW + timedelta(seconds=1)))
     assert database.write(lambda connection: tidy_up(connection, NOW, 10)) == 0
-    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 8
+    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 9
 
 
 def test_a_waiting_mail_stays_however_old(database: Database) -> None:

@@ -118,6 +118,8 @@ class TestUpdate:
         """Null and an empty text clear the date of birth; any other value must be a date."""
         assert update_violations({"dateOfBirth": None}, POLICY) == update_violations({"dateOfBirth": ""}, POLICY) == []
         assert codes(update_violations({"dateOfBirth": "1990-02-30"}, POLICY)) == [("dateOfBirth", Code.NOT_A_DATE)]
+        future = update_violations({"dateOfBirth": "2026-11-24"}, POLICY)
+        assert codes(future) == [("dateOfBirth", Code.DATE_OUT_OF_RANGE)]
 
     def test_every_violation_is_reported_at_once(self) -> None:
         """Violations of all attributes are reported at once, in the contract's order (4.1)."""

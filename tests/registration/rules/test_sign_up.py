@@ -1,5 +1,6 @@
 """The rules of a sign-up: each at its stage, alone and together with the others."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -42,7 +43,7 @@ class TestSignUp:
     def test_a_good_form_breaks_no_rule(self) -> None:
         """A form that keeps the rules has no violation, with and without optional attributes."""
         assert found(form()) == []
-        assert found(form(dateOfBirth="1815-12-10", idempotencyKey="k" * 16, shoeSize="?")) == []
+        assert found(form(dateOfBirth="1915-12-10", idempotencyKey="k" * 16, shoeSize="?")) == []
 
     def test_an_empty_form_reports_every_attribute(self) -> None:
         """An empty form reports every required attribute as missing, in the contract's order."""
@@ -156,10 +157,16 @@ class TestSignUp:
         """Terms of null are a violation of a stage of their own, which the contract answers with another code."""
         assert codes(form(acceptedTerms=None), "acceptedTerms") == [(Code.NOT_TRUE, Stage.TERMS)]
 
-    @pytest.mark.parametrize("value", [None, "", "1815-12-10", "2024-02-29", "0001-01-01"])
+    @pytest.mark.parametrize("value", [None, "", "1915-12-10", "2024-02-29", "1896-01-01", "2026-11-23"])
     def test_a_date_is_optional(self, value: object) -> None:
         """A date of birth may be a calendar date, null or an empty text."""
         assert found(form(dateOfBirth=value)) == []
+
+    @pytest.mark.parametrize("value", ["2026-11-24", "2999-01-01", "9999-12-31", "1895-12-31", "0001-01-01"])
+    @pytest.mark.parametrize("typed", [str, date.fromisoformat])
+    def test_nobody_is_born_in_the_future_or_too_long_ago(self, value: str, typed: Callable[[str], object]) -> None:
+        """A date of birth after today, or before the last 130 years, is out of range; the rules are given the day."""
+        assert codes(form(dateOfBirth=typed(value)), "dateOfBirth") == [(Code.DATE_OUT_OF_RANGE, Stage.ATTRIBUTE)]
 
     @pytest.mark.parametrize(
         "value",

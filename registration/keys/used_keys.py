@@ -1,0 +1,43 @@
+"""Keys of mailed links that were used a short time ago: the page of such a link says that all is well.
+
+Otherwise a reader who follows the link again, goes back or loads the page again would read that the link is not valid.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from registration.customer import Customer, customer_of
+from registration.keys.link_keys import digest
+from registration.storage.database import Database
+from registration.storage.tables import customer, used_key
+
+REMEMBERED = timedelta(days=1)
+
+
+class KeyKind(StrEnum):
+    """What a key was for."""
+
+    CONFIRMATION = "confirmation"
+    RESET = "reset"
+    EMAIL_CHANGE = "email_change"
+
+
+def remember_used(
+    connection: Connection, kind: KeyKind, customer_id: UUID, digests: Iterable[str], now: datetime
+) -> None:
+    """Remember for a day, inside the caller's transaction, that keys were used; they are given by their digests."""
+    for each in digests:
+        row = {"digest": each, "kind": kind, "customer_id": customer_id, "expires_at": now + REMEMBERED}
+        connection.execute(insert(used_key), row)
+
+
+def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datetime) -> Customer | None:
+    """The customer who used a key in the last day; None for any other key."""
+    is_used = (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)
+    statement = select(customer).join(used_key, used_key.c.customer_id == customer.c.id).where(is_used)
+    row = database.read(lambda connection: connection.execute(statement).one_or_none())
+    return None if row is None else customer_of(row)
