@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from registration.environment import SettingsError
 from registration.hashing.passwords import Passwords
@@ -19,6 +20,7 @@ from registration.mail.senders import open_sender
 from registration.records.housekeeping import tidy_up
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
+from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy
 from registration.services import Services, SessionTerms, utc_now
 from registration.settings import Settings
@@ -101,7 +103,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
 def password_policy(settings: Settings) -> PasswordPolicy:
     """The password policy of the settings; raises SettingsError."""
     try:
-        deny_list = read_deny_list(settings.password_deny_list)
+        deny_list = read_deny_list(settings.password_deny_list, settings.password_min_length)
     except PasswordListError as error:
         raise SettingsError(f"GATEWAY_PASSWORD_DENY_LIST {error}") from None
     return PasswordPolicy(
@@ -112,7 +114,14 @@ def password_policy(settings: Settings) -> PasswordPolicy:
         deny_list=deny_list,
         min_strength=settings.password_min_strength,
         breaches=open_breaches(settings),
+        shop_words=_shop_words(settings),
     )
+
+
+def _shop_words(settings: Settings) -> frozenset[str]:
+    """The words of the shop's hosts, and of the sender of its mails."""
+    hosts = (urlsplit(url).hostname or "" for url in (settings.public_url, settings.storefront_url))
+    return words_of(settings.mail_from, *hosts)
 
 
 def open_breaches(settings: Settings) -> Breaches | None:

@@ -11,6 +11,7 @@ from registration.passwords.stored import store_password, verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.account import read_password_change
+from registration.rules.own_words import words_of
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
 
@@ -25,7 +26,9 @@ def change_password(
     The policy is checked last (contract section 7), so that a client without the current password learns nothing from
     it.
     """
-    change = read_password_change(raw, services.policy)
+    person = caller.customer
+    words = words_of(person.first_name, person.last_name, person.email)
+    change = read_password_change(raw, services.policy, words)
     if isinstance(change, list):
         return Invalid(tuple(change))
     old_hash = verified_hash(services, caller.customer.id, change.password, client_ip)

@@ -15,12 +15,24 @@ from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.rendering import MailKind
-from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
+from registration.outcomes import (
+    Accepted,
+    Done,
+    Invalid,
+    ResetOutcome,
+    ResetRefused,
+    ResetRequestOutcome,
+    Stage,
+    Violation,
+    ViolationCode,
+)
 from registration.passwords.stored import store_password
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.account import read_reset, read_reset_request
 from registration.rules.address import key_of_stored
+from registration.rules.own_words import words_of
+from registration.rules.password import is_denied
 from registration.services import Services
 from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
@@ -101,6 +113,8 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     if refused:
         return refused
     key_digest = digest(read.key)
+    if is_denied(read.password, services.policy, _words_of_customer(services, key_digest)):
+        return Invalid((Violation("password", ViolationCode.PASSWORD_COMMON, Stage.PASSWORD),))
     password_hash = services.passwords.hash(read.password)
 
     def work(connection: Connection) -> str | None:
@@ -121,6 +135,16 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     services.on_mail_enqueued()
     forget_attempts(services.lockout, services.secret, key_of_stored(email))
     return Done()
+
+
+def _words_of_customer(services: Services, key_digest: str) -> frozenset[str]:
+    """The words of the name and address of the customer to whom a key was mailed; none if it was used meanwhile."""
+    columns = (customer.c.first_name, customer.c.last_name, customer.c.email)
+    named = select(*columns).join(reset_token, reset_token.c.customer_id == customer.c.id)
+    rows = services.database.read(
+        lambda connection: connection.execute(named.where(reset_token.c.digest == key_digest)).all()
+    )
+    return words_of(*(text for row in rows for text in row))
 
 
 def _use_up(connection: Connection, key_digest: str, now: datetime) -> UUID | None:

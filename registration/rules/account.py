@@ -72,7 +72,10 @@ def read_reset_request(raw: Mapping[str, object]) -> EmailAddress | list[Violati
 def read_reset(
     raw: Mapping[str, object], policy: PasswordPolicy, key: str = "token"
 ) -> PasswordReset | list[Violation]:
-    """Read a password reset; `key` is the name of the attribute that holds its key."""
+    """Read a password reset; `key` is the name of the attribute that holds its key.
+
+    The key names the customer: the caller checks that the password has other words (`is_denied`).
+    """
     form = Form(raw)
     read = PasswordReset(form.text(key), read_new_password(form, "password", policy))
     read_password_text(form, "confirmPassword", policy)
@@ -80,10 +83,15 @@ def read_reset(
     return form.read_as(read)
 
 
-def read_password_change(raw: Mapping[str, object], policy: PasswordPolicy) -> PasswordChange | list[Violation]:
-    """Read a password change; returns violations only if one of them is of an earlier stage than PASSWORD."""
+def read_password_change(
+    raw: Mapping[str, object], policy: PasswordPolicy, customer_words: frozenset[str] = frozenset()
+) -> PasswordChange | list[Violation]:
+    """Read a password change; returns violations only if one of them is of an earlier stage than PASSWORD.
+
+    `customer_words` are those of the customer's name and address.
+    """
     form = Form(raw)
-    current, chosen = form.text("password"), read_new_password(form, "newPassword", policy)
+    current, chosen = form.text("password"), read_new_password(form, "newPassword", policy, customer_words)
     read_password_text(form, "confirmPassword", policy)
     check_agreement(form, "newPassword")
     if any(violation.stage < Stage.PASSWORD for violation in form.violations):

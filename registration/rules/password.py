@@ -7,6 +7,7 @@ from unicodedata import category, normalize
 from registration.outcomes import Stage, ViolationCode
 from registration.rules.breaches import Breaches
 from registration.rules.form import Form
+from registration.rules.own_words import has_only
 from registration.rules.strength import strength
 
 SPECIALS = r"!@#$%^&*()_-+=[]{}|;:<>.,/?\~"
@@ -14,7 +15,10 @@ SPECIALS = r"!@#$%^&*()_-+=[]{}|;:<>.,/?\~"
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The settings of the password rules; lengths in characters, strength from 0 (any password) to 4."""
+    """The settings of the password rules; lengths in characters, strength from 0 (any password) to 4.
+
+    With a `deny_list` a password must not consist of words of the customer, or of `shop_words` either.
+    """
 
     min_length: int = 7
     max_length: int = 128
@@ -23,6 +27,7 @@ class PasswordPolicy:
     deny_list: frozenset[str] = frozenset()
     min_strength: int = 0
     breaches: Breaches | None = None
+    shop_words: frozenset[str] = frozenset()
 
 
 def prepare(password: str) -> str:
@@ -44,8 +49,10 @@ def forms_of(password: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((prepare(password), password)))
 
 
-def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
-    """Read a password that the policy allows."""
+def read_new_password(
+    form: Form, name: str, policy: PasswordPolicy, customer_words: frozenset[str] = frozenset()
+) -> str:
+    """Read a password that the policy allows to a customer whose name and address have these words."""
     password = read_password_text(form, name, policy)
     if not password:
         return password
@@ -55,11 +62,19 @@ def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
         form.refuse(name, ViolationCode.PASSWORD_BREACHED)
     if policy.min_strength and strength(password) < policy.min_strength:
         form.refuse(name, ViolationCode.PASSWORD_WEAK)
-    if password.lower() in policy.deny_list:
+    if is_denied(password, policy, customer_words):
         form.refuse(name, ViolationCode.PASSWORD_COMMON, Stage.PASSWORD)
     if policy.repeats_rule and re.search(r"(.)\1\1", password, re.DOTALL):
         form.refuse(name, ViolationCode.PASSWORD_REPEATS, Stage.PASSWORD)
     return password
+
+
+def is_denied(password: str, policy: PasswordPolicy, customer_words: frozenset[str]) -> bool:
+    """Whether a prepared password is on the deny list, or has only words of the shop and the customer."""
+    if password.lower() in policy.deny_list:
+        return True
+    is_short = len(password) <= policy.max_length
+    return bool(policy.deny_list) and is_short and has_only(policy.shop_words | customer_words, password)
 
 
 def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:

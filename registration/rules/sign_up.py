@@ -12,6 +12,7 @@ from registration.language import Language
 from registration.outcomes import Violation
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
+from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
 from registration.rules.person import OPTIONAL, REQUIRED, mail_language, optional, read_person
 
@@ -34,7 +35,8 @@ def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date)
     form = Form(raw, today)
     email = form.email("email")
     person = read_person(form, REQUIRED)
-    password = read_new_password(form, "password", policy)
+    words = words_of(person["first_name"], person["last_name"], email.text)
+    password = read_new_password(form, "password", policy, words)
     read_password_text(form, "confirmPassword", policy)
     form.consent("acceptedTerms")
     person |= read_person(form, OPTIONAL)

@@ -19,6 +19,7 @@ WITHOUT_ROW = {
     "anonymizeCustomer": {"BAD_CREDENTIALS", "TOO_MANY_ATTEMPTS"},  # the door sends no password
     "requestPasswordReset": {"TOO_MANY_ATTEMPTS"},  # the contract answers 204 always
     "resetPassword": {"RESET_TOKEN"},  # its reasons have rows
+    "updateCustomer": {"BAD_CREDENTIALS"},  # the door sends no password
 }
 
 

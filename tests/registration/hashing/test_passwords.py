@@ -88,26 +88,33 @@ class TestSlots:
 class TestDenyList:
     def test_builtin_holds_the_commonest(self) -> None:
         """The built-in list holds the commonest passwords in lower case, but not the contract's sample."""
-        commonest = read_deny_list("builtin")
-        assert {"password", "12345678", "qwerty123"} <= commonest
+        commonest = read_deny_list("builtin", 7)
+        assert {"password", "12345678", "qwerty123", "qwertyui", "iloveyou1", "sunshine1", "00000000"} <= commonest
         assert "change123" not in commonest
         assert all(password == password.lower().strip() != "" for password in commonest)
 
+    @pytest.mark.parametrize("min_length", [6, 7, 8])
+    def test_builtin_has_ten_thousand_that_the_length_allows(self, min_length: int) -> None:
+        """Ten thousand of the list have the least length that the policy asks for; only a few of ours are shorter."""
+        lengths = [len(password) for password in read_deny_list("builtin", min_length)]
+        assert sum(length >= min_length for length in lengths) >= 10_000
+        assert len(lengths) < 10_060
+
     def test_off_is_empty(self) -> None:
         """The choice `off` denies no password."""
-        assert read_deny_list("off") == frozenset()
+        assert read_deny_list("off", 7) == frozenset()
 
     def test_file_has_one_password_a_line(self, tmp_path: Path) -> None:
         """A file of any system's line ends holds one password a line, also with spaces and Unicode separators."""
         path = tmp_path / "passwords.txt"
         path.write_bytes("\ufeffSommer Sonne\r\nzwei\u2028teile\n\n GROẞ \n".encode())
-        assert read_deny_list(str(path)) == {"sommer sonne", "zwei\u2028teile", " groß "}
+        assert read_deny_list(str(path), 7) == {"sommer sonne", "zwei\u2028teile", " groß "}
 
     def test_file_is_read_as_passwords_are(self, tmp_path: Path) -> None:
         """The letters and spaces of a file are prepared like those of a password that a customer types."""
         path = tmp_path / "passwords.txt"
         path.write_text("Gru\u0308\u00a0Gott\n", "utf-8")
-        policy = PasswordPolicy(deny_list=read_deny_list(str(path)))
+        policy = PasswordPolicy(deny_list=read_deny_list(str(path), 7))
         for typed in ("grü gott", "GRU\u0308\u3000GOTT"):
             form = Form({"password": typed})
             read_new_password(form, "password", policy)
@@ -120,4 +127,4 @@ class TestDenyList:
         if content:
             path.write_bytes(content)
         with pytest.raises(PasswordListError, match=rf"^{path}: cannot be read \(\w+\)$"):
-            read_deny_list(str(path))
+            read_deny_list(str(path), 7)

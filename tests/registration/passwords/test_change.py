@@ -144,6 +144,13 @@ class TestOrder:
         assert found == [("newPassword", ViolationCode.PASSWORD_COMMON)]
         assert isinstance(sign_in(services, EMAIL, PASSWORD, CLIENT), Tokens)
 
+    def test_own_words_are_told_with_the_right_password(self, services: Services, ada: Member) -> None:
+        """A new password of the customer's own words is refused as one of the list."""
+        services = replace(services, policy=STRICT)
+        caller = caller_of(services, ada.tokens)
+        found = codes(change_password(services, caller, form(PASSWORD, "Beispiel-1", "Beispiel-1"), CLIENT))
+        assert found == [("newPassword", ViolationCode.PASSWORD_COMMON)]
+
     def test_every_violation_is_told_together(self, services: Services, ada: Member) -> None:
         """When an earlier rule is broken, the violations of the policy are told with it."""
         services = replace(services, policy=STRICT)

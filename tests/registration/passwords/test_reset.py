@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,11 +17,14 @@ from registration.outcomes import (
     Invalid,
     RefreshRefused,
     ResetRefused,
+    Stage,
     Tokens,
     TooManyAttempts,
+    Violation,
     ViolationCode,
 )
 from registration.passwords.reset import request_reset, reset, reset_refusal
+from registration.rules.password import PasswordPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, authenticate
 from registration.sessions.sessions import refresh
@@ -257,6 +261,15 @@ class TestReset:
                 ("confirmPassword", ViolationCode.PASSWORDS_DIFFER),
             ]
         assert len(rows(services.database, reset_token)) == 1
+
+    def test_own_words_are_refused(self, services: Services, mailed_key: Callable[[], str]) -> None:
+        """A password of the customer's own words is refused as one of the list, and the key can still be used."""
+        confirmed(services)
+        services = replace(services, policy=PasswordPolicy(deny_list=frozenset({"password"})))
+        key = mailed_key()
+        outcome = reset(services, form(key, "Beispiel-1", "Beispiel-1"), CLIENT)
+        assert outcome == Invalid((Violation("password", ViolationCode.PASSWORD_COMMON, Stage.PASSWORD),))
+        assert reset(services, form(key), CLIENT) == Done()
 
     def test_a_key_of_a_deleted_account_is_unknown(self, services: Services, mailed_key: Callable[[], str]) -> None:
         """The key of an account that was deleted is unknown."""
