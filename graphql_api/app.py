@@ -1,6 +1,7 @@
 """The application: its parts, its routes and its life, wired from the settings."""
 
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -57,11 +58,16 @@ PER_SLOT = 8
 """Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch of sign-ups comes on top."""
 
 
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter while the event loop waits for it; Python's own choice is 0.005."""
+
+
 def from_environment() -> ASGIApp:
     """What each worker of the server runs."""
     settings = read_settings(GatewaySettings)
     configure_logs(development=settings.development)
     use_phrases_of_rfc_9110()
+    sys.setswitchinterval(SWITCH_SECONDS)
     services = open_services(settings)
     relay = open_relay(settings, services) if settings.relay == "on" else None
     app = create_app(settings, services, relay)
@@ -78,7 +84,9 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    application = RequestLog(Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)))
+    application = RequestLog(
+        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
+    )
     if not (settings.allowed_origins or settings.development):
         return application
     # Outside of RequestLog, so that a page can read the answer to a fault, too.
@@ -116,11 +124,10 @@ class Parts:
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
-        answer = await self.executor.execute(
+        answer = await self.executor.execute_ours(
             OperationRequest(document, variables),
             replace(self.context_for(request), legacy=True),
-            mutation_allowed=True,
-            departure=partial(departure, request),
+            partial(departure, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
@@ -210,6 +217,7 @@ async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncI
     if relay and sending:
         relay.stop()
         sending.join()
+    parts.executor.close()
     parts.threads.close()
     parts.batcher.close()
     parts.services.close()

@@ -12,6 +12,9 @@ from registration.settings import ByMode, Settings, Switch, is_web_address
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 
+WORK_SECONDS = 10.0
+"""How long a request may take besides its wait for a hash slot."""
+
 
 class GatewaySettings(Settings):
     """Everything an operator can choose; each field is the variable GATEWAY_<FIELD>."""
@@ -83,6 +86,11 @@ class GatewaySettings(Settings):
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds after which a request is answered, whatever it waits for; a shutdown waits as long for it."""
+        return self.queue_seconds + WORK_SECONDS
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

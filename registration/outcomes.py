@@ -65,6 +65,14 @@ class Invalid:
 
     violations: tuple[Violation, ...]
 
+    @property
+    def without_consequences(self) -> tuple[Violation, ...]:
+        """As `violations`, but an empty value is only BLANK. The legacy contract tells its length, too."""
+        empty = {found.attribute for found in self.violations if found.code is ViolationCode.BLANK}
+        return tuple(
+            found for found in self.violations if found.code is ViolationCode.BLANK or found.attribute not in empty
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EmailTaken:
@@ -165,7 +173,7 @@ RefreshOutcome = Tokens | RefreshRefused
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid
-UpdateOutcome = Updated | Invalid | EmailTaken | TooManyAttempts | Gone
+UpdateOutcome = Updated | Invalid | BadCredentials | EmailTaken | TooManyAttempts | Gone
 EmailChangeOutcome = Confirmed | TokenRefused | EmailTaken
 ErasureOutcome = Done | BadCredentials
 SignUpOutcome = Registered | Accepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict

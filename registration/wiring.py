@@ -13,8 +13,8 @@ from registration.limits.attempts import Limit
 from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mail.composition import Composer
-from registration.mail.mails import parse_sender
 from registration.mail.relay import Relay
+from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_sender
 from registration.records.housekeeping import tidy_up
 from registration.rules.breaches import Breaches, BreachFileError

@@ -15,8 +15,8 @@ from rest_compat.body import read_body
 from rest_compat.caller import caller_of
 from rest_compat.errors import ID_MISSING, INTERNAL_ERROR, NOT_FOUND, violation_errors
 from rest_compat.execution import Execute
+from rest_compat.header_checks import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
-from rest_compat.negotiation import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.resource import Accepted, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
 from rest_compat.response import document_response, error_response, language_of, with_contract_headers
 

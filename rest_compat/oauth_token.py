@@ -28,8 +28,8 @@ from rest_compat.errors import (
     Outcomes,
 )
 from rest_compat.execution import Execute, run
+from rest_compat.header_checks import header_refusal, preflight
 from rest_compat.jsonapi import Error
-from rest_compat.negotiation import header_refusal, preflight
 from rest_compat.refresh_tokens import REFRESH_ACCESS_TOKEN
 from rest_compat.resource import Refused
 from rest_compat.response import json_response, language_of, refusal_headers, with_contract_headers
@@ -38,6 +38,8 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 PATH = "/token"
 Form: TypeAlias = Mapping[str, str]
+MAX_FIELDS = 100
+"""Of a form. The grants have six; to read 16,000 would hold up other requests."""
 # Names of RFC 6749 (4.1.2.1) for faults of the server.
 FAULTS = {500: "server_error", 503: "temporarily_unavailable"}
 
@@ -116,7 +118,7 @@ async def _read_form(request: Request) -> dict[str, str] | Refused:
     if isinstance(content, Error):
         return Refused((replace(content, code=MALFORMED_REQUEST.code),))
     try:
-        pairs = parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
+        pairs = parse_qsl(content.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         return Refused((MALFORMED_REQUEST,))
     form = dict(pairs)

@@ -35,8 +35,8 @@ from rest_compat.errors import (
     UNAVAILABLE,
     stage_errors,
 )
+from rest_compat.header_checks import PLAIN_ERRORS
 from rest_compat.jsonapi import INVALID_TYPE, MEDIA_TYPE, POST_DATA_INVALID, Error, error_document
-from rest_compat.negotiation import PLAIN_ERRORS
 from rest_compat.resource import Operation, Resource
 
 JSON = "application/json"

@@ -23,7 +23,7 @@ from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.limits.budgets import Budgets
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.services import Services
 from registration.storage.database import Database
 from registration.storage.references import References

@@ -8,6 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 DECISIONS = sorted((REPOSITORY / "docs" / "decisions").glob("0*.md"))
+HOW_TO = REPOSITORY / "docs" / "how-to.md"
 INDEX = REPOSITORY / "docs" / "decisions" / "README.md"
 PACKAGES = ("registration", "graphql_api", "rest_compat", "tests")
 CODE = [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py")]
@@ -70,6 +71,18 @@ def test_cited_sections_of_the_contract_exist() -> None:
     cited = {number for path in CODE for number in _sections_cited(path)}
     assert len(cited) > 30
     assert cited <= sections
+
+
+def test_how_to_names_tests_and_files_that_exist() -> None:
+    """Each test in docs/how-to.md is a function of the tests, and each path is there or is marked as new."""
+    text = HOW_TO.read_text("utf-8")
+    tests = set(re.findall(r"\bdef (test_\w+)", "".join(path.read_text("utf-8") for path in CODE)))
+    named = set(re.findall(r"`(test_\w+)[^`/]*`", text))
+    paths = re.findall(r"`([\w.-]+/[\w./-]+)`(?! \(new\))", text)
+    assert named
+    assert paths
+    assert named - tests == set()
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
 
 
 def _cells(line: str) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphql_api.settings import GatewaySettings
+from registration.mail.rendering import MailKind
 from registration.services import Services
 from registration.settings import PREFIX
 from tests import lockfiles
@@ -105,6 +106,12 @@ def test_every_setting_is_read() -> None:
 def test_every_service_is_read() -> None:
     """Each field of Services is read by a module of the product."""
     assert {each.name for each in fields(Services)} - _read_from("services") == set()
+
+
+def test_every_kind_of_mail_is_enqueued() -> None:
+    """Each kind of mail is named by a module outside the folder of mails, which renders and sends them."""
+    others = "".join(path.read_text("utf-8") for path in modules() if path.parent.name != "mail")
+    assert {kind.name for kind in MailKind} - set(re.findall(r"\bMailKind\.(\w+)", others)) == set()
 
 
 def _read_from(holder: str) -> set[str]:

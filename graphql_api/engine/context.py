@@ -1,6 +1,5 @@
 """What a resolver may use of one request."""
 
-from asyncio import wrap_future
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
@@ -8,7 +7,7 @@ from typing import ParamSpec, TypeVar
 from strawberry import Info as StrawberryInfo
 
 from graphql_api.engine.errors import Unauthenticated
-from graphql_api.engine.threads import Threads
+from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
@@ -50,7 +49,7 @@ class Context:
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
         require_turn()
-        return await wrap_future(sign_up(self.services, self.batcher, request))
+        return await in_time(sign_up(self.services, self.batcher, request))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

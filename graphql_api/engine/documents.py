@@ -1,16 +1,18 @@
 """Documents made ready to run: parsed, measured, validated, compiled, and kept in a bounded cache."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from cachetools import LRUCache
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
@@ -27,7 +29,8 @@ from graphql_api.engine.errors import (
     syntax_error,
     validation_error,
 )
-from graphql_api.engine.limits import Exceeded, Limits, measure
+from graphql_api.engine.limits import Exceeded, Limits, Size, measure
+from graphql_api.engine.overlaps import BoundedOverlaps
 
 MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
@@ -35,7 +38,11 @@ CACHED_CHARACTERS = 64 * 1024
 """In all. A syntax tree takes 100 to 270 times the memory of its text, so the cache stays below 18 MiB."""
 LONGEST_CACHED_DOCUMENT = 8 * 1024
 
-RULES = tuple(LiteralsOfCorrectType if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
+_REPLACED: Mapping[type[ASTValidationRule], type[ASTValidationRule]] = {
+    ValuesOfCorrectTypeRule: LiteralsOfCorrectType,
+    OverlappingFieldsCanBeMergedRule: BoundedOverlaps,
+}
+RULES = tuple(_REPLACED.get(rule, rule) for rule in specified_rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +67,15 @@ class Operation:
 
 
 Operations: TypeAlias = tuple[Operation, ...]
+Prepared: TypeAlias = Operations | list[PublicError]
+"""The operations of a valid document, or the errors of one that is not."""
 
 
 class Documents:
-    """Reads documents for one schema. Belongs to one event loop or thread.
+    """Reads documents for one schema, and keeps those that may be kept.
 
-    Without `compiled_operations` graphql-core executes every operation.
+    `prepare` may run on any thread; all else belongs to one event loop or thread. Without `compiled_operations`
+    graphql-core executes every operation.
     """
 
     def __init__(
@@ -85,37 +95,48 @@ class Documents:
         self._suggestions = suggestions
         self._limits = limits or Limits()
         self._cache: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS, _size)
+        self._ours: dict[str, Prepared] = {}
 
-    def operations(self, text: str) -> Operations | list[PublicError]:
-        """The operations of a valid document, or the errors of one that is not."""
-        operations = self._cache.get(text)
-        if operations is not None:
-            return operations
-        prepared = self._prepare(text)
+    def kept(self, text: str) -> Operations | None:
+        """What was kept of a document; None for one that has to be prepared."""
+        return self._cache.get(text)
+
+    def keep(self, text: str, prepared: Prepared) -> None:
+        """Keep what `prepare` returned, if it may be kept."""
         if isinstance(prepared, tuple) and _may_be_kept(text):
-            if self._compiled_operations:
-                prepared = tuple(map(self._compiled, prepared))
             self._cache[text] = prepared
-        return prepared
 
-    def _compiled(self, operation: Operation) -> Operation:
-        return replace(operation, compiled=compile_operation(self._schema, operation.document, operation.node))
+    def ours(self, text: str) -> Prepared:
+        """A constant document of ours: prepared at its first use, at once, and kept for good."""
+        if text not in self._ours:
+            self._ours[text] = self.prepare(text)
+        return self._ours[text]
 
-    def _prepare(self, text: str) -> Operations | list[PublicError]:
+    def prepare(self, text: str) -> Prepared:
+        """The operations of a valid document, or the errors of one that is not; takes milliseconds."""
+        if len(text) > self._limits.characters:
+            return [limit_exceeded(Exceeded("characters", self._limits.characters))]
         most = self._limits.tokens
         try:
             document = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
             return [syntax_error(error)]
-        costs = measure(document, self._limits, self._hashing_fields)
-        if isinstance(costs, Exceeded):
-            return [limit_exceeded(costs)]
-        if not self._introspection and any(cost.introspection_fields for _, cost in costs):
+        sizes = measure(document, self._limits, self._hashing_fields)
+        if isinstance(sizes, Exceeded):
+            return [limit_exceeded(sizes)]
+        if not self._introspection and any(size.introspection_fields for _, size in sizes):
             return [public_error(ErrorCode.INTROSPECTION_DISABLED, "Introspection is switched off here.")]
         errors = validate(self._schema, document, RULES, MOST_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             return [validation_error(error) for error in errors]
-        return tuple(Operation(document, node, cost.hashing_fields > 0) for node, cost in costs)
+        compiles = self._compiled_operations and _may_be_kept(text)
+        return tuple(self._operation(document, node, size, compiles=compiles) for node, size in sizes)
+
+    def _operation(
+        self, document: DocumentNode, node: OperationDefinitionNode, size: Size, *, compiles: bool
+    ) -> Operation:
+        compiled = compile_operation(self._schema, document, node) if compiles else None
+        return Operation(document, node, size.hashing_fields > 0, compiled)
 
 
 def _may_be_kept(text: str) -> bool:

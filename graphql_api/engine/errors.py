@@ -11,6 +11,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
+from graphql_api.engine.overlaps import MAX_COMPARISONS, TooManyComparisonsError
 from graphql_api.server.correlation import current_correlation_id
 from registration.storage.database import Unavailable
 
@@ -82,6 +83,8 @@ def limit_exceeded(exceeded: Exceeded) -> PublicError:
 
 
 def validation_error(error: GraphQLError) -> PublicError:
+    if isinstance(error, TooManyComparisonsError):
+        return limit_exceeded(Exceeded("field_comparisons", MAX_COMPARISONS))
     if isinstance(error, BadLiteralError):
         return bad_input(error.violations, _locations(error))
     return public_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, error.message, locations=_locations(error))

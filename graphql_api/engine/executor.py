@@ -14,8 +14,9 @@ from strawberry.execution import optimized_is_awaitable
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
-from graphql_api.engine.documents import Documents, Operation, Operations
+from graphql_api.engine.documents import Documents, Operation, Operations, Prepared
 from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
+from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
 Context: TypeAlias = object
@@ -78,6 +79,7 @@ class Executor:
             suggestions=suggestions,
             compiled_operations=compiled_operations,
         )
+        self._preparation = Preparation(self._documents)
 
     async def execute(
         self,
@@ -88,7 +90,27 @@ class Executor:
         departure: Departure | None = None,
     ) -> Answer:
         """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
-        operations = self._documents.operations(request.query)
+        operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
+        if isinstance(operations, Overloaded):
+            return overloaded_answer(operations.retry_after)
+        return await self._execute(operations, request, context, mutation_allowed, departure)
+
+    async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
+        """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
+        operations = self._documents.ours(request.query)
+        return await self._execute(operations, request, context, True, departure)
+
+    def close(self) -> None:
+        self._preparation.close()
+
+    async def _execute(
+        self,
+        operations: Prepared,
+        request: OperationRequest,
+        context: Context,
+        mutation_allowed: bool,
+        departure: Departure | None,
+    ) -> Answer:
         if isinstance(operations, list):
             return Answer(Kind.REFUSED, errors=operations)
         operation = _choose(operations, request.operation_name)
@@ -96,7 +118,7 @@ class Executor:
             return Answer(Kind.REFUSED, errors=[operation])
         if refused := self._refused(operation, mutation_allowed=mutation_allowed):
             return refused
-        work = self._planned(operation, request, context) or self._executed(operation, request, context)
+        work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
         if isinstance(work, Answer):
             return work
         return await self._in_turn(work, departure) if operation.hashes else await work()
@@ -108,17 +130,17 @@ class Executor:
         refusal = self._admission.refusal() if operation.hashes else None
         return overloaded_answer(refusal.retry_after) if refusal else None
 
-    def _planned(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
-        """The short cut, if there is one and the variables fit; whether they do not, and why, is not decided here."""
+    def _compiled_work(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
+        """The compiled operation, if there is one and the variables fit it; None leaves them to graphql-core."""
         if operation.compiled is None:
             return None
         try:
             variables = operation.compiled.read(request.variables or {})
         except Exception:
             return None
-        return partial(self._follow, operation, operation.compiled, variables, request, context)
+        return partial(self._run_compiled, operation, operation.compiled, variables, request, context)
 
-    async def _follow(
+    async def _run_compiled(
         self,
         operation: Operation,
         compiled: CompiledOperation,
@@ -138,12 +160,12 @@ class Executor:
         else:
             with suppress(Exception):
                 return Answer(Kind.EXECUTED, compiled.serialize(root, value))
-        return await self._tell(operation, root, request, context, value)
+        return await self._complete(operation, root, request, context, value)
 
-    async def _tell(
+    async def _complete(
         self, operation: Operation, root: RootField, request: OperationRequest, context: Context, value: object
     ) -> Answer:
-        """What graphql-core makes of a value that the root field has already, or of what its resolver raised."""
+        """graphql-core completes the value that the root field has already, or what its resolver raised."""
 
         def resolved(resolve: Callable[..., Any], source: object, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
             return value if info.path == root.info.path else resolve(source, info, **given)
@@ -152,7 +174,7 @@ class Executor:
         assert isinstance(execution, Execution)
         return await _run(execution)
 
-    def _executed(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
+    def _uncompiled_work(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
         """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
         execution = self._build(operation, request, context)
         if isinstance(execution, Execution):

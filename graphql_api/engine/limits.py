@@ -1,4 +1,4 @@
-"""Limits on a document: its cost is measured in one memoised pass before validation, without schema and values."""
+"""Limits on a document: its size is measured in one memoised pass before validation, without schema and values."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ class Limits:
     GraphiQL's introspection query, the largest document that we send ourselves, stays within them.
     """
 
-    tokens: int = 1500
+    characters: int = 16 * 1024
+    tokens: int = 1000
     operations: int = 10
     depth: int = 25
     fields: int = 300
@@ -35,7 +36,7 @@ class Limits:
     hashing_fields: int = 1
 
 
-class Cost(NamedTuple):
+class Size(NamedTuple):
     """What a selection set asks for. `depth` counts nested selection sets, those of fragments too."""
 
     depth: int = 0
@@ -57,67 +58,68 @@ class Exceeded:
 
 def measure(
     document: DocumentNode, limits: Limits, hashing_fields: Collection[str]
-) -> list[tuple[OperationDefinitionNode, Cost]] | Exceeded:
-    """The cost of every operation, or the first limit exceeded.
+) -> list[tuple[OperationDefinitionNode, Size]] | Exceeded:
+    """The size of every operation, or the first limit exceeded.
 
     Fragments that no operation spreads are measured against the limits, too, because validation walks them.
     """
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) > limits.operations:
         return Exceeded("operations", limits.operations)
-    meter = _CostMeter(document, limits.depth, hashing_fields)
-    costs = [(operation, meter.operation(operation)) for operation in operations]
-    for cost in [*(cost for _, cost in costs), *meter.fragments()]:
-        if exceeded := _exceeded(cost, limits):
+    meter = _SizeMeter(document, limits.depth, hashing_fields)
+    sizes = [(operation, meter.operation(operation)) for operation in operations]
+    for size in [*(size for _, size in sizes), *meter.fragments()]:
+        if exceeded := _exceeded(size, limits):
             return exceeded
-    return costs
+    return sizes
 
 
-def _exceeded(cost: Cost, limits: Limits) -> Exceeded | None:
+def _exceeded(size: Size, limits: Limits) -> Exceeded | None:
     for limit in ("depth", "fields", "root_fields", "aliases", "directives", "hashing_fields"):
         maximum: int = getattr(limits, limit)
-        if getattr(cost, limit) > maximum:
+        if getattr(size, limit) > maximum:
             return Exceeded(limit, maximum)
     return None
 
 
-class _CostMeter:
+class _SizeMeter:
     """Measures each fragment once, so that a chain of fragments that doubles with each link takes linear time."""
 
     def __init__(self, document: DocumentNode, max_depth: int, hashing_fields: Collection[str]) -> None:
         self._definitions = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._costs: dict[str, Cost] = {}
+        self._sizes: dict[str, Size] = {}
         self._max_depth = max_depth
         self._hashing_fields = hashing_fields
 
-    def operation(self, node: OperationDefinitionNode) -> Cost:
+    def operation(self, node: OperationDefinitionNode) -> Size:
         variables = [_directives(variable) for variable in node.variable_definitions or ()]
         return _sum([_directives(node), *variables, self._selection_set(node.selection_set, 0)])
 
-    def fragments(self) -> list[Cost]:
-        return [self._fragment(name, 0) for name in self._definitions]
+    def fragments(self) -> list[Size]:
+        """The fields of a fragment are root fields only where an operation spreads it there."""
+        return [self._fragment(name, 0)._replace(root_fields=0) for name in self._definitions]
 
-    def _fragment(self, name: str, level: int) -> Cost:
-        if name not in self._costs:
+    def _fragment(self, name: str, level: int) -> Size:
+        if name not in self._sizes:
             # A fragment in a cycle adds nothing to itself: validation refuses cycles without following them.
-            self._costs[name] = Cost()
+            self._sizes[name] = Size()
             definition = self._definitions.get(name)
             if definition is not None:
                 selections = self._selection_set(definition.selection_set, level)
-                self._costs[name] = _sum([_directives(definition), selections])
-        return self._costs[name]
+                self._sizes[name] = _sum([_directives(definition), selections])
+        return self._sizes[name]
 
-    def _selection_set(self, node: SelectionSetNode | None, level: int) -> Cost:
+    def _selection_set(self, node: SelectionSetNode | None, level: int) -> Size:
         if node is None:
-            return Cost()
+            return Size()
         # Stopping here bounds our own recursion: the depth limit is already exceeded.
         selections = node.selections if level <= self._max_depth else ()
         inner = _sum([self._selection(selection, level + 1) for selection in selections])
         return inner._replace(depth=inner.depth + 1)
 
-    def _selection(self, node: SelectionNode, level: int) -> Cost:
+    def _selection(self, node: SelectionNode, level: int) -> Size:
         match node:
             case FieldNode():
                 below = self._selection_set(node.selection_set, level)._replace(root_fields=0)
@@ -128,8 +130,8 @@ class _CostMeter:
                 return _sum([_directives(node), self._selection_set(node.selection_set, level)])
         raise TypeError(node.kind)  # pragma: no cover (the grammar has no fourth kind of selection)
 
-    def _field(self, node: FieldNode) -> Cost:
-        return Cost(
+    def _field(self, node: FieldNode) -> Size:
+        return Size(
             fields=1,
             root_fields=1,
             aliases=int(node.alias is not None),
@@ -138,13 +140,13 @@ class _CostMeter:
         )
 
 
-def _directives(node: object) -> Cost:
-    return Cost(directives=len(getattr(node, "directives", None) or ()))
+def _directives(node: object) -> Size:
+    return Size(directives=len(getattr(node, "directives", None) or ()))
 
 
-def _sum(costs: list[Cost]) -> Cost:
-    """The cost of selections side by side: counts add up, the greatest depth counts."""
-    if not costs:
-        return Cost()
-    depths, *counts = zip(*costs, strict=True)
-    return Cost(max(depths), *map(sum, counts))
+def _sum(sizes: list[Size]) -> Size:
+    """The size of selections side by side: counts add up, the greatest depth counts."""
+    if not sizes:
+        return Size()
+    depths, *counts = zip(*sizes, strict=True)
+    return Size(max(depths), *map(sum, counts))

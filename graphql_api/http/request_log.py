@@ -1,6 +1,7 @@
-"""The outermost layer: it gives each request a correlation id and a log line, and masks exceptions."""
+"""The outermost layer: it gives each request a correlation id, a deadline and a log line, and masks exceptions."""
 
 import time
+from math import inf
 
 import structlog
 from starlette.responses import PlainTextResponse, Response
@@ -8,23 +9,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.server.correlation import bind_correlation_id
 from registration.storage.database import Unavailable
+from registration.storage.deadline import begin
 
 log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    """Logs the template of the route instead of path and query, which can hold tokens and addresses."""
+    """Logs the template of the route instead of path and query, which can hold tokens and addresses.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A request ends at most `longest` seconds after its body is there: until then it waits for a client, not for us.
+    """
+
+    def __init__(self, app: ASGIApp, longest: float = inf) -> None:
         self._app = app
+        self._longest = longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         correlation_id = bind_correlation_id()
+        begin(self._longest)
         started = time.perf_counter()
         status = 0
+
+        async def receive_and_begin() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                begin(self._longest)
+            return message
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -34,7 +47,7 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive_and_begin, send_and_note)
         except Exception as error:
             response = _fault(error, correlation_id)
             if status:  # the response has begun: the server can only cut it off

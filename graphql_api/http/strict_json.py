@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,6 +10,8 @@ from typing import TypeAlias
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 MAX_DEPTH = 64
+MAX_ITEMS = 1000
+"""Members and items in all. A sign-up has about twenty; reading and checking 30,000 would hold up other requests."""
 LONGEST_QUOTED_KEY = 100
 
 
@@ -20,7 +23,9 @@ class NotJson:
 
 
 def read_json(content: bytes) -> Json | NotJson:
-    """Refuse also what Python's reader accepts: repeated keys, NaN, half surrogate pairs, deep nesting."""
+    """Refuse also what Python's reader accepts: repeated keys, NaN, half surrogate pairs, deep nesting, many items."""
+    if _has_many_items(content):
+        return NotJson(f"holds more than {MAX_ITEMS} members and items")
     try:
         value = _DECODER.decode(_text(content))
     except _RefusedError as refused:
@@ -79,6 +84,19 @@ def _constant(name: str) -> float:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
+
+
+# The closing quote is optional, so that a text without one is passed over once and not from each of its quotes.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def _has_many_items(content: bytes) -> bool:
+    """Counts without reading: an item has a comma before it, or the bracket of its array or object."""
+    return _separators(content) > MAX_ITEMS and _separators(_STRING.sub(b"", content)) > MAX_ITEMS
+
+
+def _separators(content: bytes) -> int:
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
 def _may_be_flawed(content: bytes) -> bool:

@@ -6,7 +6,7 @@ import strawberry
 
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
-from graphql_api.types.messages import DONE
+from graphql_api.types.messages import DONE, MESSAGE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.account.erasure import anonymize
@@ -23,7 +23,7 @@ class AnonymizeCustomerInput:
 
 @strawberry.type(description="The person is erased and signed out everywhere; the address can register again.")
 class AnonymizeCustomerSuccess:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 AnonymizeCustomerResult = Annotated[

@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import DONE
+from graphql_api.types.messages import DONE, MESSAGE
 from graphql_api.types.user_errors import BadCredentialsError, user_error
 from registration import outcomes
 from registration.language import Language
@@ -23,11 +23,11 @@ class ChangePasswordInput:
 
 
 @strawberry.type(
-    description="The password is new. Every other session has ended, and access tokens issued before are refused: the "
-    "refresh token of this session gets new ones."
+    description="The password is new, and a mail says so. Every other session has ended, and access tokens issued "
+    "before are refused: the refresh token of this session gets new ones."
 )
 class ChangePasswordSuccess:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 ChangePasswordResult = Annotated[
@@ -47,7 +47,9 @@ async def change_password(
         "newPassword": input.new_password,
         "confirmPassword": input.confirm_password,
     }
-    outcome = await context.threads.run_hashing(change, context.services, caller, attributes, context.client_ip)
+    outcome = await context.threads.run_hashing(
+        change, context.services, caller, attributes, context.client_ip, sends_notice=not context.legacy
+    )
     return _result(outcome, context.language)
 
 

@@ -10,7 +10,7 @@ from graphql_api.engine.costs import costs
 from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import ACCEPTED
+from graphql_api.types.messages import ACCEPTED, MESSAGE
 from graphql_api.types.user_errors import (
     EmailTakenError,
     IdempotencyConflictError,
@@ -56,7 +56,7 @@ class CreateCustomerSuccess:
 
 @strawberry.type(description="Privacy mode: a mail is on its way to the owner of the address; nothing else is told.")
 class RegistrationAccepted:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 CreateCustomerResult = Annotated[

@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import RESET_ACCEPTED
+from graphql_api.types.messages import MESSAGE, RESET_ACCEPTED
 from graphql_api.types.user_errors import TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.language import Language
@@ -22,7 +22,7 @@ class RequestPasswordResetInput:
 
 @strawberry.type(description="If an account has the address, a mail with a link to a new password is on its way.")
 class RequestPasswordResetAccepted:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 RequestPasswordResetResult = Annotated[

@@ -7,7 +7,7 @@ import strawberry
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.messages import DONE
+from graphql_api.types.messages import DONE, MESSAGE
 from graphql_api.types.user_errors import ResetTokenError, ResetTokenReason, user_error
 from registration import outcomes
 from registration.language import Language
@@ -24,7 +24,7 @@ class ResetPasswordInput:
 
 @strawberry.type(description="The password is new, the address is proven, and every session has ended.")
 class ResetPasswordSuccess:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 ResetPasswordResult = Annotated[

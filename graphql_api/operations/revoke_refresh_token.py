@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.engine.context import Info
-from graphql_api.types.messages import DONE
+from graphql_api.types.messages import DONE, MESSAGE
 from registration.sessions.sessions import revoke, revoke_all
 
 
@@ -20,7 +20,7 @@ class RevokeRefreshTokenInput:
 
 @strawberry.type(description="These sessions have ended: none of their tokens works any more.")
 class RevokeRefreshTokenSuccess:
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
 
 
 RevokeRefreshTokenResult = Annotated[

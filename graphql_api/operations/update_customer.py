@@ -11,7 +11,7 @@ from graphql_api.engine.errors import Unauthenticated
 from graphql_api.types.customer import Customer, PendingConfirmation, customer_type, pending_confirmation
 from graphql_api.types.input import attributes_of
 from graphql_api.types.invalid_input import InvalidInputError, invalid_input_error
-from graphql_api.types.user_errors import EmailTakenError, TooManyAttemptsError, user_error
+from graphql_api.types.user_errors import BadCredentialsError, EmailTakenError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.account.profile import update_profile
 from registration.customer import Gender, Salutation
@@ -33,10 +33,14 @@ class UpdateCustomerInput:
     gender: Gender | None = strawberry.field(description="The gender of the customer.", default=strawberry.UNSET)
     email: str | None = strawberry.field(
         description="An e-mail address of up to 100 characters. It counts from when the link mailed to it is followed; "
-        "the old address gets a notice.",
+        "the old address gets a notice. Another address needs `password`, unless the sign-in is younger than ten "
+        "minutes.",
         default=strawberry.UNSET,
     )
     date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)
+    password: str | None = strawberry.field(
+        description="The current password, for another `email`; nothing else needs it.", default=strawberry.UNSET
+    )
 
     language: Language | None = strawberry.field(
         description="The language of mails to the customer.", default=strawberry.UNSET
@@ -52,19 +56,26 @@ class UpdateCustomerSuccess:
 
 
 UpdateCustomerResult = Annotated[
-    UpdateCustomerSuccess | InvalidInputError | EmailTakenError | TooManyAttemptsError,
+    UpdateCustomerSuccess | InvalidInputError | BadCredentialsError | EmailTakenError | TooManyAttemptsError,
     strawberry.union("UpdateCustomerResult", description="What came of updateCustomer."),
 ]
 
 
-@costs(Cost.MAIL)
+@costs(Cost.HASH, Cost.MAIL)
 async def update_customer(
     info: Info, input: Annotated[UpdateCustomerInput, strawberry.argument(description="What is to change.")]
 ) -> UpdateCustomerResult:
     context = info.context
     caller = await context.caller()
-    outcome = await context.threads.run(
-        update_profile, context.services, caller, attributes_of(input), context.client_ip
+    attributes = {name: value for name, value in attributes_of(input).items() if name != "password"}
+    outcome = await context.threads.run_hashing(
+        update_profile,
+        context.services,
+        caller,
+        attributes,
+        context.client_ip,
+        password=input.password or None,
+        token_suffices=context.legacy,
     )
     return _result(outcome, context.language)
 
@@ -77,6 +88,8 @@ def _result(outcome: outcomes.UpdateOutcome, language: Language) -> UpdateCustom
             )
         case outcomes.Invalid():
             return invalid_input_error(outcome, language)
+        case outcomes.BadCredentials():
+            return user_error(BadCredentialsError, language)
         case outcomes.EmailTaken():
             return user_error(EmailTakenError, language)
         case outcomes.TooManyAttempts(seconds):

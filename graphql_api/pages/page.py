@@ -22,6 +22,9 @@ UNAVAILABLE_RETRY_AFTER = 5
 LOCALE = "_locale"
 """The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
 
+MAX_FIELDS = 100
+"""Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
+
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -66,7 +69,7 @@ class Page:
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
-            form = dict(parse_qsl(body.decode("utf-8", "replace"))) if isinstance(body, bytes) else {}
+            form = _read_form(body) if isinstance(body, bytes) else {}
             return await self._answer(context, act(context, form))
 
         return [Route(self.path, shown, methods=["GET"]), Route(self.path, acted, methods=["POST"])]
@@ -113,6 +116,14 @@ class Page:
         if "retry_after" in facts:
             headers["Retry-After"] = str(facts["retry_after"])
         return HTMLResponse(html, status, headers)
+
+
+def _read_form(body: bytes) -> dict[str, str]:
+    """Empty for a form with too many fields."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}
 
 
 def in_language(url: str, language: Language) -> str:

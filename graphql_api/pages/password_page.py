@@ -49,8 +49,8 @@ async def _reset(context: Context, form: Mapping[str, str]) -> Response:
     match outcome:
         case outcomes.Done() | outcomes.ResetRefused():
             return PAGE.see(context, token=form["token"])
-        case outcomes.Invalid(violations):
-            messages = [violation_message(violation, context.language) for violation in violations]
+        case outcomes.Invalid():
+            messages = [violation_message(found, context.language) for found in outcome.without_consequences]
             return _form(context, form["token"], 422, list(dict.fromkeys(messages)))
     assert_never(outcome)
 

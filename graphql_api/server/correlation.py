@@ -1,7 +1,6 @@
 """The correlation id of a request: in its log lines, in a header of its response, and in the errors that mention it.
 
-structlog adds it to every line that the request's own task logs. Worker threads do not inherit it; what they log (a
-signing key that cannot be read) is about the installation.
+structlog adds it to every line that the request's own task logs, and the threads that work for it.
 """
 
 import secrets

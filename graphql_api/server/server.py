@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from math import ceil
 
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
@@ -14,8 +15,6 @@ from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
 
-# Time for requests in flight after the signal to stop, besides the longest wait for a hash slot.
-GRACE_SECONDS = 10
 BACKLOG = 2048
 
 
@@ -37,7 +36,7 @@ def run(settings: GatewaySettings) -> bool:
         log_config=None,
         ws="none",
         backlog=BACKLOG,
-        timeout_graceful_shutdown=round(settings.queue_seconds) + GRACE_SECONDS,
+        timeout_graceful_shutdown=ceil(settings.longest_request),
     )
     listener = listen(settings)
     port = listener.getsockname()[1]

@@ -3,7 +3,7 @@
 import strawberry
 
 from graphql_api.types.domain_enum import domain_enum
-from graphql_api.types.messages import violation_message
+from graphql_api.types.messages import MESSAGE, violation_message
 from graphql_api.types.user_errors import UserError, UserErrorCode, user_error
 from registration.language import Language
 from registration.outcomes import Invalid, ViolationCode
@@ -38,7 +38,7 @@ domain_enum(
 class Violation:
     path: list[str] = strawberry.field(description='Where in the arguments, for example ["input", "password"].')
     code: ViolationCode = strawberry.field(description="Which rule.")
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
     minimum: int | None = strawberry.field(description="For TOO_SHORT: the least number of characters.", default=None)
     maximum: int | None = strawberry.field(description="For TOO_LONG: the largest number of characters.", default=None)
 
@@ -61,6 +61,6 @@ def invalid_input_error(outcome: Invalid, language: Language) -> InvalidInputErr
                 minimum=found.minimum,
                 maximum=found.maximum,
             )
-            for found in outcome.violations
+            for found in outcome.without_consequences
         ],
     )

@@ -1,4 +1,4 @@
-"""Messages for people, in English and German. Codes are the contract; these texts may change at any time."""
+"""Messages for people, in each language. Codes are the contract; these texts may change at any time."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,8 @@ from registration.outcomes import Violation, ViolationCode
 
 Texts = Mapping[Language, str]
 EN, DE = Language.EN, Language.DE
+MESSAGE = f"A sentence for people, in the language of Accept-Language ({', '.join(Language)})."
+"""The description of a field that holds a message."""
 
 ACCEPTED: Texts = {
     EN: "If this address can be used, a mail is on its way.",

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 
 import strawberry
 
-from graphql_api.types.messages import DE, EN, Texts
+from graphql_api.types.messages import DE, EN, MESSAGE, Texts
 from registration.language import Language
 
 
@@ -29,7 +29,7 @@ class UserErrorCode(Enum):
 @strawberry.interface(description="An expected failure. Selecting it keeps working when a union gains a member.")
 class UserError:
     code: UserErrorCode = strawberry.field(description="Which error this is.")
-    message: str = strawberry.field(description="A sentence for people, in the language of Accept-Language (en, de).")
+    message: str = strawberry.field(description=MESSAGE)
     CODE: ClassVar[UserErrorCode]
 
 

@@ -13,12 +13,12 @@ from registration.addresses.holders import find_holder, lock_holder
 from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
 from registration.keys.used_keys import KeyKind, remember_used
-from registration.limits.address_limits import count_for_address
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
 
 from registration.keys.secret import Secret
-from registration.limits.address_limits import address_mark
+from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.rules.address import email_key

@@ -1,6 +1,7 @@
 """The profile of a signed-in customer: attributes change at once, a new address waits for its proof."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from registration.account.email_change import PendingChange, pending_change, request_change
 from registration.customer import customer_of
-from registration.outcomes import Gone, Invalid, Updated, UpdateOutcome
+from registration.outcomes import BadCredentials, Gone, Invalid, Updated, UpdateOutcome, Violation, ViolationCode
+from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
@@ -19,18 +21,48 @@ from registration.services import Services
 from registration.sessions.access_tokens import Caller
 from registration.storage.tables import customer
 
+# A sign-in so young proves as much as the password would.
+RECENT = timedelta(minutes=10)
 
-def update_profile(services: Services, caller: Caller, raw: Mapping[str, object], client_ip: str) -> UpdateOutcome:
+
+def update_profile(
+    services: Services,
+    caller: Caller,
+    raw: Mapping[str, object],
+    client_ip: str,
+    *,
+    password: str | None = None,
+    token_suffices: bool = False,
+) -> UpdateOutcome:
     """Change the attributes that are present in `raw`, all or none; a new address waits until it is proven.
 
-    Gone when the customer was erased after the caller was authenticated.
+    A new address needs the current password or, if None is given, a recent sign-in, unless the access token suffices,
+    as in the legacy contract. Gone when the customer was erased after the caller was authenticated.
     """
     changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
+    if _moves(caller, changes) and not token_suffices:
+        refused = _refusal(services, caller, password)
+        if refused:
+            return refused
     outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))
     services.on_mail_enqueued()
     return outcome
+
+
+def _moves(caller: Caller, changes: ProfileChanges) -> bool:
+    """Whether the changes have another address, and not only another spelling of the present one."""
+    return changes.email is not None and changes.email.key != key_of_stored(caller.customer.email)
+
+
+def _refusal(services: Services, caller: Caller, password: str | None) -> Invalid | BadCredentials | None:
+    """Why the caller may not change a credential; None when it may. Costs a hash if there is a password."""
+    if password is not None:
+        return None if verified_hash(services, caller.customer.id, password) else BadCredentials()
+    if services.clock() < caller.signed_in_at + RECENT:
+        return None
+    return Invalid((Violation("password", ViolationCode.MISSING),))
 
 
 def _update(

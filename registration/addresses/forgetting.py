@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, func, select
 
-from registration.limits.address_limits import address_mark
+from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.records import audit

@@ -31,6 +31,10 @@ class Verdict(Enum):
     RIGHT = "right"
     OUTDATED = "right, and the hash should be replaced by a new one of ours"
 
+    @property
+    def is_right(self) -> bool:
+        return self is not Verdict.WRONG
+
 
 class Passwords:
     """Hashes and verifies passwords on the threads of `slots` hash slots.
@@ -54,16 +58,23 @@ class Passwords:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
         return self._on_hash_thread(self._argon2id.hash, password.encode("utf-8", "surrogatepass"))
 
-    def verify(self, encoded: str | None, password: str) -> Verdict:
+    def verify(self, encoded: str | None, password: str, *older_forms: str) -> Verdict:
         """Compare with a stored hash, ours or one of another shop; blocks until a slot is free.
 
-        `encoded` is None where no account has the address: that is WRONG after the same work.
+        When only one of `older_forms` of the password fits, the hash is OUTDATED. Each form that does not fit costs a
+        hash. `encoded` is None where no account has the address: that is WRONG after the same work.
         """
+        verdict = self._verify_form(encoded or "", password)
+        if verdict is Verdict.WRONG and any(self._verify_form(encoded or "", each).is_right for each in older_forms):
+            return Verdict.OUTDATED
+        return verdict
+
+    def _verify_form(self, encoded: str, password: str) -> Verdict:
         # A client's password may hold lone surrogates; it then fits no hash but its own.
         given = password.encode("utf-8", "surrogatepass")
         if not 0 < len(given) <= MAX_BYTES:  # does not depend on the account
             return Verdict.WRONG
-        return self._on_hash_thread(self._verify, encoded or "", given)
+        return self._on_hash_thread(self._verify, encoded, given)
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from registration.keys.secret import Secret
 from registration.limits.attempts import Counted, Limit, count_attempts, uncount_attempt
-from registration.limits.clients import client_of, mailbox_of, wide_network_of
+from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import TooManyAttempts
 
 REMEMBERED_KEYS = 20_000

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
-from registration.limits.clients import client_of
+from registration.limits.payers import client_of
 from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
 

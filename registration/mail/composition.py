@@ -14,8 +14,8 @@ from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest, email_change_key, reset_key
 from registration.keys.secret import Secret
 from registration.language import Language
-from registration.mail.mails import Link, MailKind, render
 from registration.mail.outbox import IS_WAITING, Job
+from registration.mail.rendering import Link, MailKind, render
 from registration.mail.transport import Refused
 from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token
 

@@ -1,9 +1,11 @@
-"""Password changes by a signed-in customer; no mail tells of them, as in the legacy contract (section 7)."""
+"""Password changes by a signed-in customer."""
 
 from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from registration.mail import outbox
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Done, Invalid, PasswordChangeOutcome
 from registration.passwords.stored import store_password, verified_hash
 from registration.records import audit
@@ -14,9 +16,11 @@ from registration.sessions.access_tokens import Caller
 
 
 def change_password(
-    services: Services, caller: Caller, raw: Mapping[str, object], client_ip: str
+    services: Services, caller: Caller, raw: Mapping[str, object], client_ip: str, *, sends_notice: bool = True
 ) -> PasswordChangeOutcome:
     """Replace the password and end every other session; the caller's own goes on with a refreshed access token.
+
+    With `sends_notice` a mail tells the customer; the legacy contract has none (section 7).
 
     The policy is checked last (contract section 7), so that a client without the current password learns nothing from
     it.
@@ -37,7 +41,11 @@ def change_password(
             connection, services, customer_id, new_hash, now, old_hash=old_hash, keep=caller.session_id
         ):
             return BadCredentials()  # changed or erased while this request hashed
+        if sends_notice:
+            outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.PASSWORD_CHANGE, customer_id, now, client_ip=client_ip)
         return Done()
 
-    return services.database.write(work)
+    outcome = services.database.write(work)
+    services.on_mail_enqueued()
+    return outcome

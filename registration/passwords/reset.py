@@ -9,12 +9,12 @@ from sqlalchemy import Connection, delete, select
 from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
 from registration.keys.used_keys import KeyKind, remember_used
-from registration.limits.address_limits import count_for_address
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Accepted, Done, Invalid, ResetOutcome, ResetRefused, ResetRequestOutcome
 from registration.passwords.stored import store_password
 from registration.records import audit

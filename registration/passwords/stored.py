@@ -5,21 +5,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select, update
 
-from registration.hashing.passwords import Verdict
 from registration.records.events import record_event
+from registration.rules.password import forms_of
 from registration.services import Services
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer, email_change, reset_token
 
 
 def verified_hash(services: Services, customer_id: UUID, password: str) -> str | None:
-    """The stored hash if the password is right, else None; costs one hash."""
+    """The stored hash if the password, as it was typed, is right, else None; costs a hash for each of its forms."""
     stored = services.database.read(
         lambda connection: connection.execute(
             select(customer.c.password_hash).where(customer.c.id == customer_id)
         ).scalar_one_or_none()
     )
-    return stored if services.passwords.verify(stored, password) is not Verdict.WRONG else None
+    return stored if services.passwords.verify(stored, *forms_of(password)).is_right else None
 
 
 def store_password(

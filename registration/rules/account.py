@@ -8,7 +8,7 @@ from typing import Any
 from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 from registration.rules.form import Form
-from registration.rules.password import PasswordPolicy, check_agreement, read_new_password, read_password_text
+from registration.rules.password import PasswordPolicy, check_agreement, prepare, read_new_password, read_password_text
 from registration.rules.person import OPTIONAL, REQUIRED, mail_language, read_sent
 
 # Of the address in a reset request (contract 6.1); no customer has an address that long.
@@ -25,7 +25,7 @@ class PasswordReset:
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
-    """A new password, and the current one as it was sent, which the caller must verify.
+    """A new password, and the current one as it was sent, which the caller must verify: not prepared.
 
     `policy_violations` are those of stage PASSWORD, which the caller reports only if the current password is right.
     """
@@ -124,5 +124,10 @@ def _check_unused_passwords(form: Form, policy: PasswordPolicy) -> None:
 
 
 def _check_unused_agreement(form: Form) -> None:
-    if form.raw.get("password") and form.raw.get("password") != form.raw.get("confirmPassword"):
+    if form.raw.get("password") and _prepared(form, "password") != _prepared(form, "confirmPassword"):
         form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
+
+
+def _prepared(form: Form, name: str) -> object:
+    value = form.raw.get(name)
+    return prepare(value) if isinstance(value, str) else value

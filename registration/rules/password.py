@@ -1,7 +1,8 @@
-"""The rules of a new password: its policy and its confirmation (contract section 10)."""
+"""How a password is read, and the rules of a new one: its policy and its confirmation (contract section 10)."""
 
 import re
 from dataclasses import dataclass
+from unicodedata import category, normalize
 
 from registration.outcomes import Stage, ViolationCode
 from registration.rules.breaches import Breaches
@@ -24,6 +25,25 @@ class PasswordPolicy:
     breaches: Breaches | None = None
 
 
+def prepare(password: str) -> str:
+    """A password as it is hashed and compared, by the profile OpaqueString of RFC 8265: spaces and NFC.
+
+    Keyboards and systems write one letter, ü for example, in different ways. Unlike the profile this refuses no
+    character: customers of the shop that is replaced may have any.
+    """
+    if password.isascii():
+        return password
+    return normalize("NFC", "".join(" " if category(letter) == "Zs" else letter for letter in password))
+
+
+def forms_of(password: str) -> tuple[str, ...]:
+    """The forms in which a stored hash may have a password that was typed: prepared, else as typed.
+
+    Hashes that were made before passwords were prepared, or by another shop, are of the second form.
+    """
+    return tuple(dict.fromkeys((prepare(password), password)))
+
+
 def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
     """Read a password that the policy allows."""
     password = read_password_text(form, name, policy)
@@ -43,17 +63,19 @@ def read_new_password(form: Form, name: str, policy: PasswordPolicy) -> str:
 
 
 def read_password_text(form: Form, name: str, policy: PasswordPolicy) -> str:
-    """Read a text as long as a password."""
-    password = form.text(name)
+    """Read a text as long as a password, in its prepared form."""
+    password = prepare(form.text(name))
     if isinstance(form.raw.get(name), str):
         form.length(name, password, policy.min_length, policy.max_length)
     return password
 
 
 def check_agreement(form: Form, name: str) -> None:
-    """Check that `confirmPassword` equals the attribute `name`; one that is no text breaks a rule of its own."""
+    """Check that `confirmPassword` equals the attribute `name`; an empty one, or no text, breaks a rule of its own."""
     chosen, confirmation = form.raw.get(name), form.raw.get("confirmPassword")
-    if isinstance(chosen, str) and isinstance(confirmation, str) and chosen != confirmation:
+    if not (chosen and confirmation and isinstance(chosen, str) and isinstance(confirmation, str)):
+        return
+    if prepare(chosen) != prepare(confirmation):
         form.refuse("confirmPassword", ViolationCode.PASSWORDS_DIFFER, Stage.AGREEMENT)
 
 

@@ -28,7 +28,12 @@ SCOPES = ("customer",)
 # The customer of a token, and its session if that is the customer's; built once, because building takes as long as
 # running it.
 CUSTOMER_AND_SESSION = (
-    select(tables.customer, tables.session.c.id.label("session_id"), tables.session.c.ended_at)
+    select(
+        tables.customer,
+        tables.session.c.id.label("session_id"),
+        tables.session.c.created_at.label("signed_in_at"),
+        tables.session.c.ended_at,
+    )
     .outerjoin(
         tables.session,
         (tables.session.c.id == bindparam("session_id")) & (tables.session.c.customer_id == tables.customer.c.id),
@@ -46,10 +51,11 @@ class BadToken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The customer who sent a request, and the session of its access token."""
+    """The customer who sent a request, and the session of its access token, which was opened at `signed_in_at`."""
 
     customer: Customer = field(repr=False)
     session_id: UUID
+    signed_in_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +169,4 @@ def _caller(connection: Connection, claims: TokenClaims) -> Caller | BadToken:
         return BadToken.INVALID
     if row.ended_at or (row.password_changed_at and claims.issued_at <= row.password_changed_at):
         return BadToken.REVOKED
-    return Caller(customer_of(row), claims.session_id)
+    return Caller(customer_of(row), claims.session_id, row.signed_in_at)

@@ -14,6 +14,7 @@ from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutco
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.address import email_key
+from registration.rules.password import forms_of, prepare
 from registration.services import Services
 from registration.sessions.access_tokens import Grant
 from registration.sessions.sessions import new_token, open_session, token_pair
@@ -89,12 +90,12 @@ def _find_customer(connection: Connection, address_key: str) -> Row[Any] | None:
 def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | EmailNotConfirmed | None:
     """None is a failure: the password is wrong, or the account must not tell that it is there."""
     customer_row = attempt.customer_row
-    verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, password)
-    if customer_row is None or verdict is Verdict.WRONG:
+    verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, *forms_of(password))
+    if customer_row is None or not verdict.is_right:
         return None
     if customer_row.confirmed_at is None:
         return None if services.conceal else EmailNotConfirmed()
-    new_hash = services.passwords.hash(password) if verdict is Verdict.OUTDATED else None
+    new_hash = services.passwords.hash(prepare(password)) if verdict is Verdict.OUTDATED else None
     session_id, token = services.new_id(), new_token()
 
     def work(connection: Connection) -> Grant | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import partial
 
 from registration.outcomes import SignUpOutcome
@@ -44,7 +45,7 @@ class SignUpBatcher:
         outcome: Future[SignUpOutcome] = Future()
         outcome.set_running_or_notify_cancel()
         self._commits.reserve()
-        self._passwords.submit(partial(self._prepare, prepare, outcome))
+        self._passwords.submit(partial(copy_context().run, self._prepare, prepare, outcome))
         return outcome
 
     def close(self) -> None:

@@ -12,12 +12,12 @@ from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
 from registration.keys.link_keys import confirmation_key, digest
 from registration.keys.used_keys import KeyKind, remember_used
-from registration.limits.address_limits import count_for_address
+from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import (
     Accepted,
     ConfirmationOutcome,

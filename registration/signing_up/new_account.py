@@ -13,7 +13,7 @@ from registration.customer import Customer, personal_data, row_of
 from registration.language import Language
 from registration.limits.idempotency import Ticket
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event

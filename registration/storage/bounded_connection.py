@@ -1,9 +1,12 @@
 """A PostgreSQL connection that gives up on a server that does not answer."""
 
+from math import inf
 from typing import Any
 
 from psycopg import Connection, OperationalError
 from psycopg.abc import RV, PQGen
+
+from registration.storage.deadline import remaining
 
 
 class BoundedConnection(Connection[Any]):
@@ -13,8 +16,11 @@ class BoundedConnection(Connection[Any]):
     acknowledges.
     """
 
-    bound: float | None = None
-    """Seconds; longer than the server's own time-outs, which leave the connection usable."""
+    bound: float = inf
+    """Seconds that an answer may take where the request has no earlier deadline.
+
+    Longer than the server's own time-outs, which leave the connection usable.
+    """
 
     is_pooled = False
     """Whether a pooler may give each transaction to another process of the server."""
@@ -22,8 +28,12 @@ class BoundedConnection(Connection[Any]):
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer; closes the connection when it did not come, so that no later statement gets it."""
         try:
-            return super().wait(gen, interval, timeout or self.bound)
+            return super().wait(gen, interval, timeout or self._seconds())
         except OperationalError as error:
             if error.sqlstate is None:  # not from the server
                 self.close()
             raise
+
+    def _seconds(self) -> float | None:
+        limit = min(self.bound, remaining())
+        return None if limit == inf else max(0.001, limit)

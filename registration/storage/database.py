@@ -3,17 +3,19 @@
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from functools import cache
+from math import inf
+from threading import Semaphore
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of
+from registration.storage.deadline import remaining
+from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of, too_late
 from registration.storage.sqlite import open_sqlite
 
 __all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
@@ -25,32 +27,55 @@ LOG_WAIT = 0.25  # seconds
 RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
 
 
+class Connections:
+    """An engine whose connections are waited for until the deadline of the request, at most `wait` seconds."""
+
+    def __init__(self, engine: Engine, number: int, wait: float) -> None:
+        self.engine = engine
+        self._free = Semaphore(number)
+        self._wait = wait
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Raises Unavailable when no connection became free in time."""
+        left = remaining()
+        if left <= 0:
+            raise too_late()
+        if not self._free.acquire(timeout=min(self._wait, left)):
+            raise Unavailable("no database connection became free", Outage.LATE)
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        finally:
+            self._free.release()
+
+
 class Database:
     """Runs work in transactions; `write` and `read` give it a connection, commit once, and return its result."""
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
-        self._writer = writer
-        self._reader = reader
+    def __init__(self, writers: Connections, readers: Connections) -> None:
+        self._writers = writers
+        self._readers = readers
 
     @property
     def dialect(self) -> str:
-        return self._writer.dialect.name
+        return self.engine.dialect.name
 
     @property
     def engine(self) -> Engine:
         """The writing engine, for statements outside of the use cases' transactions."""
-        return self._writer
+        return self._writers.engine
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run work in one writing transaction, again on a new connection when the engine asks for that.
 
         Work may therefore run more than once: it must have no effect outside the database. Raises Unavailable.
         """
-        return _run(self._writer, work)
+        return _run(self._writers, work)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run work that only reads. Raises Unavailable."""
-        return _run(self._reader, work)
+        return _run(self._readers, work)
 
     def empty_log(self) -> None:
         """Write SQLite's log into its file and truncate the log, unless a reader prevents that.
@@ -59,13 +84,13 @@ class Database:
         """
         if self.dialect == "sqlite":
             # A connection of its own, because a checkpoint that waits for a reader keeps all writers waiting.
-            path = str(self._writer.url.database)
+            path = str(self.engine.url.database)
             with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=LOG_WAIT)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
-        self._reader.dispose()
-        self._writer.dispose()
+        self._readers.engine.dispose()
+        self._writers.engine.dispose()
 
 
 def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
@@ -75,11 +100,12 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(*open_sqlite(parsed, readers, wait))
+        writer, reader = open_sqlite(parsed, readers, wait)
+        return Database(Connections(writer, 1, wait), Connections(reader, readers, wait))
     from registration.storage.postgresql import open_postgresql  # noqa: PLC0415 - a tenth of a start with SQLite
 
-    engine = open_postgresql(parsed, readers, wait)
-    return Database(engine, engine)
+    connections = Connections(open_postgresql(parsed, readers, wait), 2 * readers, wait)
+    return Database(connections, connections)
 
 
 def wait_for_ever(connection: Connection) -> None:
@@ -91,7 +117,7 @@ def wait_for_ever(connection: Connection) -> None:
         for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
         driver: Any = connection.connection.dbapi_connection
-        driver.bound = None
+        driver.bound = inf
 
 
 def wait_briefly(connection: Connection, seconds: float) -> None:
@@ -126,15 +152,13 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
 
 
-def _run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+def _run(connections: Connections, work: Callable[[Connection], Result]) -> Result:
     for turn in range(1, TRIES + 1):
         try:
-            with engine.begin() as connection:
+            with connections.transaction() as connection:
                 return work(connection)
-        except PoolTimeout as error:
-            raise Unavailable("no database connection became free", Outage.LATE) from error
         except DBAPIError as error:
-            if turn < TRIES and _is_retryable(error):
+            if turn < TRIES and _is_retryable(error) and remaining() > 0:
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
             elif isinstance(error, IntegrityError | DataError | ProgrammingError):
                 raise  # a bug: a constraint is broken, or a statement is wrong

@@ -4,6 +4,7 @@ A transaction for eight costs little more than one for one: they share its state
 caches, which the password hashes between two transactions have emptied (decision 0015).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
+from registration.storage import deadline
 from registration.storage.database import Locked, Unavailable
+from registration.storage.outages import too_late
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -22,10 +25,11 @@ LOCK_WAITERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Item, Outcome]):
-    """An item that waits to be written, and the future of its outcome."""
+    """An item that waits to be written, the future of its outcome, and the deadline of its request."""
 
     item: Item
     outcome: "Future[Outcome]"
+    deadline: float
 
 
 class GroupCommit(Generic[Item, Outcome]):
@@ -78,7 +82,7 @@ class GroupCommit(Generic[Item, Outcome]):
         """Hand in a reserved item. The future gets its outcome, or what was raised, after the commit."""
         with self._changed:
             self._reserved -= 1
-            self._waiting.append(Waiting(item, outcome))
+            self._waiting.append(Waiting(item, outcome, deadline.current()))
             self._wake()
 
     def close(self) -> None:
@@ -110,8 +114,12 @@ class GroupCommit(Generic[Item, Outcome]):
             return group
 
     def _write_group(self, group: Sequence[Waiting[Item, Outcome]]) -> None:
+        group = _in_time(group)
+        if not group:
+            return
         try:
-            outcomes = self._write([waiting.item for waiting in group])
+            with deadline.until(max(waiting.deadline for waiting in group)):
+                outcomes = self._write([waiting.item for waiting in group])
         except Exception as error:
             self._handle_failure(group, error)
         else:
@@ -130,9 +138,20 @@ class GroupCommit(Generic[Item, Outcome]):
 
     def _wait_for_lock(self, waiting: Waiting[Item, Outcome]) -> None:
         try:
-            waiting.outcome.set_result(self._write_alone(waiting.item))
+            with deadline.until(waiting.deadline):
+                outcome = self._write_alone(waiting.item)
+            waiting.outcome.set_result(outcome)
         except Exception as error:
             _fail([waiting], error)
+
+
+def _in_time(group: Sequence[Waiting[Item, Outcome]]) -> Sequence[Waiting[Item, Outcome]]:
+    """The items whose deadline has not passed; the others are not written, because their callers were told so."""
+    now = time.monotonic()
+    for waiting in group:
+        if waiting.deadline <= now:
+            waiting.outcome.set_exception(too_late())
+    return [waiting for waiting in group if waiting.deadline > now]
 
 
 def _fail(group: Sequence[Waiting[Item, Outcome]], error: Exception) -> None:

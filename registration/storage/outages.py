@@ -39,6 +39,10 @@ class Misconfigured(Unavailable):
         super().__init__(reason, outage)
 
 
+def too_late() -> Unavailable:
+    return Unavailable("the deadline of the request has passed", Outage.LATE)
+
+
 LOCK_NOT_AVAILABLE = "55P03"
 
 # By the SQLSTATE of PostgreSQL, or by the beginning of SQLite's name of the error.
@@ -46,6 +50,7 @@ REASONS = {
     "25006": ("the database is read-only", Outage.READ_ONLY),
     "53100": ("the disk is full", Outage.FULL),
     "57014": ("a statement took too long", Outage.LATE),
+    "ConnectionTimeout": ("the server does not answer", Outage.UNREACHABLE),
     "SQLITE_READONLY": ("the file cannot be written", Outage.READ_ONLY),
     "SQLITE_FULL": ("the disk is full", Outage.FULL),
     "SQLITE_BUSY": ("another process holds the lock", Outage.LOCKED),

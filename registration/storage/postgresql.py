@@ -1,5 +1,6 @@
 """PostgreSQL: how a connection is made, and what is made of the URL; imported only where the database is one."""
 
+from math import ceil
 from typing import Any
 
 from psycopg import IsolationLevel
@@ -8,9 +9,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from registration.storage.bounded_connection import BoundedConnection
 from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
+from registration.storage.deadline import remaining
 from registration.storage.outages import Misconfigured, Outage
 
-# As SET, or where the last parameter is not the process that serves us, as SET LOCAL.
+# As SET where the first parameter is the process that serves us, else as SET LOCAL.
 SET_ALL = """
     SELECT pg_backend_pid(), current_setting('server_encoding'), set_config(name, value, pg_backend_pid() <> %s)
     FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
@@ -19,13 +21,15 @@ NO_PROCESS = 0
 
 
 def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
-    """The engine that writes and reads. Raises Misconfigured when the URL holds what cannot be used."""
+    """The engine that writes and reads, with at most twice as many connections as `readers`.
+
+    Raises Misconfigured when the URL holds what cannot be used.
+    """
     settings = _session_settings(url, wait)
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=readers,
         max_overflow=readers,
-        pool_timeout=wait,
         connect_args=_driver_defaults(url, wait) | {"client_encoding": ENCODING, "options": ""},
         hide_parameters=True,
     )
@@ -34,6 +38,7 @@ def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
+        options = {"connect_timeout": max(1, ceil(min(wait, remaining())))} | options
         connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
         connection.bound = wait * 3
         try:
@@ -94,7 +99,6 @@ def _driver_defaults(url: URL, wait: float) -> dict[str, object]:
     defaults = {
         # Before PGAPPNAME and the URL's application_name.
         "fallback_application_name": "registration-gateway",
-        "connect_timeout": max(2, round(wait)),
         # A server that dies without closing its connections is noticed also while a statement waits for it.
         "tcp_user_timeout": round(wait * 2000),
         "keepalives_idle": max(1, round(wait)),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from registration.storage.deadline import remaining
 from registration.storage.outages import Unavailable
 
 
@@ -29,7 +30,6 @@ def _engine(url: URL, wait: float, *, begin: str, pool_size: int) -> Engine:
         url.set(drivername="sqlite"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=wait,
         # The driver must not open transactions itself: the "begin" event below does.
         connect_args={"timeout": wait, "isolation_level": None, "check_same_thread": False},
         hide_parameters=True,
@@ -42,6 +42,8 @@ def _engine(url: URL, wait: float, *, begin: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(f"PRAGMA busy_timeout = {round(1000 * max(0, min(wait, remaining())))}").close()
         connection.exec_driver_sql(begin)
 
     return engine

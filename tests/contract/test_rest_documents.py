@@ -54,7 +54,7 @@ def test_constant_documents_are_valid(name: str) -> None:
     assert validate(SCHEMA, parse(DOCUMENTS[name])) == []
 
 
-@pytest.mark.parametrize("name", sorted(OUTCOMES.keys() - {"me"}))
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if text.startswith("\nmutation ")])
 def test_every_error_of_a_mutation_is_told(name: str) -> None:
     """Each error that a document can get has a row in the table of outcomes."""
     result = SCHEMA.get_type(name[0].upper() + name[1:] + "Result")

@@ -97,6 +97,25 @@ def rows(shop: Shop, *factors: Sequence[Any]) -> Iterator[Any]:
     return (row for at, *row in pairwise(ENGINES, *factors) if at == engine)
 
 
+def test_the_lists_are_those_of_the_description(shop: Shop) -> None:
+    """TAKING has the endpoints that take a body, PROTECTED those that demand an access token, as described."""
+    described = {
+        (method.upper(), *_place(path)): operation
+        for path, operations in shop.description["paths"].items()
+        for method, operation in operations.items()
+        if method != "parameters" and path != "/token"
+    }
+    taking = {place for place, operation in described.items() if "requestBody" in operation}
+    protected = {place for place, operation in described.items() if operation["security"] == [{"accessToken": []}]}
+    assert taking == {(method, *_place(path)) for method, path in TAKING}
+    assert protected == {(method, *_place(path)) for method, path in PROTECTED}
+
+
+def _place(path: str) -> tuple[str, bool]:
+    """The type of the resource, and whether the path has an id."""
+    return _type(path), path.count("/") > 1
+
+
 def _empty(path: str) -> dict[str, Any]:
     return document(_type(path))
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from sqlalchemy import make_url
@@ -62,11 +62,34 @@ class TestSqlite:
         assert_registered(ask_both(gateway, "during"))
 
 
+@contextmanager
+def migrated_server() -> Iterator[tuple[PostgresServer, Database]]:
+    with PostgresServer() as server, closing(open_database(server.url())) as database:
+        migrate(database)
+        yield server, database
+
+
 class TestPostgresql:
+    @pytest.mark.seconds(45)
+    def test_frozen(self, serve: Serve) -> None:
+        """With a server that answers nothing every sign-up of a crowd is refused at its own deadline, eleven seconds.
+
+        None waits for those before it, and all can be tried again.
+        """
+        with migrated_server() as (server, _database):
+            gateway = serve(GATEWAY_DATABASE_URL=server.url(), GATEWAY_QUEUE_SECONDS="1", GATEWAY_SIGN_UP_LIMIT="0")
+            assert_registered(ask_both(gateway, "before"))
+            with server.frozen():
+                waiting = [DOORS[n % 2](gateway, f"frozen-{n}@example.org") for n in range(24)]
+                refused = [read() for read in waiting]
+                assert get(gateway, "/healthz") == 200
+            assert {(answer.verdict, answer.status) for answer in refused if answer} == {("unavailable", 503)}
+            assert_registered(ask_both(gateway, "frozen"))
+            gateway.stop()
+
     def test_stopped_and_started_again(self, serve: Serve) -> None:
         """With a stopped database every page answers 503 but the liveness probe; afterwards all pages work."""
-        with PostgresServer() as server, closing(open_database(server.url())) as database:
-            migrate(database)
+        with migrated_server() as (server, database):
             gateway = serve(GATEWAY_DATABASE_URL=server.url())
             assert_registered(ask_both(gateway, "before"))
             before = counts(database)

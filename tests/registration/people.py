@@ -10,7 +10,7 @@ from registration.keys.link_keys import confirmation_key, digest
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail import outbox
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage import tables
 from registration.storage.database import Database
 

@@ -40,7 +40,7 @@ def text_of(message: EmailMessage) -> str:
 def key_in(message: EmailMessage, path: str) -> str:
     """The key in a mail's link to this page."""
     found = re.search(
-        rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})&_locale=(?:en_US|de_DE)$", text_of(message), re.MULTILINE
+        rf"^{SITE}/{path}\?token=([0-9a-f]{{32}})&_locale=[a-z]{{2}}_[A-Z]{{2}}$", text_of(message), re.MULTILINE
     )
     assert found, text_of(message)
     return found[1]

@@ -1,5 +1,6 @@
 """The choice of a language, and how moments read in it."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,13 @@ def test_moments_are_in_words(month: int, english: str, german: str | None) -> N
     assert moment_in_words(moment, DE) == (german or "1. Dezember 2026, 07:09 Uhr (UTC)")
 
 
-def test_every_language_has_a_locale() -> None:
+@pytest.mark.parametrize("language", Language)
+def test_every_language_has_a_locale(language: Language) -> None:
     """Every language has a locale of the wire contract's form."""
-    assert {language.locale for language in Language} == {"en_US", "de_DE"}
+    assert re.fullmatch(rf"{language}_[A-Z]{{2}}", language.locale)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_language_has_names_of_months(language: Language) -> None:
+    """Twelve months have twelve names in every language."""
+    assert len({moment_in_words(datetime(2026, month, 1, tzinfo=UTC), language) for month in range(1, 13)}) == 12

@@ -59,3 +59,11 @@ def test_a_fault_is_the_servers() -> None:
     response = _post(Gateway(Reply(None, [{"message": "m"}])), REFRESH_GRANT)
     assert response.status == 500
     assert response.document == {"error": "server_error", "error_description": "Internal Server Error"}
+
+
+def test_a_form_with_too_many_fields_is_not_read() -> None:
+    """More than a hundred fields are refused like any malformed form, before they are read."""
+    gateway = Gateway(Reply({"anything": {"tokens": TOKENS}}))
+    response = _post(gateway, PASSWORD_GRANT | {f"field{number}": "x" for number in range(100)})
+    assert (response.status, response.document["error"]) == (400, "invalid_request")
+    assert gateway.ran == []

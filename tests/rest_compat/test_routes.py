@@ -1,3 +1,7 @@
+import pkgutil
+from importlib import import_module
+from inspect import get_annotations, isfunction
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -5,11 +9,24 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+import rest_compat
+from rest_compat import routes
 from rest_compat.jsonapi import MEDIA_TYPE
+from rest_compat.resource import Resource
 from tests.rest_compat.asking import ask
 from tests.rest_compat.executing import NOTHING_RUNS, application
 
 APPLICATION = application(NOTHING_RUNS)
+
+
+def test_every_resource_has_routes() -> None:
+    """Each function that makes a resource is used by the module of the routes."""
+    makers: set[str] = set()
+    for found in pkgutil.iter_modules(rest_compat.__path__, "rest_compat."):
+        functions = filter(isfunction, vars(import_module(found.name)).values())
+        makers |= {each.__name__ for each in functions if get_annotations(each).get("return") is Resource}
+    assert makers
+    assert makers - vars(routes).keys() == set()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"])

@@ -8,7 +8,7 @@ import pytest
 from httpx2 import Response
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer, email_claim
 from tests.in_process import Installation, installation

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import Client, Response
 
 from graphql_api.settings import GatewaySettings
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer, idempotency, mail
 from rest_compat.errors import OUTCOMES
@@ -94,6 +94,15 @@ class TestReplay:
         answer = through_glue(visitor, dateOfBirth="1984-05-17")
         assert (answer.status_code, answer.json()["data"]["id"]) == (201, told["customer"]["reference"])
         assert len(installed.rows(customer)) == len(installed.rows(mail)) == 1
+
+    @pytest.mark.parametrize("door", [through_graphql, through_glue])
+    def test_the_form_of_a_password_does_not_matter(self, installed: Installation, visitor: Visitor, door: Any) -> None:
+        """A sign-up that is sent again with the letters of its password decomposed is the same sign-up."""
+        composed, decomposed = "Gl\u00fcckskeks 7", "Glu\u0308ckskeks\u00a07"
+        first = door(visitor, password=composed, confirmPassword=decomposed)
+        assert first.is_success
+        assert same(first, door(visitor, password=decomposed, confirmPassword=composed))
+        assert len(installed.rows(customer)) == 1
 
     @pytest.mark.parametrize("door", [through_graphql, through_glue])
     def test_what_has_changed_since_does_not_show(self, installed: Installation, visitor: Visitor, door: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation
+from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation, Prepared
 from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
 from tests.graphql_api import sample_schema
 from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, schema
@@ -93,6 +93,7 @@ class TestRefusesDocuments:
             ("{ " + "hello " * 21 + "}", "LIMIT_EXCEEDED"),
             ("{ " + "hello " * 2000 + "}", "LIMIT_EXCEEDED"),
             ("#\n" * 2000 + "{ hello }", "LIMIT_EXCEEDED"),
+            ("{ hello }" + " " * 16 * 1024, "LIMIT_EXCEEDED"),
             ("{ count(upto: " + "[" * 300 + "]" * 300 + ") }", "LIMIT_EXCEEDED"),
             ("query A { hello } query B { hello }", "OPERATION_NAME_REQUIRED"),
         ],
@@ -245,12 +246,19 @@ class TestRefusesLiterals:
         assert SECRET not in str(answer)
 
 
+async def known(executor: Executor, document: str) -> None:
+    """Have a document prepared; its operation does not run, because its variables are missing."""
+    answer = await executor.execute(OperationRequest(document), SampleContext(), mutation_allowed=True)
+    assert answer.kind is Kind.REFUSED
+
+
 class TestHashes:
     def test_only_when_it_is_their_turn(self, make_executor: MakeExecutor) -> None:
         """Reads run while every slot is taken; a sign-up beyond the deadline is refused unread."""
 
         async def scenario() -> None:
             executor = make_executor(slots=1, deadline=0.01)
+            await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
             under_way = [
@@ -277,6 +285,7 @@ class TestHashes:
 
         async def scenario() -> None:
             executor = make_executor(slots=1)
+            await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
             under_way = [
@@ -299,6 +308,7 @@ class TestHashes:
 
         async def scenario() -> None:
             executor = make_executor(slots=1)
+            await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
             under_way = [
@@ -313,6 +323,16 @@ class TestHashes:
         asyncio.run(scenario())
 
 
+def operations(documents: Documents, text: str) -> Prepared:
+    """What is kept of a document, else what it is prepared to, which is then kept if it may be."""
+    kept = documents.kept(text)
+    if kept is not None:
+        return kept
+    prepared = documents.prepare(text)
+    documents.keep(text, prepared)
+    return prepared
+
+
 class TestDocuments:
     def documents(self) -> Documents:
         return Documents(schema._schema, hashing_fields=frozenset({"create"}), introspection=True, suggestions=True)
@@ -320,7 +340,7 @@ class TestDocuments:
     def test_prepares_a_document_once(self) -> None:
         """The second use of a text returns the same operations."""
         documents = self.documents()
-        assert documents.operations("{ hello }") is documents.operations("{ hello }")
+        assert operations(documents, "{ hello }") is operations(documents, "{ hello }")
 
     @pytest.mark.parametrize(
         "text", [f'{{ hello(name: "{SECRET}") }}', "{ hello }" + " " * 8192, '{ hello } # "', "{ unknown }"]
@@ -328,7 +348,7 @@ class TestDocuments:
     def test_forgets_what_may_hold_a_password(self, text: str) -> None:
         """Documents with string literals, long documents and wrong ones are not cached."""
         documents = self.documents()
-        assert documents.operations(text) is not documents.operations(text)
+        assert operations(documents, text) is not operations(documents, text)
 
     @pytest.mark.parametrize("switch", [True, False])
     def test_compiles_operations_where_the_switch_is_on(self, switch: bool) -> None:
@@ -336,27 +356,35 @@ class TestDocuments:
         documents = Documents(
             schema._schema, hashing_fields=(), introspection=True, suggestions=True, compiled_operations=switch
         )
-        (operation,) = documents.operations("{ __typename }")
+        (operation,) = operations(documents, "{ __typename }")
         assert isinstance(operation, Operation)
         assert (operation.compiled is not None) is switch
 
     def test_forgets_the_least_recently_used(self) -> None:
         """The cache holds a bounded number of documents, and drops the least recently used."""
         documents = self.documents()
-        used, unused = documents.operations("{ used: hello }"), documents.operations("{ unused: hello }")
+        used, unused = operations(documents, "{ used: hello }"), operations(documents, "{ unused: hello }")
         for number in range(CACHED_DOCUMENTS - 1):
-            documents.operations(f"{{ a{number}: hello }}")
-            documents.operations("{ used: hello }")
-        assert documents.operations("{ used: hello }") is used
-        assert documents.operations("{ unused: hello }") is not unused
+            operations(documents, f"{{ a{number}: hello }}")
+            operations(documents, "{ used: hello }")
+        assert operations(documents, "{ used: hello }") is used
+        assert operations(documents, "{ unused: hello }") is not unused
 
     def test_is_bounded_in_characters(self) -> None:
         """The cache holds a bounded number of characters."""
         documents = self.documents()
-        first = documents.operations("{ hello }")
+        first = operations(documents, "{ hello }")
         for number in range(CACHED_CHARACTERS // 8000 + 1):
-            documents.operations(f"{{ a{number}: hello }}".ljust(8000))
-        assert documents.operations("{ hello }") is not first
+            operations(documents, f"{{ a{number}: hello }}".ljust(8000))
+        assert operations(documents, "{ hello }") is not first
+
+    def test_keeps_ours_whatever_others_send(self) -> None:
+        """Documents of clients do not displace a constant document of ours."""
+        documents = self.documents()
+        ours = documents.ours("{ hello }")
+        for number in range(CACHED_DOCUMENTS + 1):
+            operations(documents, f"{{ a{number}: hello }}")
+        assert documents.ours("{ hello }") is ours
 
 
 @pytest.mark.parametrize("suggestions", [True, False])
@@ -370,3 +398,18 @@ def test_input_fields_with_odd_letters_are_refused_like_any_unknown_one(
     assert codes(answer) == ["BAD_USER_INPUT"]
     assert answer.errors
     assert answer.errors[0]["extensions"]["violations"] == [{"path": ["input", name], "code": "UNKNOWN_FIELD"}]
+
+
+@pytest.mark.parametrize("suggestions", [True, False])
+@pytest.mark.parametrize("value", ["REDİ", "İ" * 40, "ß", "ﬃ"])
+def test_choices_with_odd_letters_are_refused_like_any_unknown_one(
+    make_executor: MakeExecutor, value: str, suggestions: bool
+) -> None:
+    """A choice with a letter whose length changes with case is a client error, as a variable and as a literal."""
+    executor = make_executor(suggestions=suggestions)
+    answer = sample_schema.run(CREATE, {"input": {**VALID_INPUT, "color": value}}, executor=executor)
+    assert violations(answer) == [("input.color", "NOT_A_CHOICE")]
+    literal = (
+        f'mutation {{ create(input: {{name: "a", password: "b", agreed: true, color: "{value}"}}) {{ __typename }} }}'
+    )
+    assert violations(sample_schema.run(literal, executor=executor)) == [("input.color", "NOT_A_CHOICE")]

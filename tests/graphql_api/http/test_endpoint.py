@@ -195,8 +195,9 @@ class TestBadRequests:
             (b'{"query": NaN}', "The body holds NaN, which JSON does not have."),
             (b'{"query": "{ a }", "query": "{ b }"}', "The body names the key 'query' more than once in one object."),
             (rb'{"query": "{ hello }", "variables": {"a": "\ud800"}}', "The body holds half of a surrogate pair."),
-            (b"[" * 10_000, "The body is nested more than 64 levels deep."),
-            (b'{"variables": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, "The body is nested more than 64 levels deep."),
+            (b"[" * 10_000, "The body holds more than 1000 members and items."),
+            (b"[" * 900 + b"]" * 900, "The body is nested more than 64 levels deep."),
+            (b'{"variables": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "The body is nested more than 64 levels deep."),
             (
                 b'{"query": "{ hello }", "variables": {"a": ' + b"9" * 5000 + b"}}",
                 "The body holds a number with too many digits.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
@@ -22,6 +24,7 @@ from structlog.testing import capture_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.server.correlation import current_correlation_id
 from registration.storage.database import Unavailable
+from registration.storage.deadline import current
 
 log = structlog.get_logger(__name__)
 
@@ -163,3 +166,30 @@ def test_what_is_no_http_request_passes_by(client: TestClient, entries: Entries)
     with client.websocket_connect("/socket") as socket:
         assert socket.receive_text() == "hello"
     assert entries == []
+
+
+def test_the_deadline_begins_anew_with_the_last_byte_of_the_body() -> None:
+    """The time that a client takes to send its body is not counted against its request."""
+    parts: list[Message] = [
+        {"type": "http.request", "more_body": True},
+        {"type": "http.request"},
+        {"type": "http.disconnect"},
+    ]
+    found: list[float] = []
+
+    async def application(_scope: Scope, receive: Receive, _send: Send) -> None:
+        for _ in range(3):
+            found.append(current())
+            await receive()
+        found.append(current())
+
+    async def receive() -> Message:
+        return parts.pop(0)
+
+    async def send(_message: Message) -> None:
+        raise AssertionError("there is no answer")
+
+    before = time.monotonic()
+    asyncio.run(RequestLog(application, longest=60)({"type": "http", "method": "POST"}, receive, send))
+    at_the_head, at_a_part, at_the_end, afterwards = found
+    assert before + 60 <= at_the_head == at_a_part < at_the_end == afterwards <= time.monotonic() + 60

@@ -38,7 +38,12 @@ class TestReads:
 
     def test_many_brackets_side_by_side(self) -> None:
         """Many brackets side by side are not nesting."""
-        assert read_json(b"[" + b"[]," * 500 + b"[]]") == [[]] * 501
+        assert read_json(b"[" + b"[]," * 400 + b"[]]") == [[]] * 401
+
+    def test_separators_inside_a_string(self) -> None:
+        """Commas and brackets in a string, such as a GraphQL document, are not items."""
+        text = '{[,"\\' * 2000
+        assert read_json(json.dumps([text]).encode()) == [text]
 
 
 class TestRefuses:
@@ -63,8 +68,11 @@ class TestRefuses:
             (rb'{"a": {"\udfff": 1}}', "holds half of a surrogate pair"),
             (b"[" * 65 + b"]" * 65, "is nested more than 64 levels deep"),
             (b'{"a":' * 65 + b"1" + b"}" * 65, "is nested more than 64 levels deep"),
-            (b"[" * 10_000, "is nested more than 64 levels deep"),
-            (b"[" * 100_000 + b"]" * 100_000, "is nested more than 64 levels deep"),
+            (b"[" * 1000, "is nested more than 64 levels deep"),
+            (b"[" * 100_000 + b"]" * 100_000, "holds more than 1000 members and items"),
+            (b"[" + b"1," * 1000 + b"1]", "holds more than 1000 members and items"),
+            (b"[" + b"[]," * 500 + b"[]]", "holds more than 1000 members and items"),
+            (b"," * 1001 + b'"' + b'\\"' * 30_000, "holds more than 1000 members and items"),
         ],
     )
     def test_says_why(self, content: bytes, reason: str) -> None:

@@ -12,11 +12,11 @@ from graphql_api.engine.errors import Unauthenticated
 from graphql_api.operations.update_customer import _result
 from graphql_api.settings import GatewaySettings
 from registration.language import Language
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import Gone
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
-from registration.storage.tables import customer, mail
+from registration.storage.tables import customer, email_change, mail
 from tests.in_process import Installation, installation
 from tests.registration.forms import PASSWORD
 from tests.registration.members import member
@@ -179,6 +179,7 @@ class TestChangePassword:
             "message": "Done.",
         }
         assert is_unauthenticated(ada.ask(UPDATE, {}))
+        assert MailKind.PASSWORD_CHANGED in [row["kind"] for row in ada.installed.rows(mail)]
 
     def test_says_that_the_password_is_wrong(self, ada: Client) -> None:
         """A wrong current password is answered BadCredentialsError."""
@@ -194,6 +195,27 @@ class TestChangePassword:
             ("confirmPassword", "TOO_SHORT"),
             ("confirmPassword", "PASSWORDS_DIFFER"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "others"),
+    [
+        (RESET, "token", {"password": NEW, "confirmPassword": NEW}),
+        (RESET, "password", {"token": "x", "confirmPassword": NEW}),
+        (RESET, "confirmPassword", {"token": "x", "password": NEW}),
+        (CHANGE, "password", {"newPassword": NEW, "confirmPassword": NEW}),
+        (CHANGE, "newPassword", {"password": PASSWORD, "confirmPassword": NEW}),
+        (CHANGE, "confirmPassword", {"password": PASSWORD, "newPassword": NEW}),
+        (UPDATE, "firstName", {}),
+        (UPDATE, "lastName", {}),
+        (UPDATE, "email", {}),
+        (REQUEST_RESET, "email", {}),
+    ],
+)
+def test_an_empty_field_is_one_violation(ada: Client, document: str, field: str, others: dict[str, str]) -> None:
+    """An empty field is answered with one violation, which says that it is empty."""
+    (found,) = ada.result(document, **{field: "", **others})["violations"]
+    assert (found["path"], found["code"]) == (["input", field], "BLANK")
 
 
 class TestUpdateCustomer:
@@ -239,6 +261,18 @@ class TestUpdateCustomer:
             "customer": {"email": "new@example.net"},
         }
         assert ada.result(CONFIRM, token=key)["code"] == "CONFIRMATION_TOKEN"
+
+    def test_another_address_needs_a_proof(self, ada: Client) -> None:
+        """Ten minutes after the sign-in another address needs the current password; nothing else does."""
+        ada.installed.clock.move(timedelta(minutes=10))
+        (found,) = ada.result(UPDATE, email="new@example.net", firstName="Zoë")["violations"]
+        assert (found["path"], found["code"]) == (["input", "password"], "MISSING")
+        wrong = ada.result(UPDATE, email="new@example.net", firstName="Zoë", password="wrong horse")
+        assert wrong["code"] == "BAD_CREDENTIALS"
+        assert ada.installed.rows(email_change) == []
+        assert ada.result(UPDATE, email=EMAIL.upper(), firstName="Zoë")["customer"]["firstName"] == "Zoë"
+        result = ada.result(UPDATE, email="new@example.net", password=PASSWORD)
+        assert result["pendingEmail"]["sentTo"] == "new@example.net"
 
     def test_says_that_an_address_is_taken(self, ada: Client) -> None:
         """A taken address is answered EmailTakenError, also when it was taken before its key came back."""

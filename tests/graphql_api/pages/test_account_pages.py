@@ -18,7 +18,7 @@ from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
 from registration.sessions.sign_in import sign_in
@@ -197,6 +197,11 @@ class TestThePasswordPage:
         assert reset == (303, f"?_locale=en_US&token={key}")
         request = shop.sent(PASSWORD_PAGE, action="request", email="bob@example.org")
         assert request == (303, "?_locale=en_US&done=sent")
+
+    def test_says_once_that_it_is_empty(self, shop: Shop) -> None:
+        """Of an empty password the page says only that it is empty."""
+        response = shop.post(PASSWORD_PAGE, action="reset", token=shop.reset_key(), password="", confirmPassword="")
+        assert response.text.count("<li>") == response.text.count("must not be empty") == 1
 
     def test_says_what_is_wrong_with_it(self, shop: Shop) -> None:
         """Each violation is shown once, no typed password comes back, and the link still works."""

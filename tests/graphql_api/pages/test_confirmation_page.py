@@ -370,10 +370,19 @@ def all_pages(installation: Installation, key: str, language: str, locale: str =
 
 class TestAnOddRequest:
     @pytest.mark.parametrize(
-        "body", [b"", b"action=", b"action=erase", b"\xff\xfe", b"%00=%ff&action", b'{"action":"confirm"}']
+        "body",
+        [
+            b"",
+            b"action=",
+            b"action=erase",
+            b"\xff\xfe",
+            b"%00=%ff&action",
+            b'{"action":"confirm"}',
+            b"action=resend&email=a@b.example" + b"&a=1" * 100,
+        ],
     )
     def test_without_a_known_button_does_nothing(self, installation: Installation, body: bytes) -> None:
-        """A form with an unknown action is answered like an invalid link."""
+        """A form with an unknown action, or with too many fields, is answered like an invalid link."""
         before = installation.content()
         response = installation.client.post(PATH, content=body)
         assert (response.status_code, heading(response)) == (400, "This link is no longer valid")

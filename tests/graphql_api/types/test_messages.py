@@ -5,13 +5,14 @@ from enum import Enum
 
 import pytest
 
-from graphql_api.types.messages import ACCEPTED, VIOLATIONS, Texts, violation_message
+from graphql_api.types import messages
+from graphql_api.types.messages import VIOLATIONS, Texts, violation_message
 from graphql_api.types.user_errors import USER_ERRORS, UserErrorCode
 from registration.language import Language
 from registration.outcomes import Violation, ViolationCode
 
 ALL: dict[str, Texts] = {
-    "ACCEPTED": ACCEPTED,
+    **{name: value for name, value in vars(messages).items() if isinstance(value, dict) and Language.EN in value},
     **{code.name: texts for code, texts in USER_ERRORS.items()},
     **{code.name: texts for code, texts in VIOLATIONS.items()},
 }

@@ -58,7 +58,7 @@ def mailed_key(services: Services, caller: Caller, arrived: Deliver) -> Callable
 
     def request_key(email: str = NEW) -> str:
         arrived()
-        assert isinstance(update_profile(services, caller, {"email": email}, CLIENT), Updated)
+        assert isinstance(update_profile(services, caller, {"email": email}, CLIENT, password=PASSWORD), Updated)
         return key_in(arrived()[0], PAGE)
 
     return request_key
@@ -132,7 +132,7 @@ class TestAsking:
         sign_up(services, request(email=NEW))
         assert update_profile(services, caller, {"email": NEW}, CLIENT) == EmailTaken()
         clock.move(timedelta(days=1))
-        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
+        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT, password=PASSWORD), Updated)
 
     def test_requests_are_limited(self, services: Services, clock: Clock, caller: Caller) -> None:
         """An address gets five requests an hour, and a customer can make ten."""
@@ -143,7 +143,7 @@ class TestAsking:
             assert isinstance(update_profile(services, caller, {"email": f"{number}@example.net"}, CLIENT), Updated)
         assert update_profile(services, caller, {"email": "9@example.net"}, CLIENT) == TooManyAttempts(3600)
         clock.move(timedelta(hours=1))
-        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT), Updated)
+        assert isinstance(update_profile(services, caller, {"email": NEW}, CLIENT, password=PASSWORD), Updated)
 
     def test_a_key_works_for_a_day_without_confirmation(self, services: Services, clock: Clock, caller: Caller) -> None:
         """With confirmation off a new address must be proven all the same, within a day."""

@@ -14,9 +14,9 @@ from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
 from registration.keys.link_keys import email_change_key
 from registration.keys.secret import Secret
-from registration.limits.address_limits import address_mark
+from registration.limits.address_counts import address_mark
 from registration.limits.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
-from registration.mail.mails import MailKind
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Confirmed, Done, Registered, Tokens
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record

@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 
 from registration.account.erasure import anonymize
 from registration.account.erasure_proof import CannotProve, Looked, Person, person_of, prove
-from registration.limits.address_limits import address_mark
+from registration.limits.address_counts import address_mark
 from registration.limits.lockout import attempt_prefix
 from registration.services import Services
 from registration.sessions.access_tokens import Caller

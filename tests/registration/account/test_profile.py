@@ -5,13 +5,25 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import delete
 
-from registration.account.profile import update_profile
-from registration.outcomes import EmailTaken, Gone, Invalid, Updated, UpdateOutcome, ViolationCode
+from registration.account.profile import RECENT, update_profile
+from registration.outcomes import (
+    BadCredentials,
+    EmailTaken,
+    Gone,
+    Invalid,
+    Tokens,
+    Updated,
+    UpdateOutcome,
+    Violation,
+    ViolationCode,
+)
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
+from registration.sessions.sessions import refresh
 from registration.storage.tables import audit, customer, email_change, event
 from tests.clock import Clock
 from tests.registration.callers import caller_of
+from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.stored import rows
 
@@ -42,6 +54,45 @@ def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Cloc
     assert [row["kind"] for row in rows(services.database, event)].count("customer.updated") == 1
     changes = [row["client_ip"] for row in rows(services.database, audit) if row["kind"] == "profile change"]
     assert changes == [CLIENT]
+
+
+class TestAnotherAddress:
+    def test_needs_a_recent_sign_in(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """For ten minutes the sign-in suffices, however old the access token; then the password is missing."""
+        clock.move(RECENT - timedelta(microseconds=1))
+        assert updated(update(services, caller, email="new@example.net")).pending_email == "new@example.net"
+        clock.move(timedelta(microseconds=1))
+        missing = Invalid((Violation("password", ViolationCode.MISSING),))
+        assert update(services, caller, email="other@example.net") == missing
+
+    def test_is_not_helped_by_a_refresh(self, services: Services, clock: Clock) -> None:
+        """A refreshed access token has the age of its sign-in."""
+        clock.move(RECENT)
+        tokens = member(services).tokens
+        clock.move(RECENT)
+        refreshed = refresh(services, tokens.refresh_token, CLIENT)
+        assert isinstance(refreshed, Tokens)
+        assert isinstance(update(services, caller_of(services, refreshed), email="new@example.net"), Invalid)
+
+    def test_needs_the_right_password(self, services: Services, caller: Caller) -> None:
+        """A password that is sent must be right, also after a recent sign-in."""
+        email = {"email": "new@example.net"}
+        assert update_profile(services, caller, email, CLIENT, password="wrong") == BadCredentials()
+        assert rows(services.database, email_change) == []
+        updated(update_profile(services, caller, email, CLIENT, password=PASSWORD))
+
+    def test_needs_nothing_where_the_token_suffices(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """In the legacy contract the access token suffices."""
+        clock.move(RECENT)
+        updated(update_profile(services, caller, {"email": "new@example.net"}, CLIENT, token_suffices=True))
+
+    def test_is_told_after_the_rules(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """Broken rules are told before the missing password; another spelling of the present address needs none."""
+        clock.move(RECENT)
+        outcome = update(services, caller, email="new@example.net", firstName="")
+        assert isinstance(outcome, Invalid)
+        assert [found.attribute for found in outcome.violations] == ["firstName"]
+        updated(update(services, caller, email="ADA@example.org"))
 
 
 def test_every_attribute_can_change(services: Services, caller: Caller) -> None:

@@ -12,8 +12,11 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from registration.hashing.passwords import Passwords
+from registration.hashing.passwords import Passwords, Verdict
+from registration.outcomes import ViolationCode
 from registration.rules.deny_list import PasswordListError, read_deny_list
+from registration.rules.form import Form
+from registration.rules.password import PasswordPolicy, read_new_password
 
 SLOTS = 2
 
@@ -55,6 +58,16 @@ class TestHash:
         assert not any(thread.name.startswith("hash") for thread in all_threads())
 
 
+class TestVerify:
+    def test_takes_older_forms(self, passwords: Passwords) -> None:
+        """A hash that only another form of the password fits is outdated; one that the first form fits is not."""
+        encoded = passwords.hash("new form")
+        assert passwords.verify(encoded, "new form", "old form") is Verdict.RIGHT
+        assert passwords.verify(encoded, "other form", "x" * 5000, "new form") is Verdict.OUTDATED
+        assert passwords.verify(encoded, "other form", "old form") is Verdict.WRONG
+        assert passwords.verify(None, "new form", "old form") is Verdict.WRONG
+
+
 class TestSlots:
     def test_work_in_a_slot_hashes_on_its_thread(self, passwords: Passwords) -> None:
         """Work in a slot hashes on its own thread; if it waited for another slot, full slots would deadlock."""
@@ -89,6 +102,16 @@ class TestDenyList:
         path = tmp_path / "passwords.txt"
         path.write_bytes("\ufeffSommer Sonne\r\nzwei\u2028teile\n\n GROẞ \n".encode())
         assert read_deny_list(str(path)) == {"sommer sonne", "zwei\u2028teile", " groß "}
+
+    def test_file_is_read_as_passwords_are(self, tmp_path: Path) -> None:
+        """The letters and spaces of a file are prepared like those of a password that a customer types."""
+        path = tmp_path / "passwords.txt"
+        path.write_text("Gru\u0308\u00a0Gott\n", "utf-8")
+        policy = PasswordPolicy(deny_list=read_deny_list(str(path)))
+        for typed in ("grü gott", "GRU\u0308\u3000GOTT"):
+            form = Form({"password": typed})
+            read_new_password(form, "password", policy)
+            assert [found.code for found in form.violations] == [ViolationCode.PASSWORD_COMMON]
 
     @pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["not utf-8", "missing"])
     def test_unreadable_file_is_one_line(self, tmp_path: Path, content: bytes | None) -> None:

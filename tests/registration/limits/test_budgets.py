@@ -10,7 +10,7 @@ from registration.account.erasure import anonymize
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Budget, Budgets, Cost, Payer
-from registration.limits.clients import client_of, mailbox_of, wide_network_of
+from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import Accepted, BadCredentials, Registered, Tokens, TooManyAttempts
 from registration.passwords.reset import request_reset
 from registration.services import Services

@@ -15,8 +15,8 @@ from registration.keys.link_keys import confirmation_key
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.composition import Composer, Dropped, look_up
-from registration.mail.mails import MailKind
 from registration.mail.outbox import BUCKETS, Job, claim
+from registration.mail.rendering import MailKind
 from registration.mail.transport import Refused
 from registration.storage.database import Database
 from registration.storage.tables import confirmation_token, customer

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
+from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Done, Invalid, RefreshRefused, Tokens, ViolationCode
 from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
@@ -66,6 +68,16 @@ def test_the_new_password_signs_in(services: Services, clock: Clock, ada: Member
     assert (row["password_changed_at"], row["updated_at"]) == (clock.now, clock.now)
 
 
+def test_the_current_password_may_have_an_older_form(services: Services, ada: Member) -> None:
+    """The current password is compared in its prepared form, and in the form that was typed if that has the hash."""
+    typed = "gru\u0308n und blau"
+    for hashed in (typed, "gr\u00fcn und blau"):
+        stored = update(customer).values(password_hash=services.passwords.hash(hashed))
+        services.database.write(partial(Connection.execute, statement=stored))
+        caller = caller_of(services, signed_in(services, password=typed))
+        assert change_password(services, caller, form(old=typed), CLIENT) == Done()
+
+
 def test_the_callers_session_goes_on_and_all_others_end(services: Services, clock: Clock, ada: Member) -> None:
     """A change ends all other sessions; the caller's refresh token works, but no access token from before."""
     other = signed_in(services)
@@ -78,11 +90,23 @@ def test_the_callers_session_goes_on_and_all_others_end(services: Services, cloc
     assert caller_of(services, fresh).customer.id == ada.customer.id
 
 
-def test_no_mail_is_sent(services: Services, ada: Member) -> None:
-    """A change enqueues no mail (contract section 7)."""
+def test_a_mail_tells_the_customer(services: Services, ada: Member) -> None:
+    """A change enqueues the mail "password changed" and wakes the relay; a change that is refused does not."""
+    woken: list[None] = []
+    services = replace(services, on_mail_enqueued=lambda: woken.append(None))
     before = len(rows(services.database, mail))
+    change_password(services, caller_of(services, ada.tokens), form(old="wrong"), CLIENT)
+    assert (len(rows(services.database, mail)), woken) == (before, [])
     change_password(services, caller_of(services, ada.tokens), form(), CLIENT)
-    assert len(rows(services.database, mail)) == before
+    [told] = [row for row in rows(services.database, mail) if row["kind"] == MailKind.PASSWORD_CHANGED]
+    assert (told["customer_id"], woken) == (ada.customer.id, [None])
+
+
+def test_no_mail_is_sent_where_none_is_wanted(services: Services, ada: Member) -> None:
+    """Without a notice a change enqueues no mail (contract section 7)."""
+    before = rows(services.database, mail)
+    change_password(services, caller_of(services, ada.tokens), form(), CLIENT, sends_notice=False)
+    assert rows(services.database, mail) == before
 
 
 def test_reset_key_and_pending_address_are_deleted(services: Services, ada: Member) -> None:

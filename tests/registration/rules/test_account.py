@@ -167,6 +167,11 @@ class TestUpdate:
         """A password that is not stored must keep the rules of attributes, not those of the policy (contract 4.5)."""
         assert codes(update_violations(raw, POLICY)) == expected
 
+    def test_the_form_of_an_unused_password_does_not_matter(self) -> None:
+        """A password that is not stored agrees with its confirmation in any form."""
+        raw = {"password": "gr\u00fcn und blau", "confirmPassword": "gru\u0308n und blau"}
+        assert update_violations(raw, LAX) == []
+
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),

@@ -115,11 +115,11 @@ class TestContent:
         assert caller.customer == ada.customer
 
     def test_repr_of_a_caller_holds_no_person(self, services: Services, ada: Member) -> None:
-        """The repr of a caller has only the session's id."""
+        """The repr of a caller has only the session's id and age."""
         caller = caller_of(services, ada.tokens.access_token)
         assert caller is not None
         # Not by a look for her name: "ada" is hexadecimal, too.
-        assert repr(caller) == f"Caller(session_id={caller.session_id!r})"
+        assert repr(caller) == f"Caller(session_id={caller.session_id!r}, signed_in_at={caller.signed_in_at!r})"
 
 
 class TestTime:

@@ -75,9 +75,9 @@ class CountingPasswords(Passwords):
         super().__init__(memory_kib=8, time_cost=1, parallelism=1, slots=2)
         self.verified: list[str | None] = []
 
-    def verify(self, encoded: str | None, password: str) -> Verdict:
-        self.verified.append(encoded)
-        return super().verify(encoded, password)
+    def verify(self, encoded: str | None, password: str, *older_forms: str) -> Verdict:
+        self.verified += [encoded] * (1 + len(older_forms))
+        return super().verify(encoded, password, *older_forms)
 
 
 class TestSuccess:
@@ -336,6 +336,48 @@ class TestHashes:
         assert stored_hash(services).startswith("$argon2id$v=19$m=16,t=2,p=1$")
         assert isinstance(enter(services), Tokens)
         assert stored_hash(services).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+
+
+COMPOSED, DECOMPOSED = "Gl\u00fcck \u00e9t\u00e9 7", "Glu\u0308ck e\u0301te\u0301\u00a07"
+"""One password, as two keyboards write it."""
+
+
+class TestForms:
+    @pytest.mark.parametrize("chosen", [COMPOSED, DECOMPOSED])
+    @pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED])
+    def test_one_password_has_many_forms(self, services: Services, chosen: str, typed: str) -> None:
+        """A password signs in however a keyboard writes its letters and spaces, at sign-up and at sign-in."""
+        confirmed(services, password=chosen, confirmPassword=typed)
+        before = stored_hash(services)
+        assert isinstance(enter(services, password=typed), Tokens)
+        assert stored_hash(services) == before
+        assert enter(services, password="Gluck ete 7") == BadCredentials()
+
+    def test_a_hash_of_the_typed_form_is_replaced(self, services: Services) -> None:
+        """A hash that was made of the typed form signs in by that form, and is replaced by one of the prepared form."""
+        confirmed(services)
+        store(services, password_hash=services.passwords.hash(DECOMPOSED))
+        assert enter(services, password=COMPOSED) == BadCredentials()
+        assert isinstance(enter(services, password=DECOMPOSED), Tokens)
+        for typed in (COMPOSED, DECOMPOSED):
+            assert isinstance(enter(services, password=typed), Tokens)
+
+    def test_a_foreign_hash_of_the_typed_form_is_replaced(self, services: Services) -> None:
+        """A bcrypt hash that another shop made of the typed form is replaced in the same way."""
+        confirmed(services)
+        store(services, password_hash=bcrypt.hashpw(DECOMPOSED.encode(), bcrypt.gensalt(4)).decode())
+        for typed in (DECOMPOSED, COMPOSED):
+            assert isinstance(enter(services, password=typed), Tokens)
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_an_unknown_address_costs_the_same(self, services: Services, is_known: bool) -> None:
+        """Both forms of a wrong password are compared, whether or not an account has the address."""
+        if is_known:
+            confirmed(services)
+        passwords = CountingPasswords()
+        assert enter(replace(services, passwords=passwords), password=DECOMPOSED) == BadCredentials()
+        passwords.close()
+        assert len(passwords.verified) == 2
 
 
 class Meanwhile:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, make_url, select, update
 from sqlalchemy.exc import IntegrityError
 
-from harness.proxy import Proxy
+from harness.lossy_connection import Proxy
 from registration.addresses.pending import erase_pending
 from registration.customer import Customer, Gender, Salutation
 from registration.keys.link_keys import digest

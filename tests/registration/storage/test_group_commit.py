@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from registration.storage.database import Locked, Unavailable
+from registration.storage.deadline import remaining, within
 from registration.storage.group_commit import GroupCommit
 from tests.waiting import wait_for
 
@@ -29,8 +30,11 @@ class Ledger:
         self.held: set[int] = set()
         """Numbers that another transaction has locked, until `released`."""
         self.released = Event()
+        self.seconds: list[float] = []
+        """How long each write might take."""
 
     def write(self, numbers: Sequence[int]) -> list[str]:
+        self.seconds.append(remaining())
         self.began.set()
         wait_for(self.unlocked)
         if self.is_away:
@@ -225,3 +229,42 @@ class TestFailures:
             submit(commits, -1, -2)
             reserve(commits, 1)
             assert submit(commits, 3)[0].result() == "wrote 3"
+
+
+class TestDeadlines:
+    def test_a_group_may_take_as_long_as_its_last_request(self, ledger: Ledger) -> None:
+        """A group is written until the latest deadline of its items, and an item alone until its own."""
+        ledger.held = {2}
+        ledger.released.set()
+        with opened(ledger) as commits:
+            reserve(commits, 2)
+            with within(60):
+                (first,) = submit(commits, 1)
+            with within(30):
+                (second,) = submit(commits, 2)
+            assert (first.result(), second.result()) == ("wrote 1", "wrote 2")
+        together, *_, alone = ledger.seconds
+        assert 30 < together <= 60
+        assert 0 < alone <= 30
+
+    def test_an_item_whose_deadline_has_passed_is_not_written(self, ledger: Ledger) -> None:
+        """A request that was answered at its deadline writes nothing afterwards; the others of its group do."""
+        with opened(ledger) as commits:
+            reserve(commits, 2)
+            with within(-1):
+                (late,) = submit(commits, 1)
+            (other,) = submit(commits, 2)
+            assert other.result() == "wrote 2"
+            with pytest.raises(Unavailable, match="deadline"):
+                late.result()
+        assert ledger.pages == [[2]]
+
+    def test_a_group_of_late_items_is_not_written(self, ledger: Ledger) -> None:
+        """A group of which no item can be answered any more is not written."""
+        with opened(ledger) as commits:
+            reserve(commits, 1)
+            with within(-1):
+                (late,) = submit(commits, 1)
+            with pytest.raises(Unavailable, match="deadline"):
+                late.result()
+        assert ledger.seconds == []

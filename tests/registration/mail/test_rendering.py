@@ -11,7 +11,7 @@ import pytest
 
 from registration.language import Language
 from registration.mail.composition import LINKS
-from registration.mail.mails import Link, MailKind, greeting_name, parse_sender, render
+from registration.mail.rendering import Link, MailKind, greeting_name, parse_sender, render
 from tests.registration.people import NOW, customer
 
 ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
