@@ -1,7 +1,9 @@
 """Builds the offline GraphiQL into graphql_api/console with the Node of a pip wheel, never a Node of the system."""
 
 import hashlib
+import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,13 @@ class ConsoleBuildHook(BuildHookInterface[Any]):
     """What `pip install .` runs: the wheel carries the bundle. An editable install carries nothing: `make console`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if version != "editable":
+        if is_carried(version, os.environ):
             build()
+
+
+def is_carried(version: str, environment: Mapping[str, str]) -> bool:
+    """Whether a wheel of this kind has the bundle: not where the setting turns GraphiQL off; npm is not asked then."""
+    return version != "editable" and environment.get("GATEWAY_GRAPHIQL") != "off"
 
 
 def build() -> None:

@@ -1,6 +1,7 @@
 """The commands about one customer: audit and erase-proof."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,18 +9,23 @@ import typer
 from rich.table import Table
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import one_line_errors, show, stop
+from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json, stop
 from registration.records import audit as records
 
 
 @one_line_errors
-def audit(reference: Annotated[str, typer.Argument(help="of the customer, for example DE--25")]) -> None:
+def audit(
+    reference: Annotated[str, typer.Argument(help="of the customer, for example DE--25")], as_json: AsJson = False
+) -> None:
     """Show what was done with a customer's account, when and from which IP, oldest first; erasure deletes the IPs."""
     database = migrated_database(settings_of_process())
     entries = database.read(lambda connection: records.trail(connection, reference))
     database.close()
     if entries is None:
         stop("there is no customer of that reference")
+    if as_json:
+        show_json([asdict(entry) for entry in entries])
+        return
     table = Table("when (UTC)", "what", "from")
     for entry in entries:
         table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_ip or "")
@@ -53,5 +59,8 @@ def erase_proof(
     for place in looked:
         found = ", ".join(f"{column} ({number})" for column, number in place.found.items())
         print(f"{place.place}: {place.extent}, {f'FOUND in {found}' if found else 'nothing found'}")
-    if any(place.found for place in looked):
+    traces = sum(1 for place in looked if place.found)
+    if traces:
+        print(f"NOT ERASED: traces of {reference} in {traces} of {len(looked)} places.")
         raise typer.Exit(1)
+    print(f"ERASED: no trace of {reference} in {len(looked)} places.")

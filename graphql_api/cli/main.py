@@ -3,6 +3,9 @@
 A command imports what it needs when it runs, so that `serve` need not wait for the imports of the others.
 """
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from graphql_api.cli import keys, outbox
@@ -13,6 +16,23 @@ from graphql_api.cli.serve import migrate, relay, serve
 from graphql_api.cli.settings import settings
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"registration-gateway {version('registration-gateway')}")
+        raise typer.Exit
+
+
+@main.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Customers sign up through GraphQL or JSON:API."""
+
+
 for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")

@@ -1,5 +1,7 @@
 """The commands outbox list and outbox retry, for mails that wait or were given up."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -8,7 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import one_line_errors, show
+from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json
 from registration.mail import outbox
 
 commands = typer.Typer(no_args_is_help=True, help="Mails that wait or were given up.")
@@ -28,16 +30,29 @@ class MailStatus(StrEnum):
 def list_mails(
     status: Annotated[MailStatus, typer.Option(help="which mails to show")] = MailStatus.PARKED,
     limit: Annotated[int, typer.Option(min=1, help="how many of them")] = 100,
+    as_json: AsJson = False,
 ) -> None:
     """Show mails, the newest first."""
     database = migrated_database(settings_of_process())
-    columns = (Column(name, overflow="fold") for name in ("kind", "status", "attempts", "created", "due", "reason"))
-    table = Table(Column("id", no_wrap=True), *columns)
-    for entry in database.read(lambda connection: outbox.list_mails(connection, status, limit)):
-        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (entry.created_at, entry.due_at))
-        table.add_row(str(entry.id), entry.kind, entry.status, str(entry.attempts), *moments, entry.reason or "")
-    show(table)
+    mails = database.read(lambda connection: outbox.list_mails(connection, status, limit))
     database.close()
+    if as_json:
+        show_json([asdict(each) for each in mails])
+    else:
+        show(_table(mails))
+
+
+def _table(mails: Sequence[outbox.MailRecord]) -> Table:
+    columns = ("customer", "kind", "status", "attempts", "created", "due", "reason")
+    table = Table(Column("id", no_wrap=True), *(Column(name, overflow="fold") for name in columns))
+    for each in mails:
+        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (each.created_at, each.due_at))
+        table.add_row(
+            *(str(each.id), each.reference or "", each.kind, each.status, str(each.attempts)),
+            *moments,
+            each.reason or "",
+        )
+    return table
 
 
 @commands.command("retry")

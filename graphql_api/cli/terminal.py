@@ -1,10 +1,12 @@
-"""What every command does at the terminal: it prints tables, and ends with one line when an operator has to act."""
+"""What every command does at the terminal: it prints tables or JSON, and ends with one line where it cannot work."""
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Annotated, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -25,6 +27,18 @@ def stop(reason: str) -> NoReturn:
     """End the process with status 2, as for a usage error."""
     print(f"registration-gateway: {reason}", file=sys.stderr)
     raise typer.Exit(2)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for another program")]
+
+
+def show_json(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print an array of objects; moments in ISO 8601."""
+    print(json.dumps(rows, default=_as_text, indent=2, ensure_ascii=False))
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def show(table: Table) -> None:

@@ -13,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
+from registration.hashing.argon2id import built_for
 
 BACKLOG = 2048
 
@@ -104,10 +105,17 @@ def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int
 
 
 def announce(settings: GatewaySettings) -> None:
-    """Print the URLs."""
+    """Print the URLs, and whether hashing is slower than it need be."""
     base = settings.base_url
     print(f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""))
     print(f"REST         {base}/customers")
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
         print(f"Mailbox      {base}/mailbox")
-    print("Stop with Ctrl-C.", flush=True)
+    print("Stop with Ctrl-C.", *hash_notes(built_for()), sep="\n", flush=True)
+
+
+def hash_notes(march: str | None) -> list[str]:
+    """What to say of the build of Argon2: nothing of one for a processor, which `march` names."""
+    if march:
+        return []
+    return ["Argon2 is the portable build: one for this processor hashes about 3 times faster (docs/speed.md)."]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, literal_column, select, update
 
 from registration.storage.inserts import Inserting
-from registration.storage.tables import mail
+from registration.storage.tables import customer, mail
 
 BUCKETS = 16
 # How long a claimed mail belongs to its relay. It must outlast what relay.py does with a batch.
@@ -42,7 +42,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class MailRecord:
-    """What an operator sees of a mail; `status` is waiting, sent, dropped (not needed any more) or parked."""
+    """What an operator sees of a mail; `status` is waiting, sent, dropped (not needed any more) or parked.
+
+    `reference` is that of its customer; None when the customer is gone.
+    """
 
     id: UUID
     kind: str
@@ -51,6 +54,7 @@ class MailRecord:
     created_at: datetime
     due_at: datetime
     reason: str | None
+    reference: str | None
 
 
 def enqueue(
@@ -138,7 +142,11 @@ def list_mails(connection: Connection, status: str, limit: int) -> list[MailReco
     """The newest mails of a status."""
     columns = (mail.c.id, mail.c.kind, mail.c.status, mail.c.attempts, mail.c.created_at, mail.c.due_at, mail.c.reason)
     rows = connection.execute(
-        select(*columns).where(mail.c.status == status).order_by(mail.c.created_at.desc()).limit(limit)
+        select(*columns, customer.c.reference)
+        .outerjoin_from(mail, customer, customer.c.id == mail.c.customer_id)
+        .where(mail.c.status == status)
+        .order_by(mail.c.created_at.desc())
+        .limit(limit)
     )
     return [MailRecord(**row) for row in rows.mappings()]
 

@@ -1,5 +1,6 @@
 """The command `audit`."""
 
+import json
 from pathlib import Path
 
 from graphql_api.cli.installation import prepare
@@ -34,6 +35,12 @@ def test_shows_every_record_of_a_customer(sqlite_url: str, tmp_path: Path) -> No
         ("sign-in", "192.0.2.1"),
     ]
     assert PASSWORD not in done.output
+    shown = json.loads(run("audit", ada.reference, "--json", **environment).stdout)
+    assert [(row["kind"], row["client_ip"]) for row in shown] == [
+        ("sign-up", "192.0.2.1"),
+        ("confirm", None),
+        ("sign-in", "192.0.2.1"),
+    ]
 
 
 def test_says_that_a_reference_is_unknown(sqlite_url: str) -> None:

@@ -1,6 +1,7 @@
 """The command `erase-proof`, as an operator types it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,7 +62,8 @@ def test_says_of_every_table_that_nothing_is_there(operator: Operator) -> None:
     anonymize(operator.services, operator.caller, None, CLIENT)
     result = operator.prove(PERSON)
     assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
+    *lines, verdict = result.stdout.splitlines()
+    assert verdict == f"ERASED: no trace of {operator.caller.customer.reference} in {len(lines)} places."
     assert "table customer: 1 rows, nothing found" in lines
     assert "table email_claim: 0 rows, nothing found" in lines
     assert all(line.endswith(", nothing found") for line in lines)
@@ -83,6 +85,7 @@ def test_says_where_something_is_left(operator: Operator) -> None:
     assert result.exit_code == 1
     [line] = [line for line in result.stdout.splitlines() if line.startswith("table audit")]
     assert line.endswith("FOUND in kind (1), address (1)")
+    assert re.search(r"\nNOT ERASED: traces of DE--1 in [12] of \d+ places\.\n$", result.stdout)
     assert "ada@example.org" not in result.output
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ class TestHelp:
         command = [sys.executable, "-m", "graphql_api", "--help"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert "serve" in done.stdout
+
+
+def test_says_its_version() -> None:
+    """`--version` prints the version of the package, without any setting."""
+    result = run("--version", GATEWAY_RELAY="sometimes")
+    assert (result.exit_code, result.stdout) == (0, f"registration-gateway {version('registration-gateway')}\n")
 
 
 class TestAWrongSetting:

@@ -1,8 +1,9 @@
 """The commands `outbox list` and `outbox retry`."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from registration.mail.outbox import claim, due_buckets, enqueue, settle
 from registration.storage.database import Database
 from tests.graphql_api.cli.commands import complaint, run
+from tests.registration.people import signed_up
 
 NOW = datetime(2026, 11, 23, 13, 10, tzinfo=UTC)
 
@@ -45,6 +47,28 @@ class TestOutbox:
         assert "no such mailbox" not in waiting.stdout
         one = run("outbox", "list", "--limit", "1", GATEWAY_DATABASE_URL=database_url)
         assert one.stdout.count("550 no such mailbox") == 1
+
+    def test_names_the_customer(self, database: Database, database_url: str) -> None:
+        """A mail is listed with the reference of its customer."""
+        signed_up(database, reference="DE--25")
+        listed = run("outbox", "list", "--status", "waiting", GATEWAY_DATABASE_URL=database_url)
+        (line,) = [line for line in listed.stdout.splitlines() if "DE--25" in line]
+        assert [cell.strip() for cell in line.split("│")][2:4] == ["DE--25", "confirmation"]
+
+    def test_lists_as_json(self, database_url: str) -> None:
+        """`--json` prints an array with an object for each mail, for a program."""
+        result = run("outbox", "list", "--status", "waiting", "--json", GATEWAY_DATABASE_URL=database_url)
+        ((mail_id, rest),) = [(mail.pop("id"), mail) for mail in json.loads(result.stdout)]
+        assert str(UUID(mail_id)) == mail_id
+        assert rest == {
+            "kind": "welcome",
+            "status": "waiting",
+            "attempts": 0,
+            "created_at": "2026-11-24T13:10:00+00:00",
+            "due_at": "2026-11-24T13:10:00+00:00",
+            "reason": None,
+            "reference": None,
+        }
 
     def test_queues_all_that_were_given_up(self, database_url: str) -> None:
         """`outbox retry` queues all parked mails; a second call finds none."""

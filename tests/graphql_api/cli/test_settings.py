@@ -1,5 +1,6 @@
 """The command `settings`."""
 
+import json
 from pathlib import Path
 
 from graphql_api.settings import GatewaySettings
@@ -17,6 +18,15 @@ class TestSettings:
         (line,) = [line for line in result.stdout.splitlines() if "GATEWAY_PORT " in line]
         assert line.replace("│", " ").split() == ["GATEWAY_PORT", "9000", "8000", "port", "to", "listen", "on"]
         assert list(Path.cwd().iterdir()) == []
+
+    def test_are_shown_as_json(self) -> None:
+        """`--json` prints an array with an object for each setting."""
+        shown = json.loads(run("settings", "--json", GATEWAY_PORT="9000").stdout)
+        assert [row["variable"] for row in shown] == [
+            f"GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields
+        ]
+        port = {"variable": "GATEWAY_PORT", "value": "9000", "default": "8000", "meaning": "port to listen on"}
+        assert port in shown
 
     def test_show_no_password(self) -> None:
         """The passwords of the database and the mail server are masked."""

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from graphql_api.server.server import listen, reopen_with_reuseport
+from graphql_api.server.server import hash_notes, listen, reopen_with_reuseport
 from graphql_api.settings import GatewaySettings
 from harness.gateway import Gateway
 from harness.ports import HOST
@@ -45,3 +45,10 @@ def test_workers_listen_beside_each_other(host: str) -> None:
         each.accept()[0].close()
     for each in (reopened, *own, *clients):
         each.close()
+
+
+def test_a_slow_build_of_argon2_is_told() -> None:
+    """`serve` says that the portable build is slower, and nothing of one for a processor."""
+    (note,) = hash_notes(None)
+    assert "docs/speed.md" in note
+    assert hash_notes("x86-64-v3") == []

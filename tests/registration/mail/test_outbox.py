@@ -115,7 +115,7 @@ def test_a_settled_mail_is_not_claimed_again(database: Database, status: outbox.
     [job] = claim(database)
     settle(database, job, status, "because " * 100)
     [entry] = listed(database, status)
-    assert entry == MailRecord(job.id, "confirmation", status, 1, NOW, NOW + LEASE, ("because " * 100)[:500])
+    assert entry == MailRecord(job.id, "confirmation", status, 1, NOW, NOW + LEASE, ("because " * 100)[:500], None)
     assert claim(database, NOW + timedelta(days=9)) == []
 
 
