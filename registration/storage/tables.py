@@ -1,55 +1,25 @@
 """The tables, as every supported engine understands them."""
 
-from datetime import UTC, datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Column,
     Date,
-    DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Table,
+    Text,
     Uuid,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.storage.column_types import Choice, Instant
 from registration.storage.personal import Emptied, OnErasure, owned, personal
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment in UTC with microseconds; SQLite keeps no offset, PostgreSQL gives the one of its session."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class Choice(TypeDecorator[StrEnum]):
-    """One of the values of an enum, stored as its text."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, choices: type[StrEnum], length: int) -> None:
-        super().__init__(length)
-        self.choices = choices
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.choices(value)
-
 
 # Explicit names, because a migration must be able to name what it drops on every engine.
 metadata = MetaData(
@@ -125,7 +95,7 @@ session = Table(
 # Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
 # written its token when it releases it.
 # The family of a session's refresh tokens: each is used once, and its reuse ends the family. `parent` is the digest of
-# the token that was used to get this one; null for the first of a session, and for those issued before revision 0005.
+# the token that was used to get this one; null for the first of a session, and for those issued before revision 0004.
 refresh_token = Table(
     "refresh_token",
     metadata,
@@ -247,4 +217,24 @@ idempotency = Table(
     Column("customer_id", Uuid, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
     info=owned(OnErasure.DELETE),
+)
+
+# One row, with id 1: what all nodes that use this database agree about.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    # Programs whose newest revision is older cannot work with this schema.
+    Column("oldest_revision", String(32), nullable=False),
+    # A fingerprint of the secret, and the ids of the signing keys; null until the first node has stated its own.
+    Column("secret", String(64)),
+    Column("signing_keys", Text),
+)
+
+# Empty: a probe inserts a row and deletes it in the same transaction, to see whether the database takes it.
+probe = Table(
+    "probe",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("filler", LargeBinary, nullable=False),
 )
