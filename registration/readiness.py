@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, insert, text
 
 from registration.storage.database import Database, Outage, Unavailable
-from registration.storage.revision import is_current, newest
+from registration.storage.revision import is_usable, newest
 from registration.storage.tables import metadata, probe
 
 FILLER = 16_384
@@ -49,7 +49,7 @@ def _look(connection: Connection) -> NotReady | None:
 
 
 def _schema(connection: Connection) -> NotReady | None:
-    if is_current(connection, newest()):
+    if is_usable(connection, newest()):
         return None
     return NotReady(
         "migrations missing", "the database is not at this version; run: registration-gateway migrate", True

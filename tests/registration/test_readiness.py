@@ -74,6 +74,14 @@ def test_an_old_schema_is_not(database: Database) -> None:
     assert obstacle(database) == NotReady("migrations missing", reason, is_lasting=True)
 
 
+def test_a_newer_schema_that_has_room_is(database: Database) -> None:
+    """A node stays ready while a newer version adds to the schema, until the schema needs that version."""
+    execute_in(database, "UPDATE alembic_version SET version_num = '9999'")
+    assert status(database) == "ready"
+    execute_in(database, "UPDATE installation SET oldest_revision = '9999'")
+    assert status(database) == "migrations missing"
+
+
 def execute_in(database: Database, statement: str) -> None:
     database.write(lambda connection: connection.exec_driver_sql(statement))
 
