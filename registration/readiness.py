@@ -2,10 +2,12 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, insert, text
 
+from registration.keys.agreement import NodeKeys, disagreement, state
 from registration.storage.database import Database, Outage, Unavailable
 from registration.storage.revision import is_usable, newest
 from registration.storage.tables import metadata, probe
@@ -33,19 +35,28 @@ class NotReady:
     is_lasting: bool = False
 
 
-def obstacle(database: Database) -> NotReady | None:
-    """Why this node cannot serve; None when it can. Writes a row and deletes it, in one transaction."""
+def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
+    """Why this node cannot serve; None when it can. Writes a row and deletes it, in one transaction.
+
+    The first node that can serve states its keys.
+    """
     try:
-        return database.write(_look)
+        return database.write(partial(_look, keys))
     except Unavailable as error:
         return NotReady(error.outage, str(error))
 
 
-def _look(connection: Connection) -> NotReady | None:
-    found = _schema(connection) or _permissions(connection)
+def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
+    found = _schema(connection) or _permissions(connection) or _keys(connection, keys)
     if not found:
         _write(connection)
+        state(connection, keys)
     return found
+
+
+def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:
+    difference = disagreement(connection, keys)
+    return NotReady("keys differ", difference) if difference else None
 
 
 def _schema(connection: Connection) -> NotReady | None:

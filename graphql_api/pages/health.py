@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graphql_api.engine.threads import Threads
+from registration.keys.agreement import keys_of_node
 from registration.readiness import NotReady, obstacle
-from registration.storage.database import Database, Unavailable
+from registration.services import Services
+from registration.storage.database import Unavailable
 from registration.storage.deadline import within
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -68,8 +70,11 @@ class Readiness:
         self._found = found
 
 
-def routes(database: Database, threads: Threads) -> list[Route]:
-    readiness = Readiness(lambda: obstacle(database), threads)
+def routes(services: Services, threads: Threads) -> list[Route]:
+    def look() -> NotReady | None:
+        return obstacle(services.database, keys_of_node(services.secret, services.signing_keys))
+
+    readiness = Readiness(look, threads)
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "alive"}, headers=NO_STORE)

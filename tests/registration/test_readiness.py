@@ -13,15 +13,18 @@ from sqlalchemy import Connection, event, make_url
 
 from harness.disk import CannotMount, SmallDisk
 from harness.postgres import PostgresServer, drop_database
+from registration.keys.agreement import NodeKeys
 from registration.readiness import NotReady, obstacle
 from registration.storage.database import Database, open_database
 from registration.storage.deadline import within
 from registration.storage.migrations import migrate
 from tests.registration.stored import counts
 
+KEYS = NodeKeys("fingerprint", ("1-00000000000000aa",))
+
 
 def status(database: Database) -> str:
-    found = obstacle(database)
+    found = obstacle(database, KEYS)
     return found.status if found else "ready"
 
 
@@ -63,7 +66,7 @@ def execute(url: str, statement: str) -> None:
 
 def test_a_migrated_database_is_ready(database: Database) -> None:
     """A database that takes a write is ready, and looking leaves nothing in it."""
-    assert obstacle(database) is None
+    assert obstacle(database, KEYS) is None
     assert counts(database) == {}
 
 
@@ -71,7 +74,7 @@ def test_an_old_schema_is_not(database: Database) -> None:
     """A database without the newest migration is not ready, and an operator is told what to run."""
     execute_in(database, "UPDATE alembic_version SET version_num = '0004'")
     reason = "the database is not at this version; run: registration-gateway migrate"
-    assert obstacle(database) == NotReady("migrations missing", reason, is_lasting=True)
+    assert obstacle(database, KEYS) == NotReady("migrations missing", reason, is_lasting=True)
 
 
 def test_a_newer_schema_that_has_room_is(database: Database) -> None:
@@ -80,6 +83,17 @@ def test_a_newer_schema_that_has_room_is(database: Database) -> None:
     assert status(database) == "ready"
     execute_in(database, "UPDATE installation SET oldest_revision = '9999'")
     assert status(database) == "migrations missing"
+
+
+def test_a_node_with_other_keys_is_not(database: Database) -> None:
+    """The first node that is ready decides about the keys; one that differs is not ready, and says so."""
+    other = NodeKeys("another", KEYS.signing_keys)
+    assert status(database) == "ready"
+    found = obstacle(database, other)
+    assert found
+    assert found.status == "keys differ"
+    assert found.reason.startswith("secret.key is not that of the other nodes; ")
+    assert status(database) == "ready"
 
 
 def execute_in(database: Database, statement: str) -> None:
@@ -152,7 +166,7 @@ def test_a_table_that_cannot_be_used_is_not(postgresql_url: str, role: str, url_
     with closing(open_database(url_of_role)) as database:
         assert status(database) == "ready"
         execute(postgresql_url, statement.replace("CURRENT_USER", role))
-        found = obstacle(database)
+        found = obstacle(database, KEYS)
     reason = "the role of GATEWAY_DATABASE_URL may not read and write these tables: mail"
     assert found == NotReady("database permissions missing", reason, is_lasting=True)
 
