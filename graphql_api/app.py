@@ -175,7 +175,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *confirmation_page.routes(parts.context_for),
         *password_page.routes(parts.context_for),
         *email_change_page.routes(parts.context_for),
-        *health.routes(parts.services.database, parts.threads),
+        *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
         *development_routes(settings, otherwise=shim.any_path.app),
         shim.any_path,

@@ -3,11 +3,15 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+
 from registration.environment import SettingsError
 from registration.hashing.passwords import Passwords
+from registration.keys.agreement import disagreement, keys_of_node
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.attempts import Limit
@@ -24,7 +28,7 @@ from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy
 from registration.services import Services, SessionTerms, utc_now
 from registration.settings import Settings
-from registration.storage.database import Database, open_database
+from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.references import References
 
 HOUR, QUARTER = 3600, 900  # seconds
@@ -152,4 +156,12 @@ def open_relay(settings: Settings, services: Services) -> Relay:
         clock=services.clock,
         random=random.Random(),  # noqa: S311 - jitter
         chore=tidy_up,
+        check=partial(_check_keys, services),
     )
+
+
+def _check_keys(services: Services, connection: Connection) -> None:
+    """With another secret than that of the node that took a sign-up, its mail could only be parked."""
+    difference = disagreement(connection, keys_of_node(services.secret, services.signing_keys))
+    if difference:
+        raise Unavailable(difference)

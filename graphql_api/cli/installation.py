@@ -9,7 +9,7 @@ from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
 from registration.storage.database import Database, open_database
-from registration.storage.revision import is_current, newest
+from registration.storage.revision import is_usable, newest
 
 
 def settings_of_process() -> GatewaySettings:
@@ -23,7 +23,7 @@ def settings_of_process() -> GatewaySettings:
 def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
-    if not _is_up_to_date(database):
+    if not _is_migrated(database):
         stop(f"{settings.database_place} is not at this version; run: registration-gateway migrate")
     return database
 
@@ -60,15 +60,15 @@ def migrate(settings: GatewaySettings) -> None:
     """Bring the database to the schema of this version."""
     database = open_database(settings.database_url)
     try:
-        if not _is_up_to_date(database):
+        if not _is_migrated(database):
             _upgrade(database)
     finally:
         database.close()
 
 
-def _is_up_to_date(database: Database) -> bool:
+def _is_migrated(database: Database) -> bool:
     revision = newest()
-    return database.read(lambda connection: is_current(connection, revision))
+    return database.read(lambda connection: is_usable(connection, revision))
 
 
 def _upgrade(database: Database) -> None:

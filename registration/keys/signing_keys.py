@@ -58,7 +58,7 @@ class SigningKeys:
         with self._lock:
             if self._clock() >= self._looked_at + LOOK_EVERY:
                 self._look()
-            return sorted(self._keys.values(), key=lambda key: _age(key.kid), reverse=True)
+            return sorted(self._keys.values(), key=lambda key: age(key.kid), reverse=True)
 
     def find(self, kid: str) -> SigningKey | None:
         """The key with this id, or None. A new one is found at once: another node may sign with it already."""
@@ -81,7 +81,7 @@ class SigningKeys:
 
 def create_signing_key(directory: Path) -> str:
     """Write a key that is newer than all others; returns its id."""
-    number = max((_age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
+    number = max((age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
     kid = f"{number}-{token_hex(8)}"
     key = generate_private_key(public_exponent=65537, key_size=BITS)
     create_key_file(_path(directory, kid), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -97,7 +97,7 @@ def _kids_in(directory: Path) -> list[str]:
     return [name for name in names if KID.fullmatch(name)]
 
 
-def _age(kid: str) -> tuple[int, str]:
+def age(kid: str) -> tuple[int, str]:
     """The order of keys: by the number in the id, then by its random part."""
     number, _, random = kid.partition("-")
     return int(number), random

@@ -35,6 +35,14 @@ def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
     return 0
 
 
+Check = Callable[[Connection], None]
+"""Raises Unavailable where this node must send no mail."""
+
+
+def check_nothing(_connection: Connection) -> None:
+    """What a relay checks that has nothing to disagree about."""
+
+
 class Relay:
     """Sends what the outbox holds; any number of relays, in any number of processes, may share one.
 
@@ -51,6 +59,7 @@ class Relay:
         clock: Callable[[], datetime],
         random: Random,
         chore: Chore = no_chore,
+        check: Check = check_nothing,
     ) -> None:
         self._database = database
         self._composer = composer
@@ -60,6 +69,7 @@ class Relay:
         self._stopping = Event()
         self._awake = Event()
         self._is_blocked = False
+        self._check = check
         self._chore = chore
         self._chore_at = clock()
 
@@ -97,7 +107,7 @@ class Relay:
         """
         self._is_blocked = False
         count = 0
-        buckets = self._database.read(lambda connection: outbox.due_buckets(connection, self._clock()))
+        buckets = self._database.read(self._due_buckets)
         self._random.shuffle(buckets)  # so that relays seldom work on the same bucket
         with self._sender.session() as session:
             for bucket in buckets:
@@ -107,6 +117,10 @@ class Relay:
                 self._send(jobs, session)
                 count += len(jobs)
         return count
+
+    def _due_buckets(self, connection: Connection) -> list[int]:
+        self._check(connection)
+        return outbox.due_buckets(connection, self._clock())
 
     def _claim(self, bucket: int, connection: Connection) -> list[Job]:
         return outbox.claim(connection, bucket, self._clock(), BATCH)

@@ -24,7 +24,7 @@ def verified_hash(
     refused = charge_guess(services, client_ip)
     if refused:
         return refused
-    stored = services.database.read(
+    stored: str | None = services.database.read(
         lambda connection: connection.execute(
             select(customer.c.password_hash).where(customer.c.id == customer_id)
         ).scalar_one_or_none()

@@ -6,10 +6,12 @@ from sqlalchemy import (
     Date,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Table,
+    Text,
     Uuid,
     text,
 )
@@ -93,7 +95,7 @@ session = Table(
 # Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
 # written its token when it releases it.
 # The family of a session's refresh tokens: each is used once, and its reuse ends the family. `parent` is the digest of
-# the token that was used to get this one; null for the first of a session, and for those issued before revision 0005.
+# the token that was used to get this one; null for the first of a session, and for those issued before revision 0004.
 refresh_token = Table(
     "refresh_token",
     metadata,
@@ -226,4 +228,24 @@ idempotency = Table(
     Column("customer_id", Uuid, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
     info=owned(OnErasure.DELETE),
+)
+
+# One row, with id 1: what all nodes that use this database agree about.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    # Programs whose newest revision is older cannot work with this schema.
+    Column("oldest_revision", String(32), nullable=False),
+    # A fingerprint of the secret, and the ids of the signing keys; null until the first node has stated its own.
+    Column("secret", String(64)),
+    Column("signing_keys", Text),
+)
+
+# Empty: a probe inserts a row and deletes it in the same transaction, to see whether the database takes it.
+probe = Table(
+    "probe",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("filler", LargeBinary, nullable=False),
 )

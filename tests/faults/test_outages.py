@@ -14,6 +14,7 @@ from registration.storage.migrations import migrate
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, Answer, get
 from tests.registration.stored import counts
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -48,14 +49,17 @@ class TestSqlite:
         database.close()
 
     def test_locked_by_another_process(self, serve: Serve, sqlite_url: str, database: Database) -> None:
-        """With a locked database sign-ups are refused after a wait, reads go on, and sign-ups succeed afterwards."""
+        """With a locked database sign-ups are refused after a wait, reads go on, and sign-ups succeed afterwards.
+
+        Meanwhile the node is not ready.
+        """
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url)
         assert_registered(ask_both(gateway, "before"))
         before = counts(database)
         other = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         assert_unavailable(gateway, ask_both(gateway, "during"))
-        assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 200, 404]
+        assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 503, 404]
         other.execute("ROLLBACK")
         other.close()
         assert counts(database) == before
@@ -96,6 +100,7 @@ class TestPostgresql:
             for stop in (server.stop, server.kill):
                 stop()
                 assert_unavailable(gateway, ask_both(gateway, "during"))
+                eventually(lambda: get(gateway, "/readyz") == 503)  # "ready" counts for a second
                 assert [get(gateway, path) for path in ("/healthz", "/readyz", PAGE)] == [200, 503, 503]
                 server.start()
                 assert counts(database) == before

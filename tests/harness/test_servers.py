@@ -19,7 +19,7 @@ from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
 from registration.storage.database import Database
-from registration.storage.revision import is_current, newest
+from registration.storage.revision import is_usable, newest
 from tests.conftest import Serve
 from tests.waiting import eventually
 
@@ -28,7 +28,7 @@ MAIL = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=
 
 def test_every_test_gets_a_migrated_database(database: Database) -> None:
     """The database of a test has the newest revision, on both engines."""
-    assert database.read(lambda connection: is_current(connection, newest()))
+    assert database.read(lambda connection: is_usable(connection, newest()))
 
 
 class TestPostgres:

@@ -10,15 +10,17 @@ import pytest
 
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
+from registration.keys.agreement import keys_of_node, state
 from registration.keys.key_files import KeyFileError
-from registration.keys.secret import create_secret
+from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.mail.relay import Relay
 from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
+from registration.storage.database import Unavailable
 from registration.storage.migrations import migrate
-from registration.storage.tables import customer
+from registration.storage.tables import customer, mail
 from registration.wiring import open_relay, open_services, password_policy
 from tests.registration.forms import request
 from tests.registration.signing import sign_up
@@ -57,6 +59,20 @@ class TestServices:
         assert isinstance(relay, Relay)
         assert relay.run_once() == 1
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+    def test_send_no_mail_with_keys_of_another_installation(
+        self, wired: Services, tmp_path: Path, values: dict[str, Any]
+    ) -> None:
+        """A relay whose secret is not that of the other nodes leaves the mails to theirs: it could only park them."""
+        keys = keys_of_node(wired.secret, wired.signing_keys)
+        wired.database.write(lambda connection: state(connection, keys))
+        sign_up(wired, request())
+        (tmp_path / "keys" / FILE_NAME).write_bytes(bytes(32))
+        settings = GatewaySettings(**values)
+        with closing(open_services(settings)) as other, pytest.raises(Unavailable, match=r"^secret.key is not that of"):
+            open_relay(settings, other).run_once()
+        assert [row["status"] for row in rows(wired.database, mail)] == ["waiting"]
+        assert open_relay(settings, wired).run_once() == 1
 
     def test_have_real_time_and_random_ids(self, wired: Services) -> None:
         """The clock of the services is UTC now, their ids are random, and mails need no listener."""

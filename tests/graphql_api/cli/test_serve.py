@@ -7,7 +7,7 @@ import pytest
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.storage.database import open_database
-from registration.storage.revision import is_current, newest
+from registration.storage.revision import is_usable, newest
 from tests.graphql_api.cli.commands import complaint, run
 
 ADDRESSES = {"GATEWAY_PUBLIC_URL": "https://shop.example", "GATEWAY_MAIL_FROM": "Shop <mail@shop.example>"}
@@ -21,7 +21,7 @@ class TestMigrate:
             place = f"{Path.cwd()}/made/registration.db"
             assert (result.exit_code, result.stdout) == (0, f"The database is up to date: {place}\n")
         database = open_database("sqlite:///made/registration.db")
-        assert database.read(lambda connection: is_current(connection, newest()))
+        assert database.read(lambda connection: is_usable(connection, newest()))
         database.close()
 
     @pytest.mark.parametrize(

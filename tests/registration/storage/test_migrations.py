@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from harness.gateway import COMMAND
@@ -20,7 +20,7 @@ from harness.postgres import create_database, drop_database
 from registration.storage import migrations
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.migrations import UnknownRevisionError, migrate
-from registration.storage.revision import is_current, newest
+from registration.storage.revision import is_usable, newest
 from registration.storage.tables import counter, metadata
 from tests.registration.stored import WAITING, counts, rows
 from tests.waiting import PATIENCE, eventually
@@ -49,7 +49,7 @@ def tables(database: Database) -> set[str]:
 
 
 def is_ready(database: Database) -> bool:
-    return database.read(lambda connection: is_current(connection, newest()))
+    return database.read(lambda connection: is_usable(connection, newest()))
 
 
 def test_the_newest_revision_is_alembics() -> None:
@@ -95,10 +95,29 @@ def test_failed_migration_leaves_nothing(new: Database) -> None:
     assert is_ready(new)
 
 
-def test_another_revision_is_not_current(database: Database) -> None:
-    """A database at another revision, as of a newer program, is not current."""
-    database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'"))
-    assert not is_ready(database)
+@pytest.mark.parametrize(
+    ("found", "oldest", "usable"),
+    [
+        ("0008", "0005", True),
+        ("0008", "0006", True),
+        ("0008", "0007", False),
+        ("0006", "0007", True),
+        ("0005", "0005", False),
+        ("later", "0005", False),
+        ("", "0005", False),
+    ],
+)
+def test_a_newer_schema_may_have_room_for_this_program(
+    database: Database, found: str, oldest: str, usable: bool
+) -> None:
+    """A program of revision 0006 works at its own and at newer ones that say so, and at no older or unknown one."""
+
+    def look(connection: Connection) -> bool:
+        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+        connection.execute(text("UPDATE installation SET oldest_revision = :oldest"), {"oldest": oldest})
+        return is_usable(connection, "0006")
+
+    assert database.write(look) is usable
 
 
 def test_another_revision_is_left_alone(database: Database) -> None:

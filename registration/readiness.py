@@ -1,0 +1,85 @@
+"""Whether this node can serve: everything that a sign-up needs of the database is tried."""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, insert, text
+
+from registration.keys.agreement import NodeKeys, disagreement, state
+from registration.storage.database import Database, Outage, Unavailable
+from registration.storage.revision import is_usable, newest
+from registration.storage.tables import metadata, probe
+
+FILLER = 16_384
+"""Bytes that a probe writes: more than a page of any engine, so that a full disk has no room for them."""
+
+MAY_NOT_WRITE = text("""
+    SELECT name FROM unnest(CAST(:names AS text[])) AS name, to_regclass(name) AS found
+    WHERE (has_table_privilege(found, 'SELECT') AND has_table_privilege(found, 'INSERT')
+        AND has_table_privilege(found, 'UPDATE') AND has_table_privilege(found, 'DELETE')) IS NOT TRUE
+""")
+"""Tables that are not there, or that our role may not read and write in every way."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """Why a node cannot serve: `status` for any client, `reason` in one line for an operator.
+
+    `is_lasting` says that it stays so until an operator acts.
+    """
+
+    status: str
+    reason: str
+    is_lasting: bool = False
+
+
+def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
+    """Why this node cannot serve; None when it can. Writes a row and deletes it, in one transaction.
+
+    The first node that can serve states its keys.
+    """
+    try:
+        return database.write(partial(_look, keys))
+    except Unavailable as error:
+        return NotReady(error.outage, str(error))
+
+
+def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
+    found = _schema(connection) or _permissions(connection) or _keys(connection, keys)
+    if not found:
+        _write(connection)
+        state(connection, keys)
+    return found
+
+
+def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:
+    difference = disagreement(connection, keys)
+    return NotReady("keys differ", difference) if difference else None
+
+
+def _schema(connection: Connection) -> NotReady | None:
+    if is_usable(connection, newest()):
+        return None
+    return NotReady(
+        "migrations missing", "the database is not at this version; run: registration-gateway migrate", True
+    )
+
+
+def _permissions(connection: Connection) -> NotReady | None:
+    if connection.dialect.name != "postgresql":
+        return None
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+        return NotReady(Outage.READ_ONLY, "the database is read-only")
+    refused = connection.execute(MAY_NOT_WRITE, {"names": sorted(metadata.tables)}).scalars().all()
+    if refused:
+        reason = f"the role of GATEWAY_DATABASE_URL may not read and write these tables: {', '.join(refused)}"
+        return NotReady("database permissions missing", reason, True)
+    return None
+
+
+def _write(connection: Connection) -> None:
+    key = uuid4()
+    connection.execute(insert(probe).values(id=key, filler=secrets.token_bytes(FILLER)))
+    connection.execute(delete(probe).where(probe.c.id == key))
