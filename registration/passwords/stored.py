@@ -29,7 +29,8 @@ def verified_hash(
             select(customer.c.password_hash).where(customer.c.id == customer_id)
         ).scalar_one_or_none()
     )
-    if stored is None or not services.passwords.verify(stored, *forms_of(password)).is_right:
+    is_right = services.passwords.verify(stored, *forms_of(password)).is_right
+    if stored is None or not is_right:
         return BadCredentials()
     if services.budgets.are_on:
         services.database.write(lambda connection: give_guess_back(connection, services, client_ip))
