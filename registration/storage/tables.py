@@ -235,8 +235,7 @@ installation = Table(
     "installation",
     metadata,
     Column("id", SmallInteger, primary_key=True),
-    # Programs whose newest revision is older cannot work with this schema.
-    Column("oldest_revision", String(32), nullable=False),
+    Column("oldest_revision", String(32), nullable=False),  # of programs that can work with this schema
     # A fingerprint of the secret, and the ids of the signing keys; null until the first node has stated its own.
     Column("secret", String(64)),
     Column("signing_keys", Text),
