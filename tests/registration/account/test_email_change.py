@@ -117,6 +117,22 @@ class TestAsking:
         assert address_of_key(services, first) is None
         assert address_of_key(services, second) == "second@example.net"
 
+    def test_a_newer_request_withdraws_the_mail_of_an_older_one(
+        self, services: Services, caller: Caller, arrived: Deliver
+    ) -> None:
+        """A mail with a key that still waits is not sent after a second request; the customer's other mails are."""
+        arrived()
+        for email in ("first@example.net", "second@example.net"):
+            update_profile(services, caller, {"email": email}, CLIENT)
+        assert [message["To"] for message in arrived()] == ["second@example.net", OLD, OLD]
+
+    def test_it_wakes_the_relay(self, services: Services, caller: Caller) -> None:
+        """A request announces its mails once."""
+        posted: list[None] = []
+        listening = replace(services, on_mail_enqueued=lambda: posted.append(None))
+        update_profile(listening, caller, {"email": NEW}, CLIENT)
+        assert posted == [None]
+
     def test_a_taken_address_is_refused(self, services: Services, caller: Caller) -> None:
         """A change to a taken address in any spelling is answered EmailTaken; no row and no mail is written."""
         confirmed(services, email="bob@example.org")
@@ -151,6 +167,13 @@ class TestAsking:
         assert isinstance(outcome, Updated)
         assert outcome.confirm_before == clock.now + timedelta(days=1)
 
+    def test_a_key_works_as_long_as_a_confirmation(self, services: Services, clock: Clock, caller: Caller) -> None:
+        """With confirmation on a new address must be proven within the lifetime of a confirmation key."""
+        short = replace(services, confirmation=timedelta(hours=2))
+        outcome = update_profile(short, caller, {"email": NEW}, CLIENT)
+        assert isinstance(outcome, Updated)
+        assert outcome.confirm_before == clock.now + timedelta(hours=2)
+
 
 class TestProving:
     def test_a_key_changes_the_address(
@@ -179,6 +202,18 @@ class TestProving:
         proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
         assert isinstance(proof, list)
         assert [place for place in proof if place.found] == []
+
+    def test_sign_ins_from_before_the_sign_up_are_forgotten(self, services: Services, arrived: Deliver) -> None:
+        """A change empties the old address in records of failed sign-ins that are older than its account."""
+        bob, other = "bob@example.org", "eve@example.org"
+        for email in (bob, other):
+            sign_in(services, email, "wrong", CLIENT)
+        caller = caller_of(services, member(services, email=bob).tokens)
+        arrived()
+        update_profile(services, caller, {"email": NEW}, CLIENT)
+        confirm_email_change(services, key_in(arrived()[0], PAGE), CLIENT)
+        failures = [row["email_key"] for row in rows(services.database, audit) if row["kind"] == "sign-in failure"]
+        assert sorted(failures, key=str) == [None, other]
 
     def test_a_key_works_once(self, services: Services, mailed_key: Callable[..., str]) -> None:
         """A key that has changed the address is refused afterwards."""

@@ -12,12 +12,14 @@ from sqlalchemy import Connection, select
 
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
+from registration.account.profile import update_profile
 from registration.keys.link_keys import email_change_key
 from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
 from registration.limits.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
 from registration.mail.rendering import MailKind
-from registration.outcomes import BadCredentials, Confirmed, Done, Registered, Tokens
+from registration.outcomes import BadCredentials, Confirmed, Done, Gone, Registered, Tokens
+from registration.mail.mails import MailKind
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
@@ -186,6 +188,36 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
         reusing.result()
     trail = {row["kind"]: row["client_ip"] for row in rows(services.database, audit)}
     assert trail["token reuse"] is None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (lambda services, caller: anonymize(services, caller, None), Done()),
+        (lambda services, caller: update_profile(services, caller, {"firstName": "Zoë"}, CLIENT), Gone()),
+    ],
+    ids=["erasure", "change of profile"],
+)
+def test_a_request_that_waits_for_an_erasure_changes_nothing(
+    services: Services, ada: Caller, use: Callable[[Services, Caller], object], expected: object
+) -> None:
+    """An erasure or a change of profile waits for an erasure in flight, then finds no customer and writes nothing."""
+    before = rows(services.database, event)
+    is_erased = Event()
+
+    def erase(connection: Connection) -> None:
+        connection.execute(customer.update().values(anonymized_at=services.clock()))
+        is_erased.set()
+        eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
+
+    with ThreadPoolExecutor(1) as threads:
+        erasing = threads.submit(services.database.write, erase)
+        wait_for(is_erased)
+        assert use(services, ada) == expected
+        erasing.result()
+    assert [row["first_name"] for row in rows(services.database, customer)] == ["Ada"]
+    assert rows(services.database, event) == before
 
 
 class OtherServer(DatabaseLockout):

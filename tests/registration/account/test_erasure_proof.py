@@ -120,6 +120,13 @@ def test_a_row_that_should_be_gone_is_found(services: Services, erased: Caller) 
     assert found(services, erased) == {"table session": {"customer_id": 1}}
 
 
+def test_an_address_that_was_not_named_is_found(services: Services, erased: Caller) -> None:
+    """The proof finds any address in the erased row, also one that it was not told to look for."""
+    assert found(services, erased, Person([], [])) == {}
+    execute(services, "UPDATE customer SET email = 'other@example.org'")
+    assert found(services, erased) == {"table customer": {"email": 1}}
+
+
 @pytest.mark.parametrize("value", ["ada", "Ada Beispiel", "for ADA.", BIRTHDAY])
 def test_a_name_is_found_in_rows_of_the_customer_and_of_none(services: Services, erased: Caller, value: str) -> None:
     """The proof finds a name in rows of the erased customer and in rows of no customer."""

@@ -140,6 +140,15 @@ class TestRemembered:
         other = SignUpRequest(form(email="bob@example.org"), request().language, "192.0.2.77")
         assert isinstance(sign_up(limited, other), Registered)
 
+    def test_a_sign_in_is_refused_without_being_counted(self, services: Services) -> None:
+        """A client whose sign-ups have used up the budget of hashes is refused a sign-in, and no count changes."""
+        limited = replace(services, budgets=budgets(Cost.HASH, Payer.CLIENT, 1))
+        for _ in range(2):
+            sign_up(limited, request())
+        before = rows(services.database, attempt)
+        assert sign_in(limited, "ada@example.org", PASSWORD, CLIENT) == TooManyAttempts(HOUR)
+        assert rows(services.database, attempt) == before
+
     def test_the_memory_ends_with_the_window(self, services: Services, clock: Clock) -> None:
         """After an hour the client may sign up again."""
         limited = replace(services, budgets=budgets(Cost.SIGN_UP, Payer.CLIENT, 1))

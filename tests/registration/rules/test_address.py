@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registration.rules.address import _key_by_library, email_key, has_shape
+from registration.rules.address import _key_by_library, email_key, has_shape, read_email
 
 LETTERS = st.characters(exclude_characters="@", exclude_categories=["Cs"])
 LABELS = st.text(st.characters(categories=["Ll", "Lu", "Lo", "Nd", "Mn"]) | st.just("-"), min_size=1, max_size=12)
@@ -131,6 +131,11 @@ class TestShape:
     def test_takes_linear_time(self, text: str) -> None:
         """A megabyte made against backtracking takes no longer than any other; else this test would take an hour."""
         assert not has_shape(text)
+
+
+def test_the_repr_of_an_address_is_empty() -> None:
+    """The repr of an address holds neither its text nor its key."""
+    assert repr(read_email("ada@example.org")) == "EmailAddress()"
 
 
 class TestAnyText:

@@ -58,6 +58,15 @@ def test_one_line_in_lower_case_is_a_list(path: Path, end: str) -> None:
     assert not Breaches(path).hold("other")
 
 
+@pytest.mark.seconds(10)
+def test_a_last_line_needs_no_end(path: Path) -> None:
+    """Where the last line has no end, its password is found, and those after it in the order of hashes are not."""
+    [low, middle, high] = sorted(("a", "b", "c"), key=hash_of)
+    path.write_text(f"{hash_of(low)}\n{hash_of(middle)}")
+    breaches = Breaches(path)
+    assert [breaches.hold(password) for password in (low, middle, high)] == [True, True, False]
+
+
 @pytest.mark.parametrize("password", ["\ud800", "", "\x00", "p" * 100_000])
 def test_any_password_can_be_looked_up(path: Path, password: str) -> None:
     """A password of any text can be looked up."""
@@ -70,6 +79,7 @@ def test_any_password_can_be_looked_up(path: Path, password: str) -> None:
     [
         "password\n123456\n",
         f"{'0' * 40}\npassword\n",
+        f"12345\n{'f' * 40}\n",
         f"{'0' * 40}\n{'f' * 39}\n",
         f"{'0' * 40}:x\n",
         "0" * 100,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -231,6 +232,10 @@ class TestPasswords:
     def test_character_rule_knows_no_other_special(self, other: str) -> None:
         """A character that is in no class is refused."""
         assert not has_asked_characters(f"Aa1!{other}")
+
+    def test_no_letter_and_no_digit_is_special(self) -> None:
+        """A password of all letters and digits of ASCII lacks a special character."""
+        assert not has_asked_characters(ascii_letters + digits)
 
     @pytest.mark.parametrize("password", ["change123", "CHANGE123", "Change123"])
     def test_deny_list(self, password: str) -> None:

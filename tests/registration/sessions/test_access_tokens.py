@@ -143,6 +143,12 @@ class TestTime:
         assert caller_of(services, resigned(services, ada.tokens.access_token, now))
         assert authenticate(services, resigned(services, ada.tokens.access_token, ahead)) is INVALID
 
+    @pytest.mark.parametrize("years", [-20, 50])
+    def test_the_clock_of_the_machine_does_not_count(self, services: Services, clock: Clock, years: int) -> None:
+        """A token is good by the clock of the services, also where the machine's clock is years away from it."""
+        clock.move(timedelta(days=365 * years))
+        assert caller_of(services, member(services).tokens.access_token)
+
     def test_lifetime_is_a_setting(self, services: Services, clock: Clock) -> None:
         """The lifetime of a token is a setting."""
         short = replace(services, sessions=replace(services.sessions, access_token=timedelta(seconds=60)))

@@ -23,6 +23,7 @@ from registration.outcomes import (
     ViolationCode,
 )
 from registration.services import Services
+from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import (
     PendingSignUp,
     confirm,
@@ -30,7 +31,7 @@ from registration.signing_up.confirmation import (
     pending_sign_up,
     resend_confirmation,
 )
-from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
+from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
 from tests.registration.members import CLIENT
@@ -150,6 +151,16 @@ class TestDisown:
         disown(services, key)
         assert disown(services, key) == confirm(services, key) == TokenRefused()
         assert happened(services) == ["customer.created", "customer.disowned"]
+
+    def test_records_of_other_addresses_stay(self, services: Services, key: str) -> None:
+        """Disowning empties the records of failed sign-ins with its address only, whichever accounts there are."""
+        others = ["bob@example.org", "eve@example.org"]
+        for email in others:
+            sign_in(services, email, "wrong", CLIENT)
+        sign_up(services, request(email=others[0]))
+        disown(services, key)
+        recorded = [row["email_key"] for row in rows(services.database, audit) if row["kind"] == "sign-in failure"]
+        assert sorted(recorded) == others
 
     def test_unknown_and_expired_keys_erase_nothing(self, services: Services, clock: Clock, key: str) -> None:
         """Disowning with an unknown or an expired key is refused and erases nothing."""
