@@ -15,7 +15,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from registration.storage.deadline import remaining
-from registration.storage.outages import Locked, Misconfigured, Outage, Unavailable, outage_of, state_of, too_late
+from registration.storage.outages import (
+    MENDED_BY_OPERATOR,
+    Locked,
+    Misconfigured,
+    Outage,
+    Unavailable,
+    outage_of,
+    state_of,
+    too_late,
+)
 from registration.storage.sqlite import open_sqlite
 
 __all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
@@ -160,11 +169,17 @@ def _run(connections: Connections, work: Callable[[Connection], Result]) -> Resu
         except DBAPIError as error:
             if turn < TRIES and _is_retryable(error) and remaining() > 0:
                 time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
-            elif isinstance(error, IntegrityError | DataError | ProgrammingError):
-                raise  # a bug: a constraint is broken, or a statement is wrong
+            elif _is_bug(error):
+                raise
             else:
                 raise outage_of(error) from error
     raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises
+
+
+def _is_bug(error: DBAPIError) -> bool:
+    """Whether a constraint is broken, or a statement is wrong: for a log with a trace, not for an operator."""
+    is_ours = isinstance(error, IntegrityError | DataError | ProgrammingError)
+    return is_ours and state_of(error) not in MENDED_BY_OPERATOR
 
 
 def _is_retryable(error: DBAPIError) -> bool:

@@ -1,6 +1,7 @@
 """What a database that does not do its work is to the rest of the program, and what an operator is told about it."""
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -58,6 +59,13 @@ REASONS = {
     "SQLITE_IOERR": ("the disk does not work", Outage.UNREACHABLE),
 }
 
+# SQLSTATEs that an operator has to act on, with what to do; the server's message names the object.
+MENDED_BY_OPERATOR = {
+    "42501": "grant the role of GATEWAY_DATABASE_URL what it lacks, or run migrate with one that has it",
+    "42P07": "it is of another application: use a database of its own, or a schema: ?options=-csearch_path%3Dname",
+    "3F000": "create the schema that search_path names",
+}
+
 
 def state_of(error: DBAPIError) -> str:
     """The SQLSTATE, or the driver's own name of the error, but not its text, which can quote values."""
@@ -68,9 +76,17 @@ def state_of(error: DBAPIError) -> str:
 def outage_of(error: DBAPIError) -> Unavailable:
     """What a failed statement or connection is to a caller who may come again."""
     state = state_of(error)
+    if state in MENDED_BY_OPERATOR:
+        return Misconfigured(f"{_message(error)}; {MENDED_BY_OPERATOR[state]}")
     if state == LOCK_NOT_AVAILABLE:
         return Locked("another transaction holds a lock", Outage.LOCKED)
     for beginning, (reason, outage) in REASONS.items():
         if state.startswith(beginning):
             return Unavailable(f"database error {state}: {reason}", outage)
     return Unavailable(f"database error {state}")
+
+
+def _message(error: DBAPIError) -> str:
+    """The first line of the server's own message, which names objects of the schema and no values."""
+    orig: Any = error.orig
+    return str(orig.diag.message_primary)

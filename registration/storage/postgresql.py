@@ -3,11 +3,13 @@
 from math import ceil
 from typing import Any
 
-from psycopg import IsolationLevel
+from psycopg import Error, IsolationLevel
+from psycopg.errors import ConnectionTimeout
 from psycopg.pq import Conninfo
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from registration.storage.bounded_connection import BoundedConnection
+from registration.storage.connection_errors import connection_failure
 from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
 from registration.storage.deadline import remaining
 from registration.storage.outages import Misconfigured, Outage
@@ -39,7 +41,12 @@ def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
         options = {"connect_timeout": max(1, ceil(min(wait, remaining())))} | options
-        connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
+        try:
+            connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
+        except ConnectionTimeout:
+            raise
+        except Error as error:
+            raise connection_failure(error, url.password) from None
         connection.bound = wait * 3
         try:
             _prepare(connection, names, values)
