@@ -19,7 +19,6 @@ from registration.limits.address_counts import address_mark
 from registration.limits.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
 from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Confirmed, Done, Gone, Registered, Tokens
-from registration.mail.mails import MailKind
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
@@ -194,7 +193,7 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
 @pytest.mark.parametrize(
     ("use", "expected"),
     [
-        (lambda services, caller: anonymize(services, caller, None), Done()),
+        (lambda services, caller: anonymize(services, caller, None, CLIENT), Done()),
         (lambda services, caller: update_profile(services, caller, {"firstName": "Zoë"}, CLIENT), Gone()),
     ],
     ids=["erasure", "change of profile"],
