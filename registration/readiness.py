@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, insert, text
 
 from registration.keys.agreement import NodeKeys, disagreement, state
-from registration.storage.database import Database, Outage, Unavailable
+from registration.storage.database import Database, Misconfigured, Outage, Unavailable
 from registration.storage.revision import is_usable, newest
 from registration.storage.tables import metadata, probe
 
@@ -43,7 +43,7 @@ def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
     try:
         return database.write(partial(_look, keys))
     except Unavailable as error:
-        return NotReady(error.outage, str(error))
+        return NotReady(error.outage, str(error), isinstance(error, Misconfigured))
 
 
 def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:

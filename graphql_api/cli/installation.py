@@ -1,15 +1,22 @@
 """The installation that a command works on: its settings, its key files and its database."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from graphql_api.cli.terminal import stop
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
+from registration.keys.agreement import NodeKeys, keys_of_node
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key, has_signing_key
+from registration.readiness import obstacle
 from registration.storage.database import Database, open_database
+from registration.storage.deadline import within
 from registration.storage.revision import is_usable, newest
+
+START_SECONDS = 5.0
+"""How long a start waits for a database server that does not answer."""
 
 
 def settings_of_process() -> GatewaySettings:
@@ -43,10 +50,20 @@ def prepare(settings: GatewaySettings) -> None:
     if settings.is_embedded:
         create_keys(Path(settings.keys_dir))
         migrate(settings)
-    services = open_services(settings)
-    if settings.relay == "on":
-        open_relay(settings, services)
-    services.close()
+    with closing(open_services(settings)) as services:
+        if settings.relay == "on":
+            open_relay(settings, services)
+        demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+
+
+def demand_database(database: Database, keys: NodeKeys) -> None:
+    """Stop the command where the database cannot work until an operator acts; warn where it may by itself."""
+    with within(START_SECONDS):
+        found = obstacle(database, keys)
+    if found and found.is_lasting:
+        stop(f"GATEWAY_DATABASE_URL: {found.reason}")
+    if found:
+        print(f"registration-gateway: warning: not ready yet: {found.reason}", file=sys.stderr, flush=True)
 
 
 def create_keys(directory: Path) -> None:

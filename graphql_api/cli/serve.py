@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import closing
 from threading import Thread
 from typing import Annotated
 
@@ -10,13 +11,17 @@ import typer
 from graphql_api.cli import installation
 from graphql_api.cli.installation import settings_of_process
 from graphql_api.cli.terminal import one_line_errors
+from registration.keys.agreement import keys_of_node
 
 
 @one_line_errors
 def serve(
     workers: Annotated[int | None, typer.Option(help="server processes; as GATEWAY_WORKERS", min=1, max=64)] = None,
 ) -> None:
-    """Serve GraphQL, the JSON:API door, the confirmation page, and the relay unless GATEWAY_RELAY=off."""
+    """Serve GraphQL, the JSON:API door, the confirmation page, and the relay unless GATEWAY_RELAY=off.
+
+    Stops at once where `migrate` or another act of an operator is needed. Waits for a database that is not there.
+    """
     from graphql_api.server import server  # noqa: PLC0415 - the other commands need not wait for the server's imports
 
     if workers:
@@ -46,16 +51,16 @@ def relay() -> None:
     settings = settings_of_process()
     settings.demand_addresses(serves=False, sends=True)
     installation.say_where(settings)
-    services = open_services(settings)
-    relay = open_relay(settings, services)
     configure_logs(development=settings.development)
-    # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
-    stopping = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
-    sending = Thread(target=relay.run, name="relay")
-    sending.start()
-    print("Sending mails. Stop with Ctrl-C.", flush=True)
-    signal.sigwait(stopping)
-    relay.stop()
-    sending.join()
-    services.close()
+    with closing(open_services(settings)) as services:
+        relay = open_relay(settings, services)
+        installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+        # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+        stopping = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+        sending = Thread(target=relay.run, name="relay")
+        sending.start()
+        print("Sending mails. Stop with Ctrl-C.", flush=True)
+        signal.sigwait(stopping)
+        relay.stop()
+        sending.join()

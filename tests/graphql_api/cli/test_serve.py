@@ -1,9 +1,12 @@
 """The commands `serve`, `migrate` and `relay` where they stop by themselves; test_processes.py runs a server."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from harness.postgres import create_database, drop_database
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.storage.database import open_database
@@ -11,6 +14,19 @@ from registration.storage.revision import is_usable, newest
 from tests.graphql_api.cli.commands import complaint, run
 
 ADDRESSES = {"GATEWAY_PUBLIC_URL": "https://shop.example", "GATEWAY_MAIL_FROM": "Shop <mail@shop.example>"}
+
+
+def create_keys(directory: str) -> None:
+    create_secret(Path(directory))
+    create_signing_key(Path(directory))
+
+
+@pytest.fixture
+def empty_postgresql(postgres_url: str) -> Iterator[str]:
+    """The URL of a database on a server that nothing has migrated."""
+    name = f"forgotten_{uuid4().hex}"
+    yield create_database(postgres_url, name)
+    drop_database(postgres_url, name)
 
 
 class TestMigrate:
@@ -84,6 +100,32 @@ class TestServe:
         else:
             assert (empty_directory / "var" / "keys" / FILE_NAME).exists()
 
+    def test_stops_where_migrate_was_forgotten(self, empty_postgresql: str) -> None:
+        """With a database server `serve` does not migrate, and names the command that does."""
+        create_keys("var/keys")
+        reason = complaint(run("serve", GATEWAY_DATABASE_URL=empty_postgresql, GATEWAY_RELAY="off", **ADDRESSES))
+        assert reason == (
+            "GATEWAY_DATABASE_URL: the database is not at this version; run: registration-gateway migrate"
+        )
+
+    def test_stops_where_the_address_of_the_database_is_wrong(self, postgresql_url: str) -> None:
+        """What only an operator can mend stops `serve` before it listens."""
+        create_keys("var/keys")
+        url = f"{postgresql_url}?pgbouncer=true"
+        reason = complaint(run("serve", GATEWAY_DATABASE_URL=url, GATEWAY_RELAY="off", **ADDRESSES))
+        assert reason.startswith('GATEWAY_DATABASE_URL: invalid connection option "pgbouncer"; leave it out')
+
+    def test_waits_for_a_database_that_is_not_there(self) -> None:
+        """A database server that starts later is no mistake of the settings: `serve` warns, and goes on to listen."""
+        create_keys("var/keys")
+        # It can listen nowhere, so that it ends.
+        settings = {"GATEWAY_DATABASE_URL": "postgresql://gateway@127.0.0.1:1/gateway", "GATEWAY_HOST": "192.0.2.1"}
+        result = run("serve", GATEWAY_RELAY="off", **settings, **ADDRESSES)
+        warning, end = result.stderr.splitlines()
+        assert warning.startswith("registration-gateway: warning: not ready yet: connection to server at ")
+        assert warning.endswith("Connection refused; start the server, or check host and port")
+        assert end.startswith("registration-gateway: GATEWAY_HOST 192.0.2.1 ")
+
     def test_refuses_a_secret_that_others_can_read(self, empty_directory: Path) -> None:
         """A secret that other users can read ends `serve` with the command that mends it."""
         create_secret(empty_directory / "keys")
@@ -102,8 +144,13 @@ class TestRelay:
             ({"GATEWAY_MAIL_FROM": ""}, "GATEWAY_MAIL_FROM is not set"),
         ],
     )
-    def test_needs_what_a_mail_needs(self, empty_directory: Path, settings: dict[str, str], reason: str) -> None:
+    def test_needs_what_a_mail_needs(self, settings: dict[str, str], reason: str) -> None:
         """`relay` without a mail server, a sender or a base of links ends with one line."""
-        create_secret(empty_directory / "var" / "keys")
-        create_signing_key(empty_directory / "var" / "keys")
+        create_keys("var/keys")
         assert complaint(run("relay", **(ADDRESSES | settings))).startswith(reason)
+
+    def test_stops_where_migrate_was_forgotten(self) -> None:
+        """`relay` needs the schema that `serve` needs."""
+        create_keys("var/keys")
+        reason = complaint(run("relay", GATEWAY_MAIL_URL="console:", **ADDRESSES))
+        assert reason.endswith("the database is not at this version; run: registration-gateway migrate")

@@ -72,7 +72,8 @@ class TestServe:
             f"REST         {production.base_url}/customers",
             "Stop with Ctrl-C.",
         ]
-        development = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
+        same = {"GATEWAY_DATABASE_URL": sqlite_url, "GATEWAY_KEYS_DIR": str(production.keys_directory)}
+        development = serve(GATEWAY_MODE="development", **same)
         assert development.log.read_text().splitlines()[2:6] == [
             f"GraphQL      {development.base_url}/graphql  (GraphiQL in a browser)",
             f"REST         {development.base_url}/customers",
