@@ -21,6 +21,8 @@ def gateway(
     wanted = {
         "GATEWAY_MODE": "production",
         "GATEWAY_DATABASE_URL": store.url,
+        # All gateways on one database need the same keys.
+        "GATEWAY_KEYS_DIR": str(directory / "keys"),
         "GATEWAY_RELAY": "off",
         "GATEWAY_WORKERS": str(workers),
         "GATEWAY_HASH_MEMORY_KIB": str(costs.memory_kib),

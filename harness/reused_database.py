@@ -74,7 +74,12 @@ class ReusedDatabase:
 
     def _restore_rows(self) -> None:
         tables = sql.SQL(", ").join(map(sql.Identifier, self._written_tables()))
-        self._connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+        try:
+            self._connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+        except psycopg.errors.DeadlockDetected:  # a gateway that still runs has connected again
+            self._look(END_OTHER_SESSIONS)
+            self._restore_rows()
+            return
         for table, rows in self._rows.items():
             self._copy_in(table, rows)
 

@@ -119,7 +119,7 @@ def get(gateway: Gateway, path: str) -> int:
 
 
 def post_form(gateway: Gateway, path: str, fields: Mapping[str, str]) -> int:
-    """The status of the response to a form."""
+    """The status of the response to a form; redirects are not followed."""
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", path, urlencode(fields), headers)

@@ -86,7 +86,7 @@ def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_
         body = message.get_body(("plain",))
         assert body
         key = body.get_content().partition("?token=")[2][:32]
-        assert post_form(gateway, "/register/confirm", {"action": "confirm", "token": key}) == 200
+        assert post_form(gateway, "/register/confirm", {"action": "confirm", "token": key}) == 303
     assert None not in {row["confirmed_at"] for row in rows(database, customer)}
 
 
