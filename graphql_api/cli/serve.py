@@ -51,10 +51,10 @@ def relay() -> None:
     settings = settings_of_process()
     settings.demand_addresses(serves=False, sends=True)
     installation.say_where(settings)
-    configure_logs(development=settings.development)
     with closing(open_services(settings)) as services:
         relay = open_relay(settings, services)
         installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+        configure_logs(development=settings.development)
         # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
         stopping = {signal.SIGINT, signal.SIGTERM}
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
