@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from registration.mail.mails import MailKind
 
 from registration.account.email_change import address_of_key, confirm_email_change
 from registration.account.erasure import anonymize
 from registration.account.erasure_proof import Person, prove
 from registration.account.profile import update_profile
+from registration.mail.rendering import MailKind
 from registration.outcomes import (
     BadCredentials,
     Confirmed,
