@@ -14,7 +14,7 @@ from registration.storage.migrations import migrate
 from tests.conftest import Serve
 from tests.faults.doors import DOORS, Answer, get
 from tests.registration.stored import counts
-from tests.waiting import eventually
+from tests.waiting import eventually, interrupted_after
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -74,7 +74,6 @@ def migrated_server() -> Iterator[tuple[PostgresServer, Database]]:
 
 
 class TestPostgresql:
-    @pytest.mark.seconds(45)
     def test_frozen(self, serve: Serve) -> None:
         """With a server that answers nothing every sign-up of a crowd is refused at its own deadline, eleven seconds.
 
@@ -83,7 +82,7 @@ class TestPostgresql:
         with migrated_server() as (server, _database):
             gateway = serve(GATEWAY_DATABASE_URL=server.url(), GATEWAY_QUEUE_SECONDS="1", GATEWAY_SIGN_UP_LIMIT="0")
             assert_registered(ask_both(gateway, "before"))
-            with server.frozen():
+            with server.frozen(), interrupted_after(22):
                 waiting = [DOORS[n % 2](gateway, f"frozen-{n}@example.org") for n in range(24)]
                 refused = [read() for read in waiting]
                 assert get(gateway, "/healthz") == 200
