@@ -11,6 +11,7 @@ from graphql import get_introspection_query
 
 from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation, Prepared
 from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
+from graphql_api.engine.preparation import MAX_WAITING
 from tests.graphql_api import sample_schema
 from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, schema
 
@@ -76,6 +77,21 @@ class TestExecutes:
         document = "query ($name: String!) { hello(name: $name) }"
         answers = [run(document, {"name": name}, executor=executor).data for name in ("Ada", "Bob", "Ada")]
         assert answers == [{"hello": f"Hello {name}"} for name in ("Ada", "Bob", "Ada")]
+
+
+def test_unknown_documents_beyond_those_that_may_wait(make_executor: MakeExecutor) -> None:
+    """Of more unknown documents at once than may wait, one is told to come back, and the others are answered."""
+    executor = make_executor()
+
+    async def scenario() -> list[Answer]:
+        requests = [OperationRequest(f"{{ a{number}: hello }}") for number in range(MAX_WAITING + 1)]
+        context = SampleContext()
+        return await asyncio.gather(
+            *(executor.execute(request, context, mutation_allowed=True) for request in requests)
+        )
+
+    kinds = [answer.kind for answer in asyncio.run(scenario())]
+    assert kinds == [Kind.EXECUTED] * MAX_WAITING + [Kind.OVERLOADED]
 
 
 class TestRefusesDocuments:

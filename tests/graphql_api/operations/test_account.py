@@ -12,6 +12,8 @@ from graphql_api.engine.errors import Unauthenticated
 from graphql_api.operations.update_customer import _result
 from graphql_api.settings import GatewaySettings
 from registration.language import Language
+from registration.limits.attempts import Limit
+from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.mail.rendering import MailKind
 from registration.outcomes import Gone
 from registration.rules.password import PasswordPolicy
@@ -77,6 +79,21 @@ def installed(database: Database) -> Iterator[Installation]:
 @pytest.fixture
 def ada(installed: Installation) -> Client:
     return Client(installed, member(installed.services).tokens.access_token)
+
+
+@pytest.mark.parametrize("operation", ["change", "erasure", "profile"])
+def test_wrong_passwords_are_bounded(database: Database, operation: str) -> None:
+    """A client whose guesses are used up is told when to try again, whichever operation takes a password."""
+    document, given = {
+        "change": (CHANGE, {"password": "wrong", "newPassword": NEW, "confirmPassword": NEW}),
+        "erasure": (ERASE, {"password": "wrong"}),
+        "profile": (UPDATE, {"email": "new@example.org", "password": "wrong"}),
+    }[operation]
+    one_guess = Budgets([Budget(Cost.GUESS, Payer.CLIENT, Limit(1, 3600))])
+    with installation(database, GatewaySettings(), budgets=one_guess) as limited:
+        ada = Client(limited, member(limited.services).tokens.access_token)
+        assert ada.result(document, **given)["code"] == "BAD_CREDENTIALS"
+        assert ada.result(document, **given)["code"] == "TOO_MANY_ATTEMPTS"
 
 
 class TestRequestPasswordReset:

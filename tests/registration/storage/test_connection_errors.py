@@ -140,7 +140,7 @@ def test_a_table_that_a_later_migration_makes(empty: str) -> None:
     """A table of another application in the way of a later migration is named."""
     with closing(open_database(empty)) as database:
         migrate(database)
-        for statement in ("DROP TABLE installation", "UPDATE alembic_version SET version_num = '0004'"):
+        for statement in ("DROP TABLE installation", "UPDATE alembic_version SET version_num = '0005'"):
             execute(database, statement)
         with pytest.raises(Misconfigured, match=r'^relation "probe" already exists; it is of another application: use'):
             migrate(database)
