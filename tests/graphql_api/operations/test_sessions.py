@@ -104,7 +104,7 @@ class TestSigningIn:
         unknown = ask(client, SIGN_IN, **ADA)
         confirmed(services)
         wrong = ask(client, SIGN_IN, email=ADA["email"], password="wrong password")
-        no_address = ask(client, SIGN_IN, email="nobody", password=PASSWORD)
+        no_address = ask(client, SIGN_IN, email="no address", password=PASSWORD)
         assert unknown.content == wrong.content == no_address.content
         assert result(wrong) == {
             "__typename": "BadCredentialsError",

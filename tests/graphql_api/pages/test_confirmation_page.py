@@ -230,7 +230,7 @@ class TestANewMail:
     def test_is_posted_for_a_pending_account_only(self, installation: Installation) -> None:
         """Known and unknown addresses get the same page; only a pending account gets a mail."""
         installation.sign_up()
-        answers = [press(installation, "resend", email) for email in ("ADA@example.org", "nobody@example.org")]
+        answers = [press(installation, "resend", email) for email in ("ADA@example.org", "unknown@example.org")]
         assert [(answer.status_code, heading(answer)) for answer in answers] == [
             (200, "Please look into your mailbox")
         ] * 2
@@ -362,8 +362,8 @@ def all_pages(installation: Installation, key: str, language: str, locale: str =
         show(installation, key, locale=locale, **headers),
         press(installation, "confirm", key, locale=locale, **headers),
         show(installation, UNKNOWN, locale=locale, **headers),
-        press(installation, "resend", "nobody@example.org", locale=locale, **headers),
-        press(installation, "resend", "nobody@example.org", locale=locale, **headers),
+        press(installation, "resend", "unknown@example.org", locale=locale, **headers),
+        press(installation, "resend", "unknown@example.org", locale=locale, **headers),
         press(installation, "resend", "x", locale=locale, **headers),
     ]
 

@@ -237,7 +237,7 @@ class TestGuesses:
 
 
 def test_erasure_forgets_the_mailbox(services: Services) -> None:
-    """The count of a mailbox is deleted with the customer who has an address of it."""
+    """The count of a mailbox is deleted with the customer of an address of it."""
     limited = replace(services, budgets=budgets(Cost.MAIL, Payer.MAILBOX, 5))
     ada = caller_of(services, member(services, email="ada+shop@example.org").tokens)
     sign_up(limited, request(email="ada+other@example.org"))
