@@ -20,6 +20,9 @@ PublicError: TypeAlias = dict[str, Any]
 
 LONGEST_MESSAGE = 500
 
+UNAVAILABLE_RETRY_AFTER = 5
+"""Seconds that every answer about an outage names."""
+
 log = structlog.get_logger(__name__)
 
 

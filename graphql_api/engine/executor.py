@@ -15,7 +15,15 @@ from graphql_api.engine.coercion import InputCode, InputViolation, variable_viol
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Operations, Prepared
-from graphql_api.engine.errors import ErrorCode, PublicError, bad_input, field_error, overloaded, public_error
+from graphql_api.engine.errors import (
+    UNAVAILABLE_RETRY_AFTER,
+    ErrorCode,
+    PublicError,
+    bad_input,
+    field_error,
+    overloaded,
+    public_error,
+)
 from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
@@ -51,8 +59,6 @@ class Answer:
 
 
 Work: TypeAlias = Callable[[], Awaitable[Answer]]
-
-UNAVAILABLE_RETRY_AFTER = 5
 
 # Several times faster than graphql-core's own for strings, numbers and dicts.
 _is_awaitable = cast("Callable[[object], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)

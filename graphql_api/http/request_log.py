@@ -7,6 +7,7 @@ import structlog
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.server.correlation import bind_correlation_id
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
@@ -63,6 +64,6 @@ def _fault(error: Exception, correlation_id: str) -> Response:
     if isinstance(error, Unavailable):
         log.error("database unavailable", reason=str(error))
         text = f"The service is not available right now. Correlation id: {correlation_id}"
-        return PlainTextResponse(text, 503, {"Retry-After": "5"})
+        return PlainTextResponse(text, 503, {"Retry-After": str(UNAVAILABLE_RETRY_AFTER)})
     log.error("fault", exc_info=error)
     return PlainTextResponse("Internal Server Error", 500)  # the text of the wire contract; a header has the id

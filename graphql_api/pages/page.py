@@ -13,12 +13,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from graphql_api.engine.context import Context
+from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.http.body import TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
 from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
 
-UNAVAILABLE_RETRY_AFTER = 5
 LOCALE = "_locale"
 """The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
 
