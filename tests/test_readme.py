@@ -89,7 +89,9 @@ def test_files_that_the_readme_names_are_links() -> None:
     """A file or folder of the repository stands in README.md as a link, so that it can be clicked."""
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     named = re.findall(r"(?<!\[)`([\w./-]+)`", prose)
-    assert [name for name in named if (REPOSITORY / name).exists() and name not in {".venv", "var/"}] == []
+    made_here = {".venv", "var"}  # by `make run`, which a reader may have called before
+    found = [name for name in named if (REPOSITORY / name).exists() and Path(name).parts[0] not in made_here]
+    assert found == []
 
 
 def test_readme_tells_what_each_folder_is_for() -> None:
