@@ -28,7 +28,10 @@ class MailStatus(StrEnum):
 @commands.command("list")
 @one_line_errors
 def list_mails(
-    status: Annotated[MailStatus, typer.Option(help="which mails to show")] = MailStatus.PARKED,
+    status: Annotated[
+        MailStatus | None,
+        typer.Option(help="which mails to show; without it, those parked, or waiting after a failure"),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="how many of them")] = 100,
     as_json: AsJson = False,
 ) -> None:

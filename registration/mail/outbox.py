@@ -12,7 +12,7 @@ from registration.storage.inserts import Inserting
 from registration.storage.tables import customer, mail
 
 BUCKETS = 16
-# How long a claimed mail belongs to its relay. It must outlast what relay.py does with a batch.
+# How long a claimed mail belongs to its relay, which renews it while a mail server takes longer.
 LEASE = timedelta(minutes=5)
 REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
@@ -28,7 +28,8 @@ Settled = Literal["sent", "dropped", "parked"]
 class Job:
     """One mail to send; `attempts` counts the claims and tells them apart.
 
-    `recipient` is None when the mail goes to the address that the customer has at sending.
+    `failing_since` is when the recipient's side first did not take the mail; None before that, and after a failure of
+    ours. `recipient` is None when the mail goes to the address that the customer has at sending.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class Job:
     token_id: UUID | None
     attempts: int
     created_at: datetime
+    failing_since: datetime | None = None
     recipient: str | None = field(default=None, repr=False)
 
 
@@ -129,22 +131,34 @@ def settle(connection: Connection, job: Job, status: Settled, now: datetime, rea
     )
 
 
-def postpone(connection: Connection, job: Job, due_at: datetime, reason: str) -> None:
-    """Give a claimed mail back, to be claimed again from `due_at` on; nothing happens once the lease is another's."""
-    connection.execute(
-        update(mail)
-        .where(mail.c.id == job.id, IS_WAITING, mail.c.attempts == job.attempts)
-        .values(due_at=due_at, reason=reason[:REASON_LENGTH])
-    )
+def postpone(connection: Connection, job: Job, due_at: datetime, reason: str, failing_since: datetime | None) -> None:
+    """Let a claimed mail wait until `due_at`; nothing happens once the lease is another's."""
+    _change(connection, job, due_at=due_at, reason=reason[:REASON_LENGTH], failing_since=failing_since)
 
 
-def list_mails(connection: Connection, status: str, limit: int) -> list[MailRecord]:
-    """The newest mails of a status."""
+def give_back(connection: Connection, job: Job, now: datetime) -> None:
+    """Make a claimed mail due again, as if it had not been claimed; nothing happens once the lease is another's."""
+    _change(connection, job, due_at=now)
+
+
+def renew(connection: Connection, job: Job, now: datetime) -> None:
+    """Begin the lease of a claimed mail anew; nothing happens once it is another's."""
+    _change(connection, job, due_at=now + LEASE)
+
+
+def _change(connection: Connection, job: Job, **values: object) -> None:
+    holds = mail.c.attempts == job.attempts
+    connection.execute(update(mail).where(mail.c.id == job.id, IS_WAITING, holds).values(**values))
+
+
+def list_mails(connection: Connection, status: str | None, limit: int) -> list[MailRecord]:
+    """The newest mails of a status; without one, of those that were given up, or that have failed and wait."""
+    has_failed = (mail.c.status == "parked") | (IS_WAITING & mail.c.reason.is_not(None))
     columns = (mail.c.id, mail.c.kind, mail.c.status, mail.c.attempts, mail.c.created_at, mail.c.due_at, mail.c.reason)
     rows = connection.execute(
         select(*columns, customer.c.reference)
         .outerjoin_from(mail, customer, customer.c.id == mail.c.customer_id)
-        .where(mail.c.status == status)
+        .where(mail.c.status == status if status else has_failed)
         .order_by(mail.c.created_at.desc())
         .limit(limit)
     )
@@ -157,5 +171,5 @@ def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | Non
     return connection.execute(
         update(mail)
         .where(mail.c.status == "parked", *chosen)
-        .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None)
+        .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None, failing_since=None)
     ).rowcount

@@ -1,6 +1,6 @@
 """The relay: claims mails from the outbox, composes, sends and settles them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -10,18 +10,22 @@ from typing import assert_never
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError
 
 from registration.mail import outbox
 from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import Job, Settled
-from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Session, Unreachable
+from registration.mail.retries import Failure, patience_with, wait_after
+from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Session, Unknown
+from registration.mail.watch import Watch
 from registration.storage.database import Database, Unavailable
 
 BATCH = 20
-# A relay begins no mail later than this after its claim, so that the lease holds even when the server is slow.
+# A relay begins no mail later than this after its claim: the lease of a mail is renewed only while it is being sent.
 BATCH_TIME = timedelta(minutes=1)
-GIVE_UP = timedelta(days=3)
-FIRST_DELAY, LONGEST_DELAY = 20.0, 3600.0  # seconds; drawn from nothing up to these, so half of them on average
+# After so many mails in a row that failed through no fault of their recipients, a turn ends.
+TROUBLES = 3
+ALARM_EVERY = timedelta(hours=1)
 CHORE_BATCH = 500
 
 log = structlog.get_logger(__name__)
@@ -46,8 +50,8 @@ def check_nothing(_connection: Connection) -> None:
 class Relay:
     """Sends what the outbox holds; any number of relays, in any number of processes, may share one.
 
-    A mail is sent twice only if its relay dies between sending and settling, or outlives its lease; both copies then
-    have the same Message-ID. The clocks of all nodes must agree to well within the lease.
+    A mail is sent twice only if its relay dies between sending and settling, or if the mail server's answer is lost;
+    both copies then have the same Message-ID. The clocks of all nodes must agree to well within the lease.
     """
 
     def __init__(
@@ -69,6 +73,9 @@ class Relay:
         self._stopping = Event()
         self._awake = Event()
         self._is_blocked = False
+        self._troubles = 0  # in a row
+        self._alarms: dict[str, datetime] = {}  # when each reason was last logged as an error
+        self._watch = Watch(clock, self._stopping)
         self._check = check
         self._chore = chore
         self._chore_at = clock()
@@ -92,7 +99,7 @@ class Relay:
                 self._awake.clear()
 
     def stop(self) -> None:
-        """End `run` after the present mail; the rest of its batch is given back. For other threads."""
+        """End `run` after the present mail, or in some seconds; what is not sent is given back. For other threads."""
         self._stopping.set()
         self._awake.set()
 
@@ -105,6 +112,7 @@ class Relay:
 
         Raises Unavailable.
         """
+        size = 1 if self._is_blocked else BATCH  # one mail finds out whether the trouble is over
         self._is_blocked = False
         count = 0
         buckets = self._database.read(self._due_buckets)
@@ -113,7 +121,7 @@ class Relay:
             for bucket in buckets:
                 if self._is_blocked or self._stopping.is_set():
                     break
-                jobs = self._database.write(partial(self._claim, bucket))
+                jobs = self._database.write(partial(self._claim, bucket, size))
                 self._send(jobs, session)
                 count += len(jobs)
         return count
@@ -122,31 +130,31 @@ class Relay:
         self._check(connection)
         return outbox.due_buckets(connection, self._clock())
 
-    def _claim(self, bucket: int, connection: Connection) -> list[Job]:
-        return outbox.claim(connection, bucket, self._clock(), BATCH)
+    def _claim(self, bucket: int, size: int, connection: Connection) -> list[Job]:
+        return outbox.claim(connection, bucket, self._clock(), size)
 
     def _send(self, jobs: Sequence[Job], session: Session) -> None:
         end = self._clock() + BATCH_TIME
         for position, job in enumerate(jobs):
-            if self._stopping.is_set() or self._clock() >= end:
+            if self._is_blocked or self._stopping.is_set() or self._clock() >= end:
                 return self._give_back(jobs[position:])
-            outcome = self._deliver(job, session)
-            if isinstance(outcome, Unreachable):
-                self._is_blocked = True
-                return self._defer(jobs[position:], outcome.reason)
-            self._settle(job, outcome)
+            self._settle(job, self._deliver(job, session))
         return None
 
     def _deliver(self, job: Job, session: Session) -> Outcome | Dropped:
-        facts = self._database.read(partial(look_up, job=job))
         try:
+            facts = self._database.read(partial(look_up, job=job))
             composed = self._composer.compose(job, facts, self._clock())
-            return composed if isinstance(composed, Dropped | Refused) else session.send(job.id, composed)
-        except Exception as error:  # a mail that cannot be composed must not hold up the others
+            if isinstance(composed, Dropped | Refused):
+                return composed
+            return self._watch.send(session, job.id, composed, partial(self._renew, job))
+        except Exception as error:  # a mail that cannot be read or composed must not hold up the others
+            if isinstance(error, Unavailable) or (isinstance(error, DBAPIError) and not isinstance(error, DataError)):
+                raise
             log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
             return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")
 
-    def _settle(self, job: Job, outcome: Sent | Refused | Deferred | Dropped) -> None:
+    def _settle(self, job: Job, outcome: Outcome | Dropped) -> None:
         match outcome:
             case Sent():
                 self._close(job, "sent")
@@ -154,40 +162,67 @@ class Relay:
                 self._close(job, "dropped", reason)
             case Refused(reason):
                 self._close(job, "parked", reason)
-            case Deferred(reason):
-                self._defer([job], reason)
+            case Broken() if self._stopping.is_set():
+                return self._give_back([job])
+            case Deferred():
+                self._postpone(job, outcome)
+            case AboutUs() | Broken() | Unknown():
+                self._postpone(job, outcome)
+                return self._count_trouble(outcome)
             case _:
                 assert_never(outcome)
+        self._troubles = 0
+        return None
 
     def _close(self, job: Job, status: Settled, reason: str | None = None) -> None:
         now = self._clock()
         self._database.write(lambda connection: outbox.settle(connection, job, status, now, reason))
         log.info("mail settled", mail=str(job.id), kind=job.kind, status=status, attempts=job.attempts, reason=reason)
 
-    def _defer(self, jobs: Sequence[Job], reason: str) -> None:
-        now = self._clock()
-        too_old = [job for job in jobs if now - job.created_at >= GIVE_UP]
-        due = {job: now + self._delay(job.attempts) for job in jobs if job not in too_old}
-        self._postpone(due, reason)
-        for job in too_old:
-            self._close(job, "parked", f"given up after {GIVE_UP.days} days: {reason}")
+    def _postpone(self, job: Job, failure: Failure) -> None:
+        now, patience = self._clock(), patience_with(failure)
+        is_ours = isinstance(failure, AboutUs)
+        since = None if is_ours else job.failing_since or now
+        reason = f"ours to mend: {failure.reason}" if is_ours else failure.reason
+        wait = wait_after(patience, since or now, now, self._random)
+        if wait is None:
+            days = patience.give_up.days if patience.give_up else 0
+            return self._close(job, "parked", f"given up after {days} days: {reason}")
+        self._database.write(lambda connection: outbox.postpone(connection, job, now + wait, reason, since))
+        log.info("mail waits", mail=str(job.id), kind=job.kind, attempts=job.attempts, reason=reason)
+        return None
+
+    def _count_trouble(self, failure: AboutUs | Broken | Unknown) -> None:
+        """End the turn when other mails would fare no better, and call an operator for what is ours to mend."""
+        self._troubles += 1
+        self._is_blocked = self._troubles >= TROUBLES or (isinstance(failure, AboutUs) and failure.is_for_all)
+        if isinstance(failure, AboutUs) or self._is_blocked:
+            self._alarm(failure)
+
+    def _alarm(self, failure: AboutUs | Broken | Unknown) -> None:
+        """Log one line an hour for each reason: an error where an operator must act."""
+        now, reason = self._clock(), failure.reason
+        self._alarms = {each: at for each, at in self._alarms.items() if now - at < ALARM_EVERY}
+        if reason not in self._alarms:
+            self._alarms[reason] = now
+            is_passing = isinstance(failure, AboutUs) and not failure.is_lasting
+            (log.warning if is_passing else log.error)("mails wait, and not for their recipients", reason=reason)
 
     def _give_back(self, jobs: Sequence[Job]) -> None:
-        self._postpone(dict.fromkeys(jobs, self._clock()), "its turn did not come")
+        now = self._clock()
 
-    def _postpone(self, due: Mapping[Job, datetime], reason: str) -> None:
         def work(connection: Connection) -> None:
-            for job, due_at in due.items():
-                outbox.postpone(connection, job, due_at, reason)
+            for job in jobs:
+                outbox.give_back(connection, job, now)
 
         self._database.write(work)
-        for job in due:
-            log.info("mail waits", mail=str(job.id), kind=job.kind, attempts=job.attempts, reason=reason)
 
-    def _delay(self, attempts: int) -> timedelta:
-        """Exponential back-off with full jitter, so that mails do not come back all at once."""
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts - 1, 10))
-        return timedelta(seconds=self._random.uniform(0, longest))
+    def _renew(self, job: Job) -> None:
+        now = self._clock()
+        try:
+            self._database.write(lambda connection: outbox.renew(connection, job, now))
+        except Unavailable as error:  # the next renewal may come in time
+            log.warning("lease not renewed", mail=str(job.id), reason=str(error))
 
     def _do_chore(self) -> None:
         now = self._clock()

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from registration.mail.smtp import PORTS, Smtp
-from registration.mail.transport import Outcome, Sender, Sent, Unreachable
+from registration.mail.transport import AboutUs, Outcome, Sender, Sent
 
 
 def open_sender(url: str, context: ssl.SSLContext | None = None) -> Sender:
@@ -67,6 +67,9 @@ class Console:
         sys.stdout.flush()
         return Sent()
 
+    def abort(self) -> None:
+        """The console takes what it is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -84,5 +87,8 @@ class Directory:
                 file.write(message.as_bytes())
             temp_path.replace(self.path / f"{mail_id}.eml")
         except OSError as error:
-            return Unreachable(f"the directory cannot be written: {error.strerror}")
+            return AboutUs(f"the directory cannot be written: {error.strerror}")
         return Sent()
+
+    def abort(self) -> None:
+        """Files are written at once."""

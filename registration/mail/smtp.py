@@ -6,24 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from smtplib import (
-    SMTP,
-    SMTP_SSL,
-    SMTPDataError,
-    SMTPNotSupportedError,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-    SMTPSenderRefused,
-)
+from smtplib import SMTP, SMTPResponseException
+from socket import SHUT_RDWR, create_connection, socket
 from uuid import UUID
 
-from registration.mail.transport import Deferred, Outcome, Refused, Sent, Unreachable
+from registration.mail.replies import OF_A_MAIL, Step, judge
+from registration.mail.transport import AboutUs, Broken, Outcome, Refused, Sent, Unknown
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-# Seconds for each step with the server. A mail takes about ten steps: the lease in outbox.py must outlast them.
-TIMEOUT = 15
-# Missing or wrong credentials: the operator must correct them, so no mail is given up for that.
-SIGN_IN_CODES = frozenset({530, 534, 535, 538})
+QUIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds to wait for a mail server: for a connection, for a reply, and for its word that it keeps a mail.
+
+    The last two are what RFC 5321, 4.5.3.2 asks for: a mail that is given up too early arrives twice.
+    """
+
+    connect: float = 10
+    reply: float = 300
+    end: float = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Smtp:
     user: str
     password: str = field(repr=False)
     context: ssl.SSLContext = field(repr=False)
+    limits: TimeLimits = TimeLimits()
 
     @contextmanager
     def session(self) -> Iterator["SmtpSession"]:
@@ -45,91 +49,135 @@ class Smtp:
         finally:
             session.close()
 
-    def connect(self) -> SMTP:
-        """A connection that is ready for mails; raises OSError (as smtplib's errors are) or UnicodeError."""
-        if self.scheme == "smtps":
-            connection: SMTP = SMTP_SSL(self.host, self.port, timeout=TIMEOUT, context=self.context)
-        else:
-            connection = SMTP(self.host, self.port, timeout=TIMEOUT)
-        try:
-            if self.scheme == "smtp+starttls":
-                connection.starttls(context=self.context)
-            if self.user:
-                connection.login(self.user, self.password)
-            connection.ehlo_or_helo_if_needed()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+
+class Client(SMTP):
+    """A client that is not connected yet, so that another thread can shut its socket down while it connects."""
+
+    def __init__(self, server: Smtp) -> None:
+        super().__init__()
+        self._host = server.host  # the name in the certificate that STARTTLS must show
+        self._server = server
+
+    def _get_socket(self, host: str, port: int, _timeout: object) -> socket:  # called by smtplib
+        opened = create_connection((host, port), self._server.limits.connect)
+        opened.settimeout(self._server.limits.reply)
+        is_wrapped = self._server.scheme == "smtps"
+        return self._server.context.wrap_socket(opened, server_hostname=host) if is_wrapped else opened
 
 
 class SmtpSession:
-    """Sends over one connection, and over a new one when that breaks after the server has answered for a mail."""
+    """Sends over one connection, and over a new one after that has broken."""
 
     def __init__(self, server: Smtp) -> None:
         self._server = server
-        self._connection: SMTP | None = None
+        self._client: Client | None = None
+        self._step = Step.CONNECT
         self._has_served = False
+        self._is_aborted = False
 
     def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
-        if self._connection is None or self._connection.sock is None:
-            try:
-                self._connection = self._server.connect()
-            except (OSError, UnicodeError) as error:
-                return Unreachable(f"no connection: {_cause(error)}")
-            self._has_served = False
-        return self._hand_over(self._connection, message)
-
-    def _hand_over(self, connection: SMTP, message: EmailMessage) -> Outcome:
         try:
-            connection.send_message(message)
-        except SMTPNotSupportedError:
-            return self._answered(Refused("the address needs SMTPUTF8, which the mail server does not offer"))
-        except SMTPSenderRefused as error:
-            return self._judge("sender", error.smtp_code, error.smtp_error)
-        except SMTPRecipientsRefused as error:
-            [(code, text)] = error.recipients.values()
-            return self._judge("recipient", code, text)
-        except SMTPDataError as error:
-            connection.close()  # smtplib can leave the server in the middle of the mail
-            return self._judge("content", error.smtp_code, error.smtp_error)
-        except OSError as error:
-            connection.close()
-            return self._broken(_cause(error))
+            outcome = self._hand_over(self._client or self._connect(), message)
+        except SMTPResponseException as error:
+            outcome = self._refused(error)
+        except (OSError, UnicodeError) as error:  # all of smtplib's are OSErrors; UnicodeError is an impossible host
+            outcome = self._broken(_cause(error))
         except BaseException:
-            connection.close()
+            self._drop()
             raise
-        return self._answered(Sent())
-
-    def _judge(self, step: str, code: int, text: bytes | str) -> Outcome:
-        reason = f"{step} refused: {_codes(code, text)}"
-        if code == 421:  # the server closes the connection
-            return self._broken(reason)
-        if code in SIGN_IN_CODES:
-            return Unreachable(reason)
-        return self._answered(Refused(reason) if code >= 500 else Deferred(reason))
-
-    def _answered(self, outcome: Outcome) -> Outcome:
-        self._has_served = True
+        self._has_served = self._client is not None
         return outcome
 
-    def _broken(self, reason: str) -> Outcome:
-        return Deferred(reason) if self._has_served else Unreachable(reason)
+    def _connect(self) -> Client:
+        self._step = Step.CONNECT
+        client = self._client = Client(self._server)
+        _expect(client.connect(self._server.host, self._server.port), 220)
+        self._greet(client)
+        if self._server.scheme == "smtp+starttls":
+            self._step = Step.STARTTLS
+            client.starttls(context=self._server.context)
+            self._greet(client)
+        if self._server.user:
+            self._step = Step.AUTH
+            client.login(self._server.user, self._server.password)
+        return client
+
+    def _greet(self, client: Client) -> None:
+        self._step = Step.EHLO
+        client.ehlo_or_helo_if_needed()
+
+    def _hand_over(self, client: Client, message: EmailMessage) -> Outcome:
+        [sender], [recipient] = message["From"].addresses, message["To"].addresses
+        content = re.sub(rb"(?m)^\.", b"..", message.as_bytes()) + b".\r\n"
+        is_ascii = (sender.addr_spec + recipient.addr_spec).isascii()
+        if not is_ascii and not client.has_extn("smtputf8"):
+            return Refused("the address needs SMTPUTF8, which the mail server does not offer")
+        self._step = Step.MAIL
+        if self._is_aborted:  # while it connected, when there was no socket yet
+            raise ConnectionAbortedError
+        _expect(client.mail(sender.addr_spec, () if is_ascii else ("SMTPUTF8", "BODY=8BITMIME")), 250)
+        self._step = Step.RCPT
+        _expect(client.rcpt(recipient.addr_spec), 250, 251)
+        self._step = Step.DATA
+        _expect(client.docmd("DATA"), 354)
+        self._step = Step.END
+        assert client.sock
+        client.sock.settimeout(self._server.limits.end)
+        client.send(content)
+        _expect(client.getreply(), 250)
+        client.sock.settimeout(self._server.limits.reply)
+        return Sent()
+
+    def _refused(self, error: SMTPResponseException) -> Outcome:
+        code, text = error.smtp_code, error.smtp_error
+        assert self._client
+        if not 400 <= code < 600 or self._client.sock is None:
+            return self._broken("not a reply of SMTP")
+        outcome = judge(self._step, code, text if isinstance(text, str) else text.decode("latin-1"))
+        if code == 421 or self._step not in OF_A_MAIL:  # with 421 the server closes the connection
+            has_served = self._has_served
+            self._drop()
+            return Broken(outcome.reason) if has_served else outcome
+        try:
+            self._client.rset()
+        except OSError:
+            self._drop()
+        return outcome
+
+    def _broken(self, cause: str) -> AboutUs | Broken | Unknown:
+        self._drop()
+        if self._step not in OF_A_MAIL:
+            return AboutUs(f"{self._step} failed: {cause}")
+        reason = f"the connection broke at {self._step}: {cause}"
+        return Unknown(reason) if self._step is Step.END else Broken(reason)
+
+    def _drop(self) -> None:
+        self._has_served = False
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    def abort(self) -> None:
+        self._is_aborted = True
+        client = self._client
+        if client and client.sock:
+            with suppress(OSError):
+                client.sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
-        if self._connection is not None:
+        if self._client and self._client.sock:
+            self._client.sock.settimeout(QUIT_SECONDS)
             with suppress(OSError):
-                self._connection.quit()
-            self._connection.close()
+                self._client.quit()
+        self._drop()
+
+
+def _expect(reply: tuple[int, bytes], *codes: int) -> None:
+    if reply[0] not in codes:
+        raise SMTPResponseException(*reply)
 
 
 def _cause(error: OSError | UnicodeError) -> str:
-    if isinstance(error, SMTPResponseException):
-        return f"{type(error).__name__} {_codes(error.smtp_code, error.smtp_error)}"
-    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
-
-
-def _codes(code: int, text: bytes | str) -> str:
-    """The reply code with the enhanced one (RFC 3463), as in `550 5.1.1`."""
-    enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", text if isinstance(text, str) else text.decode("latin-1"))
-    return f"{code} {enhanced[0]}" if enhanced else str(code)
+    # smtplib quotes the server in one of its errors.
+    text = str(getattr(error, "strerror", None) or error).partition(" Last response")[0]
+    return f"{type(error).__name__}: {text}"

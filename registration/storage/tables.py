@@ -153,10 +153,9 @@ audit = Table(
     Column("created_at", Instant, nullable=False),
     info=owned(OnErasure.EMPTY),
 )
-# Few rows have an address.
 Index(
     "ix_audit_address",
-    audit.c.email_key,
+    audit.c.email_key,  # few rows have one
     sqlite_where=text("address IS NOT NULL"),
     postgresql_where=text("address IS NOT NULL"),
 )
@@ -176,6 +175,7 @@ mail = Table(
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("reason", String(500)),
+    Column("failing_since", Instant),
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
     info=owned(OnErasure.DELETE),

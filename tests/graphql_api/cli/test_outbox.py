@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection
 
-from registration.mail.outbox import claim, due_buckets, enqueue, settle
+from registration.mail.outbox import claim, due_buckets, enqueue, postpone, settle
 from registration.storage.database import Database
 from tests.graphql_api.cli.commands import complaint, run
 from tests.registration.people import signed_up
@@ -47,6 +47,22 @@ class TestOutbox:
         assert "no such mailbox" not in waiting.stdout
         one = run("outbox", "list", "--limit", "1", GATEWAY_DATABASE_URL=database_url)
         assert one.stdout.count("550 no such mailbox") == 1
+
+    def test_lists_mails_that_wait_after_a_failure(self, database: Database, database_url: str) -> None:
+        """Without `--status` a mail is shown that waits for an operator, and none that was not tried yet."""
+
+        def fail(connection: Connection) -> None:
+            enqueue(connection, kind="reset", customer_id=uuid4(), token_id=None, now=NOW)
+            for bucket in due_buckets(connection, NOW):
+                for job in claim(connection, bucket, NOW, limit=10):
+                    postpone(connection, job, NOW, "ours to mend: sender refused: 553 5.7.1", None)
+
+        database.write(fail)
+        mails = json.loads(run("outbox", "list", "--json", GATEWAY_DATABASE_URL=database_url).stdout)
+        assert sorted((mail["kind"], mail["status"]) for mail in mails) == [
+            *[("confirmation", "parked")] * 2,
+            ("reset", "waiting"),
+        ]
 
     def test_names_the_customer(self, database: Database, database_url: str) -> None:
         """A mail is listed with the reference of its customer."""

@@ -72,7 +72,7 @@ def test_the_columns_hold_no_key() -> None:
     """The outbox has the random ids of customer and token, and one column for the address of a fixed recipient."""
     assert set(mail.c.keys()) == {
         "id", "bucket", "kind", "customer_id", "token_id", "status", "attempts", "due_at", "created_at", "settled_at",
-        "reason", "recipient",
+        "reason", "failing_since", "recipient",
     }  # fmt: skip
 
 
@@ -123,10 +123,31 @@ def test_a_postponed_mail_waits(database: Database) -> None:
     """A mail that is given back is due again at its time, and shows the reason."""
     post(database)
     [job] = claim(database)
-    database.write(lambda connection: outbox.postpone(connection, job, LATER, "greylisted"))
+    database.write(lambda connection: outbox.postpone(connection, job, LATER, "greylisted", NOW))
     assert claim(database, NOW) == []
     assert [entry.reason for entry in listed(database, "waiting")] == ["greylisted"]
-    assert [again.id for again in claim(database, LATER)] == [job.id]
+    assert [(again.id, again.failing_since) for again in claim(database, LATER)] == [(job.id, NOW)]
+
+
+def test_a_mail_that_is_given_back_is_as_before(database: Database) -> None:
+    """A mail that is given back is due, with the reason and the beginning of its failure that it had."""
+    post(database)
+    [job] = claim(database)
+    database.write(lambda connection: outbox.postpone(connection, job, LATER, "greylisted", NOW))
+    [again] = claim(database, LATER)
+    database.write(lambda connection: outbox.give_back(connection, again, LATER))
+    [entry] = listed(database, "waiting")
+    assert (entry.due_at, entry.reason) == (LATER, "greylisted")
+    assert [third.failing_since for third in claim(database, LATER)] == [NOW]
+
+
+def test_a_lease_can_be_renewed(database: Database) -> None:
+    """A renewed lease lasts from its renewal on."""
+    post(database)
+    [job] = claim(database)
+    database.write(lambda connection: outbox.renew(connection, job, LATER))
+    assert claim(database, NOW + LEASE) == []
+    assert [again.id for again in claim(database, LATER + LEASE)] == [job.id]
 
 
 def test_a_relay_without_the_lease_can_only_record_sent(database: Database) -> None:
@@ -135,7 +156,9 @@ def test_a_relay_without_the_lease_can_only_record_sent(database: Database) -> N
     [slow] = claim(database)
     [quick] = claim(database, NOW + LEASE)
     settle(database, slow, "parked", "too slow")
-    database.write(lambda connection: outbox.postpone(connection, slow, NOW, "too slow"))
+    database.write(lambda connection: outbox.postpone(connection, slow, NOW, "too slow", NOW))
+    database.write(lambda connection: outbox.give_back(connection, slow, NOW))
+    database.write(lambda connection: outbox.renew(connection, slow, NOW + 9 * LEASE))
     [entry] = listed(database, "waiting")
     assert (entry.attempts, entry.due_at, entry.reason) == (2, NOW + 2 * LEASE, None)
     settle(database, slow, "sent")

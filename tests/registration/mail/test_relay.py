@@ -1,13 +1,11 @@
 """The relay on real databases, with real mail servers and with senders that tests control."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from email.headerregistry import Address
+from datetime import timedelta
 from email.message import EmailMessage
-from random import Random
-from threading import Event, Thread
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -19,73 +17,29 @@ from registration.limits import idempotency
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.idempotency import Ticket
 from registration.mail import outbox
-from registration.mail.composition import Composer
-from registration.mail.outbox import LEASE, MailRecord
-from registration.mail.relay import BATCH_TIME, GIVE_UP, Relay
+from registration.mail.outbox import LEASE
+from registration.mail.relay import BATCH_TIME, Relay
+from registration.mail.retries import Failure
 from registration.mail.senders import open_sender
-from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Unreachable
+from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sent, Unknown
 from registration.records.housekeeping import tidy_up
 from registration.storage import tables
 from registration.storage.database import Database, open_database
-from tests.registration.people import NOW, SECRET, signed_up
+from tests.registration.mail.relays import (
+    COMPOSER,
+    RANDOM,
+    Clock,
+    LongPauses,
+    NoPauses,
+    ScriptedSender,
+    Signalling,
+    listed,
+    relay_of,
+    running,
+)
+from tests.registration.people import NOW, signed_up
 from tests.registration.stored import rows
-from tests.waiting import eventually, wait_for
-
-COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
-
-RANDOM = Random(1)  # noqa: S311 - jitter, not a secret
-
-
-class Clock:
-    """A time that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_(self, time: timedelta) -> None:
-        self.now += time
-
-
-class ScriptedSender:
-    """A sender that answers with `answer` and keeps the ids of the mails that it was handed."""
-
-    def __init__(self, answer: Callable[[UUID], Outcome] = lambda mail_id: Sent()) -> None:
-        self.answer = answer
-        self.handed: list[UUID] = []
-
-    @contextmanager
-    def session(self) -> Iterator["ScriptedSender"]:
-        yield self
-
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
-        self.handed.append(mail_id)
-        return self.answer(mail_id)
-
-
-def relay_of(database: Database, sender: Sender, clock: Clock | None = None) -> Relay:
-    return Relay(database, COMPOSER, sender, clock=clock or Clock(), random=RANDOM)
-
-
-def listed(database: Database, status: str) -> list[MailRecord]:
-    return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
-
-
-@contextmanager
-def running(*relays: Relay) -> Iterator[None]:
-    threads = [Thread(target=relay.run) for relay in relays]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        for relay in relays:
-            relay.stop()
-        for thread in threads:
-            thread.join(timeout=30)
-        assert not any(thread.is_alive() for thread in threads)
+from tests.waiting import eventually
 
 
 def test_a_sign_up_gets_its_mail(database: Database, smtp: SmtpServer) -> None:
@@ -166,7 +120,7 @@ def test_a_server_that_is_down_loses_nothing(database: Database, smtp: SmtpServe
         relay.run_once()
         clock.pass_(timedelta(minutes=1))
     assert {entry.reason for entry in listed(database, "waiting")} <= {
-        "no connection: ConnectionRefusedError: Connection refused",
+        "ours to mend: connection failed: ConnectionRefusedError: Connection refused",
         None,
     }
     smtp.start()
@@ -177,17 +131,36 @@ def test_a_server_that_is_down_loses_nothing(database: Database, smtp: SmtpServe
 
 
 def test_a_server_that_is_down_is_tried_once_a_turn(database: Database) -> None:
-    """When no mail can be sent, the rest of the batch waits without a try, and no other bucket is claimed."""
+    """When no mail can be sent, the rest of the batch is given back without a try, and no other bucket is claimed."""
     for _ in range(100):
         signed_up(database)
-    sender = ScriptedSender(lambda mail_id: Unreachable("down"))
-    count = relay_of(database, sender).run_once()
-    assert len(sender.handed) == 1
-    assert len([entry for entry in listed(database, "waiting") if entry.reason == "down"]) == count < 100
+    clock, sender = Clock(), ScriptedSender(lambda mail_id: AboutUs("down"))
+    relay = relay_of(database, sender, clock)
+    assert 1 < relay.run_once() < 100
+    [tried] = sender.handed
+    waiting = {entry.id: entry for entry in listed(database, "waiting")}
+    assert waiting.pop(tried).reason == "ours to mend: down"
+    assert {(entry.due_at, entry.reason) for entry in waiting.values()} == {(clock.now, None)}
+    assert relay.run_once() == 1
+
+
+def test_all_mails_go_when_the_trouble_is_over(database: Database) -> None:
+    """After a trouble one mail of a bucket is tried, and when it is sent, the others follow."""
+    for _ in range(100):
+        signed_up(database)
+    clock, sender = Clock(), ScriptedSender(lambda mail_id: AboutUs("down"))
+    relay = relay_of(database, sender, clock)
+    relay.run_once()
+    sender.answer = lambda mail_id: Sent()
+    assert relay.run_once() <= outbox.BUCKETS
+    clock.pass_(timedelta(minutes=5))
+    while relay.run_once():
+        pass
+    assert len(listed(database, "sent")) == 100
 
 
 def test_a_deferred_mail_comes_back_later_and_later(database: Database) -> None:
-    """Delays are drawn up to a limit that doubles from 20 seconds to an hour."""
+    """A mail that the recipient's side does not take for now waits at most twice as long as it has failed."""
     signed_up(database)
     clock = Clock()
     sender = ScriptedSender(lambda mail_id: Deferred("greylisted"))
@@ -195,39 +168,85 @@ def test_a_deferred_mail_comes_back_later_and_later(database: Database) -> None:
     for attempt in range(1, 15):
         assert relay.run_once() == 1
         [entry] = listed(database, "waiting")
-        assert entry.attempts == attempt
-        assert timedelta() <= entry.due_at - clock.now <= timedelta(seconds=min(3600, 20 * 2 ** (attempt - 1)))
+        assert (entry.attempts, entry.reason) == (attempt, "greylisted")
+        limit = min(timedelta(hours=1), max(timedelta(seconds=20), 2 * (clock.now - NOW)))
+        assert clock.now <= entry.due_at <= clock.now + limit
         clock.now = entry.due_at
 
 
-@pytest.mark.parametrize("outcome", [Deferred("greylisted"), Unreachable("down")])
-def test_a_mail_is_given_up_after_three_days(database: Database, outcome: Outcome) -> None:
-    """After three days a mail is parked with the last reason, and an operator can have it tried again."""
+@pytest.mark.parametrize(
+    ("outcome", "days"), [(Deferred("greylisted"), 3), (Broken("hung up"), 7), (Unknown("no answer"), 7)]
+)
+def test_a_mail_is_given_up_after_days_of_failure(database: Database, outcome: Failure, days: int) -> None:
+    """Some days after its first failure a mail is parked with the last reason."""
     signed_up(database)
     clock = Clock()
-    sender = ScriptedSender(lambda mail_id: outcome)
-    relay = relay_of(database, sender, clock)
-    clock.pass_(GIVE_UP - timedelta(hours=2))
+    relay = relay_of(database, ScriptedSender(lambda mail_id: outcome), clock)
+    relay.run_once()
+    clock.pass_(timedelta(days=days) - timedelta(seconds=1))
     relay.run_once()
     [waiting] = listed(database, "waiting")
-    clock.pass_(timedelta(hours=2))
+    clock.pass_(timedelta(days=2))
     relay.run_once()
     [entry] = listed(database, "parked")
-    assert (entry.id, entry.reason) == (waiting.id, f"given up after 3 days: {outcome.reason}")  # type: ignore[union-attr]
+    assert (entry.id, entry.reason) == (waiting.id, f"given up after {days} days: {outcome.reason}")
+
+
+def test_what_is_about_us_parks_no_mail(database: Database) -> None:
+    """A mail that is refused for a reason of ours waits for months, and is sent when that is mended."""
+    signed_up(database, lifetime=timedelta(days=365))
+    clock = Clock()
+    sender = ScriptedSender(lambda mail_id: AboutUs("sender refused: 553 5.7.1"))
+    relay = relay_of(database, sender, clock)
+    for _ in range(10):
+        assert relay.run_once() == 1
+        clock.pass_(timedelta(days=10))
+    assert [entry.reason for entry in listed(database, "waiting")] == ["ours to mend: sender refused: 553 5.7.1"]
     sender.answer = lambda mail_id: Sent()
-    assert database.write(lambda connection: outbox.retry_mails(connection, clock.now)) == 1
     relay.run_once()
-    assert [entry.id for entry in listed(database, "sent")] == [entry.id]
+    assert len(listed(database, "sent")) == 1
+
+
+def test_what_is_about_us_calls_an_operator_once_an_hour(database: Database) -> None:
+    """Each reason is logged as one error an hour, or as a warning where it may pass by itself."""
+    signed_up(database)
+    clock = Clock()
+    outcome = AboutUs("sender refused: 553 5.7.1")
+    relay = relay_of(database, ScriptedSender(lambda mail_id: outcome), clock)
+
+    def alarms(turns: int) -> list[tuple[str, str]]:
+        with capture_logs() as logs:
+            for _ in range(turns):
+                relay.run_once()
+                clock.pass_(timedelta(minutes=5))
+        return [(line["log_level"], line["reason"]) for line in logs if line["event"].startswith("mails wait")]
+
+    assert alarms(12) == [("error", outcome.reason)]
+    assert alarms(1) == [("error", outcome.reason)]
+    outcome = AboutUs("sender refused: 451", is_lasting=False)
+    assert alarms(12) == [("warning", outcome.reason)]
+
+
+def test_giving_up_is_counted_from_the_last_failure_of_ours(database: Database) -> None:
+    """A mail that was deferred, then waited for us, and is deferred again after days is not given up for that."""
+    signed_up(database)
+    clock = Clock()
+    outcomes: Iterator[Outcome] = iter([Deferred("451"), AboutUs("quota"), Deferred("451")])
+    relay = relay_of(database, ScriptedSender(lambda mail_id: next(outcomes)), clock)
+    for _ in range(3):
+        assert relay.run_once() == 1
+        clock.pass_(timedelta(days=2))
+    assert [entry.reason for entry in listed(database, "waiting")] == ["451"]
 
 
 def test_a_refused_mail_is_parked(database: Database, smtp: SmtpServer) -> None:
     """A mail that the server refuses for good is parked with the code, and the next one is sent."""
     for _ in range(2):
         signed_up(database)
-    smtp.answers.append("554 5.7.1 ada@example.org: no")
+    smtp.answers.append("554 5.1.1 ada@example.org: no")
     relay = relay_of(database, open_sender(smtp.url))
     assert relay.run_once() == 2
-    assert [entry.reason for entry in listed(database, "parked")] == ["content refused: 554 5.7.1"]
+    assert [entry.reason for entry in listed(database, "parked")] == ["content refused: 554 5.1.1"]
     assert len(smtp.messages) == len(listed(database, "sent")) == 1
 
 
@@ -282,7 +301,7 @@ def test_a_slow_server_cannot_outlive_the_lease(database: Database) -> None:
     relay.run_once()
     per_bucket = Counter(mail_id.int % outbox.BUCKETS for mail_id in sender.handed)
     assert set(per_bucket.values()) <= {1, 2}
-    given_back = [entry for entry in listed(database, "waiting") if entry.reason == "its turn did not come"]
+    given_back = listed(database, "waiting")
     assert len(given_back) + len(sender.handed) == 100
     assert all(entry.due_at <= clock.now for entry in given_back)
 
@@ -303,37 +322,6 @@ def test_a_stopped_relay_gives_its_batch_back(database: Database) -> None:
     assert all(entry.due_at == NOW for entry in listed(database, "waiting"))
 
 
-class LongPauses(Random):
-    """Draws pauses that only an event can end."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b + 600
-
-
-class NoPauses(Random):
-    """Draws pauses of 0 seconds."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return 0
-
-
-class Signalling(ScriptedSender):
-    """A sender that sets an event when it is handed a mail."""
-
-    def __init__(self, answer: Callable[[UUID], Outcome] = lambda mail_id: Sent()) -> None:
-        super().__init__(answer)
-        self.was_handed = Event()
-
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
-        outcome = super().send(mail_id, message)
-        self.was_handed.set()
-        return outcome
-
-    def wait(self) -> None:
-        wait_for(self.was_handed)
-        self.was_handed.clear()
-
-
 def test_a_sign_up_wakes_the_relay(database: Database) -> None:
     """`wake` makes a relay send at once instead of at its next poll."""
     sender = Signalling()
@@ -348,7 +336,7 @@ def test_a_sign_up_wakes_the_relay(database: Database) -> None:
 
 def test_a_relay_that_pauses_stops_at_once(database: Database) -> None:
     """A relay that pauses, because the server is down for example, stops at once."""
-    sender = Signalling(lambda mail_id: Unreachable("down"))
+    sender = Signalling(lambda mail_id: AboutUs("down"))
     signed_up(database)
     with running(Relay(database, COMPOSER, sender, clock=Clock(), random=LongPauses())):
         sender.wait()
