@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         Field(description="smtp://, smtps://, smtp+starttls://user:password@host:port, file:///directory, console:"),
     ] = ""
     mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
+    mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
+    mail_reply_seconds: Annotated[float, Field(gt=0, description="wait for each reply of the mail server")] = 300
+    mail_end_seconds: Annotated[
+        float, Field(gt=0, description="wait for its word that it keeps a mail; a shorter one sends mails twice")
+    ] = 600
     reference_prefix: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$", description="the DE of the customer reference DE--25")
     ] = "DE"

@@ -21,6 +21,7 @@ from registration.mail.composition import Composer
 from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_sender
+from registration.mail.smtp import TimeLimits
 from registration.records.housekeeping import tidy_up
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
@@ -141,7 +142,8 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:
-        sender = open_sender(settings.mail_url)
+        limits = TimeLimits(settings.mail_connect_seconds, settings.mail_reply_seconds, settings.mail_end_seconds)
+        sender = open_sender(settings.mail_url, limits=limits)
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
     try:

@@ -17,7 +17,7 @@ from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import Job, Settled
 from registration.mail.retries import Failure, patience_with, wait_after
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Session, Unknown
-from registration.mail.watch import Watch
+from registration.mail.watch import STOP_SECONDS, Watch
 from registration.storage.database import Database, Unavailable
 
 BATCH = 20
@@ -64,6 +64,7 @@ class Relay:
         random: Random,
         chore: Chore = no_chore,
         check: Check = check_nothing,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._database = database
         self._composer = composer
@@ -75,7 +76,7 @@ class Relay:
         self._is_blocked = False
         self._troubles = 0  # in a row
         self._alarms: dict[str, datetime] = {}  # when each reason was last logged as an error
-        self._watch = Watch(clock, self._stopping)
+        self._watch = Watch(clock, self._stopping, stop_seconds)
         self._check = check
         self._chore = chore
         self._chore_at = clock()

@@ -33,16 +33,11 @@ UNKNOWN = Patience(first=600, longest=86_400, growth=4, least=0.5, give_up=timed
 ABOUT_US = Patience(first=300, longest=300, growth=0, least=0, give_up=None)
 
 
+PATIENCE: dict[type[Failure], Patience] = {Deferred: DEFERRED, Broken: BROKEN, Unknown: UNKNOWN, AboutUs: ABOUT_US}
+
+
 def patience_with(failure: Failure) -> Patience:
-    match failure:
-        case Deferred():
-            return DEFERRED
-        case Broken():
-            return BROKEN
-        case Unknown():
-            return UNKNOWN
-        case AboutUs():
-            return ABOUT_US
+    return PATIENCE[type(failure)]
 
 
 def wait_after(patience: Patience, failing_since: datetime, now: datetime, random: Random) -> timedelta | None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from registration.mail.smtp import PORTS, Smtp
+from registration.mail.smtp import DEFAULT_LIMITS, PORTS, Smtp, TimeLimits
 from registration.mail.transport import AboutUs, Outcome, Sender, Sent
 
 
-def open_sender(url: str, context: ssl.SSLContext | None = None) -> Sender:
+def open_sender(url: str, context: ssl.SSLContext | None = None, limits: TimeLimits = DEFAULT_LIMITS) -> Sender:
     """The sender a GATEWAY_MAIL_URL names, not yet connected; raises ValueError with one line without the password."""
     try:
         parts = urlsplit(url)
@@ -26,7 +26,7 @@ def open_sender(url: str, context: ssl.SSLContext | None = None) -> Sender:
     if parts.scheme == "file":
         return _open_directory(parts)
     if parts.scheme in PORTS:
-        return _open_smtp(parts, port or PORTS[parts.scheme], context or ssl.create_default_context())
+        return _open_smtp(parts, port or PORTS[parts.scheme], context or ssl.create_default_context(), limits)
     raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
 
 
@@ -41,7 +41,7 @@ def _open_directory(parts: SplitResult) -> Sender:
     return Directory(path)
 
 
-def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender:
+def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext, limits: TimeLimits) -> Sender:
     user, password = (unquote(parts.username or ""), unquote(parts.password or ""))
     if not parts.hostname or " " in parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"must be like {parts.scheme}://user:password@host:port; percent-encode special characters")
@@ -49,7 +49,7 @@ def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext) -> Sender
         raise ValueError("must have both a user and a password, or neither")
     if not (user + password).isascii():
         raise ValueError("can only have ASCII characters in user and password")
-    return Smtp(parts.hostname, port, parts.scheme, user, password, context)
+    return Smtp(parts.hostname, port, parts.scheme, user, password, context, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ class TimeLimits:
     end: float = 600
 
 
+DEFAULT_LIMITS = TimeLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Smtp:
     """A mail server."""
@@ -39,7 +42,7 @@ class Smtp:
     user: str
     password: str = field(repr=False)
     context: ssl.SSLContext = field(repr=False)
-    limits: TimeLimits = TimeLimits()
+    limits: TimeLimits = DEFAULT_LIMITS
 
     @contextmanager
     def session(self) -> Iterator["SmtpSession"]:

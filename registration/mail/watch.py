@@ -20,17 +20,18 @@ RENEW_EVERY = timedelta(minutes=1)
 class Watch:
     """Waits for the end of a send, renews the lease of its mail meanwhile, and ends it when its relay stops."""
 
-    def __init__(self, clock: Callable[[], datetime], stopping: Event) -> None:
+    def __init__(self, clock: Callable[[], datetime], stopping: Event, stop_seconds: float = STOP_SECONDS) -> None:
         self._clock = clock
         self._stopping = stopping
+        self._stop_seconds = stop_seconds
 
     def send(self, session: Session, mail_id: UUID, message: EmailMessage, renew: Callable[[], None]) -> Outcome:
         """The outcome; Broken when the send was ended before the mail server had all of the mail."""
-        sending = _begin(session, mail_id, message)
         end, renew_at = self._clock() + LONGEST, self._clock() + RENEW_EVERY
+        sending = _begin(session, mail_id, message)
         while not _is_over(sending, LOOK_EVERY):
             now = self._clock()
-            if now >= end or (self._stopping.is_set() and not _is_over(sending, STOP_SECONDS)):
+            if now >= end or (self._stopping.is_set() and not _is_over(sending, self._stop_seconds)):
                 return _break_off(session, sending)
             if now >= renew_at:
                 renew()

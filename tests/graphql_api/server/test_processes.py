@@ -8,16 +8,20 @@ import subprocess
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from harness.gateway import COMMAND, DIES_WITH_US, Gateway, succeeds
 from harness.ports import HOST, free_port
+from registration.storage.database import open_database
+from registration.storage.tables import mail
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+from tests.registration.mail.scripted_server import Script
 from tests.waiting import PATIENCE, eventually
 
 
@@ -178,6 +182,21 @@ class TestCtrlC:
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert answer.endswith(b'{"data":{"__typename":"Query"}}')
         stopping.join()
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_waits_no_longer_for_a_slow_mail_server(self, serve: Serve, sqlite_url: str, workers: str) -> None:
+        """While a mail server says nothing, a signal ends the process, and the mail is due for the next one."""
+        silence = Event()
+        with Script({"RCPT": silence}) as server:
+            gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MAIL_URL=server.url, GATEWAY_WORKERS=workers)
+            assert sign_up(gateway) == "CreateCustomerSuccess"
+            eventually(server.waiting.is_set)
+            gateway.stop()
+            silence.set()
+        database = open_database(sqlite_url)
+        [(status, reason)] = database.read(lambda connection: connection.execute(select(mail.c.status, mail.c.reason)))
+        assert (status, reason) == ("waiting", None)
+        database.close()
 
     def test_twice_does_not_wait(self, gateway: Gateway, request_under_way: socket.socket) -> None:
         """A second signal ends the process without waiting for requests."""

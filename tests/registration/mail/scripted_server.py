@@ -1,20 +1,22 @@
 """A mail server that answers as a script says."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from socket import create_server, socket
-from threading import Thread
+from threading import Event, Thread
 from typing import ClassVar, Self
 
 from harness.ports import HOST
+from tests.waiting import PATIENCE
 
-Replies = Mapping[str, str | list[str | None] | None]
+Replies = Mapping[str, str | list[str | None] | Event | None]
 
 
 class Script:
     """A scripted server: each connection follows the next of the scripts, and the last one from then on.
 
     A script has a reply for each verb, or a list with one for each time it comes; GREET greets, "." ends the content.
-    At None the server hangs up.
+    At None the server hangs up; where there is an event, it waits for that, and then goes on politely.
     """
 
     POLITE: ClassVar[Replies] = {
@@ -31,6 +33,7 @@ class Script:
     def __init__(self, *scripts: Replies) -> None:
         self.scripts = [{**self.POLITE, **script} for script in scripts]
         self.connections = 0
+        self.waiting = Event()  # set when the server waits for an event
 
     def __enter__(self) -> Self:
         self._socket = create_server((HOST, 0))
@@ -57,7 +60,7 @@ class Script:
 
     def _follow(self, script: Replies, connection: socket) -> None:
         verb = "GREET"
-        with connection.makefile("rb") as lines:
+        with connection.makefile("rb") as lines, suppress(ConnectionError):  # a client may hang up, too
             while reply := self._reply(script, verb):
                 connection.sendall(f"{reply}\r\n".encode())
                 if verb == "QUIT" or reply.startswith("421"):
@@ -71,4 +74,8 @@ class Script:
 
     def _reply(self, script: Replies, verb: str) -> str | None:
         reply = script.get(verb)
+        if isinstance(reply, Event):
+            self.waiting.set()
+            reply.wait(PATIENCE)
+            return str(self.POLITE[verb])
         return reply.pop(0) if isinstance(reply, list) else reply
