@@ -12,6 +12,8 @@ from rich.table import Column, Table
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json
 from registration.mail import outbox
+from registration.mail.listing import MailRecord
+from registration.mail.listing import list_mails as read_mails
 
 commands = typer.Typer(no_args_is_help=True, help="Mails that wait or were given up.")
 
@@ -37,7 +39,7 @@ def list_mails(
 ) -> None:
     """Show mails, the newest first."""
     database = migrated_database(settings_of_process())
-    mails = database.read(lambda connection: outbox.list_mails(connection, status, limit))
+    mails = database.read(lambda connection: read_mails(connection, status, limit))
     database.close()
     if as_json:
         show_json([asdict(each) for each in mails])
@@ -45,11 +47,11 @@ def list_mails(
         show(_table(mails))
 
 
-def _table(mails: Sequence[outbox.MailRecord]) -> Table:
+def _table(mails: Sequence[MailRecord]) -> Table:
     columns = ("customer", "kind", "status", "attempts", "created", "due", "reason")
     table = Table(Column("id", no_wrap=True), *(Column(name, overflow="fold") for name in columns))
     for each in mails:
-        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (each.created_at, each.due_at))
+        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "" for moment in (each.created_at, each.due_at))
         table.add_row(
             *(str(each.id), each.reference or "", each.kind, each.status, str(each.attempts)),
             *moments,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, literal_column, select, update
+from sqlalchemy import Connection, Select, insert, literal_column, select, update
 
 from registration.storage.inserts import Inserting
-from registration.storage.tables import customer, mail
+from registration.storage.tables import mail
 
 BUCKETS = 16
 # How long a claimed mail belongs to its relay, which renews it while a mail server takes longer.
@@ -40,23 +40,6 @@ class Job:
     created_at: datetime
     failing_since: datetime | None = None
     recipient: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class MailRecord:
-    """What an operator sees of a mail; `status` is waiting, sent, dropped (not needed any more) or parked.
-
-    `reference` is that of its customer; None when the customer is gone.
-    """
-
-    id: UUID
-    kind: str
-    status: str
-    attempts: int
-    created_at: datetime
-    due_at: datetime
-    reason: str | None
-    reference: str | None
 
 
 def enqueue(
@@ -99,25 +82,32 @@ def due_buckets(connection: Connection, now: datetime) -> list[int]:
     return list(connection.scalars(select(mail.c.bucket).where(IS_WAITING, mail.c.due_at <= now).distinct()))
 
 
+CLAIMED = tuple(mail.c[each.name] for each in fields(Job))
+
+
 def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> list[Job]:
     """Claim mails for the time of a lease, the longest due first; no other relay gets them before it ends.
 
     At most `limit` mails; skips those that another transaction has locked.
     """
-    ids = connection.scalars(
-        select(mail.c.id)
-        .where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= now)
-        .order_by(mail.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    ids = connection.scalars(due(select(mail.c.id), bucket, now, limit)).all()
     rows = connection.execute(
         update(mail)
         .where(mail.c.id.in_(ids))
         .values(attempts=mail.c.attempts + 1, due_at=now + LEASE)
-        .returning(*(mail.c[field.name] for field in fields(Job)))
+        .returning(*CLAIMED)
     )
     return [Job(**row) for row in rows.mappings()]
+
+
+def due(statement: Select[Any], bucket: int, now: datetime, limit: int) -> Select[Any]:
+    """The statement for the mails of a bucket to claim next, which it locks."""
+    return (
+        statement.where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= now)
+        .order_by(mail.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def settle(connection: Connection, job: Job, status: Settled, now: datetime, reason: str | None = None) -> None:
@@ -149,20 +139,6 @@ def renew(connection: Connection, job: Job, now: datetime) -> None:
 def _change(connection: Connection, job: Job, **values: object) -> None:
     holds = mail.c.attempts == job.attempts
     connection.execute(update(mail).where(mail.c.id == job.id, IS_WAITING, holds).values(**values))
-
-
-def list_mails(connection: Connection, status: str | None, limit: int) -> list[MailRecord]:
-    """The newest mails of a status; without one, of those that were given up, or that have failed and wait."""
-    has_failed = (mail.c.status == "parked") | (IS_WAITING & mail.c.reason.is_not(None))
-    columns = (mail.c.id, mail.c.kind, mail.c.status, mail.c.attempts, mail.c.created_at, mail.c.due_at, mail.c.reason)
-    rows = connection.execute(
-        select(*columns, customer.c.reference)
-        .outerjoin_from(mail, customer, customer.c.id == mail.c.customer_id)
-        .where(mail.c.status == status if status else has_failed)
-        .order_by(mail.c.created_at.desc())
-        .limit(limit)
-    )
-    return [MailRecord(**row) for row in rows.mappings()]
 
 
 def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:

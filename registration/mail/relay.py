@@ -10,15 +10,16 @@ from typing import assert_never
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, DBAPIError
 
 from registration.mail import outbox
 from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import Job, Settled
 from registration.mail.retries import Failure, patience_with, wait_after
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Session, Unknown
+from registration.mail.unreadable import park_unreadable
 from registration.mail.watch import STOP_SECONDS, Watch
 from registration.storage.database import Database, Unavailable
+from registration.storage.outages import is_about_a_row
 
 BATCH = 20
 # A relay begins no mail later than this after its claim: the lease of a mail is renewed only while it is being sent.
@@ -122,7 +123,7 @@ class Relay:
             for bucket in buckets:
                 if self._is_blocked or self._stopping.is_set():
                     break
-                jobs = self._database.write(partial(self._claim, bucket, size))
+                jobs = self._claim(bucket, size)
                 self._send(jobs, session)
                 count += len(jobs)
         return count
@@ -131,8 +132,17 @@ class Relay:
         self._check(connection)
         return outbox.due_buckets(connection, self._clock())
 
-    def _claim(self, bucket: int, size: int, connection: Connection) -> list[Job]:
-        return outbox.claim(connection, bucket, self._clock(), size)
+    def _claim(self, bucket: int, size: int) -> list[Job]:
+        now = self._clock()
+        claim = partial(outbox.claim, bucket=bucket, now=now, limit=size)
+        try:
+            return self._database.write(claim)
+        except Exception as error:
+            if not is_about_a_row(error):
+                raise
+            log.error("a mail cannot be read", error=type(error).__name__)
+        self._database.write(partial(park_unreadable, bucket=bucket, now=now, limit=size))
+        return self._database.write(claim)
 
     def _send(self, jobs: Sequence[Job], session: Session) -> None:
         end = self._clock() + BATCH_TIME
@@ -150,7 +160,7 @@ class Relay:
                 return composed
             return self._watch.send(session, job.id, composed, partial(self._renew, job))
         except Exception as error:  # a mail that cannot be read or composed must not hold up the others
-            if isinstance(error, Unavailable) or (isinstance(error, DBAPIError) and not isinstance(error, DataError)):
+            if not is_about_a_row(error):
                 raise
             log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
             return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 
 class Outage(StrEnum):
@@ -84,6 +84,11 @@ def outage_of(error: DBAPIError) -> Unavailable:
         if state.startswith(beginning):
             return Unavailable(f"database error {state}: {reason}", outage)
     return Unavailable(f"database error {state}")
+
+
+def is_about_a_row(error: Exception) -> bool:
+    """Whether a value cannot be read as what its column holds, which says nothing about other rows."""
+    return isinstance(error, DataError) or not isinstance(error, DBAPIError | Unavailable)
 
 
 def _message(error: DBAPIError) -> str:

@@ -9,9 +9,8 @@ from random import Random
 from threading import Event, Thread
 from uuid import UUID
 
-from registration.mail import outbox
 from registration.mail.composition import Composer
-from registration.mail.outbox import MailRecord
+from registration.mail.listing import MailRecord, list_mails
 from registration.mail.relay import Relay
 from registration.mail.transport import Outcome, Sender, Sent
 from registration.storage.database import Database
@@ -28,8 +27,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.calls = 0
 
     def __call__(self) -> datetime:
+        self.calls += 1
         return self.now
 
     def pass_(self, time: timedelta) -> None:
@@ -60,7 +61,12 @@ def relay_of(database: Database, sender: Sender, clock: Clock | None = None) -> 
 
 
 def listed(database: Database, status: str) -> list[MailRecord]:
-    return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
+    return database.read(lambda connection: list_mails(connection, status, 1000))
+
+
+def due(entry: MailRecord) -> datetime:
+    assert entry.due_at
+    return entry.due_at
 
 
 @contextmanager

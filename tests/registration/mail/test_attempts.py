@@ -23,7 +23,17 @@ from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Sent
 from registration.mail.watch import LONGEST
 from registration.settings import Settings
 from registration.storage.database import Database, open_database
-from tests.registration.mail.relays import COMPOSER, RANDOM, Clock, NoPauses, ScriptedSender, listed, relay_of, running
+from tests.registration.mail.relays import (
+    COMPOSER,
+    RANDOM,
+    Clock,
+    NoPauses,
+    ScriptedSender,
+    due,
+    listed,
+    relay_of,
+    running,
+)
 from tests.registration.mail.scripted_server import Script
 from tests.registration.people import NOW, signed_up
 from tests.waiting import eventually, wait_for
@@ -161,6 +171,9 @@ def test_a_server_that_does_not_end_is_broken_off(database: Database) -> None:
     sending = Thread(target=relay_of(database, slow, clock).run_once)
     sending.start()
     wait_for(slow.is_waiting)
+    before = clock.calls
+    eventually(lambda: clock.calls >= before + 2)
+    assert not slow.released.is_set()
     clock.pass_(LONGEST)
     sending.join()
     assert [entry.reason for entry in listed(database, "waiting")] == ["broken off by the relay"]
@@ -208,7 +221,7 @@ def test_a_relay_that_stops_does_not_repeat_what_may_have_arrived(database: Data
             wait_for(server.waiting)
         silence.set()
     [entry] = listed(database, "waiting")
-    assert entry.due_at >= NOW + timedelta(minutes=5)
+    assert due(entry) >= NOW + timedelta(minutes=5)
 
 
 def test_a_relay_that_stops_leaves_a_name_that_cannot_be_looked_up(database: Database) -> None:

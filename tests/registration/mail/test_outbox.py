@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, event
 
 from registration.mail import outbox
-from registration.mail.outbox import BUCKETS, LEASE, Job, MailRecord
+from registration.mail.listing import MailRecord, list_mails
+from registration.mail.outbox import BUCKETS, LEASE, Job
 from registration.storage.database import Database, open_database
 from registration.storage.tables import mail
 from tests.registration.people import NOW
@@ -35,7 +36,7 @@ def claim(database: Database, now: datetime = NOW) -> list[Job]:
 
 
 def listed(database: Database, status: str) -> list[MailRecord]:
-    return database.read(lambda connection: outbox.list_mails(connection, status, 1000))
+    return database.read(lambda connection: list_mails(connection, status, 1000))
 
 
 def settle(
@@ -189,7 +190,7 @@ def test_the_newest_are_listed_first(database: Database) -> None:
     """A list shows the newest mails of a status first."""
     for second in range(3):
         post(database, now=NOW + timedelta(seconds=second))
-    entries = database.read(lambda connection: outbox.list_mails(connection, "waiting", 2))
+    entries = database.read(lambda connection: list_mails(connection, "waiting", 2))
     assert [entry.created_at for entry in entries] == [NOW + timedelta(seconds=2), NOW + timedelta(seconds=1)]
 
 
