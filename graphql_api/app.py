@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import Networks, client_ip, read_networks
+from graphql_api.http.client_ip import ClientIps, read_networks
 from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
@@ -104,7 +104,7 @@ class Parts:
     threads: Threads
     batcher: SignUpBatcher
     executor: Executor
-    trusted_proxies: Networks
+    client_ips: ClientIps
     sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
@@ -114,13 +114,10 @@ class Parts:
             admission=self.admission,
             batcher=self.batcher,
             language=negotiate(request.headers.get("accept-language", "")),
-            client_ip=self.client_ip(request),
+            client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
             sign_in_url=self.sign_in_url,
         )
-
-    def client_ip(self, request: Request) -> str:
-        return client_ip(request, self.trusted_proxies)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
@@ -133,7 +130,7 @@ class Parts:
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
     async def seconds_blocked(self, request: Request, email: str) -> int | None:
-        return await self.threads.run(seconds_blocked, self.services, email, self.client_ip(request))
+        return await self.threads.run(seconds_blocked, self.services, email, self.client_ips.of(request))
 
 
 def open_parts(settings: GatewaySettings, services: Services) -> Parts:
@@ -151,7 +148,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         threads=Threads(hashing=in_flight),
         batcher=SignUpBatcher(services),
         executor=executor,
-        trusted_proxies=read_networks(settings.trusted_proxies),
+        client_ips=ClientIps(read_networks(settings.trusted_proxies), time.monotonic),
         sign_in_url=settings.sign_in_url,
     )
 
