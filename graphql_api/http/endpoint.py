@@ -36,6 +36,11 @@ _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
     "extensions": (dict | None, "an object"),
 }
 
+# Apollo's link looks for this message or its code, urql's exchange for the message; both then send the document.
+PERSISTED_QUERY = Answer(
+    Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")]
+)
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -45,6 +50,10 @@ class BadRequest:
 
     status: int
     message: str
+
+
+class NamedByHash:
+    """A request whose `extensions.persistedQuery` names a document that it does not send."""
 
 
 class GraphQLEndpoint:
@@ -80,6 +89,8 @@ class GraphQLEndpoint:
             body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
             allow = {"allow": ", ".join(self._methods)} if operation.status == 405 else {}
             return _response(operation.status, body, media_type or JSON, allow)
+        if isinstance(operation, NamedByHash):
+            return _answer_response(PERSISTED_QUERY, media_type or JSON)
         answer = await self._executor.execute(
             operation,
             self._context_for(request),
@@ -88,8 +99,8 @@ class GraphQLEndpoint:
         )
         return _answer_response(answer, media_type or JSON)
 
-    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | BadRequest:
-        if request.method not in self._methods:
+    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
+        if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
             return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.")
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
@@ -130,11 +141,24 @@ def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
     return parameters
 
 
-def _checked(parameters: Json) -> OperationRequest | BadRequest:
+def _asks_by_hash(request: Request) -> bool:
+    """Clients of persisted queries send hashes by GET even where queries by GET are off."""
+    parameters = _in_query(request.query_params)
+    return isinstance(parameters, dict) and _is_named_by_hash(parameters)
+
+
+def _is_named_by_hash(parameters: Mapping[str, Json]) -> bool:
+    extensions = parameters.get("extensions")
+    return not parameters.get("query") and isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
+
+
+def _checked(parameters: Json) -> OperationRequest | NamedByHash | BadRequest:
     if isinstance(parameters, list):
         return BadRequest(400, "Batches are not supported: send one operation in one request.")
     if not isinstance(parameters, dict):
         return BadRequest(400, "The body must be a JSON object.")
+    if _is_named_by_hash(parameters):
+        return NamedByHash()
     for name, (expected, words) in _PARAMETERS.items():
         if not isinstance(parameters.get(name), expected):
             return BadRequest(400, f"The parameter '{name}' must be {words}.")
