@@ -39,6 +39,7 @@ from graphql_api.pages import (
 )
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
+from graphql_api.server.response_headers import SecurityHeaders, security_headers
 from graphql_api.server.server import use_phrases_of_rfc_9110
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
@@ -84,15 +85,18 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    application = RequestLog(
+    application: ASGIApp = RequestLog(
         Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
     )
-    if not (settings.allowed_origins or settings.development):
-        return application
-    # Outside of RequestLog, so that a page can read the answer to a fault, too.
-    return Cors(
-        application, origins=settings.allowed_origins, loopback=settings.development, own_paths=GRAPHQL_AND_PUBLIC_PATHS
-    )
+    if settings.allowed_origins or settings.development:
+        # Outside of RequestLog, so that a page can read the answer to a fault, too.
+        application = Cors(
+            application,
+            origins=settings.allowed_origins,
+            loopback=settings.development,
+            own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+        )
+    return SecurityHeaders(application, security_headers(settings.strict_transport_seconds))
 
 
 @dataclass(frozen=True, slots=True)

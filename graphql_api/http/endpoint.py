@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import UnionType
 from typing import Any, assert_never, cast
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.engine.errors import ErrorCode, public_error
 from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
-from graphql_api.http.body import Disconnected, TooLarge, read_body
+from graphql_api.http.body import Disconnected, Encoded, TooLarge, read_body
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
@@ -23,7 +23,6 @@ MEDIA_TYPES = (JSON, GRAPHQL)
 HEADERS = {
     media_type: [
         (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
     ]
     for media_type in MEDIA_TYPES
@@ -50,6 +49,7 @@ class BadRequest:
 
     status: int
     message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class NamedByHash:
@@ -87,8 +87,7 @@ class GraphQLEndpoint:
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
             body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
-            allow = {"allow": ", ".join(self._methods)} if operation.status == 405 else {}
-            return _response(operation.status, body, media_type or JSON, allow)
+            return _response(operation.status, body, media_type or JSON, operation.headers)
         if isinstance(operation, NamedByHash):
             return _answer_response(PERSISTED_QUERY, media_type or JSON)
         answer = await self._executor.execute(
@@ -101,7 +100,8 @@ class GraphQLEndpoint:
 
     async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
         if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
-            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.")
+            allow = {"allow": ", ".join(self._methods)}
+            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.", allow)
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
         parameters = await _posted(request) if request.method == "POST" else _in_query(request.query_params)
@@ -119,6 +119,8 @@ async def _posted(request: Request) -> Json | BadRequest:
     match body:
         case TooLarge(limit):
             return BadRequest(413, f"The body is larger than {limit} bytes.")
+        case Encoded():
+            return BadRequest(415, "The body must have no Content-Encoding.", {"accept-encoding": "identity"})
         case Disconnected():
             return BadRequest(400, "The body is not complete.")
         case bytes():

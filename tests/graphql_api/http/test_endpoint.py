@@ -57,12 +57,11 @@ class TestAnswers:
         ],
     )
     def test_in_the_media_type_that_the_client_prefers(self, client: TestClient, accept: str, media_type: str) -> None:
-        """The answer has the media type that the client prefers, in UTF-8, not cached and not sniffed."""
+        """The answer has the media type that the client prefers, in UTF-8, and not cached."""
         response = post(client, {"query": '{ hello(name: "Zoë") }'}, accept)
         assert (response.status_code, response.json()) == (200, {"data": {"hello": "Hello Zoë"}})
         assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
         assert response.headers["cache-control"] == "no-store"
-        assert response.headers["x-content-type-options"] == "nosniff"
 
     def test_queries_by_get(self, client: TestClient) -> None:
         """A query by GET takes variables and an operation name from the URL."""
@@ -275,6 +274,22 @@ class TestBadRequests:
         """Wrong parameters of a URL are answered with the same sentences."""
         response = client.get("/graphql", params=parameters)
         assert (response.status_code, message(response)) == (400, expected)
+
+
+class TestEncodedBodies:
+    @pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, gzip", "x"])
+    def test_are_refused(self, client: TestClient, coding: str) -> None:
+        """A body with a Content-Encoding is 415, and the answer says that none is taken (RFC 9110, 8.4, 15.5.16)."""
+        headers = {"content-type": JSON, "content-encoding": coding}
+        response = client.post("/graphql", content=b'{"query": "{ hello }"}', headers=headers)
+        assert (response.status_code, message(response)) == (415, "The body must have no Content-Encoding.")
+        assert response.headers["accept-encoding"] == "identity"
+
+    @pytest.mark.parametrize("coding", ["identity", " Identity , identity", ""])
+    def test_identity_is_none(self, client: TestClient, coding: str) -> None:
+        """The coding `identity` is no coding."""
+        headers = {"content-type": JSON, "content-encoding": coding}
+        assert client.post("/graphql", content=b'{"query": "{ hello }"}', headers=headers).status_code == 200
 
 
 class TestBodyLimit:
