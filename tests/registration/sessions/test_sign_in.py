@@ -104,6 +104,12 @@ class TestSuccess:
         for password in (PASSWORD.upper(), f" {PASSWORD}", f"{PASSWORD} "):
             assert enter(services, password=password) == BadCredentials()
 
+    def test_a_password_does_not_age(self, services: Services, clock: Clock) -> None:
+        """A password signs in after years: no customer has to choose another one from time to time."""
+        confirmed(services)
+        clock.move(timedelta(days=3000))
+        assert isinstance(enter(services), Tokens)
+
     def test_leaves_no_count(self, services: Services) -> None:
         """A sign-in leaves no count of attempts."""
         confirmed(services)
