@@ -43,6 +43,13 @@ VALID_INPUT: Mapping[str, Any] = {"name": "Ada", "color": "RED", "password": SEC
 class SampleContext:
     created: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    """Released by each `create` that has got to the gate."""
+
+    async def arrivals(self, count: int) -> None:
+        """Return when so many have got to the gate."""
+        for _ in range(count):
+            await self.arrived.acquire()
 
 
 Info = strawberry.Info[SampleContext, None]
@@ -135,6 +142,7 @@ class Mutation:
         self, info: Info, input: CreateInput
     ) -> Annotated[Created | TakenError, strawberry.union("CreateResult")]:
         if info.context.gate:
+            info.context.arrived.release()
             await info.context.gate.wait()
         info.context.created.append(input.name)
         return (

@@ -280,7 +280,7 @@ class TestHashes:
             under_way = [
                 asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
             ]
-            await asyncio.sleep(0)
+            await context.arrivals(3)
             refused = await executor.execute(create, context, mutation_allowed=True)
             assert refused.kind is Kind.OVERLOADED
             assert (refused.data, refused.retry_after, codes(refused)) == (None, 1, ["OVERLOADED"])
@@ -307,7 +307,7 @@ class TestHashes:
             under_way = [
                 asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
             ]
-            await asyncio.sleep(0)
+            await context.arrivals(3)
             gone = asyncio.Event()
             gone.set()
             answer = await executor.execute(create, context, mutation_allowed=True, departure=gone.wait)
@@ -330,7 +330,7 @@ class TestHashes:
             under_way = [
                 asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
             ]
-            await asyncio.sleep(0)
+            await context.arrivals(3)
             answer = await executor.execute(OperationRequest(CREATE), context, mutation_allowed=True)
             assert answer.kind is Kind.REFUSED
             for task in under_way:

@@ -137,7 +137,7 @@ class TestStatus:
             body = {"query": CREATE, "variables": {"input": VALID_INPUT}}
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://testserver") as client:
                 under_way = [asyncio.create_task(client.post("/graphql", json=body)) for _ in range(3)]
-                await asyncio.sleep(0.05)
+                await context.arrivals(3)
                 refused = await client.post("/graphql", json=body, headers={"accept": accept})
                 assert refused.status_code == 503
                 assert refused.headers["retry-after"] == "1"
@@ -315,7 +315,7 @@ class TestDeparture:
                 return int(sent[0]["status"])
 
             posts = [asyncio.create_task(post()) for _ in range(4)]
-            await asyncio.sleep(0.01)
+            await context.arrivals(3)
             hang_up.set()
             assert await posts[3] == 503
             assert context.gate is not None
