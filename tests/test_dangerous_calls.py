@@ -1,39 +1,14 @@
 """Parts of Python and of libraries that the product does not use, or in named modules only."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parent.parent
-PACKAGES = ("registration", "graphql_api", "rest_compat")
+from tests.product import calls, imports, trees
 
 Used = set[tuple[str, str]]
 """Modules of ours, and what each uses."""
-
-
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
-        for path in sorted((REPOSITORY / package).rglob("*.py")):
-            if "node_modules" not in path.parts:
-                yield str(path.relative_to(REPOSITORY)), ast.parse(path.read_text("utf-8"))
-
-
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of what is imported: `hashlib.sha256` for `from hashlib import sha256`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def calls(tree: ast.AST) -> Iterator[str]:
-    """The last names of what is called: `run` for `subprocess.run(...)`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield getattr(node.func, "id", "") or getattr(node.func, "attr", "")
 
 
 def imported(*libraries: str) -> Used:
@@ -43,7 +18,9 @@ def imported(*libraries: str) -> Used:
 
 
 def called(*names: str) -> Used:
-    return {(module, name) for module, tree in trees() for name in calls(tree) if name in names}
+    """Where something with one of these last names is called: `system` for `os.system(...)`."""
+    found = ((module, name.rpartition(".")[2]) for module, tree in trees() for name, _ in calls(tree))
+    return {each for each in found if each[1] in names}
 
 
 def test_no_text_becomes_code() -> None:
@@ -59,12 +36,7 @@ def test_only_git_is_started() -> None:
     """One command for developers starts a program, git, with a list of arguments; nothing uses a shell."""
     assert imported("subprocess", "pty", "multiprocessing") == {("graphql_api/cli/contract.py", "subprocess")}
     assert called("system", "popen", "Popen", "execv", "execve", "execvp", "spawnv", "posix_spawn", "fork") == set()
-    (call,) = [
-        node
-        for module, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("subprocess.")
-    ]
+    (call,) = [call for _, tree in trees() for name, call in calls(tree) if name.startswith("subprocess.")]
     assert ast.unparse(call.args[0]) == "['git', *arguments]"
     assert "shell" not in {keyword.arg for keyword in call.keywords}
 
@@ -112,5 +84,5 @@ def test_imports_are_found(code: str, name: str) -> None:
 
 
 def test_calls_are_found() -> None:
-    """A call is seen by its last name, whatever it is called on."""
-    assert list(calls(ast.parse("eval(x); os.system(y); a[0](z)"))) == ["eval", "system", ""]
+    """A call is seen with what it is called on."""
+    assert [name for name, _ in calls(ast.parse("eval(x); os.system(y); a[0](z)"))] == ["eval", "os.system", "a[0]"]
