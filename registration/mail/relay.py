@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from registration.mail import outbox
+from registration.mail.alarms import Alarms
 from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import Job, Settled
 from registration.mail.retries import Failure, patience_with, wait_after
@@ -26,14 +27,13 @@ BATCH = 20
 BATCH_TIME = timedelta(minutes=1)
 # After so many mails in a row that failed through no fault of their recipients, a turn ends.
 TROUBLES = 3
-ALARM_EVERY = timedelta(hours=1)
 CHORE_BATCH = 500
 
 log = structlog.get_logger(__name__)
 
 
 Chore = Callable[[Connection, datetime, int], int]
-"""Work that a relay does about once an hour: on at most so many rows; returns how many, and is repeated until 0."""
+"""Work that a relay does about once an hour, in slices between mails: on at most so many rows; 0 when it is done."""
 
 
 def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
@@ -76,7 +76,7 @@ class Relay:
         self._awake = Event()
         self._is_blocked = False
         self._troubles = 0  # in a row
-        self._alarms: dict[str, datetime] = {}  # when each reason was last logged as an error
+        self._alarms = Alarms(clock)
         self._watch = Watch(clock, self._stopping, stop_seconds)
         self._check = check
         self._chore = chore
@@ -86,8 +86,7 @@ class Relay:
         """Send until `stop` is called; no outage and no bug ends it."""
         while not self._stopping.is_set():
             try:
-                self._do_chore()
-                count = self.run_once()
+                count = self._do_chore() + self.run_once()
             except Unavailable as error:
                 self._is_blocked = True
                 log.warning("relay waits for the database", reason=str(error))
@@ -208,16 +207,7 @@ class Relay:
         self._troubles += 1
         self._is_blocked = self._troubles >= TROUBLES or (isinstance(failure, AboutUs) and failure.is_for_all)
         if isinstance(failure, AboutUs) or self._is_blocked:
-            self._alarm(failure)
-
-    def _alarm(self, failure: AboutUs | Broken | Unknown) -> None:
-        """Log one line an hour for each reason: an error where an operator must act."""
-        now, reason = self._clock(), failure.reason
-        self._alarms = {each: at for each, at in self._alarms.items() if now - at < ALARM_EVERY}
-        if reason not in self._alarms:
-            self._alarms[reason] = now
-            is_passing = isinstance(failure, AboutUs) and not failure.is_lasting
-            (log.warning if is_passing else log.error)("mails wait, and not for their recipients", reason=reason)
+            self._alarms.call(failure)
 
     def _give_back(self, jobs: Sequence[Job]) -> None:
         now = self._clock()
@@ -235,13 +225,16 @@ class Relay:
         except Unavailable as error:  # the next renewal may come in time
             log.warning("lease not renewed", mail=str(job.id), reason=str(error))
 
-    def _do_chore(self) -> None:
+    def _do_chore(self) -> int:
+        """One slice, so that mails leave meanwhile, however much there is to do; returns the number of rows."""
         now = self._clock()
         if now < self._chore_at:
-            return
+            return 0
+        # Set first: a chore that fails must not keep mails from leaving.
         self._chore_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
-        while self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
-            pass
+        if count := self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
+            self._chore_at = now
+        return count
 
 
 def _trace(error: BaseException) -> str:
