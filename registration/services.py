@@ -42,7 +42,8 @@ class Services:
     """The collaborators of every use case.
 
     `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
-    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered.
+    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
+    is whether the mail server takes mails to mailboxes with letters outside ASCII.
     """
 
     database: Database
@@ -57,6 +58,7 @@ class Services:
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
+    smtputf8: bool = True
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     on_mail_enqueued: Callable[[], None] = do_nothing

@@ -40,6 +40,19 @@ class Settings(BaseSettings):
     mail_end_seconds: Annotated[
         float, Field(gt=0, description="wait for its word that it keeps a mail; a shorter one sends mails twice")
     ] = 600
+    mail_ehlo_name: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$|^\[(IPv6:)?[0-9A-Fa-f:.]+\]$",
+            description="name of this machine in EHLO: host.shop.example, or [192.0.2.1]; default its own",
+        ),
+    ] = ""
+    mail_token_file: Annotated[
+        str, Field(description="file of an access token instead of a password (XOAUTH2), read at each connection")
+    ] = ""
+    mail_smtputf8: Annotated[
+        Switch, Field(description="off where the mail server lacks SMTPUTF8: refuses addresses like jörg@shop.example")
+    ] = "on"
     reference_prefix: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$", description="the DE of the customer reference DE--25")
     ] = "DE"

@@ -22,7 +22,7 @@ from registration.mail.composition import Composer
 from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_sender
-from registration.mail.smtp import TimeLimits
+from registration.mail.smtp import Manners, TimeLimits
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.own_words import words_of
@@ -62,6 +62,7 @@ def open_services(settings: Settings) -> Services:
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
+        smtputf8=settings.mail_smtputf8 == "on",
     )
 
 
@@ -142,8 +143,7 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:
-        limits = TimeLimits(settings.mail_connect_seconds, settings.mail_reply_seconds, settings.mail_end_seconds)
-        sender = open_sender(settings.mail_url, limits=limits)
+        sender = open_sender(settings.mail_url, manners=manners_of(settings))
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
     try:
@@ -169,6 +169,21 @@ def housekeeping(settings: Settings, services: Services) -> Housekeeping:
         events=timedelta(days=settings.keep_events_days),
         session=timedelta(seconds=settings.session_seconds),
         new_id=services.new_id,
+    )
+
+
+def manners_of(settings: Settings) -> Manners:
+    """How the relay talks to the mail server. Raises SettingsError."""
+    token_file = Path(settings.mail_token_file) if settings.mail_token_file else None
+    if token_file:
+        try:
+            token_file.open("rb").close()
+        except OSError as error:
+            raise SettingsError(f"GATEWAY_MAIL_TOKEN_FILE cannot be read: {error.strerror}") from None
+    return Manners(
+        TimeLimits(settings.mail_connect_seconds, settings.mail_reply_seconds, settings.mail_end_seconds),
+        settings.mail_ehlo_name,
+        token_file,
     )
 
 

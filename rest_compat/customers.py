@@ -76,12 +76,12 @@ AS_INPUT: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-def customers(execute: Execute, policy: PasswordPolicy) -> Resource:
+def customers(execute: Execute, policy: PasswordPolicy, *, smtputf8: bool = True) -> Resource:
     return Resource(
         "customers",
         collection={
             "GET": Operation("Show the own profile, as a list of one", _list, shows=SHOWN, protected=True, lists=True),
-            "POST": _sign_up_operation(execute, policy),
+            "POST": _sign_up_operation(execute, policy, smtputf8),
         },
         single={
             "GET": Operation("Show the own profile", _show, shows=SHOWN, protected=True, foreign=CUSTOMER_NOT_FOUND),
@@ -92,7 +92,7 @@ def customers(execute: Execute, policy: PasswordPolicy) -> Resource:
     )
 
 
-def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
+def _sign_up_operation(execute: Execute, policy: PasswordPolicy, smtputf8: bool) -> Operation:
     required = REQUIRED | _passwords(policy) | {"acceptedTerms": ACCEPTED}
     return Operation(
         summary="Sign up",
@@ -103,7 +103,7 @@ def _sign_up_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
             **{name: Attribute(schema) for name, schema in required.items()},
             **{name: optional(schema) for name, schema in OPTIONAL.items()},
         },
-        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy, call.today)),
+        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy, call.today, smtputf8=smtputf8)),
         rules_first=False,
         errors=[
             *stage_errors(Stage.TERMS, Stage.AGREEMENT, Stage.PASSWORD, Stage.EMAIL),

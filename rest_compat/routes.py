@@ -40,13 +40,14 @@ def routes(
     seconds_blocked: SecondsBlocked,
     lockout_minutes: int,
     id_company_user: bool,
+    smtputf8: bool = True,
 ) -> Shim:
     """`base_url` is the public address that self links start with; `client_id` is the only OAuth client.
 
     `today` returns the present day in UTC.
     """
     resources = [
-        customers(execute, policy),
+        customers(execute, policy, smtputf8=smtputf8),
         customer_confirmation(execute),
         customer_forgotten_password(execute),
         customer_restore_password(execute, policy),

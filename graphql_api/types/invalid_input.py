@@ -16,7 +16,7 @@ DESCRIPTIONS = {
     ViolationCode.TOO_LONG: "More characters than `maximum`.",
     ViolationCode.FORBIDDEN_CHARACTER: "Contains a control character.",
     ViolationCode.NOT_A_CHOICE: "Not one of the allowed values.",
-    ViolationCode.NOT_AN_EMAIL: "Not an e-mail address (RFC 5321, RFC 6531).",
+    ViolationCode.NOT_AN_EMAIL: "Not an e-mail address (RFC 5321, RFC 6531), or none that the shop can write to.",
     ViolationCode.NOT_TRUE: "Must be true.",
     ViolationCode.NOT_A_DATE: "Not a calendar date written YYYY-MM-DD.",
     ViolationCode.DATE_OUT_OF_RANGE: "A date of birth in the future, or before the last 130 years.",

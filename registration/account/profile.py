@@ -14,6 +14,7 @@ from registration.outcomes import (
     BadCredentials,
     Gone,
     Invalid,
+    Stage,
     TooManyAttempts,
     Updated,
     UpdateOutcome,
@@ -51,8 +52,10 @@ def update_profile(
     changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
-    if _moves(caller, changes) and not token_suffices:
-        refused = _refusal(services, caller, password, client_ip)
+    if changes.email and _moves(caller, changes):
+        if changes.email.needs_smtputf8 and not services.smtputf8:
+            return Invalid((Violation("email", ViolationCode.NOT_AN_EMAIL, Stage.EMAIL),))
+        refused = None if token_suffices else _refusal(services, caller, password, client_ip)
         if refused:
             return refused
     outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))

@@ -10,11 +10,13 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from registration.mail.smtp import DEFAULT_LIMITS, PORTS, Smtp, TimeLimits
+from registration.mail.smtp import PORTS, Manners, Smtp
 from registration.mail.transport import AboutUs, Outcome, Sender, Sent
 
+DEFAULT_MANNERS = Manners()
 
-def open_sender(url: str, context: ssl.SSLContext | None = None, limits: TimeLimits = DEFAULT_LIMITS) -> Sender:
+
+def open_sender(url: str, context: ssl.SSLContext | None = None, manners: Manners = DEFAULT_MANNERS) -> Sender:
     """The sender a GATEWAY_MAIL_URL names, not yet connected; raises ValueError with one line without the password."""
     try:
         parts = urlsplit(url)
@@ -26,7 +28,7 @@ def open_sender(url: str, context: ssl.SSLContext | None = None, limits: TimeLim
     if parts.scheme == "file":
         return _open_directory(parts)
     if parts.scheme in PORTS:
-        return _open_smtp(parts, port or PORTS[parts.scheme], context or ssl.create_default_context(), limits)
+        return _open_smtp(parts, port or PORTS[parts.scheme], context or ssl.create_default_context(), manners)
     raise ValueError("must start with smtp://, smtps://, smtp+starttls://, file:/// or console:")
 
 
@@ -41,15 +43,17 @@ def _open_directory(parts: SplitResult) -> Sender:
     return Directory(path)
 
 
-def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext, limits: TimeLimits) -> Sender:
+def _open_smtp(parts: SplitResult, port: int, context: ssl.SSLContext, manners: Manners) -> Sender:
     user, password = (unquote(parts.username or ""), unquote(parts.password or ""))
     if not parts.hostname or " " in parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"must be like {parts.scheme}://user:password@host:port; percent-encode special characters")
-    if bool(user) != bool(password):
-        raise ValueError("must have both a user and a password, or neither")
+    if password and manners.token_file:
+        raise ValueError("has a password, and GATEWAY_MAIL_TOKEN_FILE is there instead of one")
+    if bool(user) != bool(password or manners.token_file):
+        raise ValueError("must have both a user and a password, or neither; with GATEWAY_MAIL_TOKEN_FILE only a user")
     if not (user + password).isascii():
         raise ValueError("can only have ASCII characters in user and password")
-    return Smtp(parts.hostname, port, parts.scheme, user, password, context, limits)
+    return Smtp(parts.hostname, port, parts.scheme, user, password, context, manners)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from pathlib import Path
 from smtplib import SMTP, SMTPResponseException
 from socket import SHUT_RDWR, create_connection, socket
 from uuid import UUID
 
 from registration.mail.replies import OF_A_MAIL, Step, judge
+from registration.mail.sign_in import sign_in, warn_of_plain_text
 from registration.mail.transport import AboutUs, Broken, Outcome, Refused, Sent, Unknown
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 QUIT_SECONDS = 2.0
+LACKS_SMTPUTF8 = (
+    "the address needs SMTPUTF8, which the mail server does not offer; GATEWAY_MAIL_SMTPUTF8=off refuses such addresses"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,16 @@ class TimeLimits:
     end: float = 600
 
 
-DEFAULT_LIMITS = TimeLimits()
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How we talk to a mail server.
+
+    `ehlo_name` is empty for the machine's own name. The access token in `token_file` signs in instead of a password.
+    """
+
+    limits: TimeLimits = TimeLimits()
+    ehlo_name: str = ""
+    token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,7 @@ class Smtp:
     user: str
     password: str = field(repr=False)
     context: ssl.SSLContext = field(repr=False)
-    limits: TimeLimits = DEFAULT_LIMITS
+    manners: Manners
 
     @contextmanager
     def session(self) -> Iterator["SmtpSession"]:
@@ -57,13 +71,14 @@ class Client(SMTP):
     """A client that is not connected yet, so that another thread can shut its socket down while it connects."""
 
     def __init__(self, server: Smtp) -> None:
-        super().__init__()
+        super().__init__(local_hostname=server.manners.ehlo_name or None)
         self._host = server.host  # the name in the certificate that STARTTLS must show
         self._server = server
 
     def _get_socket(self, host: str, port: int, _timeout: object) -> socket:  # called by smtplib
-        opened = create_connection((host, port), self._server.limits.connect)
-        opened.settimeout(self._server.limits.reply)
+        limits = self._server.manners.limits
+        opened = create_connection((host, port), limits.connect)
+        opened.settimeout(limits.reply)
         is_wrapped = self._server.scheme == "smtps"
         return self._server.context.wrap_socket(opened, server_hostname=host) if is_wrapped else opened
 
@@ -96,13 +111,15 @@ class SmtpSession:
         client = self._client = Client(self._server)
         _expect(client.connect(self._server.host, self._server.port), 220)
         self._greet(client)
+        if self._server.scheme == "smtp" and self._server.user and client.has_extn("starttls"):
+            warn_of_plain_text(self._server.host, self._server.port)
         if self._server.scheme == "smtp+starttls":
             self._step = Step.STARTTLS
             client.starttls(context=self._server.context)
             self._greet(client)
         if self._server.user:
             self._step = Step.AUTH
-            client.login(self._server.user, self._server.password)
+            sign_in(client, self._server.user, self._server.password, self._server.manners.token_file)
         return client
 
     def _greet(self, client: Client) -> None:
@@ -114,7 +131,7 @@ class SmtpSession:
         content = re.sub(rb"(?m)^\.", b"..", message.as_bytes()) + b".\r\n"
         is_ascii = (sender.addr_spec + recipient.addr_spec).isascii()
         if not is_ascii and not client.has_extn("smtputf8"):
-            return Refused("the address needs SMTPUTF8, which the mail server does not offer")
+            return Refused(LACKS_SMTPUTF8)
         self._step = Step.MAIL
         if self._is_aborted:  # while it connected, when there was no socket yet
             raise ConnectionAbortedError
@@ -125,10 +142,10 @@ class SmtpSession:
         _expect(client.docmd("DATA"), 354)
         self._step = Step.END
         assert client.sock
-        client.sock.settimeout(self._server.limits.end)
+        client.sock.settimeout(self._server.manners.limits.end)
         client.send(content)
         _expect(client.getreply(), 250)
-        client.sock.settimeout(self._server.limits.reply)
+        client.sock.settimeout(self._server.manners.limits.reply)
         return Sent()
 
     def _refused(self, error: SMTPResponseException) -> Outcome:

@@ -26,6 +26,11 @@ class EmailAddress:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether only mail servers that offer SMTPUTF8 (RFC 6531) can take a mail to it; domains can be encoded."""
+        return not self.key.rpartition("@")[0].isascii()
+
 
 NO_EMAIL = EmailAddress("", "")
 """Stands for an address that could not be read."""

@@ -9,7 +9,7 @@ from datetime import date
 
 from registration.customer import Person
 from registration.language import Language
-from registration.outcomes import Violation
+from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import EmailAddress
 from registration.rules.form import Form
 from registration.rules.own_words import words_of
@@ -30,10 +30,14 @@ class NewCustomer(Person):
     idempotency_key: str | None = field(default=None, repr=False)
 
 
-def read_sign_up(raw: Mapping[str, object], policy: PasswordPolicy, today: date) -> NewCustomer | list[Violation]:
-    """Read sign-up attributes, in the contract's order of attributes."""
+def read_sign_up(
+    raw: Mapping[str, object], policy: PasswordPolicy, today: date, *, smtputf8: bool = True
+) -> NewCustomer | list[Violation]:
+    """Read sign-up attributes, in the contract's order of attributes; `smtputf8`: the mail server offers it."""
     form = Form(raw, today)
     email = form.email("email")
+    if email.needs_smtputf8 and not smtputf8:
+        form.refuse("email", ViolationCode.NOT_AN_EMAIL, Stage.EMAIL)
     person = read_person(form, REQUIRED)
     words = words_of(person["first_name"], person["last_name"], email.text)
     password = read_new_password(form, "password", policy, words)

@@ -47,7 +47,8 @@ def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) 
 
 def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | SignUpOutcome:
     """Check the rules, the idempotency key and the limit, and hash the password; the outcome if it is known by then."""
-    new = read_sign_up(request.attributes, services.policy, services.clock().date())
+    today = services.clock().date()
+    new = read_sign_up(request.attributes, services.policy, today, smtputf8=services.smtputf8)
     if isinstance(new, list):
         return Invalid(tuple(new))
     ticket = _ticket_of(services, new)

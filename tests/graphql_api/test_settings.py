@@ -22,6 +22,8 @@ TEXTS = {
     "storefront_url": "https://shop.example/account",
     "mail_url": "smtp://user:password@mail.example:25",
     "mail_from": "Shop <mail@shop.example>",
+    "mail_ehlo_name": "host.shop.example",
+    "mail_token_file": "/run/secrets/token",
     "reference_prefix": "AT",
     "token_audience": "shop",
     "attempts_url": "redis://valkey:6379/0",

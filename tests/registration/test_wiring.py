@@ -20,6 +20,7 @@ from registration.mail.relay import Relay
 from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
+from registration.settings import Switch
 from registration.storage.database import Unavailable
 from registration.storage.migrations import migrate
 from registration.storage.tables import customer, mail
@@ -61,6 +62,14 @@ class TestServices:
         assert isinstance(relay, Relay)
         assert relay.run_once() == 1
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+    @pytest.mark.parametrize(("switch", "offers"), [("on", True), ("off", False)])
+    def test_know_whether_the_mail_server_lacks_smtputf8(
+        self, values: dict[str, Any], switch: Switch, offers: bool
+    ) -> None:
+        """GATEWAY_MAIL_SMTPUTF8 says whether mailboxes with letters outside ASCII can get mails."""
+        with closing(open_services(GatewaySettings(**values, mail_smtputf8=switch))) as services:
+            assert services.smtputf8 is offers
 
     def test_send_no_mail_with_keys_of_another_installation(
         self, wired: Services, tmp_path: Path, values: dict[str, Any]

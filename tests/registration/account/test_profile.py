@@ -1,5 +1,6 @@
 """Profiles on real databases: what changes at once."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -150,6 +151,13 @@ def test_another_spelling_of_the_address_is_stored_at_once(services: Services, c
     outcome = updated(update(services, caller, email="Ada@EXAMPLE.org"))
     assert (outcome.customer.email, outcome.pending_email) == ("Ada@EXAMPLE.org", None)
     assert rows(services.database, email_change) == []
+
+
+def test_an_international_mailbox_that_is_there_stays(services: Services) -> None:
+    """A customer whose mailbox the mail server can no longer write to can change the rest of the profile."""
+    caller = caller_of(services, member(services, email="ädä@example.org").tokens)
+    lacking = replace(services, smtputf8=False)
+    assert updated(update(lacking, caller, email="ÄDÄ@example.org", firstName="Zoë")).customer.first_name == "Zoë"
 
 
 def test_an_erased_customer_is_gone(services: Services, caller: Caller) -> None:

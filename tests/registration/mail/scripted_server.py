@@ -33,6 +33,7 @@ class Script:
     def __init__(self, *scripts: Replies) -> None:
         self.scripts = [{**self.POLITE, **script} for script in scripts]
         self.connections = 0
+        self.heard: list[str] = []  # every command
         self.waiting = Event()  # set when the server waits for an event
 
     def __enter__(self) -> Self:
@@ -70,7 +71,9 @@ class Script:
                         pass
                     verb = "."
                 else:
-                    verb = lines.readline()[:4].decode().strip().upper()
+                    line = lines.readline().decode().rstrip("\r\n")
+                    self.heard.append(line)
+                    verb = line[:4].strip().upper()
 
     def _reply(self, script: Replies, verb: str) -> str | None:
         reply = script.get(verb)

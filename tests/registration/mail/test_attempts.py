@@ -18,7 +18,7 @@ from registration.mail import outbox
 from registration.mail.outbox import LEASE
 from registration.mail.relay import Relay
 from registration.mail.senders import open_sender
-from registration.mail.smtp import TimeLimits
+from registration.mail.smtp import Manners, TimeLimits
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Sent, Unknown
 from registration.mail.watch import LONGEST
 from registration.settings import Settings
@@ -255,7 +255,7 @@ def _mail() -> EmailMessage:
 
 
 def send(server: str, limits: TimeLimits) -> Outcome:
-    with open_sender(server, limits=limits).session() as session:
+    with open_sender(server, manners=Manners(limits)).session() as session:
         return session.send(UUID(int=1), _mail())
 
 

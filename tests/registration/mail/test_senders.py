@@ -20,6 +20,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 from harness.certificate import server_context
 from harness.ports import HOST, free_port
 from registration.mail.senders import open_sender
+from registration.mail.smtp import LACKS_SMTPUTF8
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sent, Unknown
 from tests.registration.mail.scripted_server import Replies, Script
 
@@ -155,7 +156,7 @@ def test_an_international_mailbox_needs_the_extension() -> None:
     assert (envelope.rcpt_tos, envelope.smtp_utf8) == (["jörg@example.org"], True)
     with listening(mailbox, enable_SMTPUTF8=False) as place:
         outcomes = send(f"smtp://{place}", mail("jörg@example.org"), mail())
-    assert outcomes == [Refused("the address needs SMTPUTF8, which the mail server does not offer"), Sent()]
+    assert outcomes == [Refused(LACKS_SMTPUTF8), Sent()]
 
 
 @pytest.mark.parametrize(("verb", "step"), [("RCPT", "recipient"), ("DATA", "DATA"), (".", "content")])
@@ -327,8 +328,14 @@ def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) ->
             "smtp://user:25#secret@host",
             "must be like smtp://user:password@host:port; percent-encode special characters",
         ),
-        ("smtp://user@mail.example", "must have both a user and a password, or neither"),
-        ("smtp://:secret@mail.example", "must have both a user and a password, or neither"),
+        (
+            "smtp://user@mail.example",
+            "must have both a user and a password, or neither; with GATEWAY_MAIL_TOKEN_FILE only a user",
+        ),
+        (
+            "smtp://:secret@mail.example",
+            "must have both a user and a password, or neither; with GATEWAY_MAIL_TOKEN_FILE only a user",
+        ),
         ("smtp://user:secrét@mail.example", "can only have ASCII characters in user and password"),
         ("file:mail", "must name an absolute directory: file:///directory"),
         ("file://var/mail", "must name an absolute directory: file:///directory"),
