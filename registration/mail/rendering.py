@@ -9,7 +9,7 @@ from email.policy import SMTP, SMTPUTF8
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from unicodedata import normalize
+from unicodedata import category, normalize
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -59,6 +59,8 @@ SUBJECTS = {
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
 SUSPECT = re.compile(r"[:/<>\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
+# A stranger can sign up with any name and any address: a greeting to an address that is not proven says no more.
+SHORT_NAME_WORDS, SHORT_NAME_LENGTH = 2, 30
 # A host under another script is given in its xn-- form.
 SENDER = re.compile(
     r"""(?P<bracket>(?:"?(?P<name>[^<>"]*?)"?\s*)?<)?(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<host>[\w.-]+)(?(bracket)>)""",
@@ -89,7 +91,7 @@ def render(
     words = {
         "subject": SUBJECTS[kind, customer.language],
         "language": customer.language,
-        "name": greeting_name(customer),
+        "name": greeting_name(customer, is_proven=_is_proven(kind, customer)),
         "is_confirmed": customer.confirmed_at is not None,
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
@@ -102,10 +104,28 @@ def render(
     return message
 
 
-def greeting_name(customer: Customer) -> str:
-    """First and last name, or nothing when a mail program could take them for a link or for other text."""
+def greeting_name(customer: Customer, *, is_proven: bool) -> str:
+    """First and last name, or nothing when a mail program could take them for a link or for other text.
+
+    Nothing either when they could be a message of the client that typed them, unless the address is proven.
+    """
     name = " ".join(f"{customer.first_name} {customer.last_name}".split())
-    return "" if SUSPECT.search(normalize("NFKC", name)) else name
+    return name if (is_proven or _is_short_name(name)) and not SUSPECT.search(normalize("NFKC", name)) else ""
+
+
+def _is_short_name(name: str) -> bool:
+    """Whether a text is too short, and of too few words, to be a message: letters and accents, and one space."""
+    words = name.split(" ")
+    is_letters = all(category(letter)[0] in "LM" for word in words for letter in word)
+    return is_letters and len(words) <= SHORT_NAME_WORDS and len(name) <= SHORT_NAME_LENGTH
+
+
+def _is_proven(kind: MailKind, customer: Customer) -> bool:
+    """Whether the reader of the mail is the customer: a mailbox counts as the customer's after a confirmation.
+
+    Without confirmations customers are confirmed when they are created, which proves nothing.
+    """
+    return kind is not MailKind.EMAIL_CHANGE and (customer.confirmed_at or customer.created_at) > customer.created_at
 
 
 def _recipient(email: str) -> Address:

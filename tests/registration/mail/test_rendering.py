@@ -1,6 +1,7 @@
 """Mails as customers and mail servers get them."""
 
 import re
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -105,7 +106,8 @@ def test_the_html_fetches_nothing(kind: MailKind) -> None:
 
 def test_markup_in_a_name_is_shown_as_text() -> None:
     """Markup in a name is escaped in the HTML part."""
-    html = part(mail(first_name='"A&B"', last_name="O'Hara"), "html")
+    proven = NOW + timedelta(days=1)
+    html = part(mail(MailKind.WELCOME, first_name='"A&B"', last_name="O'Hara", confirmed_at=proven), "html")
     assert "Hello &#34;A&amp;B&#34; O&#39;Hara," in html
 
 
@@ -136,20 +138,72 @@ def test_a_name_that_looks_like_a_link_is_left_out(first_name: str, last_name: s
     assert "<p>Hello,</p>" in part(message, "html")
 
 
-@pytest.mark.parametrize("name", ["J. R. R.", "J.R.R.", "Anne-Marie", "O'Neil", "李", "Ünal", "St. John", "עדה", "🦊"])
+@pytest.mark.parametrize(
+    "name",
+    ["J. R. R.", "J.R.R.", "Anne-Marie", "O'Neil", "李", "Ünal", "St. John", "עדה", "🦊", "María de los Ángeles"],
+)
 def test_an_ordinary_name_is_greeted(name: str) -> None:
-    """A name with initials, accents, other scripts or emoji is greeted."""
-    assert greeting_name(customer(first_name=name)) == f"{name} Lovelace"
+    """At a proven address a name with initials, accents, other scripts, many words or emoji is greeted."""
+    assert greeting_name(customer(first_name=name), is_proven=True) == f"{name} Lovelace"
+
+
+@pytest.mark.parametrize("name", ["Ada", "李", "Ünal", "A\u0308nne", "עדה", "अदिति", "x" * 21])
+def test_a_short_name_is_greeted(name: str) -> None:
+    """Two words of letters, with accents and in any script, greet an address that is not proven."""
+    assert part(mail(first_name=name), "plain").startswith(f"Hello {name} Lovelace,\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "URGENT your account is suspended call +49 900 123456",
+        "Call now",
+        "Call-now",
+        "0900",
+        "Call\u00a0now",
+        "Call\u200bnow",
+        "🦊",
+        "O'Neil",
+        "x" * 22,
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "confirmed_at"),
+    [
+        (MailKind.CONFIRMATION, None),
+        (MailKind.ALREADY_REGISTERED, None),
+        (MailKind.EMAIL_CHANGE, NOW + timedelta(days=1)),
+        (MailKind.WELCOME, NOW),
+    ],
+)
+def test_a_name_that_could_be_a_message_greets_no_unproven_address(
+    name: str, kind: MailKind, confirmed_at: datetime | None
+) -> None:
+    """More than two words, 30 characters, or other characters than letters are in no mail before a proof."""
+    message = mail(kind, first_name=name, confirmed_at=confirmed_at)
+    for form in ("plain", "html"):
+        assert name not in part(message, form)
+        assert "Lovelace" not in part(message, form)
+    assert part(message, "plain").startswith("Hello,\n")
+
+
+@pytest.mark.parametrize("kind", [MailKind.WELCOME, MailKind.EMAIL_CHANGE_NOTICE])
+def test_a_name_of_any_length_greets_a_proven_address(kind: MailKind) -> None:
+    """After the confirmation of the address a long name is greeted."""
+    message = mail(kind, first_name="María de los Ángeles", confirmed_at=NOW + timedelta(seconds=1))
+    assert part(message, "plain").startswith("Hello María de los Ángeles Lovelace,\n")
 
 
 def test_white_space_in_a_name_is_one_space() -> None:
     """White space in a name becomes one space, so that no name breaks a line of the mail."""
-    assert greeting_name(customer(first_name="Ada\u2028\u00a0 Augusta", last_name=" King ")) == "Ada Augusta King"
+    person = customer(first_name="Ada\u2028\u00a0 Augusta", last_name=" King ")
+    assert greeting_name(person, is_proven=True) == "Ada Augusta King"
 
 
 def test_a_very_long_name_keeps_lines_legal() -> None:
     """No line of a mail has more than 998 characters, however long the name is in HTML."""
-    message = written(MailKind.WELCOME, first_name="'" * 100, last_name='"' * 100)
+    proven = NOW + timedelta(days=1)
+    message = written(MailKind.WELCOME, first_name="'" * 100, last_name='"' * 100, confirmed_at=proven)
     assert max(map(len, message.as_bytes().split(b"\r\n"))) <= 998
     assert "&#39;" * 100 in part(message, "html")
 
