@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -111,6 +112,35 @@ def test_a_client_has_so_many_requests_open_and_no_more(proxied: Proxied) -> Non
     eventually(lambda: proxied.client.post("/graphql", json=READ).status_code == 200)
 
 
+@pytest.mark.parametrize(
+    ("version", "spoken"), [("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)]
+)
+def test_only_recent_versions_of_tls_are_spoken(proxied: Proxied, version: str, spoken: bool) -> None:
+    """A client that offers TLS 1.0 or 1.1 only is refused by the server; 1.2 and 1.3 are spoken."""
+    assert (_shake_hands(proxied, ssl.TLSVersion[version]) is None) is spoken
+
+
+@pytest.mark.parametrize(
+    ("cipher", "spoken"),
+    [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
+        ("ECDHE-ECDSA-AES128-SHA", False),
+    ],
+)
+def test_only_ciphers_with_forward_secrecy_are_spoken(proxied: Proxied, cipher: str, spoken: bool) -> None:
+    """With TLS 1.2 a cipher that authenticates what it encrypts is spoken, an older one is refused."""
+    assert (_shake_hands(proxied, ssl.TLSVersion.TLSv1_2, cipher) is None) is spoken
+
+
+def test_plain_http_is_not_served(proxied: Proxied) -> None:
+    """A request without TLS does not reach the gateway, and is not led to another address either."""
+    with httpx2.Client(base_url=f"http://{HOST}:{proxied.port}") as plain:
+        assert plain.get("/healthz").status_code == 400
+    proxied.gateway.stop()
+    assert "/healthz" not in proxied.gateway.log.read_text()
+
+
 def test_large_requests_get_the_answer_of_the_gateway(proxied: Proxied) -> None:
     """A body over the gateway's limit and a token of thousands of characters in the path pass nginx."""
     large = proxied.client.post("/graphql", content=b"x" * 100_000, headers={"Content-Type": "application/json"})
@@ -131,6 +161,24 @@ def test_no_log_of_the_proxy_holds_a_key_or_a_token(proxied: Proxied) -> None:
     eventually(lambda: (proxied.directory / "gateway.log").read_text().count(" GET 502 ") == 2)
     logs = {path.name: path.read_text() for path in proxied.directory.glob("*.log")}
     assert not [name for name, text in logs.items() if key in text]
+
+
+def _shake_hands(proxied: Proxied, version: ssl.TLSVersion, ciphers: str = "ALL") -> str | None:
+    """Why the server refuses a client that speaks one version of TLS only; None when it does not."""
+    context = ssl.create_default_context(cafile=proxied.directory / "cert.pem")
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")  # else this client itself would refuse old versions
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = version
+        context.minimum_version = version
+    try:
+        with context.wrap_socket(_connect(proxied), server_hostname=HOST):
+            return None
+    except ssl.SSLError as error:
+        if "ALERT" in error.reason:
+            return error.reason
+        raise  # it was not the server that refused
 
 
 def _connect(proxied: Proxied) -> socket.socket:

@@ -1,6 +1,6 @@
 """Errors as clients see them: a code and a message, without any value. Faults are masked here and logged once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -8,6 +8,7 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 from graphql.language import FormattedSourceLocation
 from strawberry.exceptions import StrawberryInputCoercionError
+from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
@@ -122,6 +123,12 @@ def field_error(error: GraphQLError) -> PublicError:
             log.error("graphql.internal_error", exc_info=_without_values(fault or error))
             message = "An internal error occurred; its correlation id helps us to find it."
             return _field_error(error, ErrorCode.INTERNAL_ERROR, message, correlationId=current_correlation_id())
+
+
+def note(errors: Iterable[PublicError]) -> None:
+    """Name the codes in the log line of the request, where refused access and broken limits would else not be seen."""
+    if codes := sorted({error["extensions"]["code"] for error in errors}):
+        bind_contextvars(errors=codes)
 
 
 def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extensions: object) -> PublicError:

@@ -21,6 +21,7 @@ from graphql_api.engine.errors import (
     PublicError,
     bad_input,
     field_error,
+    note,
     overloaded,
     public_error,
 )
@@ -99,12 +100,16 @@ class Executor:
         operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
         if isinstance(operations, Overloaded):
             return overloaded_answer(operations.retry_after)
-        return await self._execute(operations, request, context, mutation_allowed, departure)
+        answer = await self._execute(operations, request, context, mutation_allowed, departure)
+        note(answer.errors or ())
+        return answer
 
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
         """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
         operations = self._documents.ours(request.query)
-        return await self._execute(operations, request, context, True, departure)
+        answer = await self._execute(operations, request, context, True, departure)
+        note(answer.errors or ())
+        return answer
 
     def close(self) -> None:
         self._preparation.close()
@@ -208,9 +213,7 @@ class Executor:
         match outcome:
             case Admitted(answer):
                 return answer
-            case Overloaded(seconds):
-                return overloaded_answer(seconds)
-            case Departed(seconds):
+            case Overloaded(seconds) | Departed(seconds):
                 return overloaded_answer(seconds)
         assert_never(outcome)
 

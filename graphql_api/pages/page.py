@@ -22,6 +22,8 @@ from registration.storage.database import Unavailable
 LOCALE = "_locale"
 """The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
 
+NOT_STORED = {"Cache-Control": "no-store"}
+
 MAX_FIELDS = 100
 """Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
 
@@ -68,11 +70,10 @@ class Page:
             context = context_of(request)
             body = await read_body(request)
             if isinstance(body, TooLarge):
-                return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413)
+                return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413, NOT_STORED)
             if isinstance(body, Encoded):
-                return PlainTextResponse(
-                    "The form must have no Content-Encoding.", 415, {"Accept-Encoding": "identity"}
-                )
+                headers = NOT_STORED | {"Accept-Encoding": "identity"}
+                return PlainTextResponse("The form must have no Content-Encoding.", 415, headers)
             form = _read_form(body) if isinstance(body, bytes) else {}
             return await self._answer(context, act(context, form))
 
@@ -91,7 +92,7 @@ class Page:
         `token` is the key of the link, `done` one of `results`.
         """
         location = f"?{urlencode({LOCALE: context.language.locale, **query})}"
-        return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+        return RedirectResponse(location, 303, NOT_STORED | {"Referrer-Policy": "no-referrer"})
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
@@ -107,8 +108,7 @@ class Page:
             correlation_id=current_correlation_id(),
             **facts,
         )
-        headers = {
-            "Cache-Control": "no-store",
+        headers = NOT_STORED | {
             "Content-Language": context.language,
             # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
             "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "

@@ -15,7 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from registration.keys.key_files import KeyFileError, create_key_file, read_key_file
 
-BITS = 2048
+BITS = 3072  # of new keys: 128 bits of security (NIST SP 800-57, part 1, table 2)
+LEAST_BITS = 2048
+"""Of keys that were made before, or by the shop that is replaced."""
+
 # <number>-<random>: the highest number is the newest key. File times do not survive copying to another node.
 KID = re.compile(r"([1-9]\d{0,8})-[0-9a-f]{16}")
 LOOK_EVERY = 1.0  # seconds
@@ -113,6 +116,6 @@ def _load(directory: Path, kid: str) -> SigningKey:
         key = load_pem_private_key(read_key_file(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyFileError(f"{path} is not an RSA key without a passphrase, in PEM") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < BITS:
-        raise KeyFileError(f"{path} is not an RSA key of {BITS} bits or more")
+    if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_BITS:
+        raise KeyFileError(f"{path} is not an RSA key of {LEAST_BITS} bits or more")
     return SigningKey(kid, key, key.public_key())

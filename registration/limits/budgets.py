@@ -11,6 +11,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import assert_never
 
+import structlog
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
@@ -20,6 +21,8 @@ from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import TooManyAttempts
 
 REMEMBERED_KEYS = 20_000
+
+log = structlog.get_logger(__name__)
 
 
 class Cost(StrEnum):
@@ -95,7 +98,7 @@ class Budgets:
         """
         keys = [self._keys(secret, bill) for bill in bills]
         numbers = Counter(key for each in keys for key in each)
-        limits = {key: limit for each in keys for key, limit in each.items()}
+        limits = {key: budget.limit for each in keys for key, budget in each.items()}
         counted = count_attempts(connection, {key: (number, limits[key]) for key, number in numbers.items()}, now)
         places = {key: counted[key].count - number for key, number in numbers.items()}
         return [_judge(each, places, counted) for each in keys]
@@ -118,10 +121,10 @@ class Budgets:
         for key in sorted(self._keys(secret, bill)):
             uncount_attempt(connection, key)
 
-    def _keys(self, secret: Secret, bill: Bill) -> dict[str, Limit]:
-        """The keys of the table `attempt` for a bill, with their limits."""
+    def _keys(self, secret: Secret, bill: Bill) -> dict[str, Budget]:
+        """The keys of the table `attempt` for a bill, with their budgets."""
         return {
-            _key(secret, budget, payer): budget.limit
+            _key(secret, budget, payer): budget
             for budget in self._budgets
             if budget.cost in bill.costs and (payer := _payer(budget.payer, bill)) is not None
         }
@@ -151,11 +154,13 @@ def _payer(kind: Payer, bill: Bill) -> str | None:
     assert_never(kind)
 
 
-def _judge(keys: Mapping[str, Limit], places: dict[str, int], counted: Mapping[str, Counted]) -> Charged:
-    """`places` is how many there were before this bill, by key; it grows."""
+def _judge(keys: Mapping[str, Budget], places: dict[str, int], counted: Mapping[str, Counted]) -> Charged:
+    """`places` is how many there were before this bill, by key; it grows. The first one too many is logged."""
     used_up = {}
-    for key, limit in keys.items():
+    for key, budget in keys.items():
         places[key] += 1
-        if places[key] > limit.count:
+        if places[key] > budget.limit.count:
             used_up[key] = counted[key].window_ends_at
+        if places[key] == budget.limit.count + 1:
+            log.warning("budget used up", cost=budget.cost, payer=budget.payer)
     return Charged(used_up)

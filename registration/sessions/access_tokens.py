@@ -144,9 +144,12 @@ def _kid_of(token: str) -> str:
 def _claims_if_valid(read: dict[str, Any], now: datetime) -> TokenClaims | None:
     """The claims, if they have our form and hold now; else None.
 
-    A token that was signed with our key may have another form: that of the shop that is replaced, for example.
+    A token that was signed with our key may have another form or purpose: that of the shop that is replaced, or of
+    another service.
     """
     try:
+        if SCOPES[0] not in list(read["scopes"]):
+            return None
         issued_at, not_before, expires_at = (datetime.fromtimestamp(read[name], UTC) for name in ("iat", "nbf", "exp"))
         subject = json.loads(read["sub"])
         # Without the claim, the token was issued by a version that had the id in the subject.

@@ -61,6 +61,12 @@ class TestValues:
         tools = (settings.graphiql, settings.introspection, settings.field_suggestions, settings.graphql_get)
         assert not any(map(settings.enabled, (*tools, settings.mailbox)))
 
+    def test_no_default_holds_a_credential(self, read: Read) -> None:
+        """No default has a user, a password or a key: each comes from the operator."""
+        defaults = {name: str(value) for name, value in read().model_dump().items()}
+        assert [name for name, value in defaults.items() if "://" in value and "@" in value] == []
+        assert [name for name in defaults if re.search("password$|secret|credential|api_key", name)] == []
+
     def test_empty_means_default(self, read: Read) -> None:
         """An empty variable means the default."""
         assert read(GATEWAY_PORT="", GATEWAY_REFERENCE_PREFIX="").port == 8000

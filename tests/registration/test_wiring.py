@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from registration.keys.agreement import keys_of_node, state
 from registration.keys.key_files import KeyFileError
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
+from registration.limits.budgets import Cost, Payer
 from registration.mail.relay import Relay
 from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
@@ -21,7 +23,7 @@ from registration.services import Services
 from registration.storage.database import Unavailable
 from registration.storage.migrations import migrate
 from registration.storage.tables import customer, mail
-from registration.wiring import open_relay, open_services, password_policy
+from registration.wiring import budgets_of, open_relay, open_services, password_policy
 from tests.registration.forms import request
 from tests.registration.signing import sign_up
 from tests.registration.stored import rows
@@ -155,6 +157,25 @@ class TestPasswordPolicy:
         """A deny list that cannot be read is explained in one line that names the variable once."""
         with pytest.raises(SettingsError, match=rf"^GATEWAY_PASSWORD_DENY_LIST {tmp_path}: cannot be read \(\w+\)$"):
             password_policy(GatewaySettings(password_deny_list=str(tmp_path)))
+
+
+class TestBudgets:
+    @pytest.mark.parametrize(
+        ("mode", "limits", "on"),
+        [
+            ("production", "mode", True),
+            ("production", "off", False),
+            ("development", "mode", False),
+            ("development", "on", True),
+        ],
+    )
+    def test_are_on_in_production_and_off_in_development(self, mode: str, limits: str, on: bool) -> None:
+        """Without a word of the operator mails, guesses and hashes have budgets in production."""
+        settings = GatewaySettings.model_validate({"mode": mode, "limits": limits})
+        counted = {(each.cost, each.payer) for each in budgets_of(settings) if each.limit.count}
+        payers = [*product((Cost.MAIL, Cost.GUESS, Cost.HASH), (Payer.CLIENT, Payer.NETWORK))]
+        expected = {*payers, (Cost.MAIL, Payer.MAILBOX), (Cost.MAIL, Payer.ALL)}
+        assert counted == (expected if on else set())
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

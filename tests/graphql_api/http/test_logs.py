@@ -30,7 +30,7 @@ except ValueError as fault:
         raise RuntimeError("{secret}") from fault
     except RuntimeError:
         logging.getLogger("theirs").exception("failed again")
-log.info("request", status=200)
+log.info("request", status=200, reason="550 no\\n{{\\"event\\": \\"forged\\"}}\\r\\x1b[31m")
 log.debug("quiet")
 log.error("no fault", exc_info=None)
 logging.getLogger("theirs").error("nothing raised", exc_info=True)
@@ -74,6 +74,15 @@ def test_production_writes_one_json_object_a_line() -> None:
     assert "fault" not in ours[-1]
     assert "WARNING theirs careful" in lines
     assert "chatter" not in "".join(lines)
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_a_line_feed_in_a_value_ends_no_line(development: bool) -> None:
+    """A value with line ends and control characters, as of a mail server's answer, stays inside its line."""
+    lines = run(development).splitlines()
+    (line,) = [line for line in lines if "forged" in line]
+    assert "550 no" in line
+    assert "\x1b[31m" not in line
 
 
 def test_every_line_of_a_request_names_its_correlation_id() -> None:

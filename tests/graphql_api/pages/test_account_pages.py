@@ -168,6 +168,19 @@ class TestThePasswordPage:
         assert seen(response) == (200, "Choose a new password")
         assert Page(response).inputs() == {"token": key, "password": None, "confirmPassword": None}
 
+    def test_masks_passwords_and_lets_password_managers_help(self, shop: Shop) -> None:
+        """Both fields hide what is typed, ask password managers for a new one, and no script hinders pasting."""
+        page = Page(shop.get(PASSWORD_PAGE, shop.reset_key()))
+        fields = [
+            attributes for name, attributes in page.elements if name == "input" and attributes["type"] != "hidden"
+        ]
+        assert [(each["name"], each["type"], each["autocomplete"]) for each in fields] == [
+            ("password", "password", "new-password"),
+            ("confirmPassword", "password", "new-password"),
+        ]
+        assert "script" not in {name for name, _ in page.elements}
+        assert not {attribute for _, given in page.elements for attribute in given if attribute.startswith("on")}
+
     def test_stores_it(self, shop: Shop) -> None:
         """The form sets the new password once, and the old one is refused."""
         form = {"action": "reset", "token": shop.reset_key(), "password": NEW, "confirmPassword": NEW}

@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from registration.hashing.calibration import Costs, measure, propose
+from registration.settings import Settings
 
 CHEAP = Costs(8, 1)
 
@@ -66,3 +67,9 @@ class TestPropose:
 def test_weak_is_less_than_owasps_list(costs: Costs, is_weak: bool) -> None:
     """Costs below the entries of OWASP's list, which trade memory for passes, are weak."""
     assert costs.is_weak is is_weak
+
+
+def test_the_default_is_not_weak() -> None:
+    """The costs of an installation that sets none are those of OWASP's list at least."""
+    settings = Settings()
+    assert not Costs(settings.hash_memory_kib, settings.hash_time_cost, settings.hash_parallelism).is_weak

@@ -62,6 +62,11 @@ class TestCreation:
         ]
         assert has_signing_key(directory)
 
+    def test_makes_keys_of_128_bits_of_security(self, tmp_path: Path) -> None:
+        """A new key has 3072 bits (NIST SP 800-57)."""
+        create_signing_key(tmp_path)
+        assert SigningKeys(tmp_path).newest().public.key_size == 3072
+
     def test_makes_a_newer_key_each_time(self, directory: Path) -> None:
         """Each key is newer than those before by its id: copying a file to another node changes its time."""
         made = [create_signing_key(directory) for _ in range(3)]
@@ -144,6 +149,13 @@ class TestStart:
         path.chmod(mode)
         with pytest.raises(KeyFileError, match=rf"^{path} is open to other users; run: chmod 600 {path}$"):
             SigningKeys(directory)
+
+    def test_a_key_of_before_is_taken(self, directory: Path) -> None:
+        """A key of 2048 bits, as older installations and legacy shops have, signs as long as it is the newest."""
+        path = file_of(directory, "7-" + "a" * 16)
+        path.write_bytes(pem(rsa.generate_private_key(65537, 2048)))
+        path.chmod(0o600)
+        assert SigningKeys(directory).newest().public.key_size == 2048
 
     @pytest.mark.parametrize(
         ("content", "reason"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
@@ -111,6 +112,16 @@ class TestCharge:
         """Two /64 of one /48 share the budget of the network and no other."""
         bills = [bill(Cost.MAIL, client_ip=f"2001:db8:1:{number}::1") for number in range(2)]
         assert self.charge(database, clock, budgets(Cost.MAIL, payer, 1), *bills) == [None, second]
+
+    def test_a_used_up_budget_is_logged_once(self, services: Services) -> None:
+        """The first bill beyond a budget is a warning, which names neither client nor address; later ones are not."""
+        limited = replace(services, budgets=budgets(Cost.GUESS, Payer.CLIENT, 1))
+        with capture_logs() as entries:
+            for number in range(4):
+                sign_in(limited, f"ada{number}@example.org", "guess", CLIENT)
+        assert entries == [
+            {"event": "budget used up", "log_level": "warning", "cost": Cost.GUESS, "payer": Payer.CLIENT}
+        ]
 
     def test_a_budget_of_0_is_none(self, database: Database, clock: Clock) -> None:
         """A setting of 0 switches its budget off."""

@@ -279,7 +279,7 @@ class TestForgery:
 class TestForeignClaims:
     """Tokens that were signed with our key in another form, as by the shop that is replaced."""
 
-    @pytest.mark.parametrize("claim", ["aud", "jti", "iat", "nbf", "exp", "sub"])
+    @pytest.mark.parametrize("claim", ["aud", "jti", "iat", "nbf", "exp", "sub", "scopes"])
     def test_absent(self, services: Services, ada: Member, claim: str) -> None:
         """A token that lacks one claim is refused."""
         assert authenticate(services, resigned(services, ada.tokens.access_token, {}, remove=claim)) is INVALID
@@ -325,6 +325,13 @@ class TestForeignClaims:
         for content in (b"[]", b"null", b"x", b"[" * 2000):
             signed = jwt.api_jws.encode(content, key.private, "RS256", headers={"kid": key.kid})
             assert authenticate(services, signed) is INVALID
+
+    @pytest.mark.parametrize("scopes", [[], ["company_user"], ["customers"], "customer", {}, None, 1])
+    def test_for_another_purpose(self, services: Services, ada: Member, scopes: object) -> None:
+        """A token that is not for a customer's account is refused, although it is signed with our key."""
+        token = ada.tokens.access_token
+        assert authenticate(services, resigned(services, token, {"scopes": scopes})) is INVALID
+        assert caller_of(services, resigned(services, token, {"scopes": ["company_user", "customer"]}))
 
     def test_audience_is_a_setting(self, services: Services, ada: Member) -> None:
         """The audience is a setting, and a token for another audience is refused."""

@@ -104,6 +104,19 @@ class TestSuccess:
         for password in (PASSWORD.upper(), f" {PASSWORD}", f"{PASSWORD} "):
             assert enter(services, password=password) == BadCredentials()
 
+    def test_a_password_does_not_age(self, services: Services, clock: Clock) -> None:
+        """A password signs in after years: no customer has to choose another one from time to time."""
+        confirmed(services)
+        clock.move(timedelta(days=3000))
+        assert isinstance(enter(services), Tokens)
+
+    def test_sessions_at_once_are_not_limited(self, services: Services) -> None:
+        """Each sign-in opens a session beside those that are there, which stay."""
+        confirmed(services)
+        opened = [enter(services) for _ in range(30)]
+        callers = [authenticate(services, each.access_token) for each in opened if isinstance(each, Tokens)]
+        assert len({each.session_id for each in callers if isinstance(each, Caller)}) == 30
+
     def test_leaves_no_count(self, services: Services) -> None:
         """A sign-in leaves no count of attempts."""
         confirmed(services)

@@ -66,6 +66,12 @@ def test_empty_database_becomes_current(new: Database) -> None:
     assert rows(new, counter) == [{"name": "customer", "next": 1}]
 
 
+def test_a_new_database_has_no_account(new: Database) -> None:
+    """No migration makes a customer, a session or a token: there is no default account."""
+    migrate(new)
+    assert counts(new) == {}
+
+
 def test_migrating_again_changes_nothing(database: Database) -> None:
     """Migrating a current database changes nothing, as at every start of an embedded installation."""
     migrate(database)
