@@ -73,6 +73,7 @@ def from_environment() -> ASGIApp:
     relay = open_relay(settings, services) if settings.relay == "on" else None
     app = create_app(settings, services, relay)
     # All that is there now stays; looking through it again and again costs more than a request leaves behind.
+    gc.unfreeze()  # of the application before SIGHUP
     gc.collect()
     gc.freeze()
     return app

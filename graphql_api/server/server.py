@@ -1,15 +1,16 @@
 """Uvicorn as we run it: one or several workers that listen on one address."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from math import ceil
 
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
+from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
@@ -19,11 +20,29 @@ BACKLOG = 2048
 
 
 def run(settings: GatewaySettings) -> bool:
-    """Serve until a signal comes; in-flight requests finish. False when the start failed.
+    """Serve until SIGINT or SIGTERM comes; in-flight requests finish. False when the start failed.
 
     Raises SettingsError when the process cannot listen on the address.
     """
-    config = uvicorn.Config(
+    listener = listen(settings)
+    port = listener.getsockname()[1]
+    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
+    announce(settings.model_copy(update={"port": port}))
+    if settings.workers > 1:
+        Workers(server_config(settings), sockets=[reopen_with_reuseport(listener)]).run()
+        return True
+    terminal = Terminal()
+    while True:
+        server = uvicorn.Server(server_config(settings))
+        next_listener = serve_until_signal(server, listener, terminal)
+        if next_listener is None:
+            return server.started
+        listener = next_listener
+
+
+def server_config(settings: GatewaySettings) -> uvicorn.Config:
+    """Holds the application that it has loaded, so a server that begins anew needs a new one."""
+    return uvicorn.Config(
         "graphql_api.app:from_environment",
         factory=True,
         workers=settings.workers,
@@ -38,17 +57,41 @@ def run(settings: GatewaySettings) -> bool:
         backlog=BACKLOG,
         timeout_graceful_shutdown=ceil(settings.longest_request),
     )
-    listener = listen(settings)
-    port = listener.getsockname()[1]
-    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
-    announce(settings.model_copy(update={"port": port}))
-    if settings.workers > 1:
-        Multiprocess(config, sockets=[reopen_with_reuseport(listener)]).run()
-        return True
-    server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its clean stop
+
+
+class Workers(Multiprocess):
+    """Processes that listen on one address; at SIGHUP each is replaced in its turn."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._terminal = Terminal()
+
+    def handle_hup(self) -> None:
+        if self._terminal.is_closed():
+            self.handle_term()
+        else:
+            super().handle_hup()
+
+
+def serve_until_signal(server: uvicorn.Server, listener: socket.socket, terminal: Terminal) -> socket.socket | None:
+    """Serve in this process; requests in flight finish. None after SIGINT, or when the start failed.
+
+    At SIGHUP the server ends, too, but connections that come meanwhile wait at the socket that is returned.
+    """
+    next_listener: socket.socket | None = None
+
+    def hang_up(_signal: int, _frame: object) -> None:
+        nonlocal next_listener
+        if not terminal.is_closed():
+            next_listener = next_listener or listener.dup()  # uvicorn closes its own
+        server.should_exit = True
+
+    signal.signal(signal.SIGHUP, hang_up)
+    try:
         server.run(sockets=[listener])
-    return server.started
+    except KeyboardInterrupt:  # uvicorn raises the signal again after its clean stop
+        return None
+    return next_listener
 
 
 def use_phrases_of_rfc_9110() -> None:
