@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import Networks, client_ip, read_networks
+from graphql_api.http.client_ip import ClientIps, read_networks
 from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
@@ -39,6 +39,7 @@ from graphql_api.pages import (
 )
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
+from graphql_api.server.response_headers import SecurityHeaders, security_headers
 from graphql_api.server.server import use_phrases_of_rfc_9110
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
@@ -84,15 +85,18 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
-    application = RequestLog(
+    application: ASGIApp = RequestLog(
         Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
     )
-    if not (settings.allowed_origins or settings.development):
-        return application
-    # Outside of RequestLog, so that a page can read the answer to a fault, too.
-    return Cors(
-        application, origins=settings.allowed_origins, loopback=settings.development, own_paths=GRAPHQL_AND_PUBLIC_PATHS
-    )
+    if settings.allowed_origins or settings.development:
+        # Outside of RequestLog, so that a page can read the answer to a fault, too.
+        application = Cors(
+            application,
+            origins=settings.allowed_origins,
+            loopback=settings.development,
+            own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+        )
+    return SecurityHeaders(application, security_headers(settings.strict_transport_seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Parts:
     threads: Threads
     batcher: SignUpBatcher
     executor: Executor
-    trusted_proxies: Networks
+    client_ips: ClientIps
     sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
@@ -114,13 +118,10 @@ class Parts:
             admission=self.admission,
             batcher=self.batcher,
             language=negotiate(request.headers.get("accept-language", "")),
-            client_ip=self.client_ip(request),
+            client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
             sign_in_url=self.sign_in_url,
         )
-
-    def client_ip(self, request: Request) -> str:
-        return client_ip(request, self.trusted_proxies)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
@@ -133,7 +134,7 @@ class Parts:
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
     async def seconds_blocked(self, request: Request, email: str) -> int | None:
-        return await self.threads.run(seconds_blocked, self.services, email, self.client_ip(request))
+        return await self.threads.run(seconds_blocked, self.services, email, self.client_ips.of(request))
 
 
 def open_parts(settings: GatewaySettings, services: Services) -> Parts:
@@ -151,7 +152,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         threads=Threads(hashing=in_flight),
         batcher=SignUpBatcher(services),
         executor=executor,
-        trusted_proxies=read_networks(settings.trusted_proxies),
+        client_ips=ClientIps(read_networks(settings.trusted_proxies), time.monotonic),
         sign_in_url=settings.sign_in_url,
     )
 

@@ -23,7 +23,7 @@ class GatewaySettings(Settings):
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     trusted_proxies: Annotated[
-        str, Field(description="networks whose X-Forwarded-For is believed, comma-separated")
+        str, Field(description="networks whose X-Forwarded-For or Forwarded is believed, comma-separated")
     ] = ""
     cors_origins: Annotated[
         str,
@@ -31,6 +31,12 @@ class GatewaySettings(Settings):
             description="origins whose pages may call from browsers: https://shop.example, …; development adds loopback"
         ),
     ] = ""
+    hsts_seconds: Annotated[
+        int,
+        Field(
+            ge=0, le=10**9, description="Strict-Transport-Security in production where PUBLIC_URL is https; 0 is off"
+        ),
+    ] = 365 * 24 * 3600
     sign_in_url: Annotated[
         str, Field(description="the shop's sign-in page, to which the pages of mailed links lead when they are done")
     ] = ""
@@ -96,6 +102,11 @@ class GatewaySettings(Settings):
     def allowed_origins(self) -> tuple[str, ...]:
         """Origins as browsers send them."""
         return _listed(self.cors_origins)
+
+    @property
+    def strict_transport_seconds(self) -> int:
+        """How long browsers are to come by https only; 0 in development, where localhost has other servers."""
+        return self.hsts_seconds if self.public_url.startswith("https:") and not self.development else 0
 
     def enabled(self, switch: ByMode) -> bool:
         """Whether a development tool is on: its own switch decides, or with `mode` the GATEWAY_MODE."""

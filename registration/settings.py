@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
     ] = "reveal"
+    keep_pending_days: Annotated[
+        int, Field(ge=1, le=36_500, description="until an unconfirmed account is erased, after its last key expired")
+    ] = 30
+    keep_audit_days: Annotated[int, Field(ge=1, le=36_500, description="until an audit row is deleted")] = 365
+    keep_events_days: Annotated[int, Field(ge=1, le=36_500, description="until an event is deleted")] = 90
     access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
     refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
     refresh_grace_seconds: Annotated[

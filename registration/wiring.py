@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
+from registration.account.housekeeping import Housekeeping
 from registration.environment import SettingsError
 from registration.hashing.passwords import Passwords
 from registration.keys.agreement import disagreement, keys_of_node
@@ -21,7 +22,6 @@ from registration.mail.composition import Composer
 from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_sender
-from registration.records.housekeeping import tidy_up
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.own_words import words_of
@@ -155,8 +155,18 @@ def open_relay(settings: Settings, services: Services) -> Relay:
         sender,
         clock=services.clock,
         random=random.Random(),  # noqa: S311 - jitter
-        chore=tidy_up,
+        chore=housekeeping(settings, services).tidy_up,
         check=partial(_check_keys, services),
+    )
+
+
+def housekeeping(settings: Settings, services: Services) -> Housekeeping:
+    return Housekeeping(
+        pending=timedelta(days=settings.keep_pending_days),
+        audit=timedelta(days=settings.keep_audit_days),
+        events=timedelta(days=settings.keep_events_days),
+        session=timedelta(seconds=settings.session_seconds),
+        new_id=services.new_id,
     )
 
 

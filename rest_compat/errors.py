@@ -23,6 +23,7 @@ CUSTOMER_NOT_FOUND = Error(404, "Customer not found.", "402")
 UNAUTHORIZED = Error(403, "Unauthorized request.", "411")
 BODY_LIMIT = 64 * 1024
 BODY_TOO_LARGE = Error(413, f"The request body is larger than {BODY_LIMIT} bytes.")
+BODY_ENCODED = Error(415, "The request body must have no Content-Encoding.")
 UNAVAILABLE = Error(503, "The service is not available at the moment. Please try again later.", "9503")
 INTERNAL_ERROR = Error(500, "Internal Server Error")
 

@@ -16,6 +16,7 @@ from rest_compat.body import read_body
 from rest_compat.caller import caller_of
 from rest_compat.document_schemas import STRING, an_object
 from rest_compat.errors import (
+    BODY_ENCODED,
     BODY_TOO_LARGE,
     INVALID_ACCESS_TOKEN,
     MALFORMED_REQUEST,
@@ -81,7 +82,7 @@ ERRORS = [
     UNKNOWN_GRANT,
     MALFORMED_REQUEST,
     UNKNOWN_CLIENT,
-    replace(BODY_TOO_LARGE, code=MALFORMED_REQUEST.code),
+    *(replace(error, code=MALFORMED_REQUEST.code) for error in (BODY_TOO_LARGE, BODY_ENCODED)),
     UNAVAILABLE,
     *(error for grant in GRANTS.values() for error in grant.outcomes.errors),
 ]
@@ -143,7 +144,10 @@ def _response(tokens: Mapping[str, Any] | Refused) -> Response:
         return json_response({name: tokens[member] for name, member in MEMBERS.items()}, 200, JSON)
     (error,) = tokens.errors
     response = json_response(error_body(error), error.status, JSON)
-    if error.status in FAULTS:  # the answer to a blocked sign-in must not differ from that to a failed one
+    if error.status in {
+        *FAULTS,
+        BODY_ENCODED.status,
+    }:  # the answer to a blocked sign-in must not differ from that to a failed one
         response.headers.update(refusal_headers(tokens))
     return response
 

@@ -25,6 +25,7 @@ from rest_compat.document_schemas import (
     single_document,
 )
 from rest_compat.errors import (
+    BODY_ENCODED,
     BODY_TOO_LARGE,
     ID_MISSING,
     INTERNAL_ERROR,
@@ -171,7 +172,7 @@ def _errors(method: str, operation: Operation) -> list[Error]:
     if operation.foreign:
         errors.append(operation.foreign)
     if operation.takes:
-        errors += [POST_DATA_INVALID, INVALID_TYPE, BODY_TOO_LARGE, *stage_errors(Stage.ATTRIBUTE)]
+        errors += [POST_DATA_INVALID, INVALID_TYPE, BODY_TOO_LARGE, BODY_ENCODED, *stage_errors(Stage.ATTRIBUTE)]
     if method in {"PATCH", "DELETE"}:
         errors.append(ID_MISSING)
     return errors

@@ -48,7 +48,8 @@ def error_response(refused: Refused) -> Response:
 def refusal_headers(refused: Refused) -> dict[str, str]:
     is_challenge = any(error.status == 401 for error in refused.errors)
     wait = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
-    return (CHALLENGE if is_challenge else {}) | wait
+    encoding = {"Accept-Encoding": "identity"} if any(error.status == 415 for error in refused.errors) else {}
+    return (CHALLENGE if is_challenge else {}) | wait | encoding
 
 
 def with_contract_headers(response: Response, language: Language) -> Response:

@@ -33,6 +33,7 @@ class Limits:
     root_fields: int = 20
     aliases: int = 30
     directives: int = 50
+    directives_at_one_place: int = 5
     hashing_fields: int = 1
 
 
@@ -40,6 +41,7 @@ class Size(NamedTuple):
     """What a selection set asks for. `depth` counts nested selection sets, those of fragments too."""
 
     depth: int = 0
+    directives_at_one_place: int = 0
     fields: int = 0
     root_fields: int = 0
     aliases: int = 0
@@ -75,7 +77,15 @@ def measure(
 
 
 def _exceeded(size: Size, limits: Limits) -> Exceeded | None:
-    for limit in ("depth", "fields", "root_fields", "aliases", "directives", "hashing_fields"):
+    for limit in (
+        "depth",
+        "fields",
+        "root_fields",
+        "aliases",
+        "directives",
+        "directives_at_one_place",
+        "hashing_fields",
+    ):
         maximum: int = getattr(limits, limit)
         if getattr(size, limit) > maximum:
             return Exceeded(limit, maximum)
@@ -141,12 +151,13 @@ class _SizeMeter:
 
 
 def _directives(node: object) -> Size:
-    return Size(directives=len(getattr(node, "directives", None) or ()))
+    count = len(getattr(node, "directives", None) or ())
+    return Size(directives=count, directives_at_one_place=count)
 
 
 def _sum(sizes: list[Size]) -> Size:
-    """The size of selections side by side: counts add up, the greatest depth counts."""
+    """The size of selections side by side: counts add up, of depths and of places the greatest counts."""
     if not sizes:
         return Size()
-    depths, *counts = zip(*sizes, strict=True)
-    return Size(max(depths), *map(sum, counts))
+    depths, places, *counts = zip(*sizes, strict=True)
+    return Size(max(depths), max(places), *map(sum, counts))

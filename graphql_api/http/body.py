@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 BODY_LIMIT = 64 * 1024
@@ -17,11 +18,18 @@ class TooLarge:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded:
+    """The body is compressed (RFC 9110, 8.4), and we unpack none: a few bytes could become gigabytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected:
     """The client went away before it had sent the whole body."""
 
 
-async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLarge | Disconnected:
+async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLarge | Encoded | Disconnected:
+    if _is_encoded(request.headers):
+        return Encoded()
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
         return TooLarge(limit)
@@ -35,3 +43,8 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLar
             return TooLarge(limit)
         if not message.get("more_body", False):
             return body
+
+
+def _is_encoded(headers: Headers) -> bool:
+    codings = ",".join(headers.getlist("content-encoding")).split(",")
+    return any(coding.strip().lower() not in {"", "identity"} for coding in codings)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import UnionType
 from typing import Any, assert_never, cast
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.engine.errors import ErrorCode, public_error
 from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
-from graphql_api.http.body import Disconnected, TooLarge, read_body
+from graphql_api.http.body import Disconnected, Encoded, TooLarge, read_body
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
@@ -23,7 +23,6 @@ MEDIA_TYPES = (JSON, GRAPHQL)
 HEADERS = {
     media_type: [
         (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
     ]
     for media_type in MEDIA_TYPES
@@ -36,6 +35,11 @@ _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
     "extensions": (dict | None, "an object"),
 }
 
+# Apollo's link looks for this message or its code, urql's exchange for the message; both then send the document.
+PERSISTED_QUERY = Answer(
+    Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")]
+)
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -45,6 +49,11 @@ class BadRequest:
 
     status: int
     message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class NamedByHash:
+    """A request whose `extensions.persistedQuery` names a document that it does not send."""
 
 
 class GraphQLEndpoint:
@@ -78,8 +87,9 @@ class GraphQLEndpoint:
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
             body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
-            allow = {"allow": ", ".join(self._methods)} if operation.status == 405 else {}
-            return _response(operation.status, body, media_type or JSON, allow)
+            return _response(operation.status, body, media_type or JSON, operation.headers)
+        if isinstance(operation, NamedByHash):
+            return _answer_response(PERSISTED_QUERY, media_type or JSON)
         answer = await self._executor.execute(
             operation,
             self._context_for(request),
@@ -88,9 +98,10 @@ class GraphQLEndpoint:
         )
         return _answer_response(answer, media_type or JSON)
 
-    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | BadRequest:
-        if request.method not in self._methods:
-            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.")
+    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
+        if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
+            allow = {"allow": ", ".join(self._methods)}
+            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.", allow)
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
         parameters = await _posted(request) if request.method == "POST" else _in_query(request.query_params)
@@ -108,6 +119,8 @@ async def _posted(request: Request) -> Json | BadRequest:
     match body:
         case TooLarge(limit):
             return BadRequest(413, f"The body is larger than {limit} bytes.")
+        case Encoded():
+            return BadRequest(415, "The body must have no Content-Encoding.", {"accept-encoding": "identity"})
         case Disconnected():
             return BadRequest(400, "The body is not complete.")
         case bytes():
@@ -130,11 +143,24 @@ def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
     return parameters
 
 
-def _checked(parameters: Json) -> OperationRequest | BadRequest:
+def _asks_by_hash(request: Request) -> bool:
+    """Clients of persisted queries send hashes by GET even where queries by GET are off."""
+    parameters = _in_query(request.query_params)
+    return isinstance(parameters, dict) and _is_named_by_hash(parameters)
+
+
+def _is_named_by_hash(parameters: Mapping[str, Json]) -> bool:
+    extensions = parameters.get("extensions")
+    return not parameters.get("query") and isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
+
+
+def _checked(parameters: Json) -> OperationRequest | NamedByHash | BadRequest:
     if isinstance(parameters, list):
         return BadRequest(400, "Batches are not supported: send one operation in one request.")
     if not isinstance(parameters, dict):
         return BadRequest(400, "The body must be a JSON object.")
+    if _is_named_by_hash(parameters):
+        return NamedByHash()
     for name, (expected, words) in _PARAMETERS.items():
         if not isinstance(parameters.get(name), expected):
             return BadRequest(400, f"The parameter '{name}' must be {words}.")

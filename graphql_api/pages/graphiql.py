@@ -63,7 +63,6 @@ def page(nonce: str, bundle: Path = BUNDLE) -> Response:
         "Content-Security-Policy": POLICY.substitute(nonce=nonce),
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(PAGE.substitute(nonce=nonce, version=version), headers=headers)
 
@@ -79,7 +78,7 @@ def routes(bundle: Path = BUNDLE) -> list[Route]:
         path = files.get(request.path_params["name"])
         if path is None:
             raise HTTPException(404)
-        headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return FileResponse(path, media_type=CONTENT_TYPES[path.suffix], headers=headers)
 
     return [Route(f"/graphiql/{version}/{{name}}", bundled_file)]

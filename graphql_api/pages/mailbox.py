@@ -109,7 +109,6 @@ def _secure(html: str, policy: str) -> Response:
         "Cache-Control": "no-store",
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(html, headers=headers)
 

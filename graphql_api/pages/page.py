@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from graphql_api.engine.context import Context
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
-from graphql_api.http.body import TooLarge, read_body
+from graphql_api.http.body import Encoded, TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
 from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
@@ -71,6 +71,10 @@ class Page:
             body = await read_body(request)
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413, NOT_STORED)
+            if isinstance(body, Encoded):
+                return PlainTextResponse(
+                    "The form must have no Content-Encoding.", 415, NOT_STORED | {"Accept-Encoding": "identity"}
+                )
             form = _read_form(body) if isinstance(body, bytes) else {}
             return await self._answer(context, act(context, form))
 
@@ -112,7 +116,6 @@ class Page:
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             # The URL of this page holds the key.
             "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
         }
         if "retry_after" in facts:
             headers["Retry-After"] = str(facts["retry_after"])

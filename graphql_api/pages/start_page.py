@@ -47,7 +47,6 @@ def _page(places: list[Place]) -> Response:
         "form-action 'none'; frame-ancestors 'none'",
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
     }
     page = TEMPLATES.get_template("start.html").render(nonce=nonce, language="en", places=places)
     return HTMLResponse(page, headers=headers)

@@ -6,24 +6,18 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\nconnection: close\r\n\r\n"
-    b"The head of the request has too many bytes.\n"
-)
+from graphql_api.server.request_head import Refusal, refusal_of
+from graphql_api.server.response_headers import SECURITY_HEADERS, RawHeaders, early_answer
+
+TOO_LARGE = Refusal(b"431 Request Header Fields Too Large", "The head of the request has too many bytes.\n")
 
 # Bytes. httptools cannot split more. Refresh tokens of legacy clients stand in paths, and have about 3,000.
 URL_LIMIT = 65_535
-URL_TOO_LONG_TEXT = f"The address of the request is longer than {URL_LIMIT} bytes.".encode()
-URL_TOO_LONG = (
-    b"HTTP/1.1 414 URI Too Long\r\n"
-    b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-    % (len(URL_TOO_LONG_TEXT), URL_TOO_LONG_TEXT)
-)
+URL_TOO_LONG = Refusal(b"414 URI Too Long", f"The address of the request is longer than {URL_LIMIT} bytes.")
 
 
-class UrlTooLong(Exception):
-    """Stops the parser when the head of a request with such a URL is complete."""
+class HeadRefused(Exception):
+    """Stops the parser when the head of a request that is not served is complete."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -46,6 +40,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     url = b""
     _deadline: asyncio.TimerHandle | None = None
     _is_url_refused = False
+    _refusal: Refusal | None = None
     _is_all_there = False
     _head_is_open = False
     _head_began = False
@@ -73,6 +68,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if len(self.pipeline) > self.pipeline_limit:
                 self.transport.abort()
                 return
+            if self._refusal:
+                self._refuse(self._refusal)
+                return
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
             return
@@ -83,8 +81,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif was_open and self._head_is_open and not self._head_began:
             self._head_size += len(data)
             if self._head_size > self.head_limit:
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
+                self._refuse(TOO_LARGE)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -120,18 +117,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Answer once. The rest of the URL is read and dropped, so that the client reads the answer."""
         if not self._is_url_refused:
             self._is_url_refused = True
-            self.transport.write(URL_TOO_LONG)
+            self._write(URL_TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:
         if not self._is_url_too_long():
-            super().send_400_response(msg)
+            self._refuse(Refusal(b"400 Bad Request", msg))
             return
         self._refuse_url()
         self.transport.close()
 
+    def _refuse(self, refusal: Refusal) -> None:
+        self._write(refusal)
+        self.transport.close()
+
+    def _write(self, refusal: Refusal) -> None:
+        security: RawHeaders = getattr(self.app, "headers", SECURITY_HEADERS)
+        self.transport.write(early_answer(*refusal, (*self.server_state.default_headers, *security)))
+
     def on_headers_complete(self) -> None:
         if self._is_url_too_long():
-            raise UrlTooLong
+            raise HeadRefused
+        self._refusal = refusal_of(self.headers, self.parser.get_http_version())
+        if self._refusal:
+            raise HeadRefused
         self._head_is_open, self._head_size = False, 0
         self._wants_upgrade = self.parser.should_upgrade()
         if self._wants_upgrade:

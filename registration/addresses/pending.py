@@ -1,5 +1,6 @@
 """Pending accounts: sign-ups whose address is not confirmed yet."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +16,22 @@ def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool
     """Whether the customer has a confirmation key that has not expired."""
     is_usable = (confirmation_token.c.customer_id == customer_id) & (confirmation_token.c.expires_at > now)
     return bool(connection.execute(select(exists().where(is_usable))).scalar_one())
+
+
+def expired_accounts(connection: Connection, before: datetime, limit: int) -> Sequence[UUID]:
+    """At most `limit` unconfirmed accounts whose last confirmation key expired before that moment; locks them.
+
+    Skips those that another transaction has locked. An account without any key counts from the sign-up.
+    """
+    is_unconfirmed = customer.c.confirmed_at.is_(None) & customer.c.anonymized_at.is_(None)
+    has_later_key = exists().where(
+        confirmation_token.c.customer_id == customer.c.id, confirmation_token.c.expires_at >= before
+    )
+    is_over = is_unconfirmed & (customer.c.created_at < before) & ~has_later_key
+    found = select(customer.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
+    locked = connection.scalars(found).all()
+    # Asked again, because a new key can have been written before the lock.
+    return connection.scalars(select(customer.c.id).where(customer.c.id.in_(locked), is_over)).all() if locked else []
 
 
 def erase_pending(connection: Connection, customer_id: UUID, *, uniform_work: bool = False) -> bool:

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 Chore = Callable[[Connection, datetime, int], int]
-"""Work that a relay does about once an hour: on at most so many rows; returns how many, and is repeated until 0."""
+"""Work that a relay does about once an hour, in slices between mails: on at most so many rows; 0 when it is done."""
 
 
 def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
@@ -77,8 +77,7 @@ class Relay:
         """Send until `stop` is called; no outage and no bug ends it."""
         while not self._stopping.is_set():
             try:
-                self._do_chore()
-                count = self.run_once()
+                count = self._do_chore() + self.run_once()
             except Unavailable as error:
                 self._is_blocked = True
                 log.warning("relay waits for the database", reason=str(error))
@@ -189,13 +188,16 @@ class Relay:
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts - 1, 10))
         return timedelta(seconds=self._random.uniform(0, longest))
 
-    def _do_chore(self) -> None:
+    def _do_chore(self) -> int:
+        """One slice, so that mails leave meanwhile, however much there is to do; returns the number of rows."""
         now = self._clock()
         if now < self._chore_at:
-            return
+            return 0
+        # Set first: a chore that fails must not keep mails from leaving.
         self._chore_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
-        while self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
-            pass
+        if count := self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
+            self._chore_at = now
+        return count
 
 
 def _trace(error: BaseException) -> str:

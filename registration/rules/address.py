@@ -7,6 +7,7 @@ from unicodedata import normalize
 
 from email_validator import EmailNotValidError, validate_email
 
+LOCAL_PART_MAX_OCTETS = 64  # RFC 5321, 4.5.3.1.1; in UTF-8 (RFC 6531, 3.3)
 MAX_LENGTH = 100  # of the legacy wire contract, in characters
 # A cheap check; the full grammar (RFC 5321, 5322, 6531) is the library's.
 SHAPE = re.compile(r"[^\s@]+@([^\s@]+)")
@@ -34,6 +35,11 @@ def read_email(text: str) -> EmailAddress | None:
     """The address, or None when the text is no address; see `email_key`."""
     key = email_key(text)
     return None if key is None else EmailAddress(text, key)
+
+
+def is_deliverable(address: EmailAddress) -> bool:
+    """Whether servers must take mail for it. Older accounts may have longer local parts, so the key does not ask."""
+    return len(address.text.rpartition("@")[0].encode()) <= LOCAL_PART_MAX_OCTETS
 
 
 def key_of_stored(text: str) -> str:

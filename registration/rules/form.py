@@ -12,7 +12,7 @@ from unicodedata import category
 
 from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import MAX_LENGTH as EMAIL_MAX_LENGTH
-from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
+from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, is_deliverable, read_email
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Parsed = TypeVar("Parsed")
@@ -80,6 +80,8 @@ class Form:
             self.refuse(name, ViolationCode.NOT_AN_EMAIL, stage)
         if len(value) > EMAIL_MAX_LENGTH:
             self.refuse(name, ViolationCode.TOO_LONG, Stage.EMAIL, maximum=EMAIL_MAX_LENGTH)
+        elif address and not is_deliverable(address):
+            self.refuse(name, ViolationCode.NOT_AN_EMAIL, Stage.EMAIL)
         return address or NO_EMAIL
 
     def choice(self, name: str, choices: type[Choice]) -> Choice:

@@ -27,10 +27,12 @@ class OnErasure(Enum):
 class OwnedRows:
     """The mark of a table whose rows belong to a customer, named by the column `owner`.
 
+    `kept` says how long a row stays if the customer is not erased before; docs/security.md shows it.
     `pending` says whether a customer whose address is not confirmed yet can have such rows.
     """
 
     on_erasure: OnErasure
+    kept: str
     owner: str = "customer_id"
     pending: bool = True
 
@@ -40,9 +42,9 @@ def personal(name: str, kind: Any, emptied: Emptied = Emptied.NULL, **options: A
     return Column(name, kind, info={"personal": emptied}, **options)
 
 
-def owned(on_erasure: OnErasure, **options: Any) -> dict[str, OwnedRows]:
+def owned(on_erasure: OnErasure, kept: str, **options: Any) -> dict[str, OwnedRows]:
     """The `info` of a table whose rows belong to a customer."""
-    return {"owned": OwnedRows(on_erasure, **options)}
+    return {"owned": OwnedRows(on_erasure, kept, **options)}
 
 
 def owned_rows(table: Table) -> OwnedRows | None:

@@ -1,5 +1,7 @@
 """The tables, as every supported engine understands them."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -30,6 +32,12 @@ metadata = MetaData(
     }
 )
 
+
+def partial_index(name: str, condition: str, *columns: Column[Any]) -> Index:
+    """An index of the rows that fulfil the condition: the others cost it nothing."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 customer = Table(
     "customer",
     metadata,
@@ -49,19 +57,18 @@ customer = Table(
     Column("confirmed_at", Instant),
     Column("password_changed_at", Instant),
     Column("anonymized_at", Instant),
-    info=owned(OnErasure.EMPTY, owner="id"),
+    info=owned(
+        OnErasure.EMPTY, "until it is erased; unconfirmed, GATEWAY_KEEP_PENDING_DAYS after its last key", owner="id"
+    ),
 )
 
 # Only confirmed customers can be erased, so anonymized + never confirmed = decoy.
 IS_DECOY = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(None)
 
 # Decoys are few and soon deleted; see addresses/decoys.py.
-Index(
-    "ix_customer_shadow",
-    customer.c.created_at,
-    sqlite_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
-    postgresql_where=text("anonymized_at IS NOT NULL AND confirmed_at IS NULL"),
-)
+partial_index("ix_customer_shadow", "anonymized_at IS NOT NULL AND confirmed_at IS NULL", customer.c.created_at)
+# Housekeeping looks for accounts that were not confirmed.
+partial_index("ix_customer_pending", "anonymized_at IS NULL AND confirmed_at IS NULL", customer.c.created_at)
 
 # Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
 email_claim = Table(
@@ -69,7 +76,7 @@ email_claim = Table(
     metadata,
     personal("address", String(320), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
-    info=owned(OnErasure.DELETE),
+    info=owned(OnErasure.DELETE, "as long as its customer has the address"),
 )
 
 confirmation_token = Table(
@@ -77,8 +84,8 @@ confirmation_token = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
-    Column("expires_at", Instant, nullable=False),
-    info=owned(OnErasure.DELETE),
+    Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE, "GATEWAY_KEEP_PENDING_DAYS after it expired"),
 )
 
 # One row for each sign-in; once it has ended, its access tokens are refused, too.
@@ -87,9 +94,9 @@ session = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
     Column("ended_at", Instant),
-    info=owned(OnErasure.DELETE, pending=False),
+    info=owned(OnErasure.DELETE, "30 days after its last possible refresh", pending=False),
 )
 
 # Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
@@ -102,11 +109,11 @@ refresh_token = Table(
     Column("digest", String(64), primary_key=True),
     Column("session_id", Uuid, nullable=False, index=True),
     Column("customer_id", Uuid, nullable=False, index=True),
-    Column("expires_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
     Column("used_at", Instant),
     Column("revoked_at", Instant),
     Column("parent", String(64)),
-    info=owned(OnErasure.DELETE, pending=False),
+    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
 )
 
 # At most one a customer: a new request replaces the old key.
@@ -115,8 +122,8 @@ reset_token = Table(
     metadata,
     Column("customer_id", Uuid, primary_key=True),
     Column("digest", String(64), nullable=False, unique=True),
-    Column("expires_at", Instant, nullable=False),
-    info=owned(OnErasure.DELETE),
+    Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE, "30 days after it expired"),
 )
 
 # An address that waits for its proof; it is claimed only when proven, so that no customer can block a stranger's.
@@ -126,8 +133,8 @@ email_change = Table(
     Column("customer_id", Uuid, primary_key=True),
     Column("digest", String(64), nullable=False, unique=True),
     personal("email", String(320), nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    info=owned(OnErasure.DELETE, pending=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
 )
 
 # Keys of the three tables above that were used in the last day; see keys/used_keys.py.
@@ -138,7 +145,7 @@ used_key = Table(
     Column("kind", String(16), nullable=False),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.DELETE, pending=False),
+    info=owned(OnErasure.DELETE, "a day", pending=False),
 )
 
 # Append-only; nothing is updated but the two personal columns, which erasure and housekeeping null.
@@ -150,16 +157,12 @@ audit = Table(
     Column("customer_id", Uuid, index=True),
     personal("client_address", String(64), key="client_ip"),
     personal("address", String(320), key="email_key"),
-    Column("created_at", Instant, nullable=False),
-    info=owned(OnErasure.EMPTY),
+    Column("created_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.EMPTY, "GATEWAY_KEEP_AUDIT_DAYS; without a customer, emptied after 30 days"),
 )
-# Few rows have an address.
-Index(
-    "ix_audit_address",
-    audit.c.email_key,
-    sqlite_where=text("address IS NOT NULL"),
-    postgresql_where=text("address IS NOT NULL"),
-)
+# Few rows have an address; housekeeping looks for the old ones among them.
+partial_index("ix_audit_address", "address IS NOT NULL", audit.c.email_key)
+partial_index("ix_audit_stranger", "address IS NOT NULL AND customer_id IS NULL", audit.c.created_at)
 
 # The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.
 mail = Table(
@@ -178,22 +181,11 @@ mail = Table(
     Column("reason", String(500)),
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
-    info=owned(OnErasure.DELETE),
+    info=owned(OnErasure.DELETE, "30 days after it was sent or given up"),
 )
 # Without the mails that wait, which are in the index below.
-Index(
-    "ix_mail_settled_at",
-    mail.c.settled_at,
-    sqlite_where=text("settled_at IS NOT NULL"),
-    postgresql_where=text("settled_at IS NOT NULL"),
-)
-Index(
-    "ix_mail_due",
-    mail.c.bucket,
-    mail.c.due_at,
-    sqlite_where=text("status = 'waiting'"),
-    postgresql_where=text("status = 'waiting'"),
-)
+partial_index("ix_mail_settled_at", "settled_at IS NOT NULL", mail.c.settled_at)
+partial_index("ix_mail_due", "status = 'waiting'", mail.c.bucket, mail.c.due_at)
 
 event = Table(
     "event",
@@ -201,8 +193,8 @@ event = Table(
     Column("id", Uuid, primary_key=True),
     Column("kind", String(64), nullable=False),
     Column("customer_id", Uuid, nullable=False, index=True),
-    Column("created_at", Instant, nullable=False),
-    info=owned(OnErasure.EMPTY),
+    Column("created_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.EMPTY, "GATEWAY_KEEP_EVENTS_DAYS"),
 )
 
 counter = Table(
@@ -227,7 +219,7 @@ idempotency = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("customer_id", Uuid, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.DELETE),
+    info=owned(OnErasure.DELETE, "a day"),
 )
 
 # One row, with id 1: what all nodes that use this database agree about.

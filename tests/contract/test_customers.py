@@ -138,6 +138,7 @@ REFUSED = [
     ({"email": None}, [(422, "901", "email => This value should not be blank.")]),
     ({"email": "x"}, [(422, "901", "email => This value is not a valid email address.")]),
     ({"email": "s..w@spryker.com"}, [(422, "416", "Invalid Email address format.")]),
+    ({"email": f"{'s' * 65}@spryker.com"}, [(422, "416", "Invalid Email address format.")]),
     (
         {"email": f"s@{'a' * 60}.{'b' * 60}.com"},
         [(422, "417", "Email is too long. It should have 100 characters or less.")],

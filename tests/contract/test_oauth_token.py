@@ -143,6 +143,16 @@ def test_accept_decides_nothing(shop: Shop, accept: str) -> None:
     assert _told(_post(shop, UNKNOWN | {"username": shop.new_email()}, accept=accept)) == WRONG
 
 
+def test_encoded_bodies_are_refused(shop: Shop) -> None:
+    """A body with a Content-Encoding is 415 in the form of RFC 6749, and the answer says that none is taken."""
+    response = _post(shop, UNKNOWN, content_encoding="gzip")
+    assert (response.status_code, response.headers["accept-encoding"]) == (415, "identity")
+    assert response.json() == {
+        "error": "invalid_request",
+        "error_description": "The request body must have no Content-Encoding.",
+    }
+
+
 def test_large_bodies_are_refused(shop: Shop) -> None:
     """A body above the limit is 413 with the limit."""
     response = _post(shop, {**UNKNOWN, "password": "x" * 70_000})

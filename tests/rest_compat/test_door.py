@@ -335,6 +335,15 @@ def test_large_bodies_are_refused_with_the_limit(body: bytes | list[bytes]) -> N
     assert response.status == 413
 
 
+@pytest.mark.parametrize("coding", ["gzip", "identity, br"])
+def test_encoded_bodies_are_refused(coding: str) -> None:
+    """A body with a Content-Encoding is 415, and the answer says that none is taken (RFC 9110, 8.4, 15.5.16)."""
+    response = ask(DOOR, "POST", "/books", {"content-encoding": coding}, BOOK_BODY)
+    assert response.errors == [(415, None, "The request body must have no Content-Encoding.")]
+    assert (response.status, response.headers["accept-encoding"]) == (415, "identity")
+    assert ask(DOOR, "POST", "/books", {"content-encoding": "identity"}, BOOK_BODY).status == 200
+
+
 def test_a_body_of_the_limit_is_read_in_pieces() -> None:
     """A body of 64 KiB is read, also in several pieces."""
     body = b'{"data":{"type":"books","attributes":{"title":"' + b"a" * (64 * 1024 - 51) + b'"}}}'

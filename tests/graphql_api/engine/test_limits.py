@@ -22,12 +22,14 @@ class TestCost:
     def test_counts_what_an_operation_asks_for(self) -> None:
         """Depth counts nested selection sets; every other count adds up."""
         document = "query ($a: Int @d) @d { x: me @d { y: name id } other }"
-        assert size_of(document) == Size(depth=2, fields=4, root_fields=2, aliases=2, directives=3)
+        assert size_of(document) == Size(
+            depth=2, fields=4, root_fields=2, aliases=2, directives=3, directives_at_one_place=1
+        )
 
     def test_fragments_count_as_often_as_they_are_spread(self) -> None:
         """A fragment counts what it holds each time it is spread, directives included."""
         document = "{ ...F ...F ... on Query @d { a } } fragment F on Query @d { b { c } }"
-        assert size_of(document) == Size(depth=3, fields=5, root_fields=3, directives=3)
+        assert size_of(document) == Size(depth=3, fields=5, root_fields=3, directives=3, directives_at_one_place=1)
 
     def test_introspection_is_seen_through_fragments(self) -> None:
         """__schema and __type count inside fragments, and __typename does not count."""
@@ -58,7 +60,13 @@ class TestLimits:
             ("{ m { " + "a " * 300 + "} }", "fields"),
             ("{ " + "a " * 21 + "}", "root_fields"),
             ("{ m { " + " ".join(f"a{i}: a" for i in range(31)) + "} }", "aliases"),
-            ("{ a " + "@d " * 51 + "}", "directives"),
+            ("{ m { " + "a @d " * 51 + "} }", "directives"),
+            ("{ a " + "@d " * 6 + "}", "directives_at_one_place"),
+            ("query Q " + "@d " * 6 + "{ a }", "directives_at_one_place"),
+            ("query ($v: Int " + "@d " * 6 + ") { a }", "directives_at_one_place"),
+            ("{ ...F " + "@d " * 6 + "} fragment F on Query { a }", "directives_at_one_place"),
+            ("{ ... " + "@d " * 6 + "{ a } }", "directives_at_one_place"),
+            ("{ ...F } fragment F on Query " + "@d " * 6 + "{ a }", "directives_at_one_place"),
             (" ".join(f"query Q{i} {{ a }}" for i in range(11)), "operations"),
             ("mutation { createCustomer createCustomer }", "hashing_fields"),
             ("mutation { a: createCustomer ...F } fragment F on Mutation { b: createCustomer }", "hashing_fields"),

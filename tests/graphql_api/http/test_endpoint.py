@@ -57,12 +57,11 @@ class TestAnswers:
         ],
     )
     def test_in_the_media_type_that_the_client_prefers(self, client: TestClient, accept: str, media_type: str) -> None:
-        """The answer has the media type that the client prefers, in UTF-8, not cached and not sniffed."""
+        """The answer has the media type that the client prefers, in UTF-8, and not cached."""
         response = post(client, {"query": '{ hello(name: "Zoë") }'}, accept)
         assert (response.status_code, response.json()) == (200, {"data": {"hello": "Hello Zoë"}})
         assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
         assert response.headers["cache-control"] == "no-store"
-        assert response.headers["x-content-type-options"] == "nosniff"
 
     def test_queries_by_get(self, client: TestClient) -> None:
         """A query by GET takes variables and an operation name from the URL."""
@@ -184,6 +183,44 @@ class TestStatus:
         assert post_bytes(client, b'{"query": "{ hello }"}', content_type).status_code == 200
 
 
+HASH = {"persistedQuery": {"version": 1, "sha256Hash": "ab" * 32}}
+
+
+class TestPersistedQueries:
+    """Apollo's link and urql's exchange send the document when they find this message or code among the errors."""
+
+    @pytest.mark.parametrize(("accept", "status"), [(JSON, 200), ("*/*", 200), (GRAPHQL, 400)])
+    @pytest.mark.parametrize("without_query", [{}, {"query": None}, {"query": ""}])
+    def test_a_hash_alone_is_answered_in_the_form_that_clients_look_for(
+        self, client: TestClient, accept: str, status: int, without_query: dict[str, object]
+    ) -> None:
+        """A hash without a document is answered PersistedQueryNotSupported, so that the client sends the document."""
+        response = post(client, {"operationName": "A", "variables": {}, "extensions": HASH, **without_query}, accept)
+        assert response.status_code == status
+        assert response.json() == {
+            "errors": [
+                {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
+            ]
+        }
+
+    @pytest.mark.parametrize("queries_by_get", [True, False])
+    def test_by_get_even_where_queries_by_get_are_off(self, queries_by_get: bool) -> None:
+        """A hash by GET, which both clients prefer, has the same answer where queries by GET are off."""
+        with TestClient(make_app(queries_by_get=queries_by_get)) as client:
+            response = client.get("/graphql", params={"extensions": json.dumps(HASH)}, headers={"accept": JSON})
+        assert (response.status_code, message(response)) == (200, "PersistedQueryNotSupported")
+
+    def test_a_document_beside_its_hash_is_run(self, client: TestClient) -> None:
+        """A request with both is answered as one without the hash."""
+        assert post(client, {"query": "{ hello }", "extensions": HASH}).json()["data"]["hello"]
+
+    @pytest.mark.parametrize("extensions", [None, {}, {"persistedQuery": None}])
+    def test_without_a_hash_the_document_is_missing(self, client: TestClient, extensions: object) -> None:
+        """A request without a document and without a hash stays a bad request."""
+        response = post(client, {"extensions": extensions})
+        assert (response.status_code, message(response)) == (400, "The parameter 'query' must be a string.")
+
+
 class TestBadRequests:
     @pytest.mark.parametrize(
         ("body", "expected"),
@@ -237,6 +274,22 @@ class TestBadRequests:
         """Wrong parameters of a URL are answered with the same sentences."""
         response = client.get("/graphql", params=parameters)
         assert (response.status_code, message(response)) == (400, expected)
+
+
+class TestEncodedBodies:
+    @pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, gzip", "x"])
+    def test_are_refused(self, client: TestClient, coding: str) -> None:
+        """A body with a Content-Encoding is 415, and the answer says that none is taken (RFC 9110, 8.4, 15.5.16)."""
+        headers = {"content-type": JSON, "content-encoding": coding}
+        response = client.post("/graphql", content=b'{"query": "{ hello }"}', headers=headers)
+        assert (response.status_code, message(response)) == (415, "The body must have no Content-Encoding.")
+        assert response.headers["accept-encoding"] == "identity"
+
+    @pytest.mark.parametrize("coding", ["identity", " Identity , identity", ""])
+    def test_identity_is_none(self, client: TestClient, coding: str) -> None:
+        """The coding `identity` is no coding."""
+        headers = {"content-type": JSON, "content-encoding": coding}
+        assert client.post("/graphql", content=b'{"query": "{ hello }"}', headers=headers).status_code == 200
 
 
 class TestBodyLimit:

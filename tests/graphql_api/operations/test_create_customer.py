@@ -130,7 +130,7 @@ class TestInvalidInput:
         result = installation.sign_up(
             firstName="",
             lastName="x" * 101,
-            email="not an address",
+            email=f"{'a' * 65}@example.org",
             password="short",
             confirmPassword="other",
             acceptedTerms=False,

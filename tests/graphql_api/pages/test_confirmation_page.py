@@ -293,6 +293,11 @@ class TestEveryPage:
         answer = show(installation, UNKNOWN, locale="fr_FR", **{"accept-language": "de"})
         assert answer.headers["content-language"] == "de"
 
+    def test_takes_no_encoded_form(self, installation: Installation) -> None:
+        """A form with a Content-Encoding is 415, and the answer says that none is taken (RFC 9110, 15.5.16)."""
+        answer = installation.client.post("/register/confirm", content=b"x", headers={"content-encoding": "gzip"})
+        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+
     def test_is_locked_down(self, installation: Installation) -> None:
         """The page has no script, frame, foreign request, cache or referrer, because its URL holds a key."""
         installation.sign_up()

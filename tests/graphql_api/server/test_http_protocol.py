@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.server.http_protocol import BoundedHttpProtocol
+from graphql_api.server.response_headers import SECURITY_HEADERS, SecurityHeaders, security_headers
 from harness.ports import HOST
 from tests.waiting import PATIENCE, eventually
 
@@ -139,6 +140,111 @@ class TestHead:
     def test_that_is_none_is_refused(self, patient: tuple[str, int]) -> None:
         """A malformed head gets uvicorn's 400."""
         assert talk(patient, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def with_host(*lines: bytes, version: bytes = b"1.1") -> bytes:
+    return b"\r\n".join([b"POST / HTTP/" + version, *lines, b"", b""])
+
+
+class TestHost:
+    @pytest.mark.parametrize(
+        "hosts",
+        [
+            [],
+            [b"Host: x", b"Host: x"],
+            [b"Host: x", b"host: y"],
+            [b"Host: x y"],
+            [b"Host: x, y"],
+            [b"Host: x/"],
+            [b"Host: a@x"],
+            [b"Host: x:port"],
+            [b"Host: [::1"],
+            ["Host: ö".encode()],
+        ],
+    )
+    def test_that_is_not_one_is_refused(self, patient: tuple[str, int], hosts: list[bytes]) -> None:
+        """A request without one valid Host is 400 (RFC 9112, 3.2), and nothing after it is read."""
+        answer = talk(patient, with_host(*hosts, b"Content-Length: 0") + with_host(b"Host: x", b"Content-Length: 0"))
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    @pytest.mark.parametrize("host", [b"x", b"x:80", b"x:", b"", b"[::1]:80", b"192.0.2.1", b"a_b.example", b"%C3%B6"])
+    def test_that_is_one_is_served(self, patient: tuple[str, int], host: bytes) -> None:
+        """Names, addresses and ports as URLs write them are taken, and so is an empty Host."""
+        answer = talk(patient, with_host(b"Host: " + host, b"Connection: close", b"Content-Length: 0"))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def test_is_not_asked_of_old_clients(self, patient: tuple[str, int]) -> None:
+        """HTTP/1.0 has no Host."""
+        assert talk(patient, with_host(b"Content-Length: 0", version=b"1.0")).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def test_is_asked_of_requests_with_upgrade(self, patient: tuple[str, int]) -> None:
+        """A request with Upgrade needs a Host, too."""
+        answer = talk(patient, with_host(b"Connection: Upgrade", b"Upgrade: h2c", b"Content-Length: 0"))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+class TestTransferEncoding:
+    BODY = b"5\r\nhello\r\n0\r\n\r\n"
+
+    @pytest.mark.parametrize(
+        ("lines", "version", "status"),
+        [
+            # RFC 9112, 6.1: a coding that the server does not know.
+            ([b"Transfer-Encoding: gzip, chunked"], b"1.1", b"501 Not Implemented"),
+            ([b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked"], b"1.1", b"501 Not Implemented"),
+            ([b"Transfer-Encoding: identity, chunked"], b"1.1", b"501 Not Implemented"),
+            # RFC 9112, 6.3 and 6.1: nothing says where the body ends.
+            ([b"Transfer-Encoding: gzip"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: chunked, gzip"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: chunked, chunked"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: chunked;q=1"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: xchunked"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: chunked", b"Content-Length: 5"], b"1.1", b"400 Bad Request"),
+            ([b"Transfer-Encoding: chunked"], b"1.0", b"400 Bad Request"),
+        ],
+    )
+    def test_other_than_chunked_is_refused(
+        self, patient: tuple[str, int], lines: list[bytes], version: bytes, status: bytes
+    ) -> None:
+        """Only `chunked` is taken: another coding is 501, and a body without an end 400."""
+        answer = talk(patient, with_host(b"Host: x", *lines, version=version) + self.BODY)
+        assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    @pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b" chunked "])
+    def test_chunked_is_read(self, patient: tuple[str, int], coding: bytes) -> None:
+        """A chunked body is read, whatever the case of the word."""
+        head = with_host(b"Host: x", b"Connection: close", b"Transfer-Encoding: " + coding)
+        assert talk(patient, head + self.BODY).endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01 hello\r\n\r\n",
+        with_host(),
+        b"GET / HTTP/1.1\r\nA: " + b"a" * 75_000,
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["garbage", "no host", "long head", "long address", "connect"],
+)
+def test_early_answers_have_the_headers_of_all(patient: tuple[str, int], request_bytes: bytes) -> None:
+    """Answers that no application gives have a date and the security headers, and end the connection."""
+    parts = [request_bytes[start : start + 6_000] for start in range(0, len(request_bytes), 6_000)]
+    head = talk(patient, *parts).partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    headers = dict(line.split(b": ", 1) for line in head)
+    assert {b"date", b"content-type", b"content-length"} <= headers.keys()
+    assert headers[b"connection"] == b"close"
+    assert headers.items() >= dict(SECURITY_HEADERS).items()
+
+
+def test_early_answers_have_the_headers_of_the_application() -> None:
+    """Early answers have the same Strict-Transport-Security as those of the application."""
+    application = SecurityHeaders(echo, security_headers(600))
+    with serving(BoundedHttpProtocol, application) as address:
+        assert b"\r\nstrict-transport-security: max-age=600\r\n" in talk(address, with_host())
 
 
 class TestPipeline:

@@ -24,11 +24,11 @@ from registration.mail.outbox import LEASE, MailRecord
 from registration.mail.relay import BATCH_TIME, GIVE_UP, Relay
 from registration.mail.senders import open_sender
 from registration.mail.transport import Deferred, Outcome, Refused, Sender, Sent, Unreachable
-from registration.records.housekeeping import tidy_up
 from registration.storage import tables
 from registration.storage.database import Database, open_database
 from tests.registration.people import NOW, SECRET, signed_up
 from tests.registration.stored import rows
+from tests.registration.tidying import KEEPING
 from tests.waiting import eventually, wait_for
 
 COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
@@ -390,12 +390,42 @@ def test_old_mails_are_deleted(database: Database) -> None:
     clock, sender = Clock(), Signalling()
     for _ in range(2):
         signed_up(database)
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=RANDOM, chore=tidy_up)
+    relay = Relay(database, COMPOSER, sender, clock=clock, random=RANDOM, chore=KEEPING.tidy_up)
     relay.run_once()
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=NoPauses(), chore=tidy_up)
+    relay = Relay(database, COMPOSER, sender, clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)
     clock.pass_(timedelta(days=31))
     with running(relay):
         eventually(lambda: not listed(database, "sent"))
+
+
+def test_mails_leave_while_there_is_more_to_tidy(database: Database) -> None:
+    """A chore with endless work delays no mail: one slice of it is done between two looks for mails."""
+    signed_up(database)
+    slices: list[int] = []
+
+    def endless(_connection: Connection, _now: datetime, limit: int) -> int:
+        slices.append(limit)
+        return limit
+
+    with running(Relay(database, COMPOSER, Signalling(), clock=Clock(), random=NoPauses(), chore=endless)):
+        eventually(lambda: listed(database, "sent"))
+        done = len(slices)
+        eventually(lambda: len(slices) > done)
+
+
+def test_mails_leave_though_the_chore_fails(database: Database) -> None:
+    """A chore that fails keeps no mail from leaving: it is tried again about an hour later."""
+    signed_up(database)
+
+    class NoShortPauses(Random):
+        def uniform(self, a: float, b: float) -> float:
+            return 0 if b < 60 else b
+
+    def broken(_connection: Connection, _now: datetime, _limit: int) -> int:
+        raise RuntimeError
+
+    with running(Relay(database, COMPOSER, Signalling(), clock=Clock(), random=NoShortPauses(), chore=broken)):
+        eventually(lambda: listed(database, "sent"))
 
 
 def test_expired_rows_are_deleted(database: Database) -> None:
@@ -408,5 +438,5 @@ def test_expired_rows_are_deleted(database: Database) -> None:
 
     database.write(work)
     clock.pass_(idempotency.LIFETIME)
-    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=NoPauses(), chore=tidy_up)):
+    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)):
         eventually(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))

@@ -128,7 +128,7 @@ class TestUpdate:
             "firstName": "n" * 101,
             "salutation": "Sir",
             "gender": 1,
-            "email": "a..b@example.org",
+            "email": f"{'a' * 65}@example.org",
             "dateOfBirth": "x",
         }
         assert stages(update_violations(raw, POLICY)) == [

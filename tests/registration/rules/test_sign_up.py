@@ -104,8 +104,13 @@ class TestSignUp:
         [
             ("ada", [(Code.NOT_AN_EMAIL, Stage.ATTRIBUTE)]),
             ("ada@exam_ple.org", [(Code.NOT_AN_EMAIL, Stage.EMAIL)]),
-            (f"{'a' * 88}@example.org", []),
+            (f"{'a' * 64}@{'b' * 31}.org", []),
+            (f"{'a' * 64}@{'b' * 32}.org", [(Code.TOO_LONG, Stage.EMAIL)]),
+            (f"{'a' * 65}@example.org", [(Code.NOT_AN_EMAIL, Stage.EMAIL)]),
             (f"{'a' * 89}@example.org", [(Code.TOO_LONG, Stage.EMAIL)]),
+            # Octets, not letters (RFC 6531, 3.3).
+            (f"{'é' * 32}@example.org", []),
+            (f"{'é' * 32}e@example.org", [(Code.NOT_AN_EMAIL, Stage.EMAIL)]),
             ("a" * 101, [(Code.NOT_AN_EMAIL, Stage.ATTRIBUTE), (Code.TOO_LONG, Stage.EMAIL)]),
             (f"{'a' * 400}@example.org", [(Code.NOT_AN_EMAIL, Stage.EMAIL), (Code.TOO_LONG, Stage.EMAIL)]),
         ],

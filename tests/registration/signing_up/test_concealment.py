@@ -31,7 +31,6 @@ from registration.outcomes import (
 )
 from registration.passwords.reset import request_reset, reset
 from registration.records import audit
-from registration.records.housekeeping import tidy_up
 from registration.services import Services
 from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm, resend_confirmation
@@ -53,6 +52,7 @@ from tests.registration.post import Deliver, deliver, key_in, text_of
 from tests.registration.signing import sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import counts, customers, rows
+from tests.registration.tidying import tidied
 from tests.waiting import eventually, wait_for
 
 ADA, BOB = "ada@example.org", "bob@example.org"
@@ -292,8 +292,7 @@ class TestDecoy:
             sign_up(services, FORM_OF_A_SIGN_UP)
         erased = customer.update().where(customer.c.email == BOB).values(anonymized_at=clock.now, email="gone")
         services.database.write(lambda connection: connection.execute(erased))
-        swept = [services.database.write(lambda connection: tidy_up(connection, clock.now, 3)) for _ in range(3)]
-        assert swept == [6, 4, 0]
+        assert tidied(services.database, clock.now, limit=3) == [3, 2, 3, 2]
         assert sorted(row["email"] for row in rows(services.database, customer)) == [ADA, "gone"]
         assert sorted(row["address"] for row in rows(services.database, email_claim)) == [ADA, BOB]
 
@@ -489,7 +488,7 @@ class TestReset:
         settle = mail.update().values(status="dropped", settled_at=clock.now)
         services.database.write(lambda connection: connection.execute(settle))
         clock.move(timedelta(days=40))
-        services.database.write(lambda connection: tidy_up(connection, clock.now, 100))
+        tidied(services.database, clock.now)
         assert counts(services.database) == {"audit": 1}
 
 

@@ -1,0 +1,45 @@
+"""What RFC 9112 demands of the head of a request and the parser leaves to us: one host, and a body of known length."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# RFC 9110, 7.2 and RFC 3986, 3.2.2: a name, an IPv4 address, or an IP literal in brackets, and a port.
+HOST = re.compile(rb"(?:\[[0-9A-Za-z:._~!$&'()*+,;=-]+\]|[0-9A-Za-z._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
+
+
+class Refusal(NamedTuple):
+    status: bytes
+    text: str
+
+
+NO_HOST = Refusal(b"400 Bad Request", "The request needs one header Host.\n")
+BAD_HOST = Refusal(b"400 Bad Request", "The header Host names no host.\n")
+UNKNOWN_LENGTH = Refusal(b"400 Bad Request", "The header Transfer-Encoding leaves the length of the body open.\n")
+UNKNOWN_CODING = Refusal(b"501 Not Implemented", "This server knows the transfer coding chunked only.\n")
+
+
+def refusal_of(headers: Iterable[tuple[bytes, bytes]], http_version: str) -> Refusal | None:
+    """Why the request is refused before it is answered; names of headers are in lower case."""
+    hosts, codings = [], []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"transfer-encoding":
+            codings += value.lower().split(b",")
+    return _host_refusal(hosts, http_version) or (_coding_refusal(codings, http_version) if codings else None)
+
+
+def _host_refusal(hosts: list[bytes], http_version: str) -> Refusal | None:
+    """RFC 9112, 3.2: HTTP/1.0 had no Host."""
+    if len(hosts) != 1:
+        return None if not hosts and http_version == "1.0" else NO_HOST
+    return None if HOST.fullmatch(hosts[0]) else BAD_HOST
+
+
+def _coding_refusal(codings: list[bytes], http_version: str) -> Refusal | None:
+    """RFC 9112, 6.1: chunked comes last, and once; HTTP/1.0 has no codings."""
+    names = [name for name in (coding.strip() for coding in codings) if name]
+    if http_version == "1.0" or names[-1:] != [b"chunked"] or names.count(b"chunked") > 1:
+        return UNKNOWN_LENGTH
+    return UNKNOWN_CODING if len(names) > 1 else None

@@ -1,0 +1,50 @@
+"""The security headers of all responses, and the answers that the HTTP protocol gives before a request exists."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+SECURITY_HEADERS: RawHeaders = (
+    (b"x-content-type-options", b"nosniff"),
+    # What is no page loads nothing and is shown in no frame (OWASP REST Security Cheat Sheet).
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+def security_headers(strict_transport_seconds: int) -> RawHeaders:
+    """With 0 seconds browsers are not told to come by https only (RFC 6797)."""
+    if not strict_transport_seconds:
+        return SECURITY_HEADERS
+    return (*SECURITY_HEADERS, (b"strict-transport-security", b"max-age=%d" % strict_transport_seconds))
+
+
+class SecurityHeaders:
+    """The outermost layer. A header that a response has by itself, like the policy of a page, stays as it is."""
+
+    def __init__(self, app: ASGIApp, headers: RawHeaders = SECURITY_HEADERS) -> None:
+        self._app = app
+        self.headers = tuple(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                message["headers"] += [header for header in self.headers if header[0] not in present]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def early_answer(status: bytes, text: str, headers: RawHeaders) -> bytes:
+    """An answer in plain text that ends the connection. `status` is its code and phrase, `text` is ASCII."""
+    head = [
+        b"HTTP/1.1 " + status,
+        b"content-type: text/plain; charset=utf-8",
+        b"content-length: %d" % len(text),
+        b"connection: close",
+        *(name + b": " + value for name, value in headers),
+    ]
+    return b"\r\n".join([*head, b"", text.encode()])

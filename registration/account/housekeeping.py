@@ -1,0 +1,92 @@
+"""Housekeeping: ends every row about a person that has served, and deletes expired rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
+
+from registration.addresses.pending import erase_pending, expired_accounts
+from registration.records.audit import forget_strangers
+from registration.records.events import record_event
+from registration.storage.tables import (
+    IS_DECOY,
+    attempt,
+    audit,
+    confirmation_token,
+    customer,
+    email_change,
+    email_claim,
+    event,
+    idempotency,
+    mail,
+    refresh_token,
+    reset_token,
+    session,
+    used_key,
+)
+
+KEPT = timedelta(days=30)
+"""Long enough for an operator to look into what became of a mail or a session."""
+
+ACCOUNTS_FOR_ROWS = 10
+"""Erasing an account takes as many statements as some rows take time to delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """How long rows stay: `pending` accounts after their last key expired, `audit` rows and `events` from the start.
+
+    `session` is the longest time that a session can last.
+    """
+
+    pending: timedelta
+    audit: timedelta
+    events: timedelta
+    session: timedelta
+    new_id: Callable[[], UUID]
+
+    def tidy_up(self, connection: Connection, now: datetime, limit: int) -> int:
+        """Delete or empty at most `limit` rows, all of one table; returns how many, 0 when there is nothing to do.
+
+        One call is short, so that the caller can do other things between two. Skips rows that another transaction has
+        locked.
+        """
+        if count := self._erase_accounts(connection, now, max(1, limit // ACCOUNTS_FOR_ROWS)):
+            return count
+        for table, is_over in self._over(now):
+            if count := _forget(connection, table, is_over, limit):
+                return count
+        return forget_strangers(connection, now - KEPT, limit)
+
+    def _erase_accounts(self, connection: Connection, now: datetime, limit: int) -> int:
+        expired = expired_accounts(connection, now - self.pending, limit)
+        for customer_id in expired:
+            erase_pending(connection, customer_id)
+            record_event(connection, self.new_id(), "customer.expired", customer_id, now)
+        return len(expired)
+
+    def _over(self, now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
+        has_token = exists().where(refresh_token.c.session_id == session.c.id)
+        return [
+            (mail, mail.c.settled_at < now - KEPT),
+            (attempt, attempt.c.window_ends_at <= now),
+            (idempotency, idempotency.c.expires_at <= now),
+            (confirmation_token, confirmation_token.c.expires_at < now - self.pending),
+            (reset_token, reset_token.c.expires_at < now - KEPT),
+            (email_change, email_change.c.expires_at < now - KEPT),
+            (used_key, used_key.c.expires_at <= now),
+            (refresh_token, refresh_token.c.expires_at < now - KEPT),
+            (session, (session.c.created_at < now - KEPT - self.session) & ~has_token),
+            (audit, audit.c.created_at < now - self.audit),
+            (event, event.c.created_at < now - self.events),
+            (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_DECOY))),
+            (customer, IS_DECOY & ~exists().where(email_claim.c.customer_id == customer.c.id)),
+        ]
+
+
+def _forget(connection: Connection, table: Table, is_over: ColumnElement[bool], limit: int) -> int:
+    (key,) = table.primary_key.columns
+    keys = connection.scalars(select(key).where(is_over).limit(limit).with_for_update(skip_locked=True)).all()
+    return connection.execute(delete(table).where(key.in_(keys))).rowcount if keys else 0
