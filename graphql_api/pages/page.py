@@ -72,9 +72,8 @@ class Page:
             if isinstance(body, TooLarge):
                 return PlainTextResponse(f"The form is larger than {body.limit} bytes.", 413, NOT_STORED)
             if isinstance(body, Encoded):
-                return PlainTextResponse(
-                    "The form must have no Content-Encoding.", 415, NOT_STORED | {"Accept-Encoding": "identity"}
-                )
+                headers = NOT_STORED | {"Accept-Encoding": "identity"}
+                return PlainTextResponse("The form must have no Content-Encoding.", 415, headers)
             form = _read_form(body) if isinstance(body, bytes) else {}
             return await self._answer(context, act(context, form))
 
