@@ -1,6 +1,7 @@
 """Too many connections: idle ones make room, busy ones leave probes through, and unread answers end."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -247,6 +248,11 @@ class TestServer:
             with suppress(ConnectionResetError):
                 assert len(b"".join(iter(lambda: connection.recv(1_000_000), b""))) < LARGE
 
+    def test_sends_all_to_a_client_that_reads(self) -> None:
+        """A client that reads gets the whole of an answer that its socket does not take up at once."""
+        with bounded() as address:
+            assert len(talk(address, "/large").partition(b"\r\n\r\n")[2]) == LARGE
+
 
 class TestUnread:
     """A client has ten seconds to read something."""
@@ -323,8 +329,8 @@ class TestOpenFiles:
             assert succeeds(port, "/readyz")
             body = {"query": CREATE, "variables": {"input": FORM}}
             answer = httpx2.post(f"http://{HOST}:{port}/graphql", json=body, timeout=PATIENCE)
-            process.terminate()
-            process.wait(PATIENCE)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
         assert answer.json()["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
         lines = log.read_text()
         assert f"Open files are limited to {files}: 108 connections, not 10000 (ulimit -n)." in lines
