@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup native console run check test test-all bench bench-peers bench-disclosure format schema lock clean
+.PHONY: help setup native console run check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,8 @@ STAMP := .venv/.stamp
 WORKERS ?= 3
 # The processors that Argon2 is built for, as the compiler's -march: x86-64-v3 for an image that moves, empty for the wheel.
 MARCH ?= native
+REQUESTS ?= 20000
+SEED ?= 1
 # Here the workers of pytest-xdist, and the gateways that tests start, write their coverage.
 COVERAGE := var/coverage
 
@@ -57,6 +59,9 @@ test: console ## the tests, on SQLite and PostgreSQL, and the coverage
 
 test-all: console ## the same, and the tests that take minutes
 	@$(call measured,-m "")
+
+fuzz: $(STAMP) ## hostile requests against gateways of both modes on both engines; REQUESTS=200000 SEED=2; goes on where it stopped
+	@$(BIN)/python -m fuzz --requests $(REQUESTS) --seed $(SEED)
 
 # The last line is pytest's summary, below the coverage: CI reads it there.
 define measured

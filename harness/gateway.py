@@ -30,7 +30,7 @@ class Gateway:
     """`registration-gateway serve`; it keeps its port over restarts. `settings` are GATEWAY_ variables.
 
     Mails are written as files into `mail_directory`. GATEWAY_ variables of this process are not passed on.
-    `command` is the `registration-gateway` of another checkout, if that is to be served.
+    `command` is another one than our `registration-gateway`, such as that of another checkout.
     """
 
     def __init__(self, directory: Path, settings: dict[str, str], command: Path = COMMAND) -> None:

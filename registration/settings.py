@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(description="sqlite:///file or postgresql://user:password@host/name")] = (
         "sqlite:///var/registration.db"
     )
-    keys_dir: Annotated[str, Field(description="directory of the key files (mode 0600)")] = "var/keys"
+    keys_dir: Annotated[
+        str, Field(description="directory of the key files (mode 0600, or root's with 0440 and a group of ours)")
+    ] = "var/keys"
     public_url: Annotated[str, Field(description="base of REST self links; default http://HOST:PORT")] = ""
     storefront_url: Annotated[str, Field(description="base of links in mails; default PUBLIC_URL")] = ""
     mail_url: Annotated[

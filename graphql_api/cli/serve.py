@@ -11,6 +11,7 @@ import typer
 from graphql_api.cli import installation
 from graphql_api.cli.installation import settings_of_process
 from graphql_api.cli.terminal import one_line_errors
+from graphql_api.settings import GatewaySettings
 from registration.keys.agreement import keys_of_node
 
 
@@ -45,22 +46,31 @@ def migrate() -> None:
 @one_line_errors
 def relay() -> None:
     """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
-    from graphql_api.http.logs import configure_logs  # noqa: PLC0415 - the other commands log nothing
-    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+    from graphql_api.server.hang_up import Terminal  # noqa: PLC0415 - the other commands begin once
 
     settings = settings_of_process()
     settings.demand_addresses(serves=False, sends=True)
     installation.say_where(settings)
+    terminal = Terminal()
+    while _send_until_signal(settings) == signal.SIGHUP and not terminal.is_closed():
+        pass
+
+
+def _send_until_signal(settings: GatewaySettings) -> int:
+    from graphql_api.http.logs import configure_logs  # noqa: PLC0415 - the other commands log nothing
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+
     with closing(open_services(settings)) as services:
         relay = open_relay(settings, services)
         installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
         configure_logs(development=settings.development)
         # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
-        stopping = {signal.SIGINT, signal.SIGTERM}
+        stopping = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
         sending = Thread(target=relay.run, name="relay")
         sending.start()
         print("Sending mails. Stop with Ctrl-C.", flush=True)
-        signal.sigwait(stopping)
+        received = signal.sigwait(stopping)
         relay.stop()
         sending.join()
+    return received

@@ -1,34 +1,91 @@
 """Uvicorn as we run it: one or several workers that listen on one address."""
 
+import asyncio
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from math import ceil
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
+from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
+from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
 
 BACKLOG = 2048
+WORKER_SECONDS = 60
+"""How long a worker may take to start, or to answer that it lives. Busy machines need more than uvicorn's five."""
+
+FILES_KEPT = 128
+"""Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
 
 
 def run(settings: GatewaySettings) -> bool:
-    """Serve until a signal comes; in-flight requests finish. False when the start failed.
+    """Serve until SIGINT or SIGTERM comes; in-flight requests finish. False when the start failed.
 
     Raises SettingsError when the process cannot listen on the address.
     """
-    config = uvicorn.Config(
+    files = raise_open_files()
+    listener = listen(settings)
+    port = listener.getsockname()[1]
+    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
+    announce(settings.model_copy(update={"port": port}))
+    limits = connection_limits(settings, files)
+    if limits.total < settings.connections:
+        print(
+            f"Open files are limited to {files}: {limits.total} connections, not {settings.connections} (ulimit -n).",
+            flush=True,
+        )
+    if settings.workers > 1:
+        Workers(server_config(settings, limits), sockets=[reopen_with_reuseport(listener)]).run()
+        return True
+    terminal = Terminal()
+    while True:
+        server = uvicorn.Server(server_config(settings, limits))
+        next_listener = serve_until_signal(server, listener, terminal)
+        if next_listener is None:
+            return server.started
+        listener = next_listener
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of open files of this process and its workers to the hard limit; the limit then."""
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems allow less than the hard limit that they name
+        setrlimit(RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return sys.maxsize if soft == RLIM_INFINITY else soft
+
+
+def connection_limits(settings: GatewaySettings, files: int) -> ConnectionLimits:
+    """What a worker may keep open with so many files, of which the database, mails and logs need some."""
+    return ConnectionLimits(
+        total=max(1, min(settings.connections, files - FILES_KEPT - RESERVE)),
+        per_client=settings.limit_connections_per_client if settings.are_limits_on else 0,
+        proxies=settings.trusted_networks,
+    )
+
+
+def server_config(settings: GatewaySettings, limits: ConnectionLimits) -> uvicorn.Config:
+    """Holds the application that it has loaded, so a server that begins anew needs a new one."""
+    return uvicorn.Config(
         "graphql_api.app:from_environment",
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        # uvicorn calls it for each connection, as it would a class; a worker gets a copy of its own.
+        http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, connections=Connections(limits))),
         # client_ip reads the headers of proxies, and uvicorn's access log would print paths with tokens.
         proxy_headers=False,
         access_log=False,
@@ -37,18 +94,43 @@ def run(settings: GatewaySettings) -> bool:
         ws="none",
         backlog=BACKLOG,
         timeout_graceful_shutdown=ceil(settings.longest_request),
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
-    listener = listen(settings)
-    port = listener.getsockname()[1]
-    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
-    announce(settings.model_copy(update={"port": port}))
-    if settings.workers > 1:
-        Multiprocess(config, sockets=[reopen_with_reuseport(listener)]).run()
-        return True
-    server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its clean stop
+
+
+class Workers(Multiprocess):
+    """Processes that listen on one address; at SIGHUP each is replaced in its turn."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._terminal = Terminal()
+
+    def handle_hup(self) -> None:
+        if self._terminal.is_closed():
+            self.handle_term()
+        else:
+            super().handle_hup()
+
+
+def serve_until_signal(server: uvicorn.Server, listener: socket.socket, terminal: Terminal) -> socket.socket | None:
+    """Serve in this process; requests in flight finish. None after SIGINT, or when the start failed.
+
+    At SIGHUP the server ends, too, but connections that come meanwhile wait at the socket that is returned.
+    """
+    next_listener: socket.socket | None = None
+
+    def hang_up(_signal: int, _frame: object) -> None:
+        nonlocal next_listener
+        if not terminal.is_closed():
+            next_listener = next_listener or listener.dup()  # uvicorn closes its own
+        server.should_exit = True
+
+    signal.signal(signal.SIGHUP, hang_up)
+    try:
         server.run(sockets=[listener])
-    return server.started
+    except KeyboardInterrupt:  # uvicorn raises the signal again after its clean stop
+        return None
+    return next_listener
 
 
 def use_phrases_of_rfc_9110() -> None:

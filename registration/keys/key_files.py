@@ -1,9 +1,15 @@
-"""Files that hold keys: readable by their owner only, and written once."""
+"""Files that hold keys: written once, and readable by their owner only, or by one group where root owns them.
+
+Orchestrators mount secrets as files of root that a group of the process may read.
+"""
 
 import os
 import secrets
 import stat
 from pathlib import Path
+
+ROOT = 0
+WHAT_IS_POSSIBLE = "give it to this user with mode 600, or to root with mode 440 and a group of this user"
 
 
 class KeyFileError(Exception):
@@ -13,15 +19,23 @@ class KeyFileError(Exception):
 def read_key_file(path: Path) -> bytes:
     """Read a key file; raises KeyFileError when it is missing or open to other users."""
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
     except OSError as error:  # the file may be there, so the advice to create it would be wrong
-        raise KeyFileError(f"{path}: {error.strerror}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyFileError(f"{path} is open to other users; run: chmod 600 {path}")
+        remedy = f"; {WHAT_IS_POSSIBLE}" if isinstance(error, PermissionError) else ""
+        raise KeyFileError(f"{path}: {error.strerror}{remedy}") from None
+    if is_open_to_others(status.st_mode, status.st_uid):
+        remedy = f"run: chmod 600 {path}" if status.st_uid == os.geteuid() else WHAT_IS_POSSIBLE
+        raise KeyFileError(f"{path} is open to other users; {remedy}")
     return content
+
+
+def is_open_to_others(mode: int, owner: int) -> bool:
+    """Whether more users than the owner, and where root is the owner one group, can read or change a file."""
+    allowed = stat.S_IRGRP if owner == ROOT else 0
+    return bool(mode & (stat.S_IRWXG | stat.S_IRWXO) & ~allowed)
 
 
 def create_key_file(path: Path, content: bytes) -> bool:

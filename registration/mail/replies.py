@@ -1,4 +1,4 @@
-"""What the reply of a mail server says about a mail: whether the recipient is the cause, or we are (decision 0033)."""
+"""What the reply of a mail server says about a mail: whether the recipient is the cause, or we are (decision 0034)."""
 
 import re
 from enum import Enum, StrEnum

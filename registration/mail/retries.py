@@ -1,4 +1,4 @@
-"""How long a mail waits after an attempt that did not send it, and when it is given up (decision 0033)."""
+"""How long a mail waits after an attempt that did not send it, and when it is given up (decision 0034)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

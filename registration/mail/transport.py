@@ -1,4 +1,4 @@
-"""The interface of senders, and the outcomes of an attempt to send a mail (decision 0033)."""
+"""The interface of senders, and the outcomes of an attempt to send a mail (decision 0034)."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """A page of another origin calls both doors from a real browser."""
 
+import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -86,6 +87,9 @@ def test_a_page_of_another_origin_is_blocked(serve: Serve, sqlite_url: str, brow
     page = browser.new_page()
     page.goto(shop)
     assert "blocked" in sign_up(page, gateway)
+    gateway.stop()
+    requests = [json.loads(line) for line in gateway.log.read_text().splitlines() if '"event": "request"' in line]
+    assert [each["method"] for each in requests if each["route"] == "/graphql"] == ["OPTIONS"]
 
 
 def test_development_needs_no_setting(serve: Serve, sqlite_url: str, browser: BrowserContext, shop: str) -> None:

@@ -72,6 +72,25 @@ def test_only_public_answers_may_be_stored(answer: httpx2.Response) -> None:
     assert "set-cookie" not in answer.headers
 
 
+def test_no_answer_leads_elsewhere(answer: httpx2.Response) -> None:
+    """No answer sends a client to another address, or from http to https: the mistake would not be noticed."""
+    assert answer.status_code not in {301, 302, 303, 307, 308}
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/.git/config", "/.git/", "/.env", "/pyproject.toml", "/graphql_api/", "/graphiql/", "/var/keys/secret.key"],
+)
+def test_no_files_are_served(installation: Installation, path: str) -> None:
+    """No path leads to a file or to a list of files: each is the 404 document of any unknown path."""
+    unknown = installation.client.get("/nothing")
+    for encoded in (path, path.replace(".", "%2e"), f"/customers/..{path}", f"/graphiql/..%2f..{path}"):
+        answer = installation.client.get(encoded)
+        assert answer.status_code in {403, 404}
+        assert answer.headers["content-type"] == unknown.headers["content-type"]
+
+
 @pytest.mark.parametrize("path", sorted({path for _, path, _ in REQUESTS}))
 def test_trace_is_not_served(installation: Installation, path: str) -> None:
     """TRACE, which would show a script the headers of its request, is no method of any route."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Event, Thread
@@ -17,6 +18,9 @@ from sqlalchemy import select
 
 from harness.gateway import COMMAND, DIES_WITH_US, Gateway, succeeds
 from harness.ports import HOST, free_port
+from harness.processes import tree
+from registration.keys.secret import create_secret
+from registration.keys.signing_keys import create_signing_key
 from registration.storage.database import open_database
 from registration.storage.tables import mail
 from tests.conftest import Serve
@@ -153,6 +157,28 @@ class TestServe:
         assert "GATEWAY_WORKERS" not in done.stderr
 
 
+@contextmanager
+def unfinished_request(gateway: Gateway) -> Iterator[socket.socket]:
+    """The connection of a request whose body the server waits for."""
+    with socket.create_connection((HOST, gateway.port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            b"POST /graphql HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 25\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        yield connection
+
+
+def finish(connection: socket.socket) -> None:
+    """Send the body, and see the answer and then the end of the connection."""
+    connection.sendall(b'{"query":"{__typename}"} ')
+    answer = b""
+    while part := connection.recv(1000):
+        answer += part
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"data":{"__typename":"Query"}}')
+
+
 class TestCtrlC:
     """A signal arrives while the server waits for the body of a request."""
 
@@ -162,12 +188,7 @@ class TestCtrlC:
 
     @pytest.fixture
     def request_under_way(self, gateway: Gateway) -> Iterator[socket.socket]:
-        with socket.create_connection((HOST, gateway.port), timeout=PATIENCE) as connection:
-            connection.sendall(
-                b"POST /graphql HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 25\r\nExpect: 100-continue\r\n\r\n"
-            )
-            assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        with unfinished_request(gateway) as connection:
             yield connection
 
     def test_lets_requests_finish(self, gateway: Gateway, request_under_way: socket.socket) -> None:
@@ -175,12 +196,7 @@ class TestCtrlC:
         stopping = Thread(target=gateway.stop)
         stopping.start()
         eventually(lambda: not is_listening(gateway))
-        request_under_way.sendall(b'{"query":"{__typename}"} ')
-        answer = b""
-        while part := request_under_way.recv(1000):
-            answer += part
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert answer.endswith(b'{"data":{"__typename":"Query"}}')
+        finish(request_under_way)
         stopping.join()
 
     @pytest.mark.parametrize("workers", ["1", "2"])
@@ -207,6 +223,72 @@ class TestCtrlC:
         assert process.poll() is not None
 
 
+class TestHangUp:
+    """SIGHUP lets requests finish and makes the processes begin anew."""
+
+    def test_lets_requests_finish_and_begins_anew(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
+        """With one worker the running request is answered, new clients wait, and files are read again."""
+        deny_list = tmp_path / "deny_list.txt"
+        deny_list.write_text("swordfish\n")
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_PASSWORD_DENY_LIST=str(deny_list))
+        for email, refused in (("ada@example.org", "another word"), ("eve@example.org", "correct horse")):
+            assert sign_up(gateway, email) == "CreateCustomerSuccess"
+            deny_list.write_text(f"{refused}\n")
+            with unfinished_request(gateway) as connection:
+                gateway.process.send_signal(signal.SIGHUP)
+                finish(connection)
+        assert sign_up(gateway, "bob@example.org") == "InvalidInputError"
+        assert gateway.process.poll() is None
+
+    def test_replaces_workers(self, serve: Serve, sqlite_url: str) -> None:
+        """With two workers each is replaced by another process, and the first process stays."""
+        gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_WORKERS="2")
+        first = set(workers_of(gateway))
+        gateway.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(workers_of(gateway)) == 2 and not first & set(workers_of(gateway)))
+        assert sign_up(gateway) == "CreateCustomerSuccess"
+
+    @pytest.mark.parametrize(("command", "workers"), [("serve", "1"), ("serve", "2"), ("relay", "1")])
+    def test_that_closes_the_terminal_ends_the_process(
+        self, sqlite_url: str, tmp_path: Path, command: str, workers: str
+    ) -> None:
+        """A process whose terminal has been closed ends, because its user is gone."""
+        try:
+            controller, terminal = os.openpty()
+        except OSError as error:
+            pytest.skip(f"this machine has no pseudo-terminal: {error}")
+        port = free_port()
+        settings = development(sqlite_url, tmp_path) | {"GATEWAY_WORKERS": workers, "GATEWAY_PORT": str(port)}
+        process = start(command, tmp_path, terminal, **settings)
+        os.close(terminal)
+        if command == "serve":
+            eventually(lambda: succeeds(port, "/readyz"))
+        else:
+            wait_for(tmp_path / "relay.log", "Sending mails. Stop with Ctrl-C.", 1)
+        os.close(controller)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE) == 0
+
+
+def development(database_url: str, directory: Path) -> dict[str, str]:
+    """The settings of an installation in a directory, with keys."""
+    keys = directory / "keys"
+    create_secret(keys)
+    create_signing_key(keys)
+    return {
+        "GATEWAY_DATABASE_URL": database_url,
+        "GATEWAY_MODE": "development",
+        "GATEWAY_KEYS_DIR": str(keys),
+        "GATEWAY_MAIL_URL": f"file://{directory}/mail",
+    }
+
+
+def workers_of(gateway: Gateway) -> list[int]:
+    """The processes with an event loop: not the first one, and not the one that counts resources."""
+    ids = tree(gateway.process.pid)[1:]
+    return [pid for pid in ids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def is_listening(gateway: Gateway) -> bool:
     try:
         socket.create_connection((HOST, gateway.port), timeout=1).close()
@@ -216,6 +298,14 @@ def is_listening(gateway: Gateway) -> bool:
 
 
 class TestRelay:
+    def test_begins_anew_at_a_hang_up(self, sqlite_url: str, tmp_path: Path) -> None:
+        """At SIGHUP `relay` finishes the mail that it sends, and begins anew."""
+        relay = start("relay", tmp_path, **development(sqlite_url, tmp_path))
+        for starts in (1, 2):
+            wait_for(tmp_path / "relay.log", "Sending mails. Stop with Ctrl-C.", starts)
+            relay.send_signal(signal.SIGHUP if starts == 1 else signal.SIGTERM)
+        assert relay.wait(PATIENCE) == 0
+
     def test_sends_what_a_gateway_without_one_has_promised(
         self, serve: Serve, database_url: str, tmp_path: Path
     ) -> None:
@@ -270,8 +360,15 @@ def run(command: str, directory: Path, *options: str, **settings: str) -> subpro
     )
 
 
-def start(command: str, directory: Path, **settings: str) -> subprocess.Popen[bytes]:
+def start(
+    command: str, directory: Path, stdin: int = subprocess.DEVNULL, /, **settings: str
+) -> subprocess.Popen[bytes]:
     with (directory / f"{command}.log").open("ab") as log:
         return subprocess.Popen(
-            [*DIES_WITH_US, COMMAND, command], cwd=directory, env=environment(settings), stdout=log, stderr=log
+            [*DIES_WITH_US, COMMAND, command],
+            cwd=directory,
+            env=environment(settings),
+            stdin=stdin,
+            stdout=log,
+            stderr=log,
         )

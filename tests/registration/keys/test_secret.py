@@ -94,7 +94,7 @@ class TestFile:
         with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: No such file .* keys new$"):
             load_secret(tmp_path)
 
-    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
+    @pytest.mark.parametrize("mode", [0o604, 0o620, 0o610, 0o777])
     def test_open_to_others_is_refused(self, tmp_path: Path, mode: int) -> None:
         """The error for a secret that other users can open says how to close it."""
         create_secret(tmp_path)

@@ -142,7 +142,7 @@ class TestRotation:
 
 
 class TestStart:
-    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o777])
+    @pytest.mark.parametrize("mode", [0o620, 0o604, 0o777])
     def test_open_to_others_is_refused(self, directory: Path, mode: int) -> None:
         """The error for a key that other users can open says how to close it."""
         path = file_of(directory, create_signing_key(directory))

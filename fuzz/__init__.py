@@ -1,0 +1,1 @@
+"""A campaign of hostile requests against real gateways: `make fuzz`."""
