@@ -104,6 +104,14 @@ def test_every_verdict_has_its_evidence() -> None:
     assert cited - DECISIONS == set()
 
 
+def test_departures_are_told_in_their_decision() -> None:
+    """The decision about this standard has a reason for exactly the rows that depart with it."""
+    (page,) = [name for name in DECISIONS if name.endswith("-where-asvs-is-not-met.md")]
+    text = (REPOSITORY / "docs" / "decisions" / page).read_text("utf-8")
+    listed = [number for cell in re.findall(r"^\| (\d[\d., ]+) \|", text, re.MULTILINE) for number in cell.split(", ")]
+    assert sorted(listed) == sorted(row.number for row in rows() if page in row.evidence and row.verdict == "departs")
+
+
 def test_named_tests_are_run() -> None:
     """Each test that is named is a function of the tests that pytest collects, and none is skipped or may skip itself.
 

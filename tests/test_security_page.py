@@ -121,7 +121,9 @@ def test_sessions_at_once_are_told() -> None:
 def test_every_limit_is_listed() -> None:
     """Each setting that bounds what clients may do has a row, and the bounds without a setting have their figures."""
     rows = table(SECURITY, "limit | bounds")
-    assert sorted(column(rows, 0)) == settings_named("LIMIT_", "LOCKOUT_", "SIGN_UP_LIMIT", "QUEUE_SECONDS")
+    assert sorted(column(rows, 0)) == settings_named(
+        "LIMIT_", "LOCKOUT_", "SIGN_UP_LIMIT", "QUEUE_SECONDS", "CONNECTIONS"
+    )
     figures = {row[0]: row[1] for row in rows if not row[0].startswith("`")}
     assert figures == {
         "resends for an address": in_words(RESEND_LIMITS),
