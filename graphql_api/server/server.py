@@ -24,6 +24,8 @@ from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
 
 BACKLOG = 2048
+WORKER_SECONDS = 60
+"""How long a worker may take to start, or to answer that it lives. Busy machines need more than uvicorn's five."""
 
 FILES_KEPT = 128
 """Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
@@ -92,6 +94,7 @@ def server_config(settings: GatewaySettings, limits: ConnectionLimits) -> uvicor
         ws="none",
         backlog=BACKLOG,
         timeout_graceful_shutdown=ceil(settings.longest_request),
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
 
 
