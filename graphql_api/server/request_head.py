@@ -1,4 +1,4 @@
-"""What RFC 9112 demands of the head of a request and the parser leaves to us: a version, a host, a body of known length."""
+"""What RFC 9112 asks of the head of a request and the parser leaves to us: version, host, and the end of the body."""
 
 import re
 from collections.abc import Iterable
