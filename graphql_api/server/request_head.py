@@ -16,7 +16,7 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-OTHER_VERSION = Refusal(b"505 HTTP Version Not Supported", "This server speaks HTTP/1.1.\n")
+OTHER_VERSION = Refusal(b"400 Bad Request", "This server speaks HTTP/1.1.\n")
 NO_HOST = Refusal(b"400 Bad Request", "The request needs one header Host.\n")
 BAD_HOST = Refusal(b"400 Bad Request", "The header Host names no host.\n")
 UNKNOWN_LENGTH = Refusal(b"400 Bad Request", "The header Transfer-Encoding leaves the length of the body open.\n")
