@@ -1,4 +1,4 @@
-"""What RFC 9112 demands of the head of a request and the parser leaves to us: one host, and a body of known length."""
+"""What RFC 9112 asks of the head of a request and the parser leaves to us: version, host, and the end of the body."""
 
 import re
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+OTHER_VERSION = Refusal(b"400 Bad Request", "This server speaks HTTP/1.1.\n")
 NO_HOST = Refusal(b"400 Bad Request", "The request needs one header Host.\n")
 BAD_HOST = Refusal(b"400 Bad Request", "The header Host names no host.\n")
 UNKNOWN_LENGTH = Refusal(b"400 Bad Request", "The header Transfer-Encoding leaves the length of the body open.\n")
@@ -24,6 +25,8 @@ UNKNOWN_CODING = Refusal(b"501 Not Implemented", "This server knows the transfer
 
 def refusal_of(headers: Iterable[tuple[bytes, bytes]], http_version: str) -> Refusal | None:
     """Why the request is refused before it is answered; names of headers are in lower case."""
+    if http_version not in {"1.0", "1.1"}:  # the parser takes 2.0
+        return OTHER_VERSION
     hosts, codings = [], []
     for name, value in headers:
         if name == b"host":

@@ -174,6 +174,11 @@ class TestHost:
         answer = talk(patient, with_host(b"Host: " + host, b"Connection: close", b"Content-Length: 0"))
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
+    def test_of_another_version_is_refused(self, patient: tuple[str, int]) -> None:
+        """A version besides HTTP/1.0 and HTTP/1.1 is 400."""
+        answer = talk(patient, with_host(b"Host: x", version=b"2.0"))
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
     def test_is_not_asked_of_old_clients(self, patient: tuple[str, int]) -> None:
         """HTTP/1.0 has no Host."""
         assert talk(patient, with_host(b"Content-Length: 0", version=b"1.0")).startswith(b"HTTP/1.1 200 OK\r\n")

@@ -1,4 +1,4 @@
-"""Every response has the security headers, whoever made it, and none has one of them twice."""
+"""Every response of every part of the gateway has the security headers, and none has one of them twice."""
 
 from collections.abc import Iterator
 
