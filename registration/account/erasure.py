@@ -31,7 +31,8 @@ def anonymize(services: Services, caller: Caller, password: str | None, client_i
         if not isinstance(verified, str):
             return verified
     # First, because the lock-out may count in another server: its outage then leaves everything as it was.
-    services.lockout.forget(attempt_prefix(services.secret, key_of_stored(caller.customer.email)))
+    for secret in services.secret.versions():
+        services.lockout.forget(attempt_prefix(secret, key_of_stored(caller.customer.email)))
     services.database.write(partial(_erase, services, caller.customer.id))
     services.database.empty_log()
     return Done()

@@ -140,7 +140,7 @@ class Relay:
         facts = self._database.read(partial(look_up, job=job))
         try:
             composed = self._composer.compose(job, facts, self._clock())
-            return composed if isinstance(composed, Dropped | Refused) else session.send(job.id, composed)
+            return composed if isinstance(composed, Dropped | Refused | Deferred) else session.send(job.id, composed)
         except Exception as error:  # a mail that cannot be composed must not hold up the others
             log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
             return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")
