@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
-from graphql_api.http.client_ip import ClientIps, read_networks
+from graphql_api.http.client_ip import ClientIps
 from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
@@ -153,7 +153,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         threads=Threads(hashing=in_flight),
         batcher=SignUpBatcher(services),
         executor=executor,
-        client_ips=ClientIps(read_networks(settings.trusted_proxies), time.monotonic),
+        client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
     )
 

@@ -1,7 +1,7 @@
 """The settings of the gateway: those of the domain, and those of its two doors and its development tools."""
 
 import re
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -25,6 +25,13 @@ class GatewaySettings(Settings):
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For or Forwarded is believed, comma-separated")
     ] = ""
+    connections: Annotated[
+        int, Field(ge=1, le=1_000_000, description="open connections of a worker, if `ulimit -n` allows as many")
+    ] = 10_000
+    limit_connections_per_client: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="open connections of a client with a worker, but not of a trusted proxy"),
+    ] = 256
     cors_origins: Annotated[
         str,
         Field(
@@ -92,6 +99,10 @@ class GatewaySettings(Settings):
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(part, strict=False) for part in _listed(self.trusted_proxies))
 
     @property
     def longest_request(self) -> float:

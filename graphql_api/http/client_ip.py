@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import structlog
 from starlette.datastructures import Headers
@@ -27,11 +27,6 @@ PARAMETER = r'[ \t]*+(?:([\w-]+)=("[^"]*"|[^",; \t]*)[ \t]*+)?([,;]|$)'
 PARAMETERS = re.compile(f"(?:{PARAMETER})+")
 
 log = structlog.get_logger(__name__)
-
-
-def read_networks(text: str) -> Networks:
-    """Networks or addresses, comma-separated; raises ValueError."""
-    return [ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
 
 
 class ClientIps:

@@ -1,11 +1,13 @@
 """HTTP/1.1 on one connection: uvicorn's protocol with the bounds that it lacks."""
 
 import asyncio
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.server.connections import PROBES, ConnectionLimits, Connections, Unread
 from graphql_api.server.request_head import Refusal, refusal_of
 from graphql_api.server.response_headers import SECURITY_HEADERS, RawHeaders, early_answer
 
@@ -14,6 +16,7 @@ TOO_LARGE = Refusal(b"431 Request Header Fields Too Large", "The head of the req
 # Bytes. httptools cannot split more. Refresh tokens of legacy clients stand in paths, and have about 3,000.
 URL_LIMIT = 65_535
 URL_TOO_LONG = Refusal(b"414 URI Too Long", f"The address of the request is longer than {URL_LIMIT} bytes.")
+BUSY = Refusal(b"503 Service Unavailable", "Too many connections are open.\n", ((b"retry-after", b"5"),))
 
 
 class HeadRefused(Exception):
@@ -22,6 +25,8 @@ class HeadRefused(Exception):
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Bounds the head, the time and the number of requests on a connection; ignores Upgrade (RFC 9110, 7.8).
+
+    A connection that is surplus in `connections` serves one probe, or answers 503.
 
     uvicorn by itself collects a head of any size in quadratic time, waits for a request without end, queues pipelined
     requests without bound, and reports a disconnect only to the last of them. It also takes the body of a request
@@ -33,6 +38,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     request_seconds = 30.0
     """From the connection, or from the first byte of a later request, to the last byte of the body."""
+
+    surplus_seconds = 3.0
+    """The same for a connection that is surplus."""
+
+    unread_seconds = 10.0
+    """How long a client may read nothing of an answer that waits for it."""
 
     pipeline_limit = 32
     """Requests of one connection that may wait for responses to earlier ones."""
@@ -47,12 +58,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_size = 0
     _wants_upgrade = False
     _running: RequestResponseCycle | None = None
+    _is_surplus = False
+
+    def __init__(self, *args: Any, connections: Connections | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections = connections or Connections(ConnectionLimits())
+        self._unread = Unread(self.unread_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._is_surplus = not self._connections.enter(self, self.client[0] if self.client else "")
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.leave(self)
         self._end_deadline()
         if self._running and not self._running.response_complete:
             self._running.disconnected = True
@@ -132,12 +151,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _write(self, refusal: Refusal) -> None:
         security: RawHeaders = getattr(self.app, "headers", SECURITY_HEADERS)
-        self.transport.write(early_answer(*refusal, (*self.server_state.default_headers, *security)))
+        self.transport.write(early_answer(refusal, (*self.server_state.default_headers, *security)))
 
     def on_headers_complete(self) -> None:
         if self._is_url_too_long():
             raise HeadRefused
         self._refusal = refusal_of(self.headers, self.parser.get_http_version())
+        if self._is_surplus and self.url.partition(b"?")[0] not in PROBES:
+            self._refusal = self._refusal or BUSY
         if self._refusal:
             raise HeadRefused
         self._head_is_open, self._head_size = False, 0
@@ -145,6 +166,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._wants_upgrade:
             return
         super().on_headers_complete()
+        if self._is_surplus:
+            self.cycle.keep_alive = False
         if len(self.pipeline) > self.pipeline_limit:
             raise InterruptedError  # stops the parser before it reads the rest
 
@@ -154,7 +177,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self.cycle.response_complete:  # else only the deadline ends the connection
             self._is_all_there = True
             self._end_deadline()
+            self._connections.works(self)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._connections.waits(self)
+
+    def resume_writing(self) -> None:
+        self._unread.has_read = True
+        super().resume_writing()
+
+    def is_stalled(self, now: float) -> bool:
+        return self._unread.is_too_long(self.transport.get_write_buffer_size(), now)
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle  # uvicorn remembers only the cycle that arrived last
@@ -162,7 +201,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_deadline(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(self.request_seconds, self.transport.close)
+            seconds = self.surplus_seconds if self._is_surplus else self.request_seconds
+            self._deadline = self.loop.call_later(seconds, self.transport.close)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:

@@ -9,8 +9,11 @@ HOST = re.compile(rb"(?:\[[0-9A-Za-z:._~!$&'()*+,;=-]+\]|[0-9A-Za-z._~%!$&'()*+,
 
 
 class Refusal(NamedTuple):
+    """An answer in plain text that ends the connection. `status` is its code and phrase, `text` is ASCII."""
+
     status: bytes
     text: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 NO_HOST = Refusal(b"400 Bad Request", "The request needs one header Host.\n")

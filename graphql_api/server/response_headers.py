@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.server.request_head import Refusal
+
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 SECURITY_HEADERS: RawHeaders = (
@@ -38,13 +40,14 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def early_answer(status: bytes, text: str, headers: RawHeaders) -> bytes:
-    """An answer in plain text that ends the connection. `status` is its code and phrase, `text` is ASCII."""
+def early_answer(refusal: Refusal, headers: RawHeaders) -> bytes:
+    """The bytes of a refusal with these headers besides its own."""
+    text = refusal.text.encode()
     head = [
-        b"HTTP/1.1 " + status,
+        b"HTTP/1.1 " + refusal.status,
         b"content-type: text/plain; charset=utf-8",
         b"content-length: %d" % len(text),
         b"connection: close",
-        *(name + b": " + value for name, value in headers),
+        *(name + b": " + value for name, value in (*refusal.headers, *headers)),
     ]
-    return b"\r\n".join([*head, b"", text.encode()])
+    return b"\r\n".join([*head, b"", text])

@@ -1,15 +1,22 @@
 """Uvicorn as we run it: one or several workers that listen on one address."""
 
+import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from math import ceil
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
+from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
 from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.settings import GatewaySettings
@@ -17,6 +24,11 @@ from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
 
 BACKLOG = 2048
+WORKER_SECONDS = 60
+"""How long a worker may take to start, or to answer that it lives. Busy machines need more than uvicorn's five."""
+
+FILES_KEPT = 128
+"""Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
 
 
 def run(settings: GatewaySettings) -> bool:
@@ -24,30 +36,56 @@ def run(settings: GatewaySettings) -> bool:
 
     Raises SettingsError when the process cannot listen on the address.
     """
+    files = raise_open_files()
     listener = listen(settings)
     port = listener.getsockname()[1]
     os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
     announce(settings.model_copy(update={"port": port}))
+    limits = connection_limits(settings, files)
+    if limits.total < settings.connections:
+        print(
+            f"Open files are limited to {files}: {limits.total} connections, not {settings.connections} (ulimit -n).",
+            flush=True,
+        )
     if settings.workers > 1:
-        Workers(server_config(settings), sockets=[reopen_with_reuseport(listener)]).run()
+        Workers(server_config(settings, limits), sockets=[reopen_with_reuseport(listener)]).run()
         return True
     terminal = Terminal()
     while True:
-        server = uvicorn.Server(server_config(settings))
+        server = uvicorn.Server(server_config(settings, limits))
         next_listener = serve_until_signal(server, listener, terminal)
         if next_listener is None:
             return server.started
         listener = next_listener
 
 
-def server_config(settings: GatewaySettings) -> uvicorn.Config:
+def raise_open_files() -> int:
+    """Raise the soft limit of open files of this process and its workers to the hard limit; the limit then."""
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems allow less than the hard limit that they name
+        setrlimit(RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return sys.maxsize if soft == RLIM_INFINITY else soft
+
+
+def connection_limits(settings: GatewaySettings, files: int) -> ConnectionLimits:
+    """What a worker may keep open with so many files, of which the database, mails and logs need some."""
+    return ConnectionLimits(
+        total=max(1, min(settings.connections, files - FILES_KEPT - RESERVE)),
+        per_client=settings.limit_connections_per_client if settings.are_limits_on else 0,
+        proxies=settings.trusted_networks,
+    )
+
+
+def server_config(settings: GatewaySettings, limits: ConnectionLimits) -> uvicorn.Config:
     """Holds the application that it has loaded, so a server that begins anew needs a new one."""
     return uvicorn.Config(
         "graphql_api.app:from_environment",
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        # uvicorn calls it for each connection, as it would a class; a worker gets a copy of its own.
+        http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, connections=Connections(limits))),
         # client_ip reads the headers of proxies, and uvicorn's access log would print paths with tokens.
         proxy_headers=False,
         access_log=False,
@@ -56,6 +94,7 @@ def server_config(settings: GatewaySettings) -> uvicorn.Config:
         ws="none",
         backlog=BACKLOG,
         timeout_graceful_shutdown=ceil(settings.longest_request),
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
 
 

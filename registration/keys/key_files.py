@@ -23,10 +23,9 @@ def read_key_file(path: Path) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise KeyFileError(f"{path}: {error.strerror}; create it with: registration-gateway keys new") from None
-    except PermissionError as error:
-        raise KeyFileError(f"{path}: {error.strerror}; {WHAT_IS_POSSIBLE}") from None
     except OSError as error:  # the file may be there, so the advice to create it would be wrong
-        raise KeyFileError(f"{path}: {error.strerror}") from None
+        remedy = f"; {WHAT_IS_POSSIBLE}" if isinstance(error, PermissionError) else ""
+        raise KeyFileError(f"{path}: {error.strerror}{remedy}") from None
     if is_open_to_others(status.st_mode, status.st_uid):
         remedy = f"run: chmod 600 {path}" if status.st_uid == os.geteuid() else WHAT_IS_POSSIBLE
         raise KeyFileError(f"{path} is open to other users; {remedy}")
