@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registration.hashing.machine import cores
+from registration.keys.signing_keys import Algorithm
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
         int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
     ] = 7_776_000
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
+    token_algorithm: Annotated[
+        Algorithm, Field(description="of signing keys made from now on: RS256, as the legacy contract has it, or ES256")
+    ] = "RS256"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
     lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900

@@ -35,14 +35,16 @@ def adopt_keys() -> None:
 @commands.command("new")
 @one_line_errors
 def create_keys() -> None:
-    """Create a signing key, and the installation's secret if it has none.
+    """Create a signing key of GATEWAY_TOKEN_ALGORITHM, and the installation's secret if it has none.
 
     The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key
     may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret stays as it is.
     """
-    directory = Path(settings_of_process().keys_dir).absolute()
-    made = create_secret(directory)
-    print(f"{directory}: secret {'created' if made else 'kept'}, signing key {create_signing_key(directory)} created.")
+    settings = settings_of_process()
+    directory = Path(settings.keys_dir).absolute()
+    secret = "created" if create_secret(directory) else "kept"
+    kid = create_signing_key(directory, settings.token_algorithm)
+    print(f"{directory}: secret {secret}, signing key {kid} created.")
 
 
 @commands.command("rotate-secret")
