@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from registration.account.email_change import PendingChange, pending_change, request_change
 from registration.customer import customer_of
+from registration.limits.budgets import Bill, Cost
 from registration.outcomes import (
     BadCredentials,
     Gone,
@@ -51,18 +52,22 @@ def update_profile(
     changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
-    if _moves(caller, changes) and not token_suffices:
+    new_address = _new_address(caller, changes)
+    if new_address and not token_suffices:
         refused = _refusal(services, caller, password, client_ip)
         if refused:
             return refused
-    outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))
+    costs = frozenset({Cost.MAIL} if new_address else ())
+    work = partial(_update, services, caller.customer.id, changes, client_ip)
+    outcome = services.write_charged(Bill(costs, client_ip, new_address), work)
     services.on_mail_enqueued()
     return outcome
 
 
-def _moves(caller: Caller, changes: ProfileChanges) -> bool:
-    """Whether the changes have another address, and not only another spelling of the present one."""
-    return changes.email is not None and changes.email.key != key_of_stored(caller.customer.email)
+def _new_address(caller: Caller, changes: ProfileChanges) -> str | None:
+    """The key of another address in the changes; None without one, or for another spelling of the present one."""
+    key = changes.email.key if changes.email else None
+    return None if key == key_of_stored(caller.customer.email) else key
 
 
 def _refusal(
