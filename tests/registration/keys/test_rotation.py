@@ -11,6 +11,7 @@ from registration.account.erasure import anonymize
 from registration.account.erasure_proof import Person, prove
 from registration.account.profile import update_profile
 from registration.keys.agreement import keys_of_node
+from registration.keys.link_keys import reset_key
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Budget, Budgets, Cost, Payer
@@ -176,11 +177,17 @@ def test_the_proof_finds_counts_under_the_former_secret(services: Services, rota
 
 
 def test_the_lock_out_begins_anew_and_ends_with_a_proof(services: Services, rotated: Services) -> None:
-    """Under the new secret failures are counted from nothing; a reset ends the lock-out of nodes a step behind, too."""
+    """Under the new secret failures are counted from nothing; a reset ends the lock-out at nodes a step behind, too."""
     member(services)
     outcomes = [sign_in(services, "ada@example.org", "wrong", CLIENT) for _ in range(10)]
     assert [type(outcome) for outcome in outcomes] == [BadCredentials] * 9 + [TooManyAttempts]
     assert isinstance(sign_in(rotated, "ada@example.org", PASSWORD, CLIENT), Tokens)
+    request_reset(rotated, "ada@example.org", CLIENT)
+    (key,) = [
+        reset_key(rotated.secret, row["token_id"]) for row in rows(services.database, mail) if row["kind"] == "reset"
+    ]
+    assert use_reset(rotated, key) == Done()
+    assert isinstance(sign_in(services, "ada@example.org", NEW_PASSWORD["password"], CLIENT), Tokens)
 
 
 def test_an_idempotency_key_of_before_is_recalled(services: Services, rotated: Services) -> None:
