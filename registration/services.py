@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
 
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys
-from registration.limits.budgets import Budgets
+from registration.limits.budgets import Bill, Budgets
 from registration.limits.lockout import Lockout
+from registration.outcomes import TooManyAttempts
 from registration.rules.password import PasswordPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,14 @@ class Services:
     new_id: Callable[[], UUID] = uuid4
     on_mail_enqueued: Callable[[], None] = do_nothing
 
+    def write_charged(self, bill: Bill, work: Callable[[Connection], Outcome]) -> Outcome | TooManyAttempts:
+        """Do work in a transaction, as `Database.write` does, if its bill is within all budgets."""
+        now = self.clock()
+        with self.budgets.charging(self.secret, [bill], now) as charge:
+            return self.database.write(lambda connection: charge(connection)[0].refusal(now) or work(connection))
+
     def close(self) -> None:
         self.passwords.close()
+        self.budgets.close()
         self.lockout.close()
         self.database.close()

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registration.hashing.machine import cores
+from registration.keys.signing_keys import Algorithm
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -33,8 +34,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(description="base of REST self links; default http://HOST:PORT")] = ""
     storefront_url: Annotated[str, Field(description="base of links in mails; default PUBLIC_URL")] = ""
     mail_url: Annotated[
-        str,
-        Field(description="smtp://, smtps://, smtp+starttls://user:password@host:port, file:///directory, console:"),
+        str, Field(description="smtp://, smtps:// or smtp+starttls://user:password@host:port, file:///path, console:")
     ] = ""
     mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
     mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
@@ -100,6 +100,9 @@ class Settings(BaseSettings):
         int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
     ] = 7_776_000
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
+    token_algorithm: Annotated[
+        Algorithm, Field(description="of signing keys made from now on: RS256, as the legacy contract has it, or ES256")
+    ] = "RS256"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
     lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900
@@ -108,8 +111,7 @@ class Settings(BaseSettings):
         str, Field(description="where attempts are counted: empty for the database, or redis://host:port/0")
     ] = ""
     breach_file: Annotated[
-        str,
-        Field(description="file of the sorted SHA-1 hashes of breached passwords, see docs/passwords.md; empty is off"),
+        str, Field(description="file of sorted SHA-1 hashes of breached passwords, see docs/passwords.md; empty is off")
     ] = ""
     password_min_length: Annotated[int, Field(ge=1, le=128, description="in characters")] = 7
     password_max_length: Annotated[int, Field(ge=8, le=1024, description="in characters")] = 128

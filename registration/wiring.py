@@ -1,10 +1,11 @@
 """Opens the services, and the parts of them, as the settings say."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from registration.keys.agreement import disagreement, keys_of_node
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.attempts import Limit
-from registration.limits.budgets import Budget, Budgets, Cost, Payer
+from registration.limits.budgets import Budget, Budgets, Cost, Payer, Server
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mail.composition import Composer
 from registration.mail.relay import Relay
@@ -32,6 +33,7 @@ from registration.settings import Settings
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.references import References
 
+Client = TypeVar("Client")
 HOUR, QUARTER = 3600, 900  # seconds
 
 
@@ -56,7 +58,7 @@ def open_services(settings: Settings) -> Services:
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys,
         lockout=open_lockout(settings, database),
-        budgets=Budgets(budgets_of(settings)),
+        budgets=Budgets(budgets_of(settings), open_counts(settings)),
         policy=policy,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sessions=session_terms(settings),
@@ -100,8 +102,21 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
         return DatabaseLockout(database, terms, utc_now)
     from registration.limits.redis_lockout import RedisLockout  # noqa: PLC0415 - a client that most installations do not need
 
+    return _at_server(partial(RedisLockout, terms=terms), settings.attempts_url)
+
+
+def open_counts(settings: Settings) -> Server | None:
+    """The server that counts budgets; None where the database does. Raises SettingsError."""
+    if not settings.attempts_url:
+        return None
+    from registration.limits.redis_counts import RedisCounts  # noqa: PLC0415 - as above
+
+    return _at_server(RedisCounts, settings.attempts_url)
+
+
+def _at_server(connect: Callable[[str], Client], url: str) -> Client:
     try:
-        return RedisLockout(settings.attempts_url, terms)
+        return connect(url)
     except ValueError:  # its text can quote the password
         raise SettingsError("GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server") from None
 

@@ -9,7 +9,7 @@ from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
 from registration.keys.secret import create_secret
-from registration.keys.signing_keys import create_signing_key, has_signing_key
+from registration.keys.signing_keys import Algorithm, create_signing_key, has_signing_key
 from registration.readiness import obstacle
 from registration.storage.database import Database, open_database
 from registration.storage.deadline import within
@@ -48,7 +48,7 @@ def prepare(settings: GatewaySettings) -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415 - other commands need not wait for it
 
     if settings.is_embedded:
-        create_keys(Path(settings.keys_dir))
+        create_keys(Path(settings.keys_dir), settings.token_algorithm)
         migrate(settings)
     with closing(open_services(settings)) as services:
         if settings.relay == "on":
@@ -66,11 +66,11 @@ def demand_database(database: Database, keys: NodeKeys) -> None:
         print(f"registration-gateway: warning: not ready yet: {found.reason}", file=sys.stderr, flush=True)
 
 
-def create_keys(directory: Path) -> None:
+def create_keys(directory: Path, algorithm: Algorithm) -> None:
     """Create the secret and a signing key, where there are none."""
     create_secret(directory)
     if not has_signing_key(directory):
-        create_signing_key(directory)
+        create_signing_key(directory, algorithm)
 
 
 def migrate(settings: GatewaySettings) -> None:

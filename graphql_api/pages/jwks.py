@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from jwt.algorithms import RSAAlgorithm
+from jwt import get_algorithm_by_name
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graphql_api.engine.threads import Threads
 from registration.keys.signing_keys import SigningKey, SigningKeys
-from registration.sessions.access_tokens import ALGORITHM
 
 PATH = "/.well-known/jwks.json"
 # Verifiers ask again when a token names a key that they do not know, so this may be long.
 HEADERS = {"Cache-Control": "public, max-age=300"}
+# Of RSA keys, then of elliptic curves.
+MEMBERS = ("kty", "n", "e", "crv", "x", "y")
 
 
 def routes(signing_keys: SigningKeys, threads: Threads) -> list[Route]:
@@ -25,5 +26,6 @@ def routes(signing_keys: SigningKeys, threads: Threads) -> list[Route]:
 
 
 def _jwk(key: SigningKey) -> dict[str, Any]:
-    public = RSAAlgorithm.to_jwk(key.public, as_dict=True)
-    return {"kid": key.kid, "use": "sig", "alg": ALGORITHM, "kty": public["kty"], "n": public["n"], "e": public["e"]}
+    public = get_algorithm_by_name(key.algorithm).to_jwk(key.public, as_dict=True)
+    members = {name: public[name] for name in MEMBERS if name in public}
+    return {"kid": key.kid, "use": "sig", "alg": key.algorithm, **members}

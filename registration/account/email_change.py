@@ -15,7 +15,6 @@ from registration.keys.link_keys import digest, email_change_key
 from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit, count_attempt
-from registration.limits.budgets import Bill, Cost
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.rendering import MailKind
@@ -52,7 +51,7 @@ def request_change(
     block a stranger's address. In conceal mode a taken address waits, too: no mail has its key, and its holder is told.
     """
     now = services.clock()
-    blocked = _count(connection, services, person.id, email.key, client_ip)
+    blocked = _count(connection, services, person.id, email.key)
     if blocked:
         return blocked
     taken_by = _other_holder(connection, person.id, email.key, now)
@@ -92,18 +91,12 @@ def _enqueue_mails(
     outbox.enqueue(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
 
 
-def _count(
-    connection: Connection, services: Services, customer_id: UUID, email_key: str, client_ip: str
-) -> TooManyAttempts | None:
-    """Count the request for the client, the customer and the address; None when it is within every limit."""
+def _count(connection: Connection, services: Services, customer_id: UUID, email_key: str) -> TooManyAttempts | None:
+    """Count the request for the customer and the address; None when it is within every limit."""
     now, secret = services.clock(), services.secret
     key = secret.derive("email change attempts of a customer", str(customer_id))
-    return (
-        services.budgets.charge_one(connection, secret, Bill(frozenset({Cost.MAIL}), client_ip, email_key), now)
-        or count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now)
-        or count_for_address(
-            connection, secret, email_key, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
-        )
+    return count_attempt(connection, key, LIMIT_OF_A_CUSTOMER, now) or count_for_address(
+        connection, secret, email_key, purpose="email change", limits=LIMITS_OF_AN_ADDRESS, now=now
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, Table, delete, select, update
 
 from registration.addresses.forgetting import forget_address
+from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.outcomes import Done, ErasureOutcome
 from registration.passwords.stored import verified_hash
@@ -31,7 +33,8 @@ def anonymize(services: Services, caller: Caller, password: str | None, client_i
         if not isinstance(verified, str):
             return verified
     # First, because the lock-out may count in another server: its outage then leaves everything as it was.
-    services.lockout.forget(attempt_prefix(services.secret, key_of_stored(caller.customer.email)))
+    for secret, mark in product(services.secret.versions(), (attempt_prefix, mailbox_mark)):
+        services.lockout.forget(mark(secret, key_of_stored(caller.customer.email)))
     services.database.write(partial(_erase, services, caller.customer.id))
     services.database.empty_log()
     return Done()

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from uuid import UUID
 
@@ -178,7 +178,8 @@ def _forms(person: Person) -> set[str]:
 def _derived(secret: Secret, person: Person) -> set[str]:
     """What only the installation's secret derives from the addresses: the prefixes of the keys of attempts."""
     keys = [key for key in map(email_key, person.addresses) if key]
-    return {make(secret, key) for key in keys for make in (address_mark, attempt_prefix, mailbox_mark)}
+    marks = (address_mark, attempt_prefix, mailbox_mark)
+    return {make(each, key) for each, key, make in product(secret.versions(), keys, marks)}
 
 
 def _any_of(texts: Sequence[str] | set[str], pattern: str = "{}") -> re.Pattern[str]:

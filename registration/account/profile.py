@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from registration.account.email_change import PendingChange, pending_change, request_change
 from registration.customer import customer_of
+from registration.limits.budgets import Bill, Cost
 from registration.outcomes import (
     BadCredentials,
     Gone,
@@ -26,7 +27,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.events import record_event
 from registration.rules.account import ProfileChanges, read_profile_changes
-from registration.rules.address import key_of_stored
+from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
 from registration.storage.tables import customer
@@ -52,20 +53,22 @@ def update_profile(
     changes = read_profile_changes(raw, services.policy, services.clock().date())
     if isinstance(changes, list):
         return Invalid(tuple(changes))
-    if changes.email and _moves(caller, changes):
-        if changes.email.needs_smtputf8 and not services.smtputf8:
-            return Invalid((Violation("email", ViolationCode.NOT_AN_EMAIL, Stage.EMAIL),))
-        refused = None if token_suffices else _refusal(services, caller, password, client_ip)
-        if refused:
-            return refused
-    outcome = services.database.write(partial(_update, services, caller.customer.id, changes, client_ip))
+    address = _new_address(caller, changes)
+    if address and address.needs_smtputf8 and not services.smtputf8:
+        return Invalid((Violation("email", ViolationCode.NOT_AN_EMAIL, Stage.EMAIL),))
+    if address and not token_suffices and (refused := _refusal(services, caller, password, client_ip)):
+        return refused
+    costs = frozenset({Cost.MAIL} if address else ())
+    work = partial(_update, services, caller.customer.id, changes, client_ip)
+    outcome = services.write_charged(Bill(costs, client_ip, address.key if address else None), work)
     services.on_mail_enqueued()
     return outcome
 
 
-def _moves(caller: Caller, changes: ProfileChanges) -> bool:
-    """Whether the changes have another address, and not only another spelling of the present one."""
-    return changes.email is not None and changes.email.key != key_of_stored(caller.customer.email)
+def _new_address(caller: Caller, changes: ProfileChanges) -> EmailAddress | None:
+    """Another address in the changes; None without one, or for another spelling of the present one."""
+    address = changes.email
+    return address if address and address.key != key_of_stored(caller.customer.email) else None
 
 
 def _refusal(

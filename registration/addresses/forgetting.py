@@ -1,5 +1,7 @@
 """Forgetting an address that a customer has no longer: the rows that hold it, or a value derived from it."""
 
+from itertools import product
+
 from sqlalchemy import Connection, delete, func, select
 
 from registration.limits.address_counts import address_mark
@@ -17,9 +19,8 @@ def forget_address(connection: Connection, services: Services, address: str) -> 
     Runs inside the caller's transaction; `address` is given as its key. Rows with the customer's id are left to the
     caller.
     """
-    for derive in (address_mark, attempt_prefix, mailbox_mark):
-        mark = derive(services.secret, address)
-        connection.execute(delete(attempt).where(attempt.c.key.startswith(mark)))
+    for secret, derive in product(services.secret.versions(), (address_mark, attempt_prefix, mailbox_mark)):
+        connection.execute(delete(attempt).where(attempt.c.key.startswith(derive(secret, address))))
     connection.execute(delete(email_change).where(email_change.c.email.in_(_waiting_forms(connection, address))))
     audit.forget_address(connection, address)
 

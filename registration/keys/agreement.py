@@ -1,7 +1,8 @@
 """Whether all nodes of an installation have the same keys: the first states its own in the database.
 
-A node with another secret makes links that no node knows, and parks the mails of the others. One with other signing
-keys refuses their access tokens, and they refuse its own.
+A node with another secret cannot send the mails of the others, and counts apart from them. One with other signing
+keys refuses their access tokens, and they refuse its own. While the secret is rotated both secrets are stated, and a
+node needs one of them.
 """
 
 from dataclasses import dataclass
@@ -12,19 +13,25 @@ from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, age
 from registration.storage.tables import installation
 
+FINGERPRINT = 31
+"""Hex characters of a secret's fingerprint: two of them, and a space, fit into the column."""
 MEND = "; copy the keys of the other nodes, or, where these are the right ones, run: registration-gateway keys adopt"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """What a node says of its keys: a fingerprint of its secret, and the ids of its signing keys, the newest first."""
+    """What a node says of its keys: fingerprints of its secrets, and the ids of its signing keys, the newest first."""
 
-    secret: str
+    secrets: tuple[str, ...]
     signing_keys: tuple[str, ...]
 
 
 def keys_of_node(secret: Secret, signing_keys: SigningKeys) -> NodeKeys:
-    return NodeKeys(secret.derive("fingerprint"), tuple(key.kid for key in signing_keys.all()))
+    return NodeKeys(tuple(map(_fingerprint, secret.versions())), tuple(key.kid for key in signing_keys.all()))
+
+
+def _fingerprint(secret: Secret) -> str:
+    return secret.derive("fingerprint")[:FINGERPRINT]
 
 
 def disagreement(connection: Connection, keys: NodeKeys) -> str | None:
@@ -32,7 +39,7 @@ def disagreement(connection: Connection, keys: NodeKeys) -> str | None:
     stated = _stated(connection)
     if stated is None:
         return None
-    if stated.secret != keys.secret:
+    if set(stated.secrets).isdisjoint(keys.secrets):
         return f"secret.key is not that of the other nodes{MEND}"
     if set(stated.signing_keys).isdisjoint(keys.signing_keys) and not _is_newer(keys, stated):
         return f"no signing key is one of the other nodes{MEND}"
@@ -40,23 +47,34 @@ def disagreement(connection: Connection, keys: NodeKeys) -> str | None:
 
 
 def state(connection: Connection, keys: NodeKeys) -> None:
-    """State the keys where none are, or where a signing key of this node is newer than those that are.
+    """State the keys where none are, and those of this node that are newer than the ones that are.
 
-    The keys must agree, see `disagreement`.
+    The keys must agree, see `disagreement`: a secret that is not stated has come after one that is.
     """
     stated = _stated(connection)
-    if stated is None or _is_newer(keys, stated):
-        adopt(connection, keys)
+    newest = keys if stated is None else _newest(keys, stated)
+    if newest != stated:
+        adopt(connection, newest)
 
 
 def adopt(connection: Connection, keys: NodeKeys) -> None:
     """Let these be the keys of the installation."""
-    connection.execute(update(installation).values(secret=keys.secret, signing_keys=" ".join(keys.signing_keys)))
+    values = {"secret": " ".join(keys.secrets), "signing_keys": " ".join(keys.signing_keys)}
+    connection.execute(update(installation).values(values))
+
+
+def _newest(keys: NodeKeys, stated: NodeKeys) -> NodeKeys:
+    return NodeKeys(
+        stated.secrets if keys.secrets[0] in stated.secrets else keys.secrets,
+        keys.signing_keys if _is_newer(keys, stated) else stated.signing_keys,
+    )
 
 
 def _stated(connection: Connection) -> NodeKeys | None:
     secret, signing_keys = connection.execute(select(installation.c.secret, installation.c.signing_keys)).one()
-    return None if secret is None else NodeKeys(secret, tuple(signing_keys.split()))
+    if secret is None:
+        return None
+    return NodeKeys(tuple(each[:FINGERPRINT] for each in secret.split()), tuple(signing_keys.split()))
 
 
 def _is_newer(keys: NodeKeys, stated: NodeKeys) -> bool:

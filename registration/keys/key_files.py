@@ -60,6 +60,23 @@ def create_key_file(path: Path, content: bytes) -> bool:
     return True
 
 
+def keep_and_replace(path: Path, kept: Path, content: bytes) -> None:
+    """Let a key file have another content, with its mode and owner, and the old file another name beside it.
+
+    A process that reads at the same time finds one of the two contents under `path`. Raises KeyFileError.
+    """
+    try:
+        status = path.stat()
+        if not kept.exists():
+            os.link(path, kept)
+        temp_path = _write_temp(path, content)
+        os.chown(temp_path, status.st_uid, status.st_gid)
+        temp_path.chmod(stat.S_IMODE(status.st_mode))
+        temp_path.replace(path)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None
+
+
 def _write_temp(path: Path, content: bytes) -> Path:
     temp_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

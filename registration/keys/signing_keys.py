@@ -1,4 +1,4 @@
-"""The RSA keys that sign and verify access tokens: key files, any number at once."""
+"""The RSA and P-256 keys that sign and verify access tokens: key files, any number at once."""
 
 import re
 import time
@@ -7,15 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
+from typing import Literal
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    generate_private_key as generate_curve_key,
+)
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from registration.keys.key_files import KeyFileError, create_key_file, read_key_file
 
-BITS = 3072  # of new keys: 128 bits of security (NIST SP 800-57, part 1, table 2)
+Algorithm = Literal["RS256", "ES256"]
+"""Of RFC 7518; each key has one, whatever a token says of itself."""
+
+BITS = 3072  # of new RSA keys: 128 bits of security (NIST SP 800-57, part 1, table 2)
 LEAST_BITS = 2048
 """Of keys that were made before, or by the shop that is replaced."""
 
@@ -31,8 +43,9 @@ class SigningKey:
     """A key and the name that tokens carry in their header."""
 
     kid: str
-    private: RSAPrivateKey = field(repr=False)
-    public: RSAPublicKey = field(repr=False)
+    algorithm: Algorithm = field(repr=False)
+    private: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
+    public: RSAPublicKey | EllipticCurvePublicKey = field(repr=False)
 
 
 class SigningKeys:
@@ -82,11 +95,11 @@ class SigningKeys:
         self._keys = found or self._keys
 
 
-def create_signing_key(directory: Path) -> str:
+def create_signing_key(directory: Path, algorithm: Algorithm = "RS256") -> str:
     """Write a key that is newer than all others; returns its id."""
     number = max((age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
     kid = f"{number}-{token_hex(8)}"
-    key = generate_private_key(public_exponent=65537, key_size=BITS)
+    key = generate_curve_key(SECP256R1()) if algorithm == "ES256" else generate_private_key(65537, BITS)
     create_key_file(_path(directory, kid), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return kid
 
@@ -115,7 +128,9 @@ def _load(directory: Path, kid: str) -> SigningKey:
     try:
         key = load_pem_private_key(read_key_file(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyFileError(f"{path} is not an RSA key without a passphrase, in PEM") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_BITS:
-        raise KeyFileError(f"{path} is not an RSA key of {LEAST_BITS} bits or more")
-    return SigningKey(kid, key, key.public_key())
+        raise KeyFileError(f"{path} is not a private key without a passphrase, in PEM") from None
+    if isinstance(key, RSAPrivateKey) and key.key_size >= LEAST_BITS:
+        return SigningKey(kid, "RS256", key, key.public_key())
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return SigningKey(kid, "ES256", key, key.public_key())
+    raise KeyFileError(f"{path} is neither an RSA key of {LEAST_BITS} bits or more nor one of the curve P-256")

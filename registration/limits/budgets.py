@@ -1,15 +1,19 @@
 """Budgets: how much of what is costly one client, network or mailbox may have us do in a while (decision 0028).
 
-They are counted in the table `attempt`, so that they hold for all nodes together.
+They are counted in the table `attempt`, or in the server of GATEWAY_ATTEMPTS_URL, so that they hold for all nodes
+together. The table is written in the transaction of what is charged; the server counts before it begins, and takes
+back what a transaction that fails was charged.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from threading import Lock
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import structlog
 from cachetools import LRUCache
@@ -19,6 +23,7 @@ from registration.keys.secret import Secret
 from registration.limits.attempts import Counted, Limit, count_attempts, uncount_attempt
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import TooManyAttempts
+from registration.storage.database import Database
 
 REMEMBERED_KEYS = 20_000
 
@@ -71,11 +76,33 @@ class Charged:
         return TooManyAttempts.until(max(self.used_up.values()), now) if self.used_up else None
 
 
-class Budgets:
-    """The budgets of an installation; for any thread. Without budgets nothing is counted."""
+class Server(Protocol):
+    """Where budgets are counted beside the database. Its methods raise Unavailable when it does not answer."""
 
-    def __init__(self, budgets: Iterable[Budget] = ()) -> None:
+    def count(self, numbers: Mapping[str, tuple[int, Limit]], now: datetime) -> Mapping[str, Counted]:
+        """Count so many for each key in one step, as `count_attempts` does."""
+        ...
+
+    def uncount(self, numbers: Mapping[str, int]) -> None:
+        """Take so many back for each key in one step."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Charge = Callable[[Connection], list[Charged]]
+"""To be called in the transaction of what is charged, at its beginning."""
+
+
+class Budgets:
+    """The budgets of an installation; for any thread. Without budgets nothing is counted.
+
+    Without a server they are counted in the database.
+    """
+
+    def __init__(self, budgets: Iterable[Budget] = (), server: Server | None = None) -> None:
         self._budgets = tuple(budget for budget in budgets if budget.limit.count)
+        self._server = server
         self._used_up: LRUCache[str, datetime] = LRUCache(REMEMBERED_KEYS)
         self._lock = Lock()
 
@@ -91,17 +118,32 @@ class Budgets:
             ends = {key: self._used_up.get(key) for key in self._keys(secret, bill)}
         return Charged({key: end for key, end in ends.items() if end and end > now}).refusal(now)
 
-    def charge(self, connection: Connection, secret: Secret, bills: Sequence[Bill], now: datetime) -> list[Charged]:
-        """Count every bill inside the caller's transaction, in order. Locks the counts until that ends.
+    @contextmanager
+    def charging(self, secret: Secret, bills: Sequence[Bill], now: datetime) -> Iterator[Charge]:
+        """Count every bill, in order, for the transaction inside the block; what that returns comes of them.
 
-        A bill beyond a budget is counted, too: budgets of other payers do not depend on who was refused.
+        The counts of a transaction that fails are taken back. A bill beyond a budget is counted, too: budgets of other
+        payers do not depend on who was refused.
         """
         keys = [self._keys(secret, bill) for bill in bills]
-        numbers = Counter(key for each in keys for key in each)
-        limits = {key: budget.limit for each in keys for key, budget in each.items()}
-        counted = count_attempts(connection, {key: (number, limits[key]) for key, number in numbers.items()}, now)
-        places = {key: counted[key].count - number for key, number in numbers.items()}
-        return [_judge(each, places, counted) for each in keys]
+        if self._server is None:
+            yield lambda connection: _charge(partial(count_attempts, connection), keys, now)
+            return
+        charged = _charge(self._server.count, keys, now)
+        try:
+            yield lambda _connection: charged
+        except BaseException:
+            self._server.uncount(_numbers(keys))
+            raise
+
+    def charge_alone(self, database: Database, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
+        """Count one bill that has no transaction; None when it is within all budgets."""
+        keys = [self._keys(secret, bill)]
+        if self._server:
+            [charged] = _charge(self._server.count, keys, now)
+        else:
+            [charged] = database.write(lambda connection: _charge(partial(count_attempts, connection), keys, now))
+        return charged.refusal(now)
 
     def remember(self, charged: Iterable[Charged]) -> None:
         """To be called when the charges are committed: the next bills for a used-up budget cost no statement."""
@@ -109,20 +151,23 @@ class Budgets:
             for each in charged:
                 self._used_up.update(each.used_up)
 
-    def charge_one(self, connection: Connection, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
-        """Count one bill inside the caller's transaction; None when it is within all budgets."""
-        if not self.are_on:
-            return None
-        [charged] = self.charge(connection, secret, [bill], now)
-        return charged.refusal(now)
-
     def give_back(self, connection: Connection, secret: Secret, bill: Bill) -> None:
-        """Take a bill back inside the caller's transaction: a guess that was right."""
-        for key in sorted(self._keys(secret, bill)):
-            uncount_attempt(connection, key)
+        """Take a bill back inside the caller's transaction: a guess that was right. `settle` follows its commit."""
+        if self._server is None:
+            for key in sorted(self._keys(secret, bill)):
+                uncount_attempt(connection, key)
+
+    def settle(self, secret: Secret, bill: Bill) -> None:
+        """Take the bill back where the server counts."""
+        if self._server:
+            self._server.uncount(_numbers([self._keys(secret, bill)]))
+
+    def close(self) -> None:
+        if self._server:
+            self._server.close()
 
     def _keys(self, secret: Secret, bill: Bill) -> dict[str, Budget]:
-        """The keys of the table `attempt` for a bill, with their budgets."""
+        """The keys that a bill is counted under, with their budgets."""
         return {
             _key(secret, budget, payer): budget
             for budget in self._budgets
@@ -152,6 +197,23 @@ def _payer(kind: Payer, bill: Bill) -> str | None:
         case Payer.ALL:
             return ""
     assert_never(kind)
+
+
+def _charge(
+    count: Callable[[Mapping[str, tuple[int, Limit]], datetime], Mapping[str, Counted]],
+    keys: Sequence[Mapping[str, Budget]],
+    now: datetime,
+) -> list[Charged]:
+    """Count bills, given by their keys; all of them in one step."""
+    limits = {key: budget.limit for each in keys for key, budget in each.items()}
+    numbers = _numbers(keys)
+    counted = count({key: (number, limits[key]) for key, number in numbers.items()}, now)
+    places = {key: counted[key].count - number for key, number in numbers.items()}
+    return [_judge(each, places, counted) for each in keys]
+
+
+def _numbers(keys: Sequence[Mapping[str, Budget]]) -> Counter[str]:
+    return Counter(key for each in keys for key in each)
 
 
 def _judge(keys: Mapping[str, Budget], places: dict[str, int], counted: Mapping[str, Counted]) -> Charged:

@@ -86,7 +86,8 @@ def forget_attempts(lockout: Lockout, secret: Secret, email_key: str) -> None:
     An outage of the server that counts is logged only: what the owner did is done, and the counts end by themselves.
     """
     try:
-        lockout.forget(attempt_prefix(secret, email_key))
+        for each in secret.versions():
+            lockout.forget(attempt_prefix(each, email_key))
     except Unavailable as outage:
         log.warning("lockout.not_forgotten", reason=str(outage))
 

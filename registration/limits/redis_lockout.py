@@ -1,21 +1,10 @@
 """The lock-out, counted in a Redis or Valkey server."""
 
-from collections.abc import Callable
-from datetime import timedelta
 from math import ceil
-from typing import TypeVar
-
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from registration.limits.lockout import Blocked, LockoutTerms, Taken
-from registration.storage.database import Unavailable
+from registration.limits.redis_server import GIVE_BACK, NAMESPACE, answered, connect, milliseconds
 
-Result = TypeVar("Result")
-NAMESPACE = "registration:attempts:"
-TIMEOUT = 2.0  # seconds
 # Each script is one step for the server, so that no count can be left without an expiry.
 TAKE = """
 local count = redis.call('INCR', KEYS[1])
@@ -29,11 +18,6 @@ local count = tonumber(redis.call('GET', KEYS[1]) or 0)
 if count >= tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
 return 0
 """
-# The window begins with a failure, so no key stays of an attempt that was none.
-GIVE_BACK = """
-local count = tonumber(redis.call('GET', KEYS[1]) or 0)
-if count > 1 then redis.call('DECR', KEYS[1]) else redis.call('DEL', KEYS[1]) end
-"""
 
 
 class RedisLockout:
@@ -42,50 +26,37 @@ class RedisLockout:
     def __init__(self, url: str, terms: LockoutTerms) -> None:
         """Does not connect; raises ValueError for a URL of another kind."""
         self._terms = terms
-        self._server = Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
-        )
+        self._server = connect(url)
         self._take = self._server.register_script(TAKE)
         self._blocked = self._server.register_script(BLOCKED)
         self._give_back = self._server.register_script(GIVE_BACK)
 
     def take(self, key: str) -> Taken | Blocked:
-        count, left = self._answered(
-            lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, _milliseconds(self._terms.window)])
+        count, left = answered(
+            lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, milliseconds(self._terms.window)])
         )
         return Taken(last=count == self._terms.failures) if count else _blocked_for(left)
 
     def blocked(self, key: str) -> Blocked | None:
-        left = self._answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
+        left = answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
         return _blocked_for(left) if left > 0 else None
 
     def give_back(self, key: str) -> None:
-        self._answered(lambda: self._give_back(keys=[NAMESPACE + key]))
+        answered(lambda: self._give_back(keys=[NAMESPACE + key], args=[1]))
 
     def block(self, key: str) -> None:
-        self._answered(lambda: self._server.pexpire(NAMESPACE + key, _milliseconds(self._terms.block)))
+        answered(lambda: self._server.pexpire(NAMESPACE + key, milliseconds(self._terms.block)))
 
     def forget(self, prefix: str) -> None:
         def delete_all() -> None:
             for key in self._server.scan_iter(match=f"{NAMESPACE}{prefix}*", count=1000):
                 self._server.delete(key)
 
-        self._answered(delete_all)
+        answered(delete_all)
 
     def close(self) -> None:
         self._server.close()
 
-    def _answered(self, ask: Callable[[], Result]) -> Result:
-        try:
-            return ask()
-        except RedisError as error:
-            # The text of the error can name the server with its password.
-            raise Unavailable(f"the server of GATEWAY_ATTEMPTS_URL: {type(error).__name__}") from None
-
 
 def _blocked_for(milliseconds: int) -> Blocked:
     return Blocked(max(1, ceil(milliseconds / 1000)))
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)

@@ -16,7 +16,7 @@ from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.outbox import IS_WAITING, Job
 from registration.mail.rendering import Link, MailKind, render
-from registration.mail.transport import Refused
+from registration.mail.transport import AboutUs, Refused
 from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token
 
 
@@ -64,7 +64,7 @@ class Composer:
     site: str
     sender: Address
 
-    def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused:
+    def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
         person, kind = facts.customer, MailKind(job.kind)
         if person is None or person.first_name is None:
@@ -73,7 +73,7 @@ class Composer:
             return Dropped(needless)
         addressee = replace(customer_of(person), email=job.recipient or facts.new_email or person.email)
         link = self._link(LINKS[kind], job, facts.tokens, now, addressee.language) if kind in LINKS else None
-        if isinstance(link, Refused):
+        if isinstance(link, Refused | AboutUs):
             return link
         return render(
             job.id,
@@ -87,12 +87,13 @@ class Composer:
 
     def _link(
         self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime, language: Language
-    ) -> Link | Refused:
+    ) -> Link | Refused | AboutUs:
         assert job.token_id is not None
-        key = kind.key(self.secret, job.token_id)
+        keys = [kind.key(secret, job.token_id) for secret in self.secret.versions()]
+        key = next((key for key in keys if digest(key) in tokens), keys[0])
         valid_until = tokens.get(digest(key))
-        if tokens and valid_until is None:
-            return Refused("the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under")
+        if tokens and valid_until is None:  # while the secret is rotated, another node may have it
+            return AboutUs("no secret in GATEWAY_KEYS_DIR is the one that the key was made under", is_for_all=False)
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
         # The storefront's language, as the legacy contract has it (11); its _store names a shop, which we do not know.
@@ -110,6 +111,16 @@ def look_up(connection: Connection, job: Job) -> Facts:
     tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
     new_email = next((token.email for token in tokens), None) if table is email_change else None
     return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email)
+
+
+def waiting_under(connection: Connection, secret: Secret) -> int:
+    """How many mails wait whose keys only this secret derives."""
+    count = 0
+    for name, kind in LINKS.items():
+        of_customer = kind.tokens.c.customer_id == mail.c.customer_id
+        waiting = select(mail.c.token_id, kind.tokens.c.digest).where(IS_WAITING, mail.c.kind == name, of_customer)
+        count += sum(digest(kind.key(secret, token_id)) == found for token_id, found in connection.execute(waiting))
+    return count
 
 
 def _told(connection: Connection, job: Job) -> tuple[datetime | None, bool]:

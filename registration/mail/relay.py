@@ -155,7 +155,7 @@ class Relay:
         try:
             facts = self._database.read(partial(look_up, job=job))
             composed = self._composer.compose(job, facts, self._clock())
-            if isinstance(composed, Dropped | Refused):
+            if isinstance(composed, Dropped | Refused | AboutUs):
                 return composed
             return self._watch.send(session, job.id, composed, partial(self._renew, job))
         except Exception as error:  # a mail that cannot be read or composed must not hold up the others

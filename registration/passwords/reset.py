@@ -49,8 +49,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResetRequestOutcome:
-        bill = Bill(frozenset({Cost.MAIL}), client_ip, address.key)
-        blocked = services.budgets.charge_one(connection, services.secret, bill, services.clock()) or count_for_address(
+        blocked = count_for_address(
             connection, services.secret, address.key, purpose="reset", limits=REQUEST_LIMITS, now=services.clock()
         )
         if blocked:
@@ -64,7 +63,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
 
-    outcome = services.database.write(work)
+    outcome = services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
     services.on_mail_enqueued()
     return outcome
 

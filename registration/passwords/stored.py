@@ -9,7 +9,7 @@ from registration.outcomes import BadCredentials, TooManyAttempts
 from registration.records.events import record_event
 from registration.rules.password import forms_of
 from registration.services import Services
-from registration.sessions.guesses import charge_guess, give_guess_back
+from registration.sessions.guesses import charge_guess, give_guess_back, settle_guess
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer, email_change, reset_token
 
@@ -34,6 +34,7 @@ def verified_hash(
         return BadCredentials()
     if services.budgets.are_on:
         services.database.write(lambda connection: give_guess_back(connection, services, client_ip))
+        settle_guess(services, client_ip)
     return stored
 
 

@@ -18,7 +18,6 @@ from registration.services import Services
 from registration.storage import tables
 from registration.storage.references import number_in
 
-ALGORITHM = "RS256"
 # Far longer than a token of ours; longer texts are refused before anything is decoded.
 MAX_LENGTH = 4096
 SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
@@ -97,7 +96,7 @@ def issue(services: Services, grant: Grant) -> str:
         "customer_id": str(grant.customer_id),
         "scopes": SCOPES,
     }
-    return jwt.encode(claims, key.private, ALGORITHM, headers={"kid": key.kid})
+    return jwt.encode(claims, key.private, key.algorithm, headers={"kid": key.kid})
 
 
 def _subject(reference: str) -> str:
@@ -126,7 +125,7 @@ def _claims_of(services: Services, token: str) -> TokenClaims | None:
         key = services.signing_keys.find(_kid_of(token))
         if key is None:
             return None
-        read = jwt.decode(token, key.public, [ALGORITHM], options, audience=services.sessions.audience)
+        read = jwt.decode(token, key.public, [key.algorithm], options, audience=services.sessions.audience)
     except (jwt.PyJWTError, LookupError, TypeError, ValueError, RecursionError):
         return None
     return _claims_if_valid(read, services.clock())

@@ -8,15 +8,24 @@ from registration.services import Services
 
 
 def charge_guess(services: Services, client_ip: str) -> TooManyAttempts | None:
-    """Count a hash and a guess in a transaction of its own; None when both are within the budgets."""
+    """Count a hash and a guess; None when both are within the budgets."""
     if not services.budgets.are_on:
         return None
     bill, now = Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip), services.clock()
-    return services.budgets.remembered(services.secret, bill, now) or services.database.write(
-        lambda connection: services.budgets.charge_one(connection, services.secret, bill, now)
+    return services.budgets.remembered(services.secret, bill, now) or services.budgets.charge_alone(
+        services.database, services.secret, bill, now
     )
 
 
 def give_guess_back(connection: Connection, services: Services, client_ip: str) -> None:
-    """Inside the caller's transaction: the guess was right."""
-    services.budgets.give_back(connection, services.secret, Bill(frozenset({Cost.GUESS}), client_ip))
+    """Inside the caller's transaction: the guess was right. `settle_guess` follows its commit."""
+    services.budgets.give_back(connection, services.secret, _guess(client_ip))
+
+
+def settle_guess(services: Services, client_ip: str) -> None:
+    """After the transaction: not inside it, because that may run twice, and holds locks."""
+    services.budgets.settle(services.secret, _guess(client_ip))
+
+
+def _guess(client_ip: str) -> Bill:
+    return Bill(frozenset({Cost.GUESS}), client_ip)

@@ -16,7 +16,7 @@ from registration.rules.address import email_key
 from registration.rules.password import forms_of, prepare
 from registration.services import Services
 from registration.sessions.access_tokens import Grant
-from registration.sessions.guesses import charge_guess, give_guess_back
+from registration.sessions.guesses import charge_guess, give_guess_back, settle_guess
 from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
@@ -101,7 +101,10 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
         return open_session(connection, services, customer_row, session_id, token)
 
     grant = services.database.write(work)
-    return None if grant is None else token_pair(services, grant, token)
+    if grant is None:
+        return None
+    settle_guess(services, attempt.client_ip)
+    return token_pair(services, grant, token)
 
 
 def _is_unchanged(connection: Connection, customer_row: Row[Any]) -> bool:

@@ -1,7 +1,6 @@
 """The transaction of sign-ups: each is registered, or its address is taken, or its idempotency key was used before."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy import Connection, select
 from registration.customer import Customer
 from registration.language import Language
 from registration.limits import idempotency
-from registration.limits.budgets import Bill, Charged, Cost
+from registration.limits.budgets import Bill, Charge, Charged, Cost
 from registration.limits.idempotency import Record
 from registration.outcomes import (
     Accepted,
@@ -49,7 +48,9 @@ def commit(
     together = [each for each in sign_ups if each.ticket is None]
     outcomes: Outcomes = {}
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
-        charged, written = services.database.write(partial(_commit_in, services, group, lock_wait))
+        bills = [bill_of(each.client_ip, each.new) for each in group]
+        with services.budgets.charging(services.secret, bills, services.clock()) as charge:
+            charged, written = services.database.write(partial(_commit_in, services, group, lock_wait, charge))
         services.budgets.remember(charged)
         outcomes |= written
     services.on_mail_enqueued()
@@ -89,12 +90,16 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
 
 
 def _commit_in(
-    services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None, connection: Connection
+    services: Services,
+    sign_ups: Sequence[PreparedSignUp],
+    lock_wait: float | None,
+    charge: Charge,
+    connection: Connection,
 ) -> tuple[list[Charged], Outcomes]:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
     now = services.clock()
-    charged = _charge(services, sign_ups, connection, now) if services.budgets.are_on else [Charged()] * len(sign_ups)
+    charged = charge(connection)
     outcomes: Outcomes = {
         each.customer.id: refusal
         for each, bill in zip(sign_ups, charged, strict=True)
@@ -111,13 +116,6 @@ def _commit_in(
             _success(services, each.customer) if is_written else _commit_one(services, each, connection)
         )
     return charged, outcomes
-
-
-def _charge(
-    services: Services, sign_ups: Sequence[PreparedSignUp], connection: Connection, now: datetime
-) -> list[Charged]:
-    bills = [bill_of(each.client_ip, each.new) for each in sign_ups]
-    return services.budgets.charge(connection, services.secret, bills, now)
 
 
 def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:

@@ -147,15 +147,14 @@ def resend_confirmation(services: Services, email: object, client_ip: str) -> Re
         return Invalid(tuple(address))
 
     def work(connection: Connection) -> ResendOutcome:
-        now, bill = services.clock(), Bill(frozenset({Cost.MAIL}), client_ip, address.key)
-        blocked = services.budgets.charge_one(connection, services.secret, bill, now) or count_for_address(
-            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=now
+        blocked = count_for_address(
+            connection, services.secret, address.key, purpose="resend", limits=RESEND_LIMITS, now=services.clock()
         )
         if blocked is None:
             _enqueue_again(connection, services, address.key, services.clock())
         return blocked or Accepted()
 
-    outcome = services.database.write(work)
+    outcome = services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
     services.on_mail_enqueued()
     return outcome
 

@@ -5,7 +5,7 @@ prepare        on the hash thread: rules, replay, limit, hash
 commit         on the commit thread: one transaction for all sign-ups that are ready (commit.py, batch.py)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,25 +51,27 @@ def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | Sign
     new = read_sign_up(request.attributes, services.policy, today, smtputf8=services.smtputf8)
     if isinstance(new, list):
         return Invalid(tuple(new))
-    ticket = _ticket_of(services, new)
-    known = _known_outcome(services, ticket, new) if ticket else None
+    tickets = _tickets_of(services, new)
+    known = _known_outcome(services, tickets, new) if tickets else None
     bill = bill_of(request.client_ip, new)
     refusal = known or services.budgets.remembered(services.secret, bill, services.clock())
-    return refusal or _prepared(services, request, new, ticket)
+    return refusal or _prepared(services, request, new, tickets[0] if tickets else None)
 
 
-def _ticket_of(services: Services, new: NewCustomer) -> Ticket | None:
+def _tickets_of(services: Services, new: NewCustomer) -> list[Ticket]:
+    """The ticket of a sign-up with an idempotency key and, during a rotation, the one under the secret before."""
     if new.idempotency_key is None:
-        return None
+        return []
     chosen = {"language": new.language} if new.language else {}
     given = {"email": new.email, **personal_data(new), "password": new.password, **chosen}
-    return idempotency.ticket_of(services.secret, "createCustomer", new.idempotency_key, given)
+    secrets = services.secret.versions()
+    return [idempotency.ticket_of(each, "createCustomer", new.idempotency_key, given) for each in secrets]
 
 
-def _known_outcome(services: Services, ticket: Ticket, new: NewCustomer) -> SignUpOutcome | None:
+def _known_outcome(services: Services, tickets: Sequence[Ticket], new: NewCustomer) -> SignUpOutcome | None:
     def look(connection: Connection) -> SignUpOutcome | None:
-        record = idempotency.recall(connection, ticket, services.clock())
-        return None if record is None else replayed(services, connection, record, new)
+        records = (idempotency.recall(connection, ticket, services.clock()) for ticket in tickets)
+        return next((replayed(services, connection, record, new) for record in records if record), None)
 
     return services.database.read(look)
 

@@ -14,6 +14,7 @@ from graphql_api.settings import GatewaySettings
 from harness.gateway import COMMAND, Gateway
 from harness.ports import HOST, free_port
 from harness.valkey import Valkey
+from registration.keys.secret import PREVIOUS_NAME
 from registration.outcomes import Confirmed
 from registration.services import Services
 from registration.signing_up.confirmation import confirm
@@ -22,6 +23,7 @@ from tests.conftest import Serve
 from tests.registration.forms import PASSWORD, request
 from tests.registration.signing import sign_up
 from tests.registration.stored import keys
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 # For what no engine has a part in: counts in Valkey, key files, the log.
@@ -149,12 +151,7 @@ def test_rotation_ends_no_session(
     serve: Serve, environment: dict[str, str], tmp_path: Path, keys_directory: Path
 ) -> None:
     """A new key signs on both running nodes within moments, and tokens of the old key stay valid."""
-    directory = tmp_path / "keys"
-    directory.mkdir(mode=0o700)
-    for path in keys_directory.iterdir():
-        (directory / path.name).write_bytes(path.read_bytes())
-        (directory / path.name).chmod(0o600)
-    environment = environment | {"GATEWAY_KEYS_DIR": str(directory)}
+    environment = environment | {"GATEWAY_KEYS_DIR": copied(keys_directory, tmp_path / "keys")}
     gateways = [serve(**environment) for _ in range(2)]
     old = result(ask(gateways[0], SIGN_IN, **RIGHT))["tokens"]["accessToken"]
     subprocess.run([COMMAND, "keys", "new"], env=environment, check=True, capture_output=True)
@@ -166,6 +163,37 @@ def test_rotation_ends_no_session(
             assert result(ask(gateway, ME, token)) == {"email": "ada@example.org"}
         listed = httpx2.get(f"{gateway.base_url}/.well-known/jwks.json").json()["keys"]
         assert [key["kid"] for key in listed] == [kid_of(new), kid_of(old)]
+
+
+def copied(keys_directory: Path, directory: Path) -> str:
+    """The key files for another node."""
+    directory.mkdir(mode=0o700)
+    for path in keys_directory.iterdir():
+        (directory / path.name).write_bytes(path.read_bytes())
+        (directory / path.name).chmod(0o600)
+    return str(directory)
+
+
+def test_the_secret_is_rotated_node_by_node(
+    serve: Serve, environment: dict[str, str], tmp_path: Path, keys_directory: Path
+) -> None:
+    """A node with the former secret, one with both and one with the new one are ready side by side, until the end."""
+    both, new = tmp_path / "both", tmp_path / "new"
+    rotated = environment | {"GATEWAY_KEYS_DIR": copied(keys_directory, both)}
+    nodes = [serve(**environment)]
+    subprocess.run([COMMAND, "keys", "rotate-secret"], env=rotated, check=True, capture_output=True)
+    nodes.append(serve(**rotated))
+    ahead = environment | {"GATEWAY_KEYS_DIR": copied(both, new)}
+    (new / PREVIOUS_NAME).unlink()
+    nodes.append(serve(**ahead))
+    assert [readiness(node) for node in nodes] == [200, 200, 200]
+    subprocess.run([COMMAND, "keys", "end-rotation"], env=rotated, check=True, capture_output=True)
+    eventually(lambda: readiness(nodes[0]) == 503)
+    assert [readiness(node) for node in nodes[1:]] == [200, 200]
+
+
+def readiness(node: Gateway) -> int:
+    return httpx2.get(f"{node.base_url}/readyz", verify=NO_TLS).status_code
 
 
 def kid_of(token: str) -> str:

@@ -20,7 +20,7 @@ from registration.storage.deadline import within
 from registration.storage.migrations import migrate
 from tests.registration.stored import counts
 
-KEYS = NodeKeys("fingerprint", ("1-00000000000000aa",))
+KEYS = NodeKeys(("fingerprint",), ("1-00000000000000aa",))
 
 
 def status(database: Database) -> str:
@@ -87,7 +87,7 @@ def test_a_newer_schema_that_has_room_is(database: Database) -> None:
 
 def test_a_node_with_other_keys_is_not(database: Database) -> None:
     """The first node that is ready decides about the keys; one that differs is not ready, and says so."""
-    other = NodeKeys("another", KEYS.signing_keys)
+    other = NodeKeys(("another",), KEYS.signing_keys)
     assert status(database) == "ready"
     found = obstacle(database, other)
     assert found

@@ -7,10 +7,11 @@ import pytest
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError, read_settings
 from registration.limits.lockout import DatabaseLockout
+from registration.limits.redis_counts import RedisCounts
 from registration.limits.redis_lockout import RedisLockout
 from registration.services import SessionTerms
 from registration.storage.database import Database
-from registration.wiring import open_lockout, session_terms
+from registration.wiring import open_counts, open_lockout, session_terms
 
 
 def test_session_terms_are_settings() -> None:
@@ -31,10 +32,14 @@ def test_session_terms_are_settings() -> None:
 def test_attempts_are_counted_where_the_setting_says(database: Database) -> None:
     """Attempts are counted in the database, or in the server of the setting, which need not run yet."""
     assert isinstance(open_lockout(GatewaySettings(), database), DatabaseLockout)
+    assert open_counts(GatewaySettings()) is None
     for url in ("redis://127.0.0.1:1/0", "rediss://:secret@127.0.0.1:1", "unix:///run/valkey.sock"):
         lockout = open_lockout(GatewaySettings(attempts_url=url), database)
         assert isinstance(lockout, RedisLockout)
         lockout.close()
+        counts = open_counts(GatewaySettings(attempts_url=url))
+        assert isinstance(counts, RedisCounts)
+        counts.close()
 
 
 @pytest.mark.parametrize("url", ["redis://:pass-word@127.0.0.1:port/0", "redis://:pass-word@[::1/0"])
@@ -42,6 +47,8 @@ def test_a_wrong_address_is_explained(database: Database, url: str) -> None:
     """An address that cannot be read is explained in one line, without the password."""
     with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server$"):
         open_lockout(GatewaySettings(attempts_url=url), database)
+    with pytest.raises(SettingsError, match=r"^GATEWAY_ATTEMPTS_URL is not an address of a Redis or Valkey server$"):
+        open_counts(GatewaySettings(attempts_url=url))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:6379", "redis:host"])

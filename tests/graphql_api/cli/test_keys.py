@@ -1,13 +1,16 @@
-"""The commands `keys new` and `keys adopt`."""
+"""The commands `keys new`, `keys adopt`, `keys rotate-secret` and `keys end-rotation`."""
 
 from pathlib import Path
 
+import pytest
+
 from registration.keys.agreement import NodeKeys, disagreement, keys_of_node, state
-from registration.keys.secret import FILE_NAME, Secret
+from registration.keys.secret import FILE_NAME, PREVIOUS_NAME, Secret, load_secret
 from registration.keys.signing_keys import SigningKeys
 from registration.storage.database import Database
 from tests.graphql_api.cli.commands import complaint, run
 from tests.in_process import signing_keys
+from tests.registration.people import signed_up
 
 
 def test_creates_the_secret_once_and_a_signing_key_each_time(empty_directory: Path) -> None:
@@ -47,3 +50,35 @@ def test_keys_are_adopted(database: Database, database_url: str) -> None:
         return bool(found and found.startswith("secret.key"))
 
     assert [differs(before), differs(after)] == [True, False]
+
+
+class TestRotation:
+    def rotate(self, database_url: str) -> dict[str, str]:
+        """The settings of an installation whose secret is being rotated."""
+        settings = {"GATEWAY_KEYS_DIR": "keys", "GATEWAY_DATABASE_URL": database_url}
+        run("keys", "new", **settings)
+        assert "the former one kept as secret.previous.key" in run("keys", "rotate-secret", **settings).output
+        return settings
+
+    def test_a_rotation_begins_and_ends(self, empty_directory: Path, database: Database, database_url: str) -> None:
+        """After the end only the new secret is there, and a node with the former one differs."""
+        settings = self.rotate(database_url)
+        secret = load_secret(empty_directory / "keys")
+        assert secret.previous
+        before = keys_of_node(secret.previous, signing_keys())
+        database.write(lambda connection: state(connection, before))
+        assert f"{PREVIOUS_NAME} deleted" in run("keys", "end-rotation", **settings).output
+        assert load_secret(empty_directory / "keys").versions()[1:] == ()
+        assert database.read(lambda connection: disagreement(connection, before))
+        assert complaint(run("keys", "end-rotation", **settings)).endswith("no rotation is under way")
+
+    @pytest.mark.usefixtures("empty_directory")
+    def test_a_rotation_does_not_end_before_its_mails(self, database: Database, database_url: str) -> None:
+        """While a mail waits that only the former secret can write, the command stops and deletes nothing."""
+        settings = self.rotate(database_url)
+        secret = load_secret(Path("keys"))
+        assert secret.previous
+        signed_up(database, secret=secret.previous)
+        reason = complaint(run("keys", "end-rotation", **settings))
+        assert reason == f"mails wait that only {PREVIOUS_NAME} can write: 1; start a relay"
+        assert load_secret(Path("keys")).previous

@@ -14,7 +14,7 @@ from graphql_api.app import create_app
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
-from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.keys.signing_keys import Algorithm, SigningKeys, create_signing_key
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.services import Services
 from registration.storage.database import Database
@@ -34,6 +34,8 @@ REFRESH = f"""mutation ($input: RefreshAccessTokenInput!) {{ result: refreshAcce
 REVOKE = """mutation ($input: RevokeRefreshTokenInput!) { result: revokeRefreshToken(input: $input) { __typename
   ... on RevokeRefreshTokenSuccess { message } } }"""
 ME = "{ result: me { id reference email firstName } }"
+
+ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
 
 
 @pytest.fixture
@@ -278,9 +280,12 @@ class TestPublicKeys:
     ) -> None:
         """The JWK set has every key that verifies, the newest first, and no private member."""
         directory = tmp_path_factory.mktemp("keys")
-        kids = [create_signing_key(directory) for _ in range(2)]
+        kids = [create_signing_key(directory, algorithm) for algorithm in ALGORITHMS]
         rotated = replace(services, signing_keys=SigningKeys(directory))
         with TestClient(create_app(GatewaySettings(), rotated)) as client:
             keys = client.get("/.well-known/jwks.json").json()["keys"]
         assert [key["kid"] for key in keys] == kids[::-1]
-        assert all(set(key) == {"kid", "use", "alg", "kty", "n", "e"} for key in keys)
+        assert [key["alg"] for key in keys] == [*ALGORITHMS[::-1]]
+        about = {"kid", "use", "alg", "kty"}
+        assert [set(key) - about for key in keys] == [{"crv", "x", "y"}, {"n", "e"}]
+        assert [key.algorithm_name for key in jwt.PyJWKSet.from_dict({"keys": keys}).keys] == [*ALGORITHMS[::-1]]

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registration.keys.key_files import KeyFileError
-from registration.keys.secret import FILE_NAME, SIZE, Secret, create_secret, load_secret
+from registration.keys.secret import (
+    FILE_NAME,
+    PREVIOUS_NAME,
+    SIZE,
+    Secret,
+    create_secret,
+    forget_previous,
+    load_secret,
+    rotate_secret,
+)
 from tests.waiting import PATIENCE
 
 SECRET = Secret(b"k" * SIZE)
@@ -123,4 +132,77 @@ class TestFile:
         """The error for a secret that cannot be read does not advise `keys new`, which would leave it as it is."""
         (tmp_path / FILE_NAME).mkdir()
         with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: Is a directory$"):
+            load_secret(tmp_path)
+
+
+def derived(directory: Path) -> list[str]:
+    return [each.derive("purpose") for each in load_secret(directory).versions()]
+
+
+class TestRotation:
+    def test_keeps_the_former_secret(self, tmp_path: Path) -> None:
+        """After a rotation there is a new secret, and the former one beside it until it is forgotten."""
+        create_secret(tmp_path)
+        (before,) = derived(tmp_path)
+        rotate_secret(tmp_path)
+        after, former = derived(tmp_path)
+        assert former == before != after
+        forget_previous(tmp_path)
+        assert derived(tmp_path) == [after]
+        forget_previous(tmp_path)
+
+    def test_keeps_mode_and_owner(self, tmp_path: Path) -> None:
+        """Both files have the mode and the owner of the secret, and no temporary file is left."""
+        create_secret(tmp_path)
+        (tmp_path / FILE_NAME).chmod(0o400)
+        owner = (tmp_path / FILE_NAME).stat().st_uid
+        rotate_secret(tmp_path)
+        found = {path.name: path.stat() for path in tmp_path.iterdir()}
+        assert {name: (stat.S_IMODE(each.st_mode), each.st_uid) for name, each in found.items()} == {
+            FILE_NAME: (0o400, owner),
+            PREVIOUS_NAME: (0o400, owner),
+        }
+
+    def test_a_second_one_waits_for_the_end_of_the_first(self, tmp_path: Path) -> None:
+        """A rotation during another would lose a secret that mails may wait for: it is refused with the command."""
+        create_secret(tmp_path)
+        rotate_secret(tmp_path)
+        before = derived(tmp_path)
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{PREVIOUS_NAME}: .* keys end-rotation$"):
+            rotate_secret(tmp_path)
+        assert derived(tmp_path) == before
+
+    def test_goes_on_after_a_crash(self, tmp_path: Path) -> None:
+        """A rotation that ended after the secret got its second name is repeated."""
+        create_secret(tmp_path)
+        (before,) = derived(tmp_path)
+        os.link(tmp_path / FILE_NAME, tmp_path / PREVIOUS_NAME)
+        assert derived(tmp_path) == [before, before]
+        rotate_secret(tmp_path)
+        after, former = derived(tmp_path)
+        assert former == before != after
+
+    def test_needs_a_secret(self, tmp_path: Path) -> None:
+        """Without a secret there is nothing to rotate; the error names the command that creates one."""
+        with pytest.raises(KeyFileError, match=r"keys new$"):
+            rotate_secret(tmp_path)
+
+    def test_what_cannot_be_written_is_explained(self, tmp_path: Path) -> None:
+        """A name that cannot be made or deleted, here that of a link to nothing and of a directory, is named."""
+        create_secret(tmp_path)
+        (tmp_path / PREVIOUS_NAME).symlink_to("not-mounted")
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{FILE_NAME}: File exists$"):
+            rotate_secret(tmp_path)
+        (tmp_path / PREVIOUS_NAME).unlink()
+        (tmp_path / PREVIOUS_NAME).mkdir()
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{PREVIOUS_NAME}: [^\n]+$"):
+            forget_previous(tmp_path)
+
+    @pytest.mark.parametrize("size", [0, SIZE + 1])
+    def test_a_damaged_former_secret_is_refused(self, tmp_path: Path, size: int) -> None:
+        """The former secret must be as whole as the new one."""
+        create_secret(tmp_path)
+        rotate_secret(tmp_path)
+        (tmp_path / PREVIOUS_NAME).write_bytes(b"x" * size)
+        with pytest.raises(KeyFileError, match=rf"^{tmp_path}/{PREVIOUS_NAME} must hold exactly 32 bytes$"):
             load_secret(tmp_path)

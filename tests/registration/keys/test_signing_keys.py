@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,6 +23,7 @@ from registration.keys.signing_keys import SigningKeys, create_signing_key, has_
 from tests.clock import Clock
 
 A_SECOND = timedelta(seconds=1)
+NO_KEY_OF_OURS = "is neither an RSA key of 2048 bits or more nor one of the curve P-256"
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def short_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 1024)  # noqa: S505 - it is to be refused
 
 
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, lock: KeySerializationEncryption | None = None) -> bytes:
+def pem(key: PrivateKeyTypes, lock: KeySerializationEncryption | None = None) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock or NoEncryption())
 
 
@@ -63,9 +65,12 @@ class TestCreation:
         assert has_signing_key(directory)
 
     def test_makes_keys_of_128_bits_of_security(self, tmp_path: Path) -> None:
-        """A new key has 3072 bits (NIST SP 800-57)."""
-        create_signing_key(tmp_path)
-        assert SigningKeys(tmp_path).newest().public.key_size == 3072
+        """A new RSA key has 3072 bits, one of an elliptic curve 256 (NIST SP 800-57)."""
+        for _ in range(2):
+            create_signing_key(tmp_path)
+        create_signing_key(tmp_path, "ES256")
+        found = [(key.algorithm, key.public.key_size) for key in SigningKeys(tmp_path).all()]
+        assert found == [("ES256", 256), ("RS256", 3072), ("RS256", 3072)]
 
     def test_makes_a_newer_key_each_time(self, directory: Path) -> None:
         """Each key is newer than those before by its id: copying a file to another node changes its time."""
@@ -160,16 +165,18 @@ class TestStart:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "is not an RSA key without a passphrase, in PEM"),
-            (b"\x00\xff", "is not an RSA key without a passphrase, in PEM"),
+            (b"", "is not a private key without a passphrase, in PEM"),
+            (b"\x00\xff", "is not a private key without a passphrase, in PEM"),
             (
                 pem(short_key(), BestAvailableEncryption(b"passphrase")),
-                "is not an RSA key without a passphrase, in PEM",
+                "is not a private key without a passphrase, in PEM",
             ),
-            (pem(short_key()), "is not an RSA key of 2048 bits or more"),
-            (pem(ec.generate_private_key(ec.SECP256R1())), "is not an RSA key of 2048 bits or more"),
+            (pem(short_key()), NO_KEY_OF_OURS),
+            (pem(ec.generate_private_key(ec.SECP384R1())), NO_KEY_OF_OURS),
+            (pem(ec.generate_private_key(ec.SECP256K1())), NO_KEY_OF_OURS),
+            (pem(ed25519.Ed25519PrivateKey.generate()), NO_KEY_OF_OURS),
         ],
-        ids=["empty", "noise", "encrypted", "short", "elliptic"],
+        ids=["empty", "noise", "encrypted", "short", "P-384", "secp256k1", "Ed25519"],
     )
     def test_a_file_that_is_no_key_is_refused(self, directory: Path, content: bytes, reason: str) -> None:
         """The error for a file that is no key names the file and none of its content."""

@@ -12,7 +12,7 @@ from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit
-from registration.limits.budgets import Bill, Budget, Budgets, Cost, Payer
+from registration.limits.budgets import Bill, Budget, Budgets, Charged, Cost, Payer
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import Accepted, BadCredentials, Registered, Tokens, TooManyAttempts
 from registration.passwords.change import change_password
@@ -77,10 +77,15 @@ class TestPayers:
         assert mailbox_of(email_key) == mailbox
 
 
+def charged_together(database: Database, clock: Clock, counted: Budgets, *bills: Bill) -> list[Charged]:
+    with counted.charging(SECRET, bills, clock()) as charge:
+        return database.write(charge)
+
+
 class TestCharge:
     def charge(self, database: Database, clock: Clock, counted: Budgets, *bills: Bill) -> list[int | None]:
         """The seconds that each bill is told to wait."""
-        charged = database.write(lambda connection: counted.charge(connection, SECRET, bills, clock()))
+        charged = charged_together(database, clock, counted, *bills)
         refusals = [each.refusal(clock()) for each in charged]
         return [None if refusal is None else refusal.retry_after_seconds for refusal in refusals]
 

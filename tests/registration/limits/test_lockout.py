@@ -21,7 +21,8 @@ from registration.limits.lockout import (
     attempt_key,
     attempt_prefix,
 )
-from registration.limits.redis_lockout import NAMESPACE, RedisLockout
+from registration.limits.redis_lockout import RedisLockout
+from registration.limits.redis_server import NAMESPACE
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.tables import attempt
 from tests.clock import Clock
@@ -29,20 +30,6 @@ from tests.registration.stored import rows
 from tests.waiting import PATIENCE
 
 TERMS = LockoutTerms(failures=3, window=timedelta(seconds=900), block=timedelta(seconds=360))
-
-
-@pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def client(valkey: Valkey) -> Iterator[Redis]:
-    """A client of an empty server."""
-    with Redis.from_url(valkey.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture

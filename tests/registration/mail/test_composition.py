@@ -17,7 +17,7 @@ from registration.language import Language
 from registration.mail.composition import Composer, Dropped, look_up
 from registration.mail.outbox import BUCKETS, Job, claim
 from registration.mail.rendering import MailKind
-from registration.mail.transport import Refused
+from registration.mail.transport import AboutUs, Refused
 from registration.storage.database import Database
 from registration.storage.tables import confirmation_token, customer
 from tests.registration.people import NOW, SECRET, signed_up
@@ -33,7 +33,7 @@ def claim_the_one(database: Database) -> Job:
     return job
 
 
-def compose(database: Database, job: Job, composer: Composer = COMPOSER) -> EmailMessage | Dropped | Refused:
+def compose(database: Database, job: Job, composer: Composer = COMPOSER) -> EmailMessage | Dropped | Refused | AboutUs:
     return composer.compose(job, database.read(lambda connection: look_up(connection, job)), NOW)
 
 
@@ -98,11 +98,11 @@ def test_a_confirmed_customer_gets_no_confirmation(database: Database) -> None:
 
 
 def test_another_secret_is_a_reason(database: Database) -> None:
-    """A relay with another secret than the sign-up's refuses the mail with the reason, instead of a dead link."""
+    """A relay with another secret than the sign-up's leaves the mail to the other nodes, and sends no dead link."""
     signed_up(database)
     composer = replace(COMPOSER, secret=Secret(b"1" * 32))
-    assert compose(database, claim_the_one(database), composer) == Refused(
-        "the secret in GATEWAY_KEYS_DIR is not the one the customer signed up under"
+    assert compose(database, claim_the_one(database), composer) == AboutUs(
+        "no secret in GATEWAY_KEYS_DIR is the one that the key was made under", is_for_all=False
     )
 
 

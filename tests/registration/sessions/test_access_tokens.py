@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.keys.signing_keys import Algorithm, SigningKeys, create_signing_key
 from registration.services import Services
 from registration.sessions.access_tokens import MAX_LENGTH, BadToken, Caller, authenticate
 from registration.sessions.sessions import end_sessions
@@ -194,6 +194,33 @@ class TestForgery:
         key = services.signing_keys.newest()
         claims = part(ada.tokens.access_token, 1)
         assert authenticate(services, jwt.encode(claims, key.private, algorithm, headers={"kid": key.kid})) is INVALID
+
+    @pytest.mark.parametrize(("made", "claimed"), [("RS256", "ES256"), ("ES256", "RS256")])
+    def test_an_algorithm_belongs_to_its_key(
+        self, services: Services, ada: Member, tmp_path: Path, made: Algorithm, claimed: Algorithm
+    ) -> None:
+        """A token whose header names a key of ours and the algorithm of the other one is refused."""
+        kids: dict[str, str] = {each: create_signing_key(tmp_path, each) for each in (made, claimed)}
+        both = replace(services, signing_keys=SigningKeys(tmp_path))
+        signer = both.signing_keys.find(kids[claimed])
+        assert signer
+        claims = part(ada.tokens.access_token, 1)
+
+        def signed(kid: str) -> str:
+            return jwt.encode(claims, signer.private, signer.algorithm, headers={"kid": kid})
+
+        assert isinstance(authenticate(both, signed(kids[claimed])), Caller)
+        assert authenticate(both, signed(kids[made])) is INVALID
+
+    def test_the_public_key_is_no_shared_secret(self, services: Services, ada: Member, tmp_path: Path) -> None:
+        """A token whose MAC has the public P-256 key as its key is refused."""
+        kid = create_signing_key(tmp_path, "ES256")
+        curve = replace(services, signing_keys=SigningKeys(tmp_path))
+        public = curve.signing_keys.newest().public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        header = segment(json.dumps({"alg": "HS256", "kid": kid, "typ": "JWT"}).encode())
+        signed = f"{header}.{ada.tokens.access_token.split('.')[1]}"
+        signature = hmac.new(public, signed.encode(), sha256).digest()
+        assert authenticate(curve, f"{signed}.{segment(signature)}") is INVALID
 
     def test_brings_its_own_key(self, services: Services, ada: Member) -> None:
         """A key in the header of a token is ignored."""
@@ -389,14 +416,15 @@ class TestEnd:
 
 
 def test_tokens_of_an_older_key_stay_good(services: Services, tmp_path: Path, clock: Clock) -> None:
-    """A token is good while the file of its key is there, whichever key signs by then."""
+    """A token is good while the file of its key is there, whichever key signs by then, and by which algorithm."""
     create_signing_key(tmp_path)
     rotated = replace(services, signing_keys=SigningKeys(tmp_path, lambda: clock().timestamp()))
     old = member(rotated).tokens.access_token
-    new_kid = create_signing_key(tmp_path)
+    new_kid = create_signing_key(tmp_path, "ES256")
     clock.move(timedelta(seconds=1))
     new = signed_in(rotated).access_token
     assert part(new, 0)["kid"] == new_kid != part(old, 0)["kid"]
+    assert [part(each, 0)["alg"] for each in (old, new)] == ["RS256", "ES256"]
     assert caller_of(rotated, old)
     assert caller_of(rotated, new)
 

@@ -64,6 +64,7 @@ def mail_with(reason: str | None, number: int) -> dict[str, object]:
         "created_at": NOW,
         "settled_at": None,
         "reason": reason,
+        "failing_since": None,
         "recipient": None,
     }
 
