@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Table, bindparam, text, update
+from sqlalchemy import Connection, Table, bindparam, select, text, update
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
+from registration.mail.unreadable import park_unreadable
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.tables import confirmation_token, customer, mail
 from tests.registration.mail.relays import ScriptedSender, listed, relay_of
@@ -94,6 +95,17 @@ def test_a_table_that_is_missing_parks_no_mail(database: Database) -> None:
         relay_of(database, ScriptedSender()).run_once()
     assert len(listed(database, "waiting")) == 1
     database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE gone RENAME TO confirmation_token"))
+
+
+def test_a_column_that_is_missing_parks_no_mail(database: Database) -> None:
+    """A mail that cannot be read because the schema is wrong waits, and is not parked for its row."""
+    signed_up(database)
+    [bucket] = database.read(lambda connection: connection.scalars(select(mail.c.bucket)).all())
+    database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE mail RENAME COLUMN token_id TO gone"))
+    with pytest.raises((Unavailable, ProgrammingError)):
+        database.write(lambda connection: park_unreadable(connection, bucket, NOW, 10))
+    database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE mail RENAME COLUMN gone TO token_id"))
+    assert len(listed(database, "waiting")) == 1
 
 
 def test_a_list_of_a_database_that_does_not_work_fails(database: Database) -> None:
