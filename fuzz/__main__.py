@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fuzz.campaign import SETTINGS, Campaign, Findings
+from fuzz.campaign import Campaign, Findings
+from fuzz.target import SETTINGS
 
 
 def main(arguments: Sequence[str]) -> int:

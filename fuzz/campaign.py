@@ -1,68 +1,29 @@
-"""A campaign: requests by seed and number, in stretches; what is wrong with answers, log and process."""
+"""A campaign: requests by seed and number, in stretches, each followed by a look at the gateway."""
 
 import json
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import Any
 
-from fuzz.client import Answer, Client
+from fuzz.client import Client
 from fuzz.member import known_of
 from fuzz.requests import Known, Request, make
-from fuzz.texts import CANARY
-from fuzz.watched import REPORT
-from harness.gateway import Gateway
+from fuzz.target import Setting, Target, serving
+from fuzz.verdicts import Failure, Told, blocked, grown, judged, leaked
 from harness.processes import memory_mib
-from harness.store import Engine, store
 
 CLIENTS = 8
 STRETCH = 1000
 """Requests between two looks at the process, its log and its memory."""
-HOPELESS = 0.25
-"""Seconds of one step of the event loop that count even if no request alone takes them again."""
-GROWTH_MIB, GROWTH = 24, 1.15
-"""What the process may grow by in the second half of a campaign: caches are full by then."""
-HERE = Path(__file__).parent
-KEPT = HERE / "corpus"
-PRODUCTION = {"GATEWAY_MODE": "production", "GATEWAY_TRUSTED_PROXIES": "127.0.0.1"}
-DEVELOPMENT = {"GATEWAY_MODE": "development"}
-CONCEAL = {"GATEWAY_DISCLOSURE": "conceal"}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A gateway that a campaign is run against."""
-
-    engine: Engine
-    settings: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        return " ".join([self.engine, self.settings["GATEWAY_MODE"], self.settings.get("GATEWAY_DISCLOSURE", "reveal")])
-
-
-SETTINGS = (
-    Setting("sqlite", DEVELOPMENT),
-    Setting("sqlite", PRODUCTION | CONCEAL),
-    Setting("postgresql", PRODUCTION),
-    Setting("postgresql", DEVELOPMENT | CONCEAL),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What is wrong, and the requests that were under way."""
-
-    what: str
-    requests: Sequence[Request] = ()
+KEPT = Path(__file__).parent / "corpus"
 
 
 @dataclass(slots=True)
@@ -85,22 +46,22 @@ class Campaign:
 
     def run(self, setting: Setting, requests: int) -> Findings:
         """Go on where a campaign with this seed against this setting has stopped, up to so many requests."""
-        done = self._done(setting)
-        findings = Findings()
+        done, before = self._state(setting)
+        findings = Findings([Failure(what) for what in before])
         if done >= requests:
-            self._say(f"{setting.name}: {done} requests are done already")
+            self._say(f"{setting.name}: {done} requests are done already, with {len(before)} failures")
             return findings
         with serving(setting) as target:
             known = known_of(target.gateway, self._corpus())
             for first in range(done, requests, STRETCH):
                 last = min(first + STRETCH, requests)
                 self._stretch(target, known, range(first, last), findings)
-                self._save(setting, last)
-        findings.failures += grown(findings.memory)
-        self._keep_failures(setting, findings)
+                self._save(setting, last, findings)
+            findings.failures += grown(findings.memory)
+            self._save(setting, requests, findings)
         return findings
 
-    def _stretch(self, target: "Target", known: Known, numbers: range, findings: Findings) -> None:
+    def _stretch(self, target: Target, known: Known, numbers: range, findings: Findings) -> None:
         gateway, name = target.gateway, target.setting.name
         told = ask_all(gateway.port, (self._request(name, known, number) for number in numbers))
         for each in told:
@@ -122,7 +83,7 @@ class Campaign:
         found = [*KEPT.glob("*.http"), *(self._directory / "corpus").glob("*.http")]
         return [path.read_bytes() for path in sorted(found)]
 
-    def _keep(self, told: "Told", findings: Findings) -> None:
+    def _keep(self, told: Told, findings: Findings) -> None:
         """Keep a request whose answer has not been seen before: changes of it may go further."""
         signature = f"{told.request.kind} {told.answer.signature}"
         if signature not in findings.signatures and told.request.is_http:
@@ -130,68 +91,29 @@ class Campaign:
             name = sha256(signature.encode()).hexdigest()[:16]
             _write(self._directory / "corpus" / f"{name}.http", told.request.content)
 
-    def _keep_failures(self, setting: Setting, findings: Findings) -> None:
-        for number, failure in enumerate(findings.failures):
+    def _state(self, setting: Setting) -> tuple[int, list[str]]:
+        """How many requests are done, and the failures that they showed: a later run must not pass over them."""
+        path = self._directory / f"{self._name(setting)}.json"
+        state: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"done": 0, "failures": []}
+        return int(state["done"]), list(state["failures"])
+
+    def _save(self, setting: Setting, done: int, findings: Findings) -> None:
+        for failure in findings.failures[len(self._state(setting)[1]) :]:
             self._say(f"FAILURE {setting.name}: {failure.what}")
-            for position, request in enumerate(failure.requests):
-                name = f"{setting.name.replace(' ', '-')}-{self._seed}-{number}-{position}.http"
-                _write(self._directory / "failures" / name, request.content)
-                self._say(f"  {self._directory / 'failures' / name}")
+            for request in failure.requests:
+                path = self._directory / "failures" / f"{sha256(request.content).hexdigest()[:16]}.http"
+                _write(path, request.content)
+                self._say(f"  {path}")
+        state = {"done": done, "failures": [failure.what for failure in findings.failures]}
+        _write(self._directory / f"{self._name(setting)}.json", json.dumps(state).encode())
 
-    def _state(self, setting: Setting) -> Path:
-        return self._directory / f"{setting.name.replace(' ', '-')}-{self._seed}.json"
-
-    def _done(self, setting: Setting) -> int:
-        path = self._state(setting)
-        return int(json.loads(path.read_text())["done"]) if path.exists() else 0
-
-    def _save(self, setting: Setting, done: int) -> None:
-        _write(self._state(setting), json.dumps({"done": done}).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A gateway that serves; its event loop writes into `report`."""
-
-    setting: Setting
-    gateway: Gateway
-    report: Path
-
-    def reported(self) -> list[tuple[float, float]]:
-        """When the steps that took too long ended, by the monotonic clock, and their seconds; each is told once."""
-        lines = self.report.read_text().splitlines()
-        self.report.write_text("")
-        return [(float(end), float(seconds)) for end, seconds in map(str.split, lines)]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A request, its answer, and when it began and ended, by the monotonic clock."""
-
-    request: Request
-    answer: Answer
-    began: float
-    ended: float
+    def _name(self, setting: Setting) -> str:
+        return f"{setting.name.replace(' ', '-')}-{self._seed}"
 
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-@contextmanager
-def serving(setting: Setting) -> Iterator[Target]:
-    """A watched gateway on a database of its own."""
-    with TemporaryDirectory() as name, store(setting.engine, Path(name)) as empty:
-        directory = Path(name)
-        report = directory / "loop"
-        report.touch()
-        command = directory / "watched"
-        command.write_text(f'#!/bin/sh\n{REPORT}={report} exec {sys.executable} -m fuzz.watched "$@"\n')
-        command.chmod(0o755)
-        chosen = {"GATEWAY_DATABASE_URL": empty.url, **setting.settings}
-        with Gateway(directory, chosen, command) as gateway:
-            yield Target(setting, gateway, report)
 
 
 def ask_all(port: int, requests: Iterator[Request]) -> list[Told]:
@@ -213,58 +135,3 @@ def ask_all(port: int, requests: Iterator[Request]) -> list[Told]:
 
     with ThreadPoolExecutor(CLIENTS) as threads:
         return [each for mine in threads.map(work, range(CLIENTS)) for each in mine]
-
-
-def judged(request: Request, answer: Answer) -> Iterator[Failure]:
-    """What is wrong with one answer.
-
-    501 is right for a coding of the body that the gateway does not know, and for preflights without their headers
-    (the contract).
-    """
-    if answer.fault == "hangs" or (answer.fault and request.is_http):
-        yield Failure(f"{request.kind}: {answer.fault}", [request])
-    right = {503, 501} if not request.is_http or request.content.startswith(b"OPTIONS ") else {503}
-    for status in answer.statuses:
-        if status >= 500 and status not in right:
-            yield Failure(f"{request.kind}: {status}", [request])
-    if b"INTERNAL_ERROR" in answer.body:
-        yield Failure(f"{request.kind}: INTERNAL_ERROR", [request])
-
-
-def blocked(target: Target, told: Sequence[Told]) -> Iterator[Failure]:
-    """Steps of the event loop that took too long: those whose request does it again alone, and those of any length."""
-    for end, seconds in target.reported():
-        around = [each.request for each in told if each.began < end and each.ended > end - seconds]
-        again = [request for request in around if _blocks(target, request)]
-        if again or seconds > HOPELESS:
-            yield Failure(f"the event loop computed for {seconds * 1000:.0f} ms", again or around)
-
-
-def _blocks(target: Target, request: Request) -> bool:
-    with closing(Client(target.gateway.port)) as client:
-        client.ask(request)
-        # An answer that comes later than the report of what was done before it.
-        client.ask(Request("probe", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
-    time.sleep(0.02)
-    return bool(target.reported())
-
-
-def leaked(log: Path, known: Known) -> Iterator[Failure]:
-    """Lines of the log with anything that was sent; empties the log."""
-    text = log.read_text("utf-8", "replace")
-    with log.open("r+b") as file:
-        file.truncate(0)
-    for line in text.splitlines():
-        if CANARY in line or any(token in line for token in known.tokens):
-            yield Failure(f"the log holds what was sent: {line[:300]}")
-        if '"level": "error"' in line or "[error" in line or "Traceback" in line:
-            yield Failure(f"the log holds an error: {line[:300]}")
-
-
-def grown(memory: Sequence[float]) -> Iterator[Failure]:
-    """Whether memory still grows when the caches are full: the second half of ten stretches or more."""
-    if len(memory) < 10:
-        return
-    middle, end = memory[len(memory) // 2], memory[-1]
-    if end > max(middle * GROWTH, middle + GROWTH_MIB):
-        yield Failure(f"memory grew from {middle:.0f} to {end:.0f} MiB in the second half")

@@ -14,11 +14,13 @@ from graphql import build_schema
 
 from fuzz import watched
 from fuzz.__main__ import main, summary
-from fuzz.campaign import SETTINGS, Campaign, Findings, Told, ask_all, grown, judged, leaked
+from fuzz.campaign import Campaign, Findings, ask_all
 from fuzz.client import Answer
 from fuzz.member import SCHEMA
 from fuzz.requests import KINDS, Known, Request, make
+from fuzz.target import SETTINGS
 from fuzz.texts import CANARY, case_changers
+from fuzz.verdicts import Told, grown, judged, leaked
 
 GET = Request("form", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 BYTES = Request("damaged", b"\x00", is_http=False)
@@ -174,7 +176,14 @@ class TestCampaign:
         assert sum(found.answers.values()) > 150
         assert list((tmp_path / "corpus").glob("*.http"))
         assert campaign.run(SETTINGS[0], 200) == Findings()
-        assert said[-1] == "sqlite development reveal: 200 requests are done already"
+        assert said[-1] == "sqlite development reveal: 200 requests are done already, with 0 failures"
+
+    def test_does_not_pass_over_the_failures_of_before(self, tmp_path: Path) -> None:
+        """Failures of a campaign that was stopped or is done are failures of the next run with its seed, too."""
+        state = tmp_path / "sqlite-development-reveal-7.json"
+        state.write_text('{"done": 200, "failures": ["form: 500"]}')
+        found = Campaign(tmp_path, seed=7, say=lambda _: None).run(SETTINGS[0], 200)
+        assert [failure.what for failure in found.failures] == ["form: 500"]
 
     def test_counts_what_it_saw(self) -> None:
         """The summary names each kind with its statuses, and ends with the number of failures."""
