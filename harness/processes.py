@@ -1,4 +1,4 @@
-"""CPU time and memory of running processes, from /proc."""
+"""CPU time, memory and command lines of running processes, from /proc."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,14 @@ def tree(pid: int) -> list[int]:
     except OSError:  # ended meanwhile
         return [pid]
     return [pid, *(descendant for child in children for descendant in tree(child))]
+
+
+def command_line(pid: int) -> str:
+    """Its words with a NUL after each; empty for a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def cpu_seconds(pid: int) -> float:

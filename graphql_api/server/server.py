@@ -24,8 +24,11 @@ from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
 
 BACKLOG = 2048
-WORKER_SECONDS = 60
-"""How long a worker may take to start, or to answer that it lives. Busy machines need more than uvicorn's five."""
+WORKER_SECONDS = 20
+"""How long a worker may take to start, or to answer that it lives. Busy machines need more than uvicorn's five.
+
+A worker that dies while it is asked is replaced only after that time.
+"""
 
 FILES_KEPT = 128
 """Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
@@ -126,6 +129,7 @@ def serve_until_signal(server: uvicorn.Server, listener: socket.socket, terminal
         server.should_exit = True
 
     signal.signal(signal.SIGHUP, hang_up)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the background with it ignored
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn raises the signal again after its clean stop

@@ -10,6 +10,7 @@ import pytest
 
 from harness.gateway import Gateway
 from harness.ports import HOST
+from harness.processes import command_line
 from harness.smtp import SmtpServer
 from registration.storage.database import Database
 from registration.storage.tables import customer, mail
@@ -29,13 +30,6 @@ def workers(gateway: Gateway) -> list[int]:
     pid = gateway.process.pid
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     return [child for child in children if "spawn_main" in command_line(child)]
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except FileNotFoundError:  # ended meanwhile
-        return ""
 
 
 def connections(gateway: Gateway, pid: int) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from harness.gateway import COMMAND, DIES_WITH_US, Gateway, succeeds
 from harness.ports import HOST, free_port
-from harness.processes import tree
+from harness.processes import command_line, tree
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.storage.database import open_database
@@ -286,7 +286,7 @@ def development(database_url: str, directory: Path) -> dict[str, str]:
 def workers_of(gateway: Gateway) -> list[int]:
     """The processes with an event loop: not the first one, and not the one that counts resources."""
     ids = tree(gateway.process.pid)[1:]
-    return [pid for pid in ids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in ids if "spawn_main" in command_line(pid)]
 
 
 def is_listening(gateway: Gateway) -> bool:
