@@ -44,11 +44,11 @@ class Target:
     gateway: Gateway
     report: Path
 
-    def reported(self) -> list[tuple[float, float]]:
-        """When the steps that took too long ended, by the monotonic clock, and their seconds; each is told once."""
+    def reported(self) -> list[tuple[float, float, float]]:
+        """Steps that took too long: the end by the monotonic clock, the seconds, the rounds; each is told once."""
         lines = self.report.read_text().splitlines()
         self.report.write_text("")
-        return [(float(end), float(seconds)) for end, seconds in map(str.split, lines)]
+        return [(float(end), float(seconds), float(rounds)) for end, seconds, rounds in map(str.split, lines)]
 
 
 @contextmanager

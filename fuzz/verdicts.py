@@ -11,8 +11,8 @@ from fuzz.requests import Known, Request
 from fuzz.target import Target
 from fuzz.texts import CANARY
 
-HOPELESS = 0.25
-"""Seconds of one step of the event loop that count even if no request alone takes them again."""
+HOPELESS = 125
+"""Rounds of one step of the event loop that count even if no request alone takes them again."""
 GROWTH_MIB, GROWTH = 24, 1.15
 """What the process may grow by in the second half of a campaign: caches are full by then."""
 
@@ -53,10 +53,10 @@ def judged(request: Request, answer: Answer) -> Iterator[Failure]:
 
 def blocked(target: Target, told: Sequence[Told]) -> Iterator[Failure]:
     """Steps of the event loop that took too long: those whose request does it again alone, and those of any length."""
-    for end, seconds in target.reported():
+    for end, seconds, rounds in target.reported():
         around = [each.request for each in told if each.began < end and each.ended > end - seconds]
         again = [request for request in around if _blocks(target, request)]
-        if again or seconds > HOPELESS:
+        if again or rounds > HOPELESS:
             yield Failure(f"the event loop computed for {seconds * 1000:.0f} ms", again or around)
 
 
