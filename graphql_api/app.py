@@ -46,6 +46,7 @@ from registration.environment import read_settings
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
+from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
@@ -113,6 +114,7 @@ class Parts:
     executor: Executor
     client_ips: ClientIps
     sign_in_url: str
+    place_header: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -123,8 +125,14 @@ class Parts:
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
+            device=self.device_of(request),
             sign_in_url=self.sign_in_url,
         )
+
+    def device_of(self, request: Request) -> Device:
+        is_named = self.place_header and self.client_ips.is_behind_proxy(request)
+        place = request.headers.get(self.place_header, "") if is_named else ""
+        return Device(request.headers.get("user-agent", ""), place)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
@@ -157,6 +165,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
+        place_header=settings.place_header,
     )
 
 
