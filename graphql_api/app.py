@@ -90,15 +90,17 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     application: ASGIApp = RequestLog(
         Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
     )
-    if settings.allowed_origins or settings.development:
-        # Outside of RequestLog, so that a page can read the answer to a fault, too.
-        application = Cors(
-            application,
-            origins=settings.allowed_origins,
-            loopback=settings.development,
-            own_paths=GRAPHQL_AND_PUBLIC_PATHS,
-        )
-    return SecurityHeaders(application, security_headers(settings.strict_transport_seconds))
+    security = security_headers(settings.strict_transport_seconds)
+    if not settings.allowed_origins and not settings.development:
+        return SecurityHeaders(application, security)
+    # Outside of RequestLog, so that a page can read the answer to a fault, too.
+    cors = Cors(
+        application,
+        origins=settings.allowed_origins,
+        loopback=settings.development,
+        own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+    )
+    return SecurityHeaders(cors, security, cors.headers_for)
 
 
 @dataclass(frozen=True, slots=True)
