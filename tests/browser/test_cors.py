@@ -14,6 +14,8 @@ from harness.ports import HOST
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
 
+pytestmark = pytest.mark.long
+
 CALL = """
 async ({url, type, body, headers}) => {
   try {
