@@ -24,6 +24,9 @@ class FormSettings(BaseModel):
         Literal["on", "off"], Field(description="a third choice of gender, OTHER; at the REST door `Other`")
     ] = "off"
 
+    terms_version: Annotated[
+        str, Field(max_length=100, description="version of the shop's terms, which registrationPolicy tells forms")
+    ] = ""
     disclosure: Annotated[
         Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
     ] = "reveal"

@@ -67,6 +67,7 @@ class Services:
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
+    terms_version: str = ""
     smtputf8: bool = True
     new_device_mail: bool = True
     clock: Callable[[], datetime] = utc_now

@@ -65,6 +65,7 @@ def open_services(settings: Settings) -> Services:
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
+        terms_version=settings.terms_version,
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
     )

@@ -84,6 +84,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         budgets=Budgets(budgets_of(settings)),
         sessions=session_terms(settings),
         conceal=settings.disclosure == "conceal",
+        terms_version=settings.terms_version,
         clock=clock,
     )
     services = replace(services, **changed)

@@ -25,6 +25,7 @@ TEXTS = {
     "mail_ehlo_name": "host.shop.example",
     "mail_token_file": "/run/secrets/token",
     "required": "gender, dateOfBirth",
+    "terms_version": "2026-11",
     "reference_prefix": "AT",
     "token_audience": "shop",
     "attempts_url": "redis://valkey:6379/0",
