@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from registration.environment import SettingsError
-from registration.settings import ByMode, Settings, Switch, is_web_address
+from registration.rules.web_address import is_web_address
+from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
@@ -24,6 +25,13 @@ class GatewaySettings(Settings):
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For or Forwarded is believed, comma-separated")
+    ] = ""
+    place_header: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9-]{0,64}$",
+            description="header in which a trusted proxy names the client's country or region; empty is none",
+        ),
     ] = ""
     connections: Annotated[
         int, Field(ge=1, le=1_000_000, description="open connections of a worker, if `ulimit -n` allows as many")
@@ -56,6 +64,14 @@ class GatewaySettings(Settings):
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
     graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
     mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
+    metrics_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="port for metrics in Prometheus' format, of its own per process; 0 is off"),
+    ] = 0
+    metrics_host: Annotated[str, Field(description="address that metrics are served on, without TLS or password")] = (
+        "127.0.0.1"
+    )
+    metrics_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$", description="path of the metrics")] = "/metrics"
     allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
 
     @field_validator("host")
