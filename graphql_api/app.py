@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
@@ -111,6 +112,7 @@ class Parts:
     admission: Admission
     threads: Threads
     batcher: SignUpBatcher
+    callers: Callers
     executor: Executor
     client_ips: ClientIps
     sign_in_url: str
@@ -122,6 +124,7 @@ class Parts:
             threads=self.threads,
             admission=self.admission,
             batcher=self.batcher,
+            callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
@@ -157,11 +160,13 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         introspection=settings.enabled(settings.introspection),
         suggestions=settings.enabled(settings.field_suggestions),
     )
+    threads = Threads(hashing=in_flight)
     return Parts(
         services=services,
         admission=admission,
-        threads=Threads(hashing=in_flight),
+        threads=threads,
         batcher=SignUpBatcher(services),
+        callers=Callers(services, threads),
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
