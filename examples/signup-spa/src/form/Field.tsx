@@ -47,7 +47,7 @@ function Errors({ id, errors }: { id: string; errors: string[] }) {
     errors.length > 0 && (
       <ul className="errors" id={`${id}-errors`}>
         {errors.map((error) => (
-          <li key={error}>{error}</li>
+          <li key={error} dir="auto">{error}</li>
         ))}
       </ul>
     )
