@@ -46,6 +46,7 @@ from registration.environment import read_settings
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
+from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
@@ -89,15 +90,17 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     application: ASGIApp = RequestLog(
         Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
     )
-    if settings.allowed_origins or settings.development:
-        # Outside of RequestLog, so that a page can read the answer to a fault, too.
-        application = Cors(
-            application,
-            origins=settings.allowed_origins,
-            loopback=settings.development,
-            own_paths=GRAPHQL_AND_PUBLIC_PATHS,
-        )
-    return SecurityHeaders(application, security_headers(settings.strict_transport_seconds))
+    security = security_headers(settings.strict_transport_seconds)
+    if not settings.allowed_origins and not settings.development:
+        return SecurityHeaders(application, security)
+    # Outside of RequestLog, so that a page can read the answer to a fault, too.
+    cors = Cors(
+        application,
+        origins=settings.allowed_origins,
+        loopback=settings.development,
+        own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+    )
+    return SecurityHeaders(cors, security, cors.headers_for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Parts:
     executor: Executor
     client_ips: ClientIps
     sign_in_url: str
+    place_header: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -121,8 +125,14 @@ class Parts:
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
+            device=self.device_of(request),
             sign_in_url=self.sign_in_url,
         )
+
+    def device_of(self, request: Request) -> Device:
+        is_named = self.place_header and self.client_ips.is_behind_proxy(request)
+        place = request.headers.get(self.place_header, "") if is_named else ""
+        return Device(request.headers.get("user-agent", ""), place)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
@@ -155,6 +165,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
+        place_header=settings.place_header,
     )
 
 

@@ -48,7 +48,8 @@ class Services:
     """The collaborators of every use case.
 
     `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
-    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
+    reset key. With `new_device_mail` customers are told of sign-ins from devices that they have not used before. With
+    `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
     is whether the mail server takes mails to mailboxes with letters outside ASCII.
     """
 
@@ -65,6 +66,7 @@ class Services:
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
     smtputf8: bool = True
+    new_device_mail: bool = True
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     on_mail_enqueued: Callable[[], None] = do_nothing

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from registration.hashing.machine import cores
 from registration.keys.signing_keys import Algorithm
+from registration.rules.web_address import is_web_address
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -99,6 +100,9 @@ class Settings(BaseSettings):
     session_seconds: Annotated[
         int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
     ] = 7_776_000
+    new_device_mail: Annotated[
+        Switch, Field(description="a mail when a customer signs in from a device not used before")
+    ] = "on"
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     token_algorithm: Annotated[
         Algorithm, Field(description="of signing keys made from now on: RS256, as the legacy contract has it, or ES256")
@@ -232,16 +236,6 @@ class Settings(BaseSettings):
     @property
     def slots(self) -> int:
         return self.hash_slots or max(1, cores() // self.workers)
-
-
-def is_web_address(text: str) -> bool:
-    """Whether a text is an address that a browser opens as it is written: no spaces, no user, no password."""
-    try:
-        parts = urlsplit(text)
-        is_known = parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0
-    except ValueError:  # no port, or no address of IPv6
-        return False
-    return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
 def masked(value: str) -> str:

@@ -65,6 +65,7 @@ def open_services(settings: Settings) -> Services:
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
         smtputf8=settings.mail_smtputf8 == "on",
+        new_device_mail=settings.new_device_mail == "on",
     )
 
 

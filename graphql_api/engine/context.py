@@ -13,6 +13,7 @@ from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.sign_up import SignUpRequest, sign_up
 
@@ -31,6 +32,7 @@ class Context:
     language: Language
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
+    device: Device = UNKNOWN
     sign_in_url: str = ""
     """The shop's sign-in page; empty where no setting names it."""
     legacy: bool = False

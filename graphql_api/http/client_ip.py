@@ -57,6 +57,11 @@ class ClientIps:
                 break
         return str(address)
 
+    def is_behind_proxy(self, request: Request) -> bool:
+        """Whether a trusted proxy sent the request, so that its headers are believed."""
+        address = _read_peer(request.client.host) if request.client else None
+        return address is not None and self._is_trusted(address)
+
     def _is_trusted(self, address: IpAddress) -> bool:
         return any(address in network for network in self._trusted)
 

@@ -30,6 +30,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGE_NOTICE = "email_change_notice"
     ALREADY_REGISTERED = "already_registered"
+    NEW_DEVICE = "new_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Link:
 
     url: str = field(repr=False)
     valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsedDevice:
+    """A device as people know it, and where it was; None for what is not known."""
+
+    name: str | None = None
+    place: str | None = None
 
 
 SUBJECTS = {
@@ -55,6 +64,8 @@ SUBJECTS = {
     (MailKind.EMAIL_CHANGE_NOTICE, Language.DE): "Ihre E-Mail-Adresse soll geändert werden",
     (MailKind.ALREADY_REGISTERED, Language.EN): "There is an account with this address already",
     (MailKind.ALREADY_REGISTERED, Language.DE): "Mit dieser Adresse gibt es schon ein Konto",
+    (MailKind.NEW_DEVICE, Language.EN): "A sign-in from a new device",
+    (MailKind.NEW_DEVICE, Language.DE): "Eine Anmeldung von einem neuen Gerät",
 }
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -77,9 +88,20 @@ def parse_sender(text: str) -> Address:
 
 
 def render(
-    mail_id: UUID, kind: MailKind, customer: Customer, *, link: Link | None, site: str, sender: Address, date: datetime
+    mail_id: UUID,
+    kind: MailKind,
+    customer: Customer,
+    *,
+    link: Link | None,
+    site: str,
+    sender: Address,
+    date: datetime,
+    used: UsedDevice = UsedDevice(),
 ) -> EmailMessage:
-    """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links."""
+    """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links.
+
+    `used` is for a mail about a device, and `date` is then when it was used.
+    """
     recipient = _recipient(customer.email)
     message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
     message["From"] = sender
@@ -96,6 +118,8 @@ def render(
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
         "valid_until": moment_in_words(link.valid_until, customer.language) if link else None,
+        "used": used,
+        "moment": moment_in_words(date, customer.language),
     }
     text, html = (_template(f"{kind}.{customer.language}.{form}", words) for form in ("txt", "html"))
     message.set_content(text, cte=_encoding(text))

@@ -16,6 +16,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, Grant, expiry, issue
+from registration.sessions.devices import Device, device_columns
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
@@ -32,14 +33,15 @@ def new_token() -> str:
 
 
 def open_session(
-    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str
+    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str, *, device: Device
 ) -> Grant:
     """Write a session with its first token inside the caller's transaction.
 
     `customer_row` is a row of the table `customer`.
     """
     now = services.clock()
-    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": now})
+    row = {"id": session_id, "customer_id": customer_row.id, "created_at": now}
+    insert_new(connection, session, row | device_columns(services.secret, customer_row.id, device))
     grant = _grant(services, customer_row, session_id, now + services.sessions.longest)
     _insert_token(connection, services, grant, digest(token))
     return grant

@@ -31,6 +31,7 @@ TEXTS = {
     "password_deny_list": "/srv/common.txt",
     "host": "127.0.0.2",
     "trusted_proxies": "10.0.0.0/8,192.0.2.1",
+    "place_header": "X-Country",
     "sign_in_url": "https://shop.example/login?shop=1",
     "cors_origins": "https://shop.example, https://other.example",
 }
