@@ -16,7 +16,7 @@ export function AddressCard({ me, policy }: Props) {
   }
 
   return (
-    <section className="card">
+    <section className="card" id="address">
       <h2>{t.address.title}</h2>
       <p>
         {t.address.lead} <b dir="ltr">{me.email}</b>

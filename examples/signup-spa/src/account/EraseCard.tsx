@@ -18,7 +18,7 @@ export function EraseCard() {
   }
 
   return (
-    <section className="card">
+    <section className="card" id="erase">
       <h2>{t.erase.title}</h2>
       <p>{t.erase.lead}</p>
       <button type="button" className="secondary danger" onClick={() => dialog.current!.showModal()}>

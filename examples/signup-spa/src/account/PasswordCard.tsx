@@ -16,7 +16,7 @@ export function PasswordCard({ rules }: { rules: PasswordRules }) {
   }
 
   return (
-    <section className="card">
+    <section className="card" id="password">
       <h2>{t.password.title}</h2>
       <p>{t.password.lead}</p>
       <Form button={t.password.button} onSubmit={submit}>

@@ -30,7 +30,7 @@ export function ProfileCard({ me, policy }: Props) {
   }
 
   return (
-    <section className="card">
+    <section className="card" id="profile">
       <h2>{t.profile.title}</h2>
       <Form button={t.profile.button} onSubmit={submit}>
         <div className="row">

@@ -14,7 +14,7 @@ export function SessionsCard() {
   }
 
   return (
-    <section className="card">
+    <section className="card" id="sessions">
       <h2>{t.sessions.title}</h2>
       <p>{t.sessions.lead}</p>
       <Form button={t.sessions.all} onSubmit={everywhere} />

@@ -10,7 +10,7 @@ export const de: Strings = {
   sending: "Einen Moment …",
   loading: "Wird geladen …",
   againIn: "Nächster Versuch in",
-  unreachable: "Der Shop ist nicht erreichbar. Nichts ist verloren: Bitte versuchen Sie es noch einmal.",
+  unreachable: "Der Shop antwortet nicht, wie er soll. Nichts ist verloren: Bitte versuchen Sie es noch einmal.",
   retry: "Noch einmal versuchen",
   language: "Sprache",
   skip: "Zum Inhalt springen",

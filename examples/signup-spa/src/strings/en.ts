@@ -13,7 +13,7 @@ export const en = {
   sending: "One moment …",
   loading: "Loading …",
   againIn: "Next attempt in",
-  unreachable: "The shop cannot be reached. Nothing is lost: please try again.",
+  unreachable: "The shop does not answer as it should. Nothing is lost: please try again.",
   retry: "Try again",
   language: "Language",
   skip: "Skip to the content",
