@@ -52,7 +52,7 @@ check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.lockfiles
 	$(BIN)/registration-gateway schema --check
-	$(BIN)/registration-gateway schema --since last-tag
+	$(BIN)/registration-gateway schema --since last-release
 
 test: console ## the tests, on SQLite and PostgreSQL, and the coverage
 	@$(call measured,)

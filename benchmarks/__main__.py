@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks import growth, hash_engines, overhead, pressure, reads, registrations, sign_up_limit, start
+from benchmarks import growth, hash_engines, metrics, overhead, pressure, reads, registrations, sign_up_limit, start
 from benchmarks.bare_hash import CHEAPEST
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
@@ -120,7 +120,11 @@ def measure(directory: Path, plan: Plan) -> Measured:
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
             pressed = pressure.measure(directory, empty, plan.floods)
-    return Measured(engines, rows, mail_ms, without_hash, breakdown, reading, limit_costs, grown, started, pressed)
+    with timed("metrics"):
+        metrics_ms = metrics.measure()
+    return Measured(
+        engines, rows, mail_ms, without_hash, breakdown, reading, limit_costs, grown, started, pressed, metrics_ms
+    )
 
 
 def load_without_hash(directory: Path, empty: Store, plan: Plan) -> tuple[float, float]:

@@ -64,6 +64,14 @@ class GatewaySettings(Settings):
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
     graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
     mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
+    metrics_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="port for metrics in Prometheus' format, of its own per process; 0 is off"),
+    ] = 0
+    metrics_host: Annotated[str, Field(description="address that metrics are served on, without TLS or password")] = (
+        "127.0.0.1"
+    )
+    metrics_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$", description="path of the metrics")] = "/metrics"
     allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
 
     @field_validator("host")

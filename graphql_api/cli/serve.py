@@ -24,6 +24,7 @@ def serve(
     Stops at once where `migrate` or another act of an operator is needed. Waits for a database that is not there.
     """
     from graphql_api.server import server  # noqa: PLC0415 - the other commands need not wait for the server's imports
+    from graphql_api.server.metrics import metrics_served  # noqa: PLC0415
 
     if workers:
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
@@ -31,7 +32,9 @@ def serve(
     settings.demand_addresses(serves=True, sends=settings.relay == "on")
     installation.say_where(settings)
     installation.prepare(settings)
-    if not server.run(settings):  # pragma: no cover - the machine refuses a thread to the relay, say
+    with metrics_served(settings, workers=settings.workers):
+        started = server.run(settings)
+    if not started:  # pragma: no cover - the machine refuses a thread to the relay, say
         raise typer.Exit(1)
 
 
@@ -47,13 +50,15 @@ def migrate() -> None:
 def relay() -> None:
     """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
     from graphql_api.server.hang_up import Terminal  # noqa: PLC0415 - the other commands begin once
+    from graphql_api.server.metrics import metrics_served  # noqa: PLC0415
 
     settings = settings_of_process()
     settings.demand_addresses(serves=False, sends=True)
     installation.say_where(settings)
     terminal = Terminal()
-    while _send_until_signal(settings) == signal.SIGHUP and not terminal.is_closed():
-        pass
+    with metrics_served(settings):
+        while _send_until_signal(settings) == signal.SIGHUP and not terminal.is_closed():
+            pass
 
 
 def _send_until_signal(settings: GatewaySettings) -> int:

@@ -8,6 +8,7 @@ from cachetools import LRUCache
 from graphql import (
     ASTValidationRule,
     DocumentNode,
+    FieldNode,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -32,6 +33,8 @@ from graphql_api.engine.errors import (
 from graphql_api.engine.limits import Exceeded, Limits, Size, measure
 from graphql_api.engine.overlaps import BoundedOverlaps
 
+OTHER = "other"
+
 MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
 CACHED_CHARACTERS = 64 * 1024
@@ -49,13 +52,15 @@ RULES = tuple(_REPLACED.get(rule, rule) for rule in specified_rules)
 class Operation:
     """One operation of a valid document. `hashes` says whether a field of it hashes a password.
 
-    `compiled` is None for documents that are not kept, and for operations that graphql-core has to execute.
+    `compiled` is None for documents that are not kept, and for operations that graphql-core has to execute. `field` is
+    what logs and metrics call the operation: its field of the schema, OTHER where it has several or none.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
     hashes: bool
     compiled: CompiledOperation | None = None
+    field: str = OTHER
 
     @property
     def name(self) -> str | None:
@@ -136,7 +141,13 @@ class Documents:
         self, document: DocumentNode, node: OperationDefinitionNode, size: Size, *, compiles: bool
     ) -> Operation:
         compiled = compile_operation(self._schema, document, node) if compiles else None
-        return Operation(document, node, size.hashing_fields > 0, compiled)
+        return Operation(document, node, size.hashing_fields > 0, compiled, _only_field(node))
+
+
+def _only_field(operation: OperationDefinitionNode) -> str:
+    selections = operation.selection_set.selections
+    names = {each.name.value if isinstance(each, FieldNode) else OTHER for each in selections} - {"__typename"}
+    return names.pop() if len(names) == 1 else OTHER
 
 
 def _may_be_kept(text: str) -> bool:

@@ -25,6 +25,7 @@ from graphql_api.engine.errors import (
     overloaded,
     public_error,
 )
+from graphql_api.engine.outcome import note_operation, noted, outcomes_noted
 from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
@@ -127,6 +128,7 @@ class Executor:
         operation = _choose(operations, request.operation_name)
         if isinstance(operation, dict):
             return Answer(Kind.REFUSED, errors=[operation])
+        note_operation(operation.field)
         if refused := self._refused(operation, mutation_allowed=mutation_allowed):
             return refused
         work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
@@ -163,9 +165,7 @@ class Executor:
         if root is None:
             return Answer(Kind.EXECUTED, dict(compiled.data))
         try:
-            value = root.resolve(variables, context)
-            if _is_awaitable(value):
-                value = await value
+            value = await noted(root.resolve(variables, context))
         except Exception as error:
             value = error
         else:
@@ -187,7 +187,7 @@ class Executor:
 
     def _uncompiled_work(self, operation: Operation, request: OperationRequest, context: Context) -> Work | Answer:
         """graphql-core decides whether variables fit; its messages quote them, so we find the reasons ourselves."""
-        execution = self._build(operation, request, context)
+        execution = self._build(operation, request, context, middleware=[outcomes_noted])
         if isinstance(execution, Execution):
             return partial(_run, execution)
         found = variable_violations(self._schema, operation.node, request.variables or {})

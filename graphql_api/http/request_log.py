@@ -1,4 +1,4 @@
-"""The outermost layer: it gives each request a correlation id, a deadline and a log line, and masks exceptions."""
+"""The outermost layer: it gives each request a correlation id, a deadline, a log line and its place in the metrics."""
 
 import time
 from math import inf
@@ -6,9 +6,11 @@ from math import inf
 import structlog
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import get_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.server.correlation import bind_correlation_id
+from registration import metrics
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
 
@@ -56,8 +58,17 @@ class RequestLog:
             await response(scope, receive, send_and_note)
         finally:
             route = getattr(scope.get("route"), "path", "-")
-            seconds = round(time.perf_counter() - started, 4)
-            log.info("request", method=scope["method"], route=route, status=status, seconds=seconds)
+            seconds = time.perf_counter() - started
+            _count(route, status, seconds)
+            log.info("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+
+
+def _count(route: str, status: int, seconds: float) -> None:
+    """Without an operation of the schema, a request is counted by its route, without an outcome by its status."""
+    known = get_contextvars()
+    operation = known.get("operation", route)
+    metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
+    metrics.OPERATIONS.labels(operation, known.get("outcome", status)).inc()
 
 
 def _fault(error: Exception, correlation_id: str) -> Response:

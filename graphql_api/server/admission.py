@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from registration import metrics
+
 Result = TypeVar("Result")
 HAS_TURN: ContextVar[bool] = ContextVar("has_turn", default=False)
 """Whether the current task works in a turn of an admission."""
@@ -119,14 +121,17 @@ class Admission:
         expiry = loop.call_later(self._deadline, lambda: _settle(turn, _overloaded(self.expected_wait())))
         watch = _Watch(departure, turn) if departure else None
         self._queue[turn] = None
+        metrics.QUEUE_FOR_TURN.inc()
         try:
-            return await turn
+            with metrics.WAIT_FOR_TURN.time():
+                return await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.result() is None:
                 self._leave()
             raise
         finally:
             self._queue.pop(turn, None)
+            metrics.QUEUE_FOR_TURN.dec()
             expiry.cancel()
             if watch:
                 watch.end()

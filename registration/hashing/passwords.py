@@ -2,10 +2,12 @@
 
 import os
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
+from functools import partial
 from secrets import token_bytes
 from threading import get_native_id, local
 from typing import ParamSpec, TypeVar
@@ -13,6 +15,7 @@ from typing import ParamSpec, TypeVar
 from argon2 import Parameters, Type
 from argon2.low_level import ARGON2_VERSION
 
+from registration import metrics
 from registration.hashing.argon2id import Argon2id
 from registration.hashing.foreign_hashes import argon2_parameters, is_affordable, verify_argon2, verify_bcrypt
 
@@ -49,10 +52,12 @@ class Passwords:
         self.slots = slots
         self._thread = local()
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hash", initializer=self._init_thread)
+        metrics.HASH_SLOTS.inc(slots)
 
     def submit(self, work: Callable[[], None]) -> None:
         """Run work that hashes on the thread of a slot, when one is free; `hash` and `verify` then need no other."""
-        self._threads.submit(work)
+        metrics.QUEUE_FOR_SLOT.inc()
+        self._threads.submit(_in_slot, time.perf_counter(), work)
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
@@ -78,6 +83,7 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown()
+        metrics.HASH_SLOTS.dec(self.slots)
         self._argon2id.close()
 
     def _init_thread(self) -> None:
@@ -89,7 +95,8 @@ class Passwords:
     ) -> Result:
         if getattr(self._thread, "is_slot", False):
             return work(*args, **kwargs)
-        return self._threads.submit(work, *args, **kwargs).result()
+        metrics.QUEUE_FOR_SLOT.inc()
+        return self._threads.submit(_in_slot, time.perf_counter(), partial(work, *args, **kwargs)).result()
 
     def _verify(self, encoded: str, given: bytes) -> Verdict:
         parameters = argon2_parameters(encoded)
@@ -115,6 +122,14 @@ def lower_priority() -> None:
     """
     if sys.platform == "linux":  # pragma: no branch (tests run on Linux)
         os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
+
+
+def _in_slot(since: float, work: Callable[[], Result]) -> Result:
+    """Run work that has waited for a slot since that moment of the performance counter."""
+    metrics.QUEUE_FOR_SLOT.dec()
+    metrics.WAIT_FOR_SLOT.observe(time.perf_counter() - since)
+    with metrics.HASH_SLOTS_BUSY.track_inprogress():
+        return work()
 
 
 def _verdict(right: bool, when_right: Verdict) -> Verdict:

@@ -11,6 +11,7 @@ from typing import assert_never
 import structlog
 from sqlalchemy import Connection
 
+from registration import metrics
 from registration.mail import outbox
 from registration.mail.alarms import Alarms
 from registration.mail.composition import Composer, Dropped, look_up
@@ -187,6 +188,7 @@ class Relay:
     def _close(self, job: Job, status: Settled, reason: str | None = None) -> None:
         now = self._clock()
         self._database.write(lambda connection: outbox.settle(connection, job, status, now, reason))
+        metrics.MAILS.labels(status).inc()
         log.info("mail settled", mail=str(job.id), kind=job.kind, status=status, attempts=job.attempts, reason=reason)
 
     def _postpone(self, job: Job, failure: Failure) -> None:
@@ -199,6 +201,7 @@ class Relay:
             days = patience.give_up.days if patience.give_up else 0
             return self._close(job, "parked", f"given up after {days} days: {reason}")
         self._database.write(lambda connection: outbox.postpone(connection, job, now + wait, reason, since))
+        metrics.MAILS.labels("waits").inc()
         log.info("mail waits", mail=str(job.id), kind=job.kind, attempts=job.attempts, reason=reason)
         return None
 

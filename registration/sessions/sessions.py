@@ -78,13 +78,20 @@ def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, ke
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
+    _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
+    return Done()
 
 
 def revoke_all(services: Services, caller: Caller, client_ip: str, *, keep_access: bool = False) -> Done:
     """End all the caller's sessions; see `revoke`."""
-    which = session.c.customer_id == caller.customer.id
-    return _revoke(services, caller, client_ip, which, keep_access=keep_access)
+    _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id, keep_access=keep_access)
+    return Done()
+
+
+def revoke_one(services: Services, caller: Caller, session_id: UUID, client_ip: str) -> bool:
+    """End a session of the caller; False when there is none with this id that has not ended."""
+    is_own = (session.c.id == session_id) & (session.c.customer_id == caller.customer.id)
+    return _revoke(services, caller, client_ip, is_own, keep_access=False)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -181,8 +188,10 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
 
 def _revoke(
     services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool], *, keep_access: bool
-) -> Done:
-    def work(connection: Connection) -> Done:
+) -> bool:
+    """Whether there was a session to end."""
+
+    def work(connection: Connection) -> bool:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
         ids = connection.scalars(locked.with_for_update()).all()
@@ -192,7 +201,7 @@ def _revoke(
             connection.execute(update(session).where(session.c.id.in_(ids)).values(ended_at=now))
         if ids:
             audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
-        return Done()
+        return bool(ids)
 
     return services.database.write(work)
 

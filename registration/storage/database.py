@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Executable, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
+from registration import metrics
 from registration.storage.deadline import remaining
 from registration.storage.outages import (
     MENDED_BY_OPERATOR,
@@ -43,6 +44,12 @@ class Connections:
         self.engine = engine
         self._free = Semaphore(number)
         self._wait = wait
+        self._number = number
+        metrics.DATABASE_CONNECTIONS.inc(number)
+
+    def close(self) -> None:
+        metrics.DATABASE_CONNECTIONS.dec(self._number)
+        self.engine.dispose()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -53,7 +60,7 @@ class Connections:
         if not self._free.acquire(timeout=min(self._wait, left)):
             raise Unavailable("no database connection became free", Outage.LATE)
         try:
-            with self.engine.begin() as connection:
+            with metrics.DATABASE_CONNECTIONS_BUSY.track_inprogress(), self.engine.begin() as connection:
                 yield connection
         finally:
             self._free.release()
@@ -98,8 +105,8 @@ class Database:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
-        self._readers.engine.dispose()
-        self._writers.engine.dispose()
+        for each in {self._readers, self._writers}:  # one on PostgreSQL
+            each.close()
 
 
 def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:

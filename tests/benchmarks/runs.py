@@ -65,4 +65,5 @@ PERFECT = Measured(
     ],
     start=Start(1.2, 90.0),
     pressure=pressure(kept=0.81, busy_p99=4.0),
+    metrics_ms=0.03,
 )

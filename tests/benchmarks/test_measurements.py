@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bare_hash, growth, overhead, start
+from benchmarks import bare_hash, growth, metrics, overhead, start
 from benchmarks.relay import drain
 from harness.store import Store
 from registration.hashing.calibration import Costs
@@ -42,6 +42,11 @@ def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest
     parts = overhead.break_down(database_url)
     assert Store(database_url, None).customers() == 2 * MAX_BATCH * (overhead.WARM_UP + 20)
     assert parts.total == pytest.approx(parts.gateway + parts.rules + parts.hash + parts.transaction + parts.outbox)
+
+
+def test_metrics_are_measured_as_a_worker_counts() -> None:
+    """The calls of a sign-up are timed in a process that counts into a directory."""
+    assert metrics.measure() > 0
 
 
 def test_drain_sends_every_mail(database: Database, database_url: str, tmp_path: Path) -> None:
