@@ -60,7 +60,7 @@ def registration_policy(info: Info) -> RegistrationPolicy:
             min_strength=policy.min_strength,
         ),
         salutations=list(Salutation),
-        genders=list(Gender),
+        genders=list(services.of_person.genders),
         name_max_length=NAME_MAX_LENGTH,
         email_max_length=address.MAX_LENGTH,
         confirmation_required=services.confirmation is not None,
