@@ -259,6 +259,8 @@ def test_a_new_member_does_not_compile(union: str, tmp_path: Path) -> None:
     (tmp_path / "extended.graphql").write_text(extended)
     for changed, expected in (demo.SCHEMA, ""), (tmp_path / "extended.graphql", "ShopClosedError"):
         assert npm(["run", "--silent", "types"], cwd=example, env=os.environ | {"SCHEMA": str(changed)}) == 0
-        done = subprocess.run([NODE, "node_modules/typescript/bin/tsc"], cwd=example, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [NODE, "node_modules/typescript/bin/tsc"], cwd=example, capture_output=True, text=True, check=False
+        )
         assert (done.returncode == 0) is not expected, done.stdout
         assert expected in done.stdout
