@@ -35,6 +35,7 @@ from graphql_api.pages import (
     jwks,
     mailbox,
     password_page,
+    secure_page,
     start_page,
 )
 from graphql_api.schema import schema
@@ -189,6 +190,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *confirmation_page.routes(parts.context_for),
         *password_page.routes(parts.context_for),
         *email_change_page.routes(parts.context_for),
+        *secure_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
         *development_routes(settings, otherwise=shim.any_path.app),

@@ -24,6 +24,7 @@ class UserErrorCode(Enum):
     REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
+    ALERT_TOKEN = strawberry.enum_value("ALERT_TOKEN", description="AlertTokenError.")
     SESSION_NOT_FOUND = strawberry.enum_value("SESSION_NOT_FOUND", description="SessionNotFoundError.")
 
 
@@ -91,6 +92,11 @@ class ConfirmationTokenError(UserError):
     CODE = UserErrorCode.CONFIRMATION_TOKEN
 
 
+@strawberry.type(description="The token is unknown, used or expired; which of these is not told.")
+class AlertTokenError(UserError):
+    CODE = UserErrorCode.ALERT_TOKEN
+
+
 @strawberry.type(description="The customer has no session of this id, or it has ended already.")
 class SessionNotFoundError(UserError):
     CODE = UserErrorCode.SESSION_NOT_FOUND
@@ -132,6 +138,10 @@ USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.CONFIRMATION_TOKEN: {
         EN: "This confirmation link is no longer valid.",
         DE: "Dieser Bestätigungslink ist nicht mehr gültig.",
+    },
+    UserErrorCode.ALERT_TOKEN: {
+        EN: "This link is no longer valid.",
+        DE: "Dieser Link ist nicht mehr gültig.",
     },
     UserErrorCode.SESSION_NOT_FOUND: {
         EN: "This device is signed out already.",
