@@ -1,8 +1,9 @@
 """Securing an account after "this was not me": every intruder is out, and the way back is the customer's mailbox."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 
 from registration.account.email_change import move_address
 from registration.addresses.claims import claim
@@ -27,7 +28,7 @@ FORGOTTEN = ""
 
 def is_alert_key(services: Services, key: str) -> bool:
     """Whether an account can be secured with this key. Changes nothing."""
-    good = _good(digest(key), services)
+    good = select(alert_token.c.digest).where(_is_good(key, services.clock()))
     return services.database.read(lambda connection: connection.execute(good).one_or_none()) is not None
 
 
@@ -41,14 +42,13 @@ def secure_account(services: Services, key: str, client_ip: str) -> SecuringOutc
 
     def work(connection: Connection) -> SecuringOutcome:
         now = services.clock()
-        alert = connection.execute(_good(digest(key), services)).one_or_none()
+        columns = (alert_token.c.customer_id, alert_token.c.email)
+        alert = connection.execute(delete(alert_token).where(_is_good(key, now)).returning(*columns)).one_or_none()
         if alert is None:
             return TokenRefused()
         person = connection.execute(select(customer).where(customer.c.id == alert.customer_id).with_for_update()).one()
-        used = delete(alert_token).where(alert_token.c.customer_id == person.id).returning(alert_token.c.digest)
-        digests = connection.scalars(used).all()
-        if alert.digest not in digests:  # another request was faster
-            return TokenRefused()
+        others = delete(alert_token).where(alert_token.c.customer_id == person.id).returning(alert_token.c.digest)
+        digests = [digest(key), *connection.scalars(others).all()]
         remember_used(connection, KeyKind.ALERT, person.id, digests, now)
         has_address = _give_address_back(connection, services, person, alert.email, client_ip)
         store_password(connection, services, person.id, NO_PASSWORD, now)
@@ -64,8 +64,8 @@ def secure_account(services: Services, key: str, client_ip: str) -> SecuringOutc
     return outcome
 
 
-def _good(key_digest: str, services: Services) -> Select[Any]:
-    return select(alert_token).where(alert_token.c.digest == key_digest, alert_token.c.expires_at > services.clock())
+def _is_good(key: str, now: datetime) -> ColumnElement[bool]:
+    return (alert_token.c.digest == digest(key)) & (alert_token.c.expires_at > now)
 
 
 def _give_address_back(
