@@ -48,7 +48,7 @@ class Mutation:
         description="Register a customer. Reports every violation at once, and sends a mail with a confirmation link.",
     )
     confirm_customer: ConfirmCustomerResult = strawberry.field(
-        resolver=confirm_customer, description="Confirm an address with the token of the mail; works once."
+        resolver=confirm_customer, description="Confirm an address with the token or the code of the mail; works once."
     )
     resend_confirmation: ResendConfirmationResult = strawberry.field(
         resolver=resend_confirmation,

@@ -24,6 +24,7 @@ class UserErrorCode(Enum):
     REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
+    CONFIRMATION_CODE = strawberry.enum_value("CONFIRMATION_CODE", description="ConfirmationCodeError.")
     SESSION_NOT_FOUND = strawberry.enum_value("SESSION_NOT_FOUND", description="SessionNotFoundError.")
 
 
@@ -96,6 +97,15 @@ class SessionNotFoundError(UserError):
     CODE = UserErrorCode.SESSION_NOT_FOUND
 
 
+@strawberry.type(
+    description="The code is wrong, used, expired or ended by wrong ones, or the handle is unknown: which of these is "
+    "not told. The link of the mail works all the same, and resendConfirmation mails a new code for the same handle."
+)
+class ConfirmationCodeError(UserError):
+    CODE = UserErrorCode.CONFIRMATION_CODE
+    attempts_left: int = strawberry.field(description="How many more codes may be tried; 0 when the code has ended.")
+
+
 USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.INVALID_INPUT: {
         EN: "Some of the input is not valid.",
@@ -132,6 +142,10 @@ USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.CONFIRMATION_TOKEN: {
         EN: "This confirmation link is no longer valid.",
         DE: "Dieser Bestätigungslink ist nicht mehr gültig.",
+    },
+    UserErrorCode.CONFIRMATION_CODE: {
+        EN: "This code is not right, or no longer valid.",
+        DE: "Dieser Code stimmt nicht oder gilt nicht mehr.",
     },
     UserErrorCode.SESSION_NOT_FOUND: {
         EN: "This device is signed out already.",
