@@ -1,5 +1,6 @@
 """The schema: every operation by name."""
 
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 
 import strawberry
@@ -21,6 +22,7 @@ from graphql_api.operations.reset_password import ResetPasswordResult, reset_pas
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
 from graphql_api.operations.sessions import Session, sessions
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
+from graphql_api.streams.registration import Registration, registration, registration_changes
 from graphql_api.types.customer import Customer
 from graphql_api.types.scalars import DATE, DATE_TIME
 from registration.sessions.listing import MOST
@@ -38,6 +40,18 @@ class Query:
     )
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."
+    )
+    registration: Registration | None = strawberry.field(
+        resolver=registration,
+        description="The state of a sign-up, for the page that waits; null for an unknown handle.",
+    )
+
+
+@strawberry.type(description="What can be followed, over server-sent events (Accept: text/event-stream).")
+class Subscription:
+    registration: AsyncGenerator[Registration | None, None] = strawberry.subscription(
+        resolver=registration_changes,
+        description="The state of a sign-up, and the next one when it comes; then the stream is complete.",
     )
 
 
@@ -90,7 +104,10 @@ class Mutation:
 
 
 schema = strawberry.Schema(
-    query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME})
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME}),
 )
 
 

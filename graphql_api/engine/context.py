@@ -9,12 +9,15 @@ from strawberry import Info as StrawberryInfo
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
+from graphql_api.server.watch import Watch
+from registration.keys.handles import Handle
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller, authenticate
 from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
+from registration.signing_up.progress import RegistrationState
 from registration.signing_up.sign_up import SignUpRequest, sign_up
 
 Arguments = ParamSpec("Arguments")
@@ -31,6 +34,7 @@ class Context:
     batcher: SignUpBatcher
     language: Language
     client_ip: str
+    registrations: Watch[Handle, RegistrationState]
     authorization: str | None = field(default=None, repr=False)
     device: Device = UNKNOWN
     sign_in_url: str = ""
