@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor
 from graphql_api.engine.outcome import Kind, OperationRequest
@@ -113,6 +114,7 @@ class Parts:
     admission: Admission
     threads: Threads
     batcher: SignUpBatcher
+    callers: Callers
     executor: Executor
     client_ips: ClientIps
     registrations: Watch[Handle, RegistrationState]
@@ -125,6 +127,7 @@ class Parts:
             threads=self.threads,
             admission=self.admission,
             batcher=self.batcher,
+            callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             registrations=self.registrations,
@@ -167,6 +170,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         admission=admission,
         threads=threads,
         batcher=SignUpBatcher(services),
+        callers=Callers(services, threads),
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         registrations=Watch(lambda handles: threads.run(settled, services, handles)),
@@ -204,11 +208,10 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
 
 
 def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint:
-    limits = settings.event_streams, settings.streams_per_client, settings.event_stream_seconds
     return GraphQLEndpoint(
         executor=parts.executor,
         context_for=parts.context_for,
-        streams=EventStreams(parts.client_ips.of, *limits),
+        streams=EventStreams(parts.client_ips.of, *settings.stream_limits),
         queries_by_get=settings.enabled(settings.graphql_get),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )

@@ -135,9 +135,10 @@ class GatewaySettings(Settings):
         return self.queue_seconds + WORK_SECONDS
 
     @property
-    def streams_per_client(self) -> int:
-        """How many event streams a client may have open; 0 is any number."""
-        return self.limit_event_streams_per_client if self.are_limits_on else 0
+    def stream_limits(self) -> tuple[int, int, float]:
+        """Of event streams: how many in all, how many of one client (0 is any number), and for how many seconds."""
+        of_client = self.limit_event_streams_per_client if self.are_limits_on else 0
+        return self.event_streams, of_client, self.event_stream_seconds
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

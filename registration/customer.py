@@ -56,6 +56,9 @@ class Customer(Person):
     confirmed_at: datetime | None
 
 
+FIELDS = tuple(each.name for each in fields(Customer))
+
+
 def personal_data(person: Person) -> dict[str, Any]:
     """The fields of `Person` alone."""
     return {each.name: getattr(person, each.name) for each in fields(Person)}
@@ -63,7 +66,8 @@ def personal_data(person: Person) -> dict[str, Any]:
 
 def customer_of(row: Row[tuple[object, ...]]) -> Customer:
     """Read a full row of the customer table."""
-    return Customer(**{each.name: row._mapping[each.name] for each in fields(Customer)})
+    values = row._mapping
+    return Customer(**{name: values[name] for name in FIELDS})
 
 
 def row_of(customer: Customer) -> dict[str, object]:

@@ -47,6 +47,7 @@ def import_everything(environment: dict[str, str]) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "environment",
     [{}, {f"{PREFIX}{name.upper()}": "nonsense" for name in GatewaySettings.model_fields}],

@@ -1,11 +1,13 @@
 """What a resolver may use of one request."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from strawberry import Info as StrawberryInfo
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
@@ -14,7 +16,7 @@ from registration.keys.handles import Handle
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState
@@ -32,6 +34,7 @@ class Context:
     threads: Threads
     admission: Admission
     batcher: SignUpBatcher
+    callers: Callers
     language: Language
     client_ip: str
     registrations: Watch[Handle, RegistrationState]
@@ -47,7 +50,7 @@ class Context:
         scheme, *tokens = (self.authorization or "").split() or [""]
         if scheme.lower() != "bearer" or len(tokens) != 1:
             raise Unauthenticated
-        caller = await self.threads.run(authenticate, self.services, tokens[0])
+        caller = await self.callers.authenticate(tokens[0])
         if isinstance(caller, BadToken):
             raise Unauthenticated(revoked=caller is BadToken.REVOKED)
         return caller
@@ -55,7 +58,7 @@ class Context:
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
         require_turn()
-        return await in_time(sign_up(self.services, self.batcher, request))
+        return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -23,6 +23,8 @@ from rest_compat.jsonapi import error_document
 from tests.in_process import Installation, installation
 from tests.registration.violations import sign_up_violations
 
+pytestmark = pytest.mark.long
+
 SIGN_UP = """
 mutation ($input: CreateCustomerInput!) {
   createCustomer(input: $input) {

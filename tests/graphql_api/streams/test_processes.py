@@ -85,4 +85,3 @@ def test_tabs_follow_until_the_server_stops(serve: Serve, sqlite_url: str) -> No
         assert [tab.result(PATIENCE) for tab in tabs] == [["PENDING"]] * TABS
     assert gateway.process.wait(PATIENCE) == 0
     assert '"level": "error"' not in gateway.log.read_text()
-    gateway.start()  # the fixture `serve` stops it at the end
