@@ -8,11 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
-from pathlib import Path
 from secrets import token_urlsafe
 from threading import Thread
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
@@ -20,11 +17,13 @@ from starlette.types import ASGIApp
 
 from graphql_api.engine.callers import Callers
 from graphql_api.engine.context import Context
-from graphql_api.engine.executor import Executor, Kind, OperationRequest
+from graphql_api.engine.executor import Executor
+from graphql_api.engine.outcome import Kind, OperationRequest
 from graphql_api.engine.threads import Threads
 from graphql_api.http.client_ip import ClientIps
 from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
+from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
@@ -44,13 +43,16 @@ from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
 from graphql_api.server.response_headers import SecurityHeaders, security_headers
 from graphql_api.server.server import use_phrases_of_rfc_9110
+from graphql_api.server.watch import Watch
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
+from registration.keys.handles import Handle
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
+from registration.signing_up.progress import RegistrationState, settled
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
@@ -117,6 +119,7 @@ class Parts:
     callers: Callers
     executor: Executor
     visitors: Visitors
+    registrations: Watch[Handle, RegistrationState]
     sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
@@ -128,6 +131,7 @@ class Parts:
             callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.visitors.ip_of(request),
+            registrations=self.registrations,
             authorization=request.headers.get("authorization"),
             device=self.visitors.device_of(request),
             refresh_cookie=self.visitors.refresh_cookie_of(request),
@@ -170,6 +174,7 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
             settings.place_header,
             settings.refresh_token_seconds if settings.refresh_cookie == "on" else None,
         ),
+        registrations=Watch(lambda handles: threads.run(settled, services, handles)),
         sign_in_url=settings.sign_in_url,
     )
 
@@ -208,6 +213,7 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
         executor=parts.executor,
         context_for=parts.context_for,
         cookie_of=lambda context: context.refresh_cookie.answer if context.refresh_cookie else None,
+        streams=EventStreams(parts.visitors.ip_of, *settings.stream_limits),
         queries_by_get=settings.enabled(settings.graphql_get),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )
@@ -219,7 +225,7 @@ def development_routes(settings: GatewaySettings, otherwise: ASGIApp) -> list[Ro
     places = [start_page.Place("OpenAPI description of the JSON:API door", "openapi.json")]
     places += [start_page.Place("Readiness", "readyz"), start_page.Place("Public keys", jwks.PATH.lstrip("/"))]
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        found += mailbox.routes(mail_directory(settings))
+        found += mailbox.routes(mailbox.mail_directory(settings.mail_url))
         places.insert(0, start_page.Place("Mailbox: mails that were sent", "mailbox"))
     if settings.enabled(settings.graphiql):
         found += graphiql.routes()
@@ -239,11 +245,8 @@ async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncI
     if relay and sending:
         relay.stop()
         sending.join()
+    parts.registrations.close()
     parts.executor.close()
     parts.threads.close()
     parts.batcher.close()
     parts.services.close()
-
-
-def mail_directory(settings: GatewaySettings) -> Path:
-    return Path(url2pathname(urlsplit(settings.mail_url).path))

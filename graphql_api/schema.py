@@ -1,5 +1,6 @@
 """The schema: every operation by name."""
 
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 
 import strawberry
@@ -22,6 +23,7 @@ from graphql_api.operations.resend_confirmation import ResendConfirmationResult,
 from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
+from graphql_api.streams.registration import Registration, registration, registration_changes
 from graphql_api.types.customer import Customer
 from graphql_api.types.scalars import DATE, DATE_TIME
 from registration.sessions.listing import MOST
@@ -40,6 +42,18 @@ class Query:
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."
     )
+    registration: Registration | None = strawberry.field(
+        resolver=registration,
+        description="The state of a sign-up, for the page that waits; null for an unknown handle.",
+    )
+
+
+@strawberry.type(description="What can be followed, over server-sent events (Accept: text/event-stream).")
+class Subscription:
+    registration: AsyncGenerator[Registration | None, None] = strawberry.subscription(
+        resolver=registration_changes,
+        description="The state of a sign-up, and the next one when it comes; then the stream is complete.",
+    )
 
 
 @strawberry.type(description="What can be done.")
@@ -49,7 +63,7 @@ class Mutation:
         description="Register a customer. Reports every violation at once, and sends a mail with a confirmation link.",
     )
     confirm_customer: ConfirmCustomerResult = strawberry.field(
-        resolver=confirm_customer, description="Confirm an address with the token of the mail; works once."
+        resolver=confirm_customer, description="Confirm an address with the token or the code of the mail; works once."
     )
     resend_confirmation: ResendConfirmationResult = strawberry.field(
         resolver=resend_confirmation,
@@ -95,7 +109,10 @@ class Mutation:
 
 
 schema = strawberry.Schema(
-    query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME})
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME}),
 )
 
 

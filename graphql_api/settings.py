@@ -40,6 +40,15 @@ class GatewaySettings(Settings):
         int,
         Field(ge=0, le=1_000_000, description="open connections of a client with a worker, but not of a trusted proxy"),
     ] = 256
+    event_streams: Annotated[
+        int, Field(ge=0, le=1_000_000, description="open event streams (subscriptions) of a worker; 0 is none")
+    ] = 1_000
+    limit_event_streams_per_client: Annotated[
+        int, Field(ge=0, le=1_000_000, description="the same of one client; 0 is any number")
+    ] = 32
+    event_stream_seconds: Annotated[
+        float, Field(gt=0, le=86_400, description="how long an event stream lasts; clients then open another")
+    ] = 900.0
     cors_origins: Annotated[
         str,
         Field(
@@ -131,6 +140,12 @@ class GatewaySettings(Settings):
     def longest_request(self) -> float:
         """Seconds after which a request is answered, whatever it waits for; a shutdown waits as long for it."""
         return self.queue_seconds + WORK_SECONDS
+
+    @property
+    def stream_limits(self) -> tuple[int, int, float]:
+        """Of event streams: how many in all, how many of one client (0 is any number), and for how many seconds."""
+        of_client = self.limit_event_streams_per_client if self.are_limits_on else 0
+        return self.event_streams, of_client, self.event_stream_seconds
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

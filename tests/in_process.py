@@ -87,6 +87,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         budgets=Budgets(budgets_of(settings)),
         sessions=session_terms(settings),
         conceal=settings.disclosure == "conceal",
+        codes=settings.confirmation_code != "off",
         terms_version=settings.terms_version,
         clock=clock,
     )

@@ -1,6 +1,5 @@
 """GraphQL over HTTP, as the specification of that name says: one request runs one operation and gets one response."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from graphql_api.engine.errors import ErrorCode, public_error
-from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
+from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode, public_error
+from graphql_api.engine.executor import Executor
+from graphql_api.engine.outcome import Answer, Kind, OperationRequest, overloaded_answer
 from graphql_api.http.body import Disconnected, Encoded, TooLarge, read_body
+from graphql_api.http.event_stream import EVENT_STREAM, EventStream, EventStreams, encode
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
@@ -42,7 +43,7 @@ PERSISTED_QUERY = Answer(
 
 GivenContext = TypeVar("GivenContext")
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+NO_ROOM = overloaded_answer(UNAVAILABLE_RETRY_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class GraphQLEndpoint(Generic[GivenContext]):
         *,
         executor: Executor,
         context_for: Callable[[Request], GivenContext],
+        streams: EventStreams,
         cookie_of: Callable[[GivenContext], str | None] = no_cookie,
         queries_by_get: bool,
         graphiql: Callable[[Request], Response] | None,
@@ -83,20 +85,37 @@ class GraphQLEndpoint(Generic[GivenContext]):
         self._cookie_of = cookie_of
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
         self._graphiql = graphiql
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._respond(Request(scope, receive))
+        request = Request(scope, receive)
+        accept = _accept(request)
+        if preferred(accept, (*MEDIA_TYPES, EVENT_STREAM)) == EVENT_STREAM:
+            with self._streams.one_more(request) as has_room:
+                response = await self._stream(request) if has_room else _answer_response(NO_ROOM, JSON)
+                await response(scope, receive, send)
+            return
+        response = await self._respond(request, accept)
         await response(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        accept = _accept(request)
+    async def _stream(self, request: Request) -> Response:
+        """Any operation, as server-sent events."""
+        operation = await self._operation(request, EVENT_STREAM)
+        if isinstance(operation, BadRequest):
+            return _bad_request(operation, JSON)
+        if isinstance(operation, NamedByHash):
+            return _answer_response(PERSISTED_QUERY, JSON)
+        context, gone, is_post = self._context_for(request), partial(departure, request), request.method == "POST"
+        answers = self._executor.stream(operation, context, mutation_allowed=is_post, departure=gone)
+        return EventStream((_body(answer) async for answer in answers), gone, self._streams)
+
+    async def _respond(self, request: Request, accept: str) -> Response:
         if self._graphiql and request.method == "GET" and preferred(accept, (*MEDIA_TYPES, HTML)) == HTML:
             return self._graphiql(request)
         media_type = preferred(accept, MEDIA_TYPES)
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
-            body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
-            return _response(operation.status, body, media_type or JSON, operation.headers)
+            return _bad_request(operation, media_type or JSON)
         if isinstance(operation, NamedByHash):
             return _answer_response(PERSISTED_QUERY, media_type or JSON)
         context = self._context_for(request)
@@ -181,12 +200,22 @@ def _checked(parameters: Json) -> OperationRequest | NamedByHash | BadRequest:
     )
 
 
-def _answer_response(answer: Answer, media_type: str) -> Response:
+def _bad_request(bad: BadRequest, media_type: str) -> Response:
+    body = {"errors": [public_error(ErrorCode.BAD_REQUEST, bad.message)]}
+    return _response(bad.status, body, media_type, bad.headers)
+
+
+def _body(answer: Answer) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if answer.errors:
         body["errors"] = answer.errors
     if answer.kind in {Kind.EXECUTED, Kind.UNAVAILABLE}:
         body["data"] = answer.data
+    return body
+
+
+def _answer_response(answer: Answer, media_type: str) -> Response:
+    body = _body(answer)
     headers = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
     match answer.kind:
         case Kind.EXECUTED:
@@ -208,7 +237,7 @@ def _challenge(answer: Answer) -> dict[str, str]:
 
 def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     response = _PreparedResponse(status_code=status)
-    response.body = _encode(body).encode()
+    response.body = encode(body).encode()
     response.raw_headers = [
         *HEADERS[media_type],
         (b"content-length", str(len(response.body)).encode()),

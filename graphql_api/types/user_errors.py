@@ -26,6 +26,7 @@ class UserErrorCode(Enum):
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
     ALERT_TOKEN = strawberry.enum_value("ALERT_TOKEN", description="AlertTokenError.")
+    CONFIRMATION_CODE = strawberry.enum_value("CONFIRMATION_CODE", description="ConfirmationCodeError.")
     SESSION_NOT_FOUND = strawberry.enum_value("SESSION_NOT_FOUND", description="SessionNotFoundError.")
 
 
@@ -103,6 +104,15 @@ class SessionNotFoundError(UserError):
     CODE = UserErrorCode.SESSION_NOT_FOUND
 
 
+@strawberry.type(
+    description="The code is wrong, used, expired or ended by wrong ones, or the handle is unknown: which of these is "
+    "not told. The link of the mail works all the same, and resendConfirmation mails a new code for the same handle."
+)
+class ConfirmationCodeError(UserError):
+    CODE = UserErrorCode.CONFIRMATION_CODE
+    attempts_left: int = strawberry.field(description="How many more codes may be tried; 0 when the code has ended.")
+
+
 USER_ERRORS: Mapping[UserErrorCode, Text] = {
     UserErrorCode.INVALID_INPUT: Text("Some of the input is not valid."),
     UserErrorCode.EMAIL_TAKEN: Text("This e-mail address is already registered or waiting for its confirmation."),
@@ -115,6 +125,7 @@ USER_ERRORS: Mapping[UserErrorCode, Text] = {
     UserErrorCode.REFRESH_TOKEN: Text("This session has ended. Please sign in again."),
     UserErrorCode.RESET_TOKEN: Text("This link to a new password is no longer valid."),
     UserErrorCode.CONFIRMATION_TOKEN: Text("This confirmation link is no longer valid."),
+    UserErrorCode.CONFIRMATION_CODE: Text("This code is not right, or no longer valid."),
     UserErrorCode.ALERT_TOKEN: Text("This link is no longer valid."),
     UserErrorCode.SESSION_NOT_FOUND: Text("This device is signed out already."),
 }

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Table, exists, func, or_, select
 
 from registration.customer import customer_of
+from registration.keys.handles import code_of
 from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, reset_key
 from registration.keys.secret import Secret
 from registration.language import Language
@@ -71,6 +72,7 @@ class Facts:
     told_at: datetime | None = field(default=None, repr=False)  # when a mail of the kind was last sent
     is_next: bool = field(default=True, repr=False)  # no older mail of the kind waits
     used: UsedDevice = field(default=UsedDevice(), repr=False)
+    coded: frozenset[str] = field(default=frozenset(), repr=False)  # digests of tokens with a code
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Composer:
     secret: Secret
     site: str
     sender: Address
+    code_in_subject: bool = False
 
     def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
@@ -89,7 +92,7 @@ class Composer:
         if needless := _why_needless(kind, facts, now):
             return Dropped(needless)
         addressee = replace(customer_of(person), email=job.recipient or facts.new_email or person.email)
-        link = self._link(LINKS[kind], job, facts.tokens, now, addressee.language) if kind in LINKS else None
+        link = self._link(LINKS[kind], job, facts, now, addressee.language) if kind in LINKS else None
         if isinstance(link, Refused | AboutUs):
             return link
         return render(
@@ -101,15 +104,18 @@ class Composer:
             sender=self.sender,
             date=job.created_at,
             used=facts.used,
+            code_in_subject=self.code_in_subject,
         )
 
     def _link(
-        self, kind: LinkKind, job: Job, tokens: dict[str, datetime], now: datetime, language: Language
+        self, kind: LinkKind, job: Job, facts: Facts, now: datetime, language: Language
     ) -> Link | Refused | AboutUs | None:
         if job.token_id is None:  # an alert that was enqueued before revision 0009
             return None
-        keys = [kind.key(secret, job.token_id) for secret in self.secret.versions()]
-        key = next((key for key in keys if digest(key) in tokens), keys[0])
+        tokens = facts.tokens
+        keys = {secret: kind.key(secret, job.token_id) for secret in self.secret.versions()}
+        secret = next((secret for secret, key in keys.items() if digest(key) in tokens), self.secret)
+        key = keys[secret]
         valid_until = tokens.get(digest(key))
         if not kind.is_needed and (valid_until is None or valid_until <= now):
             return None
@@ -118,7 +124,8 @@ class Composer:
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
         # The storefront's language, as the legacy contract has it (11); its _store names a shop, which we do not know.
-        return Link(f"{self.site}/{kind.path}?token={key}&_locale={language.locale}", valid_until)
+        url = f"{self.site}/{kind.path}?token={key}&_locale={language.locale}"
+        return Link(url, valid_until, code_of(secret, job.token_id) if digest(key) in facts.coded else None)
 
 
 def look_up(connection: Connection, job: Job) -> Facts:
@@ -132,7 +139,8 @@ def look_up(connection: Connection, job: Job) -> Facts:
     tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
     new_email = next((token.email for token in tokens), None) if table is email_change else None
     used = _used_device(connection, job) if job.kind == MailKind.NEW_DEVICE else UsedDevice()
-    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email, used=used)
+    coded = frozenset(token.digest for token in tokens if getattr(token, "code", None))
+    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email, used=used, coded=coded)
 
 
 def _used_device(connection: Connection, job: Job) -> UsedDevice:

@@ -37,10 +37,11 @@ class MailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link with a key, which acts for any client that has it."""
+    """A link with a key, which acts for any client that has it; a code does the same for the client with the handle."""
 
     url: str = field(repr=False)
     valid_until: datetime
+    code: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def render(
     sender: Address,
     date: datetime,
     used: UsedDevice = UsedDevice(),
+    code_in_subject: bool = False,
 ) -> EmailMessage:
     """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links.
 
@@ -102,13 +104,15 @@ def render(
     message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
     message["From"] = sender
     message["To"] = recipient
+    code, subject = link and link.code, SUBJECTS[kind][customer.language]
     # Python's own folding loses a space between two encoded words.
-    message.set_raw("Subject", _encoded(SUBJECTS[kind][customer.language]))
+    message.set_raw("Subject", _encoded(f"{code}: {subject}" if code and code_in_subject else subject))
     message["Date"] = date
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    words = {
-        "subject": SUBJECTS[kind][customer.language],
+    words: dict[str, object] = {
+        "subject": subject,
+        "code": code,
         "language": customer.language,
         "greeting": _greeting(customer, is_proven=_is_proven(kind, customer)),
         "is_confirmed": customer.confirmed_at is not None,

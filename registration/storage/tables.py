@@ -58,12 +58,15 @@ email_claim = Table(
     info=owned(OnErasure.DELETE, "as long as its customer has the address"),
 )
 
+# `code` is a keyed digest; null where there is none, and of all but a customer's newest token. No failure is null.
 confirmation_token = Table(
     "confirmation_token",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
+    Column("code", String(64)),
+    Column("code_failures", Integer),
     info=owned(OnErasure.DELETE, "GATEWAY_KEEP_PENDING_DAYS after it expired"),
 )
 
