@@ -14,6 +14,14 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.engine.errors import ErrorCode, public_error
 from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
 from graphql_api.http.body import Disconnected, Encoded, TooLarge, read_body
+from graphql_api.http.named_documents import (
+    NamedDocuments,
+    NotFound,
+    NotTrusted,
+    WrongHash,
+    document_hash,
+    is_named,
+)
 from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
 from graphql_api.http.strict_json import Json, NotJson, read_json
 
@@ -36,8 +44,9 @@ _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
 }
 
 # Apollo's link looks for this message or its code, urql's exchange for the message; both then send the document.
-PERSISTED_QUERY = Answer(
-    Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")]
+NOT_FOUND = Answer(Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")])
+NOT_TRUSTED = Answer(
+    Kind.REFUSED, errors=[public_error(ErrorCode.DOCUMENT_NOT_TRUSTED, "Only trusted documents are run here.")]
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -52,10 +61,6 @@ class BadRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class NamedByHash:
-    """A request whose `extensions.persistedQuery` names a document that it does not send."""
-
-
 class GraphQLEndpoint:
     """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
 
@@ -68,11 +73,13 @@ class GraphQLEndpoint:
         executor: Executor,
         context_for: Callable[[Request], object],
         queries_by_get: bool,
+        documents: NamedDocuments,
         graphiql: Callable[[Request], Response] | None,
     ) -> None:
         self._executor = executor
         self._context_for = context_for
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
+        self._documents = documents
         self._graphiql = graphiql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,8 +95,8 @@ class GraphQLEndpoint:
         if isinstance(operation, BadRequest):
             body = {"errors": [public_error(ErrorCode.BAD_REQUEST, operation.message)]}
             return _response(operation.status, body, media_type or JSON, operation.headers)
-        if isinstance(operation, NamedByHash):
-            return _answer_response(PERSISTED_QUERY, media_type or JSON)
+        if isinstance(operation, Answer):
+            return _answer_response(operation, media_type or JSON)
         answer = await self._executor.execute(
             operation,
             self._context_for(request),
@@ -98,14 +105,41 @@ class GraphQLEndpoint:
         )
         return _answer_response(answer, media_type or JSON)
 
-    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
+    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | Answer | BadRequest:
         if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
             allow = {"allow": ", ".join(self._methods)}
             return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.", allow)
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
         parameters = await _posted(request) if request.method == "POST" else _in_query(request.query_params)
-        return parameters if isinstance(parameters, BadRequest) else _checked(parameters)
+        return parameters if isinstance(parameters, BadRequest) else self._checked(parameters)
+
+    def _checked(self, parameters: Json) -> OperationRequest | Answer | BadRequest:
+        if isinstance(parameters, list):
+            return BadRequest(400, "Batches are not supported: send one operation in one request.")
+        if not isinstance(parameters, dict):
+            return BadRequest(400, "The body must be a JSON object.")
+        digest = document_hash(parameters)
+        if isinstance(digest, WrongHash):
+            return BadRequest(400, "The hash of a document must be a SHA-256 in hexadecimal digits.")
+        for name, (expected, words) in _PARAMETERS.items():
+            if not isinstance(parameters.get(name), expected) and not (name == "query" and is_named(parameters)):
+                return BadRequest(400, f"The parameter '{name}' must be {words}.")
+        document = self._documents.text(cast("str | None", parameters.get("query")), digest)
+        match document:
+            case WrongHash():
+                return BadRequest(400, "The hash is not the SHA-256 of the document.")
+            case NotFound():
+                return NOT_FOUND
+            case NotTrusted():
+                return NOT_TRUSTED
+            case str():
+                return OperationRequest(
+                    query=document,
+                    variables=cast("dict[str, Any] | None", parameters.get("variables")),
+                    operation_name=cast("str | None", parameters.get("operationName")),
+                )
+        assert_never(document)
 
 
 def _accept(request: Request) -> str:
@@ -134,7 +168,8 @@ def _read(body: bytes) -> Json | BadRequest:
 
 
 def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
-    parameters: dict[str, Json] = {"query": query.get("query"), "operationName": query.get("operationName") or None}
+    parameters: dict[str, Json] = {name: query.get(name) or None for name in ("operationName", "documentId")}
+    parameters["query"] = query.get("query")
     for name in {"variables", "extensions"} & query.keys():
         value = read_json(query[name].encode())
         if isinstance(value, NotJson):
@@ -144,31 +179,9 @@ def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
 
 
 def _asks_by_hash(request: Request) -> bool:
-    """Clients of persisted queries send hashes by GET even where queries by GET are off."""
+    """A query that a hash alone names may come by GET even where queries by GET are off: no document is in the URL."""
     parameters = _in_query(request.query_params)
-    return isinstance(parameters, dict) and _is_named_by_hash(parameters)
-
-
-def _is_named_by_hash(parameters: Mapping[str, Json]) -> bool:
-    extensions = parameters.get("extensions")
-    return not parameters.get("query") and isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
-
-
-def _checked(parameters: Json) -> OperationRequest | NamedByHash | BadRequest:
-    if isinstance(parameters, list):
-        return BadRequest(400, "Batches are not supported: send one operation in one request.")
-    if not isinstance(parameters, dict):
-        return BadRequest(400, "The body must be a JSON object.")
-    if _is_named_by_hash(parameters):
-        return NamedByHash()
-    for name, (expected, words) in _PARAMETERS.items():
-        if not isinstance(parameters.get(name), expected):
-            return BadRequest(400, f"The parameter '{name}' must be {words}.")
-    return OperationRequest(
-        query=cast("str", parameters["query"]),
-        variables=cast("dict[str, Any] | None", parameters.get("variables")),
-        operation_name=cast("str | None", parameters.get("operationName")),
-    )
+    return isinstance(parameters, dict) and is_named(parameters)
 
 
 def _answer_response(answer: Answer, media_type: str) -> Response:

@@ -20,6 +20,7 @@ from graphql_api.engine.costs import costs
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.executor import Answer, Executor, OperationRequest
 from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.http.named_documents import NamedDocuments
 from graphql_api.server.admission import Admission
 from registration.limits.budgets import Cost
 from registration.storage.database import Unavailable
@@ -204,6 +205,7 @@ def make_endpoint(
     executor: Executor | None = None,
     *,
     queries_by_get: bool = True,
+    documents: NamedDocuments | None = None,
     graphiql: Callable[[Request], Response] | None = lambda _: HTMLResponse("<title>GraphiQL</title>"),
     context_for: Callable[[Request], SampleContext] = lambda _: SampleContext(),
 ) -> GraphQLEndpoint:
@@ -211,6 +213,7 @@ def make_endpoint(
         executor=executor or make_executor(),
         context_for=context_for,
         queries_by_get=queries_by_get,
+        documents=documents or NamedDocuments({}, only=False),
         graphiql=graphiql,
     )
 
