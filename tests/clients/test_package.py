@@ -24,8 +24,8 @@ import { execute, possibleTypes, signUp, UserErrorCode, ViolationCode } from "re
 import type { FieldErrors } from "registration-gateway-client";
 
 const violations = [
-  { path: ["password"], code: "TOO_SHORT", message: "Short.", minimum: 8, maximum: null },
-  { path: ["password"], code: "COMMON", message: "Common.", minimum: null, maximum: null },
+  { path: ["input", "password"], code: "TOO_SHORT", message: "Short.", minimum: 8, maximum: null },
+  { path: ["input", "password"], code: "COMMON", message: "Common.", minimum: null, maximum: null },
 ];
 const answer = {
   data: { createCustomer: { __typename: "InvalidInputError", code: "INVALID_INPUT", message: "No.", violations } },

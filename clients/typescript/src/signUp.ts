@@ -28,7 +28,8 @@ export function fieldErrors(violations: readonly Violation[]): FieldErrors {
   const fields: FieldErrors = {};
   for (const { path, code, message, ...figures } of violations) {
     const params = Object.entries(figures).filter(([name, value]) => name !== "__typename" && value != null);
-    (fields[path.join(".")] ??= []).push({ code, message, params: Object.fromEntries(params) });
+    const field = path[0] === "input" ? path.slice(1) : path;
+    (fields[field.join(".")] ??= []).push({ code, message, params: Object.fromEntries(params) });
   }
   return fields;
 }
