@@ -5,11 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from harness.gateway import Gateway
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+
+pytestmark = pytest.mark.long
 
 CALL = """
 async ({url, type, body, headers}) => {
