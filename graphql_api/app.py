@@ -25,6 +25,7 @@ from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.logs import configure_logs
+from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
 from graphql_api.http.visitors import Visitors
@@ -215,6 +216,7 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
         cookie_of=lambda context: context.refresh_cookie.answer if context.refresh_cookie else None,
         streams=EventStreams(parts.visitors.ip_of, *settings.stream_limits),
         queries_by_get=settings.enabled(settings.graphql_get),
+        documents=NamedDocuments(read_manifest(settings.documents), only=settings.trusted_documents == "only"),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )
 

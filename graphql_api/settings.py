@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -74,7 +74,13 @@ class GatewaySettings(Settings):
     graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
     introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
-    graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET; by their hash alone always")] = "mode"
+    documents: Annotated[
+        str, Field(description="manifest of documents that clients may name by hash; `registration-gateway documents`")
+    ] = ""
+    trusted_documents: Annotated[
+        Literal["off", "only"], Field(description="`only` refuses every document that DOCUMENTS does not list")
+    ] = "off"
     mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
     metrics_port: Annotated[
         int,
@@ -128,6 +134,8 @@ class GatewaySettings(Settings):
             raise ValueError(
                 "GATEWAY_REFRESH_COOKIE is on: browsers take its cookie by https only; see GATEWAY_PUBLIC_URL"
             )
+        if self.trusted_documents == "only" and not self.documents:
+            raise ValueError("GATEWAY_TRUSTED_DOCUMENTS needs GATEWAY_DOCUMENTS, the manifest of what is trusted")
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self

@@ -2,10 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,7 +10,6 @@ from playwright.sync_api import BrowserContext, Page
 
 from graphql_api.server.refresh_cookie import NAME, PROOF
 from harness.gateway import Gateway
-from harness.ports import HOST
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
 from tests.graphql_api.operations.test_sessions import REFRESH, REVOKE, SIGN_IN
@@ -47,29 +43,6 @@ async ({url, document, input, headers}) => {
 }
 """
 ATTRIBUTES = FORM | {"salutation": "Ms", "gender": "Female", "email": "bob@example.org"}
-
-
-class EmptyPage(BaseHTTPRequestHandler):
-    """The page of a shop: an empty document."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Shop</title>")
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """The origin of a shop on this machine."""
-    server = ThreadingHTTPServer((HOST, 0), EmptyPage)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://{HOST}:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def call(page: Page, gateway: Gateway, path: str, content_type: str, body: object, **headers: str) -> Any:
