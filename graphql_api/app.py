@@ -87,7 +87,9 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(
-        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
+        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)),
+        settings.longest_request,
+        parts.client_ips.network_of,
     )
     if settings.allowed_origins or settings.development:
         # Outside of RequestLog, so that a page can read the answer to a fault, too.

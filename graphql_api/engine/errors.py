@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
 from graphql_api.engine.overlaps import MAX_COMPARISONS, TooManyComparisonsError
-from graphql_api.server.correlation import current_correlation_id
+from registration.correlation import current_correlation_id
 from registration.storage.database import Unavailable
 
 PublicError: TypeAlias = dict[str, Any]

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
 from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
+from graphql_api.server.notices import tell
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
@@ -46,9 +47,12 @@ def run(settings: GatewaySettings) -> bool:
     announce(settings.model_copy(update={"port": port}))
     limits = connection_limits(settings, files)
     if limits.total < settings.connections:
-        print(
+        tell(
             f"Open files are limited to {files}: {limits.total} connections, not {settings.connections} (ulimit -n).",
-            flush=True,
+            development=settings.development,
+            event="open files are limited",
+            files=files,
+            connections=limits.total,
         )
     if settings.workers > 1:
         Workers(server_config(settings, limits), sockets=[reopen_with_reuseport(listener)]).run()
@@ -191,13 +195,21 @@ def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int
 
 
 def announce(settings: GatewaySettings) -> None:
-    """Print the URLs, and whether hashing is slower than it need be."""
+    """Tell the URLs, and whether hashing is slower than it need be."""
     base = settings.base_url
-    print(f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""))
-    print(f"REST         {base}/customers")
-    if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        print(f"Mailbox      {base}/mailbox")
-    print("Stop with Ctrl-C.", *hash_notes(built_for()), sep="\n", flush=True)
+    has_mailbox = settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:")
+    tell(
+        f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""),
+        f"REST         {base}/customers",
+        *([f"Mailbox      {base}/mailbox"] if has_mailbox else []),
+        "Stop with Ctrl-C.",
+        *hash_notes(built_for()),
+        development=settings.development,
+        event="serving",
+        graphql=f"{base}/graphql",
+        rest=f"{base}/customers",
+        hash_build=built_for() or "portable",
+    )
 
 
 def hash_notes(march: str | None) -> list[str]:

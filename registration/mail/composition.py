@@ -83,6 +83,7 @@ class Composer:
             site=self.site,
             sender=self.sender,
             date=job.created_at,
+            correlation_id=job.correlation_id,
         )
 
     def _link(

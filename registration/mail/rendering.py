@@ -77,7 +77,15 @@ def parse_sender(text: str) -> Address:
 
 
 def render(
-    mail_id: UUID, kind: MailKind, customer: Customer, *, link: Link | None, site: str, sender: Address, date: datetime
+    mail_id: UUID,
+    kind: MailKind,
+    customer: Customer,
+    *,
+    link: Link | None,
+    site: str,
+    sender: Address,
+    date: datetime,
+    correlation_id: str | None = None,
 ) -> EmailMessage:
     """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links."""
     recipient = _recipient(customer.email)
@@ -88,6 +96,8 @@ def render(
     message["Date"] = date
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
+    if correlation_id:
+        message["X-Correlation-ID"] = correlation_id
     words = {
         "subject": SUBJECTS[kind, customer.language],
         "language": customer.language,

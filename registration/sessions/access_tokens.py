@@ -45,7 +45,7 @@ class BadToken(Enum):
     """Why an access token names no caller."""
 
     INVALID = "not a token of ours, or not at this time"
-    REVOKED = "ours and not expired, but its session has ended, its customer is erased, or has another password since"
+    REVOKED = "ours and not expired, but its session has ended, its customer is blocked, erased, or has a new password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _caller(connection: Connection, claims: TokenClaims) -> Caller | BadToken:
     row = connection.execute(CUSTOMER_AND_SESSION, asked).one_or_none()
     if row is None or row.reference != claims.reference:
         return BadToken.INVALID
-    if row.anonymized_at:  # erasure has deleted the session
+    if row.anonymized_at or row.blocked_at:  # erasure has deleted the session
         return BadToken.REVOKED
     if row.session_id is None:
         return BadToken.INVALID

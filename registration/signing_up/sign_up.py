@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from registration.correlation import current_correlation_id
 from registration.customer import personal_data
 from registration.language import Language
 from registration.limits import idempotency
@@ -86,4 +87,4 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         language=new.language or request.language,
         now=services.clock(),
     )
-    return PreparedSignUp(new, customer, password_hash, request.client_ip, ticket)
+    return PreparedSignUp(new, customer, password_hash, request.client_ip, current_correlation_id(), ticket)
