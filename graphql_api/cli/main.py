@@ -11,6 +11,7 @@ import typer
 from graphql_api.cli import keys, outbox
 from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
+from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
 from graphql_api.cli.serve import migrate, relay, serve
 from graphql_api.cli.settings import settings
@@ -33,7 +34,7 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate):
+for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
