@@ -31,6 +31,9 @@ WORKER_SECONDS = 20
 A worker that dies while it is asked is replaced only after that time.
 """
 
+FIRST_OF_SYSTEMD = 3
+"""The file descriptor of the first socket that systemd hands over."""
+
 FILES_KEPT = 128
 """Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
 
@@ -41,7 +44,8 @@ def run(settings: GatewaySettings) -> bool:
     Raises SettingsError when the process cannot listen on the address.
     """
     files = raise_open_files()
-    listener = listen(settings)
+    inherited = inherited_listener()
+    listener = inherited or listen(settings)
     port = listener.getsockname()[1]
     os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
     announce(settings.model_copy(update={"port": port}))
@@ -55,7 +59,9 @@ def run(settings: GatewaySettings) -> bool:
             connections=limits.total,
         )
     if settings.workers > 1:
-        Workers(server_config(settings, limits), sockets=[reopen_with_reuseport(listener)]).run()
+        # An inherited one cannot be bound again; workers then share it.
+        shared = inherited or reopen_with_reuseport(listener)
+        Workers(server_config(settings, limits), sockets=[shared]).run()
         return True
     terminal = Terminal()
     while True:
@@ -162,6 +168,12 @@ def listen(settings: GatewaySettings) -> socket.socket:
         raise SettingsError(
             f"GATEWAY_HOST {settings.host} with GATEWAY_PORT {settings.port}: cannot listen there: {reason}"
         ) from None
+
+
+def inherited_listener() -> socket.socket | None:
+    """The socket that systemd listens on for us (sd_listen_fds); GATEWAY_HOST and GATEWAY_PORT do not count then."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    return socket.socket(fileno=FIRST_OF_SYSTEMD) if is_ours else None
 
 
 class ReusePortSocket(socket.socket):
