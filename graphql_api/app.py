@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
@@ -46,6 +47,7 @@ from registration.environment import read_settings
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
+from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
@@ -91,15 +93,17 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         settings.longest_request,
         parts.client_ips.network_of,
     )
-    if settings.allowed_origins or settings.development:
-        # Outside of RequestLog, so that a page can read the answer to a fault, too.
-        application = Cors(
-            application,
-            origins=settings.allowed_origins,
-            loopback=settings.development,
-            own_paths=GRAPHQL_AND_PUBLIC_PATHS,
-        )
-    return SecurityHeaders(application, security_headers(settings.strict_transport_seconds))
+    security = security_headers(settings.strict_transport_seconds)
+    if not settings.allowed_origins and not settings.development:
+        return SecurityHeaders(application, security)
+    # Outside of RequestLog, so that a page can read the answer to a fault, too.
+    cors = Cors(
+        application,
+        origins=settings.allowed_origins,
+        loopback=settings.development,
+        own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+    )
+    return SecurityHeaders(cors, security, cors.headers_for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,11 @@ class Parts:
     admission: Admission
     threads: Threads
     batcher: SignUpBatcher
+    callers: Callers
     executor: Executor
     client_ips: ClientIps
     sign_in_url: str
+    place_header: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -120,11 +126,18 @@ class Parts:
             threads=self.threads,
             admission=self.admission,
             batcher=self.batcher,
+            callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
+            device=self.device_of(request),
             sign_in_url=self.sign_in_url,
         )
+
+    def device_of(self, request: Request) -> Device:
+        is_named = self.place_header and self.client_ips.is_behind_proxy(request)
+        place = request.headers.get(self.place_header, "") if is_named else ""
+        return Device(request.headers.get("user-agent", ""), place)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
@@ -149,14 +162,17 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         introspection=settings.enabled(settings.introspection),
         suggestions=settings.enabled(settings.field_suggestions),
     )
+    threads = Threads(hashing=in_flight)
     return Parts(
         services=services,
         admission=admission,
-        threads=Threads(hashing=in_flight),
+        threads=threads,
         batcher=SignUpBatcher(services),
+        callers=Callers(services, threads),
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
+        place_header=settings.place_header,
     )
 
 
@@ -167,6 +183,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         read_json=read_json,
         today=lambda: parts.services.clock().date(),
         policy=parts.services.policy,
+        of_person=parts.services.of_person,
         smtputf8=parts.services.smtputf8,
         base_url=settings.base_url,
         client_id=settings.token_audience,

@@ -11,6 +11,7 @@ from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confi
 from graphql_api.operations.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
 from graphql_api.operations.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.operations.create_customer import CreateCustomerResult, create_customer
+from graphql_api.operations.end_session import EndSessionResult, end_session
 from graphql_api.operations.me import me
 from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
@@ -18,15 +19,22 @@ from graphql_api.operations.request_password_reset import RequestPasswordResetRe
 from graphql_api.operations.resend_confirmation import ResendConfirmationResult, resend_confirmation
 from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
+from graphql_api.operations.sessions import Session, sessions
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
 from graphql_api.types.customer import Customer
 from graphql_api.types.scalars import DATE, DATE_TIME
+from registration.sessions.listing import MOST
 
 
 @strawberry.type(description="What can be read.")
 class Query:
     me: Customer | None = strawberry.field(
         resolver=me, description="The customer of the access token; without a good one, an error UNAUTHENTICATED."
+    )
+    sessions: list[Session] | None = strawberry.field(
+        resolver=sessions,
+        description="Where the customer of the access token is signed in: first the session of this request, then the "
+        f"device used last; at most {MOST}.",
     )
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."
@@ -56,6 +64,9 @@ class Mutation:
     revoke_refresh_token: RevokeRefreshTokenResult = strawberry.field(
         resolver=revoke_refresh_token,
         description="Sign out. Needs an access token; the answer is the same whether or not a session was ended.",
+    )
+    end_session: EndSessionResult = strawberry.field(
+        resolver=end_session, description="Sign out one device of the list `sessions`. Needs an access token."
     )
     request_password_reset: RequestPasswordResetResult = strawberry.field(
         resolver=request_password_reset,

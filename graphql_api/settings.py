@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from registration.environment import SettingsError
-from registration.settings import ByMode, Settings, Switch, is_web_address
+from registration.rules.web_address import is_web_address
+from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
 ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
@@ -24,6 +25,13 @@ class GatewaySettings(Settings):
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     trusted_proxies: Annotated[
         str, Field(description="networks whose X-Forwarded-For or Forwarded is believed, comma-separated")
+    ] = ""
+    place_header: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9-]{0,64}$",
+            description="header in which a trusted proxy names the client's country or region; empty is none",
+        ),
     ] = ""
     connections: Annotated[
         int, Field(ge=1, le=1_000_000, description="open connections of a worker, if `ulimit -n` allows as many")

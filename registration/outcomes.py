@@ -143,6 +143,11 @@ class RefreshRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUnknown:
+    """The caller has no session with this id that has not ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResetRefused:
     """The reset key is unknown or used, or it has expired."""
 
@@ -170,6 +175,7 @@ class Gone:
 
 SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts
 RefreshOutcome = Tokens | RefreshRefused
+EndSessionOutcome = Done | SessionUnknown
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid | TooManyAttempts

@@ -15,6 +15,7 @@ from registration.limits.budgets import Bill, Budgets
 from registration.limits.lockout import Lockout
 from registration.outcomes import TooManyAttempts
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import PersonPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
 
@@ -48,7 +49,8 @@ class Services:
     """The collaborators of every use case.
 
     `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
-    reset key. With `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
+    reset key. With `new_device_mail` customers are told of sign-ins from devices that they have not used before. With
+    `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
     is whether the mail server takes mails to mailboxes with letters outside ASCII.
     """
 
@@ -59,12 +61,15 @@ class Services:
     signing_keys: SigningKeys
     lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
+    of_person: PersonPolicy = field(default_factory=PersonPolicy)
     budgets: Budgets = field(default_factory=Budgets)
     confirmation: timedelta | None = timedelta(days=1)
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
+    terms_version: str = ""
     smtputf8: bool = True
+    new_device_mail: bool = True
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     on_mail_enqueued: Callable[[], None] = do_nothing

@@ -10,8 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
 from registration.keys.signing_keys import Algorithm
+from registration.rules.web_address import is_web_address
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -19,7 +21,7 @@ ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
-class Settings(BaseSettings):
+class Settings(FormSettings, BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -83,9 +85,6 @@ class Settings(BaseSettings):
     ] = 600
     limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
-    disclosure: Annotated[
-        Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
-    ] = "reveal"
     keep_pending_days: Annotated[
         int, Field(ge=1, le=36_500, description="until an unconfirmed account is erased, after its last key expired")
     ] = 30
@@ -99,6 +98,9 @@ class Settings(BaseSettings):
     session_seconds: Annotated[
         int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
     ] = 7_776_000
+    new_device_mail: Annotated[
+        Switch, Field(description="a mail when a customer signs in from a device not used before")
+    ] = "on"
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     token_algorithm: Annotated[
         Algorithm, Field(description="of signing keys made from now on: RS256, as the legacy contract has it, or ES256")
@@ -232,16 +234,6 @@ class Settings(BaseSettings):
     @property
     def slots(self) -> int:
         return self.hash_slots or max(1, cores() // self.workers)
-
-
-def is_web_address(text: str) -> bool:
-    """Whether a text is an address that a browser opens as it is written: no spaces, no user, no password."""
-    try:
-        parts = urlsplit(text)
-        is_known = parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0
-    except ValueError:  # no port, or no address of IPv6
-        return False
-    return is_known and "@" not in parts.netloc and not set(text) & set(' \\"<>')
 
 
 def masked(value: str) -> str:

@@ -1,6 +1,5 @@
 """The published contract: whether schema.graphql is what the code publishes, and what changed since a release."""
 
-import subprocess
 from pathlib import Path
 
 from graphql import build_schema
@@ -9,6 +8,8 @@ from graphql.utilities import BreakingChange, DangerousChange, find_breaking_cha
 from graphql_api.schema import print_schema
 
 FILE = "schema.graphql"
+# The contracts of all releases, each named after its version: a clone may lack the tags.
+RELEASES = "releases"
 # Intended changes, one a line, exactly as `registration-gateway schema --since` prints them.
 ACCEPTED_CHANGES = "schema.accepted-changes"
 
@@ -34,16 +35,17 @@ def unaccepted(found: list[str], directory: Path) -> list[str]:
     return [change for change in found if change not in accepted]
 
 
-def last_tag(directory: Path) -> str | None:
-    """The newest release tag that this commit descends from; None when there is none."""
-    return _git(directory, "describe", "--tags", "--abbrev=0")
+def last_release(directory: Path) -> str | None:
+    """The highest version with a file in releases/; None when there is none."""
+    versions = [path.stem for path in (directory / RELEASES).glob("*.graphql")]
+    return max(versions, key=_numbers, default=None)
 
 
-def contract_at(directory: Path, revision: str) -> str | None:
-    """schema.graphql as it was at a revision; None when that has no such file."""
-    return _git(directory, "show", f"{revision}:{FILE}")
+def contract_of(directory: Path, release: str) -> str | None:
+    """The contract of a release; None when there is no such release."""
+    path = directory / RELEASES / f"{release}.graphql"
+    return path.read_text("utf-8") if path.exists() else None
 
 
-def _git(directory: Path, *arguments: str) -> str | None:
-    done = subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True, check=False)  # noqa: S603, S607
-    return done.stdout.strip() if done.returncode == 0 else None
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]

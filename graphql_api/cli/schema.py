@@ -12,7 +12,7 @@ from graphql_api.cli.terminal import one_line_errors, stop
 def schema(
     check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
     since: Annotated[
-        str, typer.Option(help="list breaking and dangerous changes since a revision, or `last-tag`")
+        str, typer.Option(help="list breaking and dangerous changes since a release: 0.2.0, or `last-release`")
     ] = "",
 ) -> None:
     """Print the published contract, or compare it."""
@@ -28,17 +28,17 @@ def schema(
         print(print_schema(), end="")
 
 
-def _compare(directory: Path, revision: str) -> None:
+def _compare(directory: Path, since: str) -> None:
     from graphql_api.cli import contract  # noqa: PLC0415
     from graphql_api.schema import print_schema  # noqa: PLC0415
 
-    release = contract.last_tag(directory) if revision == "last-tag" else revision
+    release = contract.last_release(directory) if since == "last-release" else since
     if release is None:
-        print("There is no release tag yet: nothing to compare with.")
+        print("There is no release yet: nothing to compare with.")
         return
-    old = contract.contract_at(directory, release)
+    old = contract.contract_of(directory, release)
     if old is None:
-        stop(f"{release} has no {contract.FILE}")
+        stop(f"there is no {contract.RELEASES}/{release}.graphql")
     found = contract.changes(old, print_schema())
     print("\n".join(found) or f"No breaking or dangerous change since {release}.")
     if contract.unaccepted(found, directory):

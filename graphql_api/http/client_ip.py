@@ -61,6 +61,11 @@ class ClientIps:
         """The network of the client for logs: /24 of IPv4, /48 of IPv6, which name no person; empty if unknown."""
         return _network(self.of(request))
 
+    def is_behind_proxy(self, request: Request) -> bool:
+        """Whether a trusted proxy sent the request, so that its headers are believed."""
+        address = _read_peer(request.client.host) if request.client else None
+        return address is not None and self._is_trusted(address)
+
     def _is_trusted(self, address: IpAddress) -> bool:
         return any(address in network for network in self._trusted)
 

@@ -1,6 +1,6 @@
 """Cross-origin requests (the Fetch standard): which pages in browsers may call this service and read its answers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -40,6 +40,13 @@ class Cors(CORSMiddleware):
             await self.simple_response(scope, receive, send, request_headers=Headers(scope=scope))
         else:
             await super().__call__(scope, receive, send)
+
+    def headers_for(self, origin: bytes) -> Sequence[tuple[bytes, bytes]]:
+        """What lets a page of this origin read an answer that was given before there was a request."""
+        name, headers = origin.decode("latin-1"), MutableHeaders(self.simple_headers)
+        if self.is_allowed_origin(origin=name):
+            self.allow_explicit_origin(headers, name)
+        return headers.raw
 
     async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
         if message["type"] == "http.response.start" and "access-control-request-method" in request_headers:

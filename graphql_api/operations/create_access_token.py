@@ -37,7 +37,7 @@ async def create_access_token(
 ) -> CreateAccessTokenResult:
     context = info.context
     outcome = await context.threads.run_hashing(
-        sign_in, context.services, input.email, input.password, context.client_ip
+        sign_in, context.services, input.email, input.password, context.client_ip, context.device
     )
     return _result(outcome, context.language)
 

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from graphql_api.server.connections import PROBES, ConnectionLimits, Connections, Unread
 from graphql_api.server.request_head import Refusal, refusal_of
-from graphql_api.server.response_headers import SECURITY_HEADERS, RawHeaders, early_answer
+from graphql_api.server.response_headers import SecurityHeaders, early_answer
 
 TOO_LARGE = Refusal(b"431 Request Header Fields Too Large", "The head of the request has too many bytes.\n")
 
@@ -150,8 +150,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _write(self, refusal: Refusal) -> None:
-        security: RawHeaders = getattr(self.app, "headers", SECURITY_HEADERS)
-        self.transport.write(early_answer(refusal, (*self.server_state.default_headers, *security)))
+        # uvicorn knows no headers before the first request.
+        outermost = self.app if isinstance(self.app, SecurityHeaders) else SecurityHeaders(self.app)
+        headers = outermost.of_early_answer(self.headers or ())
+        self.transport.write(early_answer(refusal, (*self.server_state.default_headers, *headers)))
 
     def on_headers_complete(self) -> None:
         if self._is_url_too_long():

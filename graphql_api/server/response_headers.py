@@ -1,6 +1,6 @@
 """The security headers of all responses, and the answers that the HTTP protocol gives before a request exists."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,12 +23,30 @@ def security_headers(strict_transport_seconds: int) -> RawHeaders:
     return (*SECURITY_HEADERS, (b"strict-transport-security", b"max-age=%d" % strict_transport_seconds))
 
 
-class SecurityHeaders:
-    """The outermost layer. A header that a response has by itself, like the policy of a page, stays as it is."""
+def no_headers(_origin: bytes) -> RawHeaders:
+    return ()
 
-    def __init__(self, app: ASGIApp, headers: RawHeaders = SECURITY_HEADERS) -> None:
+
+class SecurityHeaders:
+    """The outermost layer. A header that a response has by itself, like the policy of a page, stays as it is.
+
+    `headers_for_origin` says what lets pages of an origin read an answer that no layer below gives.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        headers: RawHeaders = SECURITY_HEADERS,
+        headers_for_origin: Callable[[bytes], RawHeaders] = no_headers,
+    ) -> None:
         self._app = app
         self.headers = tuple(headers)
+        self._headers_for_origin = headers_for_origin
+
+    def of_early_answer(self, request_headers: RawHeaders) -> RawHeaders:
+        """The headers of an answer to a request of which no more than these headers, in lower case, was read."""
+        origins = [value for name, value in request_headers if name == b"origin"]
+        return (*self.headers, *(self._headers_for_origin(origins[0]) if origins else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:

@@ -24,6 +24,7 @@ class UserErrorCode(Enum):
     REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
+    SESSION_NOT_FOUND = strawberry.enum_value("SESSION_NOT_FOUND", description="SessionNotFoundError.")
 
 
 @strawberry.interface(description="An expected failure. Selecting it keeps working when a union gains a member.")
@@ -90,6 +91,11 @@ class ConfirmationTokenError(UserError):
     CODE = UserErrorCode.CONFIRMATION_TOKEN
 
 
+@strawberry.type(description="The customer has no session of this id, or it has ended already.")
+class SessionNotFoundError(UserError):
+    CODE = UserErrorCode.SESSION_NOT_FOUND
+
+
 USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.INVALID_INPUT: {
         EN: "Some of the input is not valid.",
@@ -126,6 +132,10 @@ USER_ERRORS: Mapping[UserErrorCode, Texts] = {
     UserErrorCode.CONFIRMATION_TOKEN: {
         EN: "This confirmation link is no longer valid.",
         DE: "Dieser Bestätigungslink ist nicht mehr gültig.",
+    },
+    UserErrorCode.SESSION_NOT_FOUND: {
+        EN: "This device is signed out already.",
+        DE: "Dieses Gerät ist bereits abgemeldet.",
     },
 }
 

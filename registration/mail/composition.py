@@ -15,9 +15,9 @@ from registration.keys.link_keys import confirmation_key, digest, email_change_k
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.outbox import IS_WAITING, Job
-from registration.mail.rendering import Link, MailKind, render
+from registration.mail.rendering import Link, MailKind, UsedDevice, render
 from registration.mail.transport import AboutUs, Refused
-from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token
+from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Facts:
     new_email: str | None = field(repr=False)
     told_at: datetime | None = field(default=None, repr=False)  # when a mail of the kind was last sent
     is_next: bool = field(default=True, repr=False)  # no older mail of the kind waits
+    used: UsedDevice = field(default=UsedDevice(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Composer:
     def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
         person, kind = facts.customer, MailKind(job.kind)
-        if person is None or person.first_name is None:
+        if person is None or person.anonymized_at is not None:
             return Dropped("the customer is gone")
         if needless := _why_needless(kind, facts, now):
             return Dropped(needless)
@@ -84,6 +85,7 @@ class Composer:
             sender=self.sender,
             date=job.created_at,
             correlation_id=job.correlation_id,
+            used=facts.used,
         )
 
     def _link(
@@ -106,6 +108,10 @@ def look_up(connection: Connection, job: Job) -> Facts:
     row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
     if job.kind == MailKind.ALREADY_REGISTERED:
         return Facts(row, {}, None, *_told(connection, job))
+    if job.kind == MailKind.NEW_DEVICE:
+        columns = select(session.c.device, session.c.place).where(session.c.id == job.token_id)
+        used = connection.execute(columns).one_or_none()
+        return Facts(row, {}, None, used=UsedDevice(*used) if used else UsedDevice())
     if job.kind not in LINKS:
         return Facts(row, {}, None)
     table = LINKS[MailKind(job.kind)].tokens

@@ -30,6 +30,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGE_NOTICE = "email_change_notice"
     ALREADY_REGISTERED = "already_registered"
+    NEW_DEVICE = "new_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Link:
 
     url: str = field(repr=False)
     valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsedDevice:
+    """A device as people know it, and where it was; None for what is not known."""
+
+    name: str | None = None
+    place: str | None = None
 
 
 SUBJECTS = {
@@ -55,6 +64,8 @@ SUBJECTS = {
     (MailKind.EMAIL_CHANGE_NOTICE, Language.DE): "Ihre E-Mail-Adresse soll geändert werden",
     (MailKind.ALREADY_REGISTERED, Language.EN): "There is an account with this address already",
     (MailKind.ALREADY_REGISTERED, Language.DE): "Mit dieser Adresse gibt es schon ein Konto",
+    (MailKind.NEW_DEVICE, Language.EN): "A sign-in from a new device",
+    (MailKind.NEW_DEVICE, Language.DE): "Eine Anmeldung von einem neuen Gerät",
 }
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -86,8 +97,12 @@ def render(
     sender: Address,
     date: datetime,
     correlation_id: str | None = None,
+    used: UsedDevice = UsedDevice(),
 ) -> EmailMessage:
-    """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links."""
+    """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links.
+
+    `used` is for a mail about a device, and `date` is then when it was used.
+    """
     recipient = _recipient(customer.email)
     message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
     message["From"] = sender
@@ -106,6 +121,8 @@ def render(
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
         "valid_until": moment_in_words(link.valid_until, customer.language) if link else None,
+        "used": used,
+        "moment": moment_in_words(date, customer.language),
     }
     text, html = (_template(f"{kind}.{customer.language}.{form}", words) for form in ("txt", "html"))
     message.set_content(text, cte=_encoding(text))
@@ -115,11 +132,11 @@ def render(
 
 
 def greeting_name(customer: Customer, *, is_proven: bool) -> str:
-    """First and last name, or nothing when a mail program could take them for a link or for other text.
+    """First and last name as far as they are known; nothing when a mail program could take them for a link or for text.
 
     Nothing either when they could be a message of the client that typed them, unless the address is proven.
     """
-    name = " ".join(f"{customer.first_name} {customer.last_name}".split())
+    name = " ".join(f"{customer.first_name or ''} {customer.last_name or ''}".split())
     return name if (is_proven or _is_short_name(name)) and not SUSPECT.search(normalize("NFKC", name)) else ""
 
 

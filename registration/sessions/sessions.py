@@ -16,6 +16,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, Grant, expiry, issue
+from registration.sessions.devices import Device, device_columns
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
@@ -32,14 +33,15 @@ def new_token() -> str:
 
 
 def open_session(
-    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str
+    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str, *, device: Device
 ) -> Grant:
     """Write a session with its first token inside the caller's transaction.
 
     `customer_row` is a row of the table `customer`.
     """
     now = services.clock()
-    insert_new(connection, session, {"id": session_id, "customer_id": customer_row.id, "created_at": now})
+    row = {"id": session_id, "customer_id": customer_row.id, "created_at": now}
+    insert_new(connection, session, row | device_columns(services.secret, customer_row.id, device))
     grant = _grant(services, customer_row, session_id, now + services.sessions.longest)
     _insert_token(connection, services, grant, digest(token))
     return grant
@@ -76,13 +78,20 @@ def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, ke
     family = select(refresh_token.c.session_id).where(
         refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
     )
-    return _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
+    _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
+    return Done()
 
 
 def revoke_all(services: Services, caller: Caller, client_ip: str, *, keep_access: bool = False) -> Done:
     """End all the caller's sessions; see `revoke`."""
-    which = session.c.customer_id == caller.customer.id
-    return _revoke(services, caller, client_ip, which, keep_access=keep_access)
+    _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id, keep_access=keep_access)
+    return Done()
+
+
+def revoke_one(services: Services, caller: Caller, session_id: UUID, client_ip: str) -> bool:
+    """End a session of the caller; False when there is none with this id that has not ended."""
+    is_own = (session.c.id == session_id) & (session.c.customer_id == caller.customer.id)
+    return _revoke(services, caller, client_ip, is_own, keep_access=False)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -179,8 +188,10 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
 
 def _revoke(
     services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool], *, keep_access: bool
-) -> Done:
-    def work(connection: Connection) -> Done:
+) -> bool:
+    """Whether there was a session to end."""
+
+    def work(connection: Connection) -> bool:
         locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
         ids = connection.scalars(locked.with_for_update()).all()
@@ -190,7 +201,7 @@ def _revoke(
             connection.execute(update(session).where(session.c.id.in_(ids)).values(ended_at=now))
         if ids:
             audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
-        return Done()
+        return bool(ids)
 
     return services.database.write(work)
 

@@ -16,6 +16,7 @@ from registration.rules.address import email_key
 from registration.rules.password import forms_of, prepare
 from registration.services import Services
 from registration.sessions.access_tokens import Grant
+from registration.sessions.devices import UNKNOWN, Device, tell_of_new_device
 from registration.sessions.guesses import charge_guess, give_guess_back, settle_guess
 from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
@@ -39,9 +40,10 @@ class Attempt:
     email_key: str | None
     customer_row: Row[Any] | None
     client_ip: str
+    device: Device
 
 
-def sign_in(services: Services, email: str, password: str, client_ip: str) -> SignInOutcome:
+def sign_in(services: Services, email: str, password: str, client_ip: str, device: Device = UNKNOWN) -> SignInOutcome:
     """Open a session. Whatever the reason of a refusal, outcome and work are the same: one password hash.
 
     EmailNotConfirmed needs the right password, and is no failure that the lock-out counts.
@@ -56,7 +58,7 @@ def sign_in(services: Services, email: str, password: str, client_ip: str) -> Si
         services.lockout.give_back(key)
         return refusal
     customer_row = services.database.read(partial(_find_customer, address_key=address_key or ""))
-    attempt = Attempt(address_key, customer_row, client_ip)
+    attempt = Attempt(address_key, customer_row, client_ip, device)
     outcome = _open_session_if_correct(services, attempt, password)
     if outcome is None:
         services.database.write(partial(_record_failure, services, attempt, is_last=turn.last))
@@ -98,12 +100,15 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
         audit.record(
             connection, services.new_id(), AuditKind.SIGN_IN, customer_row.id, now, client_ip=attempt.client_ip
         )
-        return open_session(connection, services, customer_row, session_id, token)
+        if services.new_device_mail:
+            tell_of_new_device(connection, services, customer_row, attempt.device, session_id)
+        return open_session(connection, services, customer_row, session_id, token, device=attempt.device)
 
     grant = services.database.write(work)
     if grant is None:
         return None
     settle_guess(services, attempt.client_ip)
+    services.on_mail_enqueued()
     return token_pair(services, grant, token)
 
 

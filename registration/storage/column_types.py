@@ -1,9 +1,10 @@
-"""Types of columns that every supported engine stores, and gives back alike."""
+"""Types of columns, and a kind of index, that every supported engine has alike."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import DateTime, String
+from sqlalchemy import Column, DateTime, Index, String, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -32,3 +33,8 @@ class Choice(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self.choices(value)
+
+
+def partial_index(name: str, condition: str, *columns: "Column[Any]") -> Index:
+    """An index of the rows that fulfil the condition: the others cost it nothing."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))

@@ -1,7 +1,5 @@
 """The tables, as every supported engine understands them."""
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -15,12 +13,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    text,
 )
 
 from registration.customer import Gender, Salutation
 from registration.language import Language
-from registration.storage.column_types import Choice, Instant
+from registration.storage.column_types import Choice, Instant, partial_index
 from registration.storage.personal import Emptied, OnErasure, owned, personal
 
 # Explicit names, because a migration must be able to name what it drops on every engine.
@@ -31,11 +28,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def partial_index(name: str, condition: str, *columns: Column[Any]) -> Index:
-    """An index of the rows that fulfil the condition: the others cost it nothing."""
-    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 customer = Table(
@@ -92,7 +84,8 @@ confirmation_token = Table(
     info=owned(OnErasure.DELETE, "GATEWAY_KEEP_PENDING_DAYS after it expired"),
 )
 
-# One row for each sign-in; once it has ended, its access tokens are refused, too.
+# One row for each sign-in; once it has ended, its access tokens are refused, too. `device_mark` is null for those of
+# before revision 0009; see sessions/devices.py.
 session = Table(
     "session",
     metadata,
@@ -100,6 +93,9 @@ session = Table(
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("created_at", Instant, nullable=False, index=True),
     Column("ended_at", Instant),
+    personal("device", String(60)),
+    personal("place", String(60)),
+    Column("device_mark", String(64)),
     info=owned(OnErasure.DELETE, "30 days after its last possible refresh", pending=False),
 )
 

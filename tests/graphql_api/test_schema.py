@@ -8,12 +8,15 @@ from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLUnionType,
+    get_nullable_type,
 )
 
 from graphql_api.engine.costs import costs_of, hashing_fields
+from graphql_api.engine.limits import LIST_FIELDS
 from graphql_api.schema import print_schema, schema
 from graphql_api.types.user_errors import UserErrorCode
 from registration.limits.budgets import Cost
@@ -44,6 +47,13 @@ def described() -> Iterator[tuple[str, str | None]]:
 def test_the_committed_contract_is_what_the_code_publishes() -> None:
     """schema.graphql is what the code publishes; `make schema` writes it."""
     assert PUBLISHED.read_text("utf-8") == print_schema()
+
+
+def test_lists_are_limited() -> None:
+    """A document may have one of the root fields that answer with a list; those are known by name."""
+    roots = filter(None, (schema._schema.query_type, schema._schema.mutation_type))
+    fields = {name: get_nullable_type(field.type) for root in roots for name, field in root.fields.items()}
+    assert {name for name, type_ in fields.items() if isinstance(type_, GraphQLList)} == LIST_FIELDS
 
 
 def test_everything_is_described() -> None:

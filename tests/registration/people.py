@@ -48,11 +48,11 @@ def signed_up(
 ) -> UUID:
     """Write the rows of a sign-up, as far as mails need them; returns the customer's id."""
     person = customer(**changes)
-    token_id = uuid4() if kind is MailKind.CONFIRMATION else None
+    token_id = uuid4() if kind in {MailKind.CONFIRMATION, MailKind.NEW_DEVICE} else None
 
     def work(connection: Connection) -> None:
         connection.execute(insert(tables.customer).values(**row_of(person), password_hash="", terms_accepted_at=now))
-        if token_id:
+        if token_id and kind is MailKind.CONFIRMATION:
             key = confirmation_key(secret, token_id)
             connection.execute(
                 insert(tables.confirmation_token).values(

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Table, select
 
 from registration.keys.link_keys import confirmation_key
 from registration.keys.secret import Secret
+from registration.mail.rendering import MailKind
 from registration.storage.database import Database
 from registration.storage.tables import customer, email_claim, mail, metadata
 
@@ -38,6 +39,6 @@ def customers(database: Database) -> list[tuple[str, str]]:
 
 
 def keys(database: Database, secret: Secret) -> list[str]:
-    """The keys in the mails that the outbox holds, oldest first."""
+    """The keys in the confirmation mails that the outbox holds, oldest first."""
     posted = sorted(rows(database, mail), key=lambda row: row["created_at"])
-    return [confirmation_key(secret, row["token_id"]) for row in posted if row["token_id"]]
+    return [confirmation_key(secret, row["token_id"]) for row in posted if row["kind"] == MailKind.CONFIRMATION]

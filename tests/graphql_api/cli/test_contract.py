@@ -1,9 +1,6 @@
-"""What the contract command compares, in real git repositories."""
+"""What the command `schema` compares."""
 
-import subprocess
 from pathlib import Path
-
-import pytest
 
 from graphql_api.cli import contract
 from graphql_api.schema import print_schema
@@ -14,21 +11,9 @@ DANGEROUS = 'type Query { name(language: String = "de"): String size: Size } enu
 HARMLESS = 'type Query { name(language: String = "en"): String size: Size more: Int } enum Size { SMALL }'
 
 
-def git(directory: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True)
-
-
-def commit(directory: Path, text: str) -> None:
-    (directory / contract.FILE).write_text(text)
-    git(directory, "add", contract.FILE)
-    git(directory, "commit", "--message", "change")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "--quiet")
-    return tmp_path
+def release(directory: Path, version: str, text: str) -> None:
+    (directory / contract.RELEASES).mkdir(exist_ok=True)
+    (directory / contract.RELEASES / f"{version}.graphql").write_text(text)
 
 
 class TestChanges:
@@ -56,23 +41,18 @@ class TestChanges:
 
 
 class TestTheLastRelease:
-    def test_is_the_newest_tag_before_this_commit(self, repository: Path) -> None:
-        """The last release is the newest tag before this commit, and its contract is read from git."""
-        commit(repository, OLD)
-        git(repository, "tag", "v1")
-        commit(repository, BREAKING)
-        git(repository, "tag", "v2")
-        commit(repository, HARMLESS)
-        assert contract.last_tag(repository) == "v2"
-        assert contract.contract_at(repository, "v1") == OLD
-        assert contract.contract_at(repository, "v2") == BREAKING
+    def test_has_the_highest_version(self, tmp_path: Path) -> None:
+        """Versions are compared as numbers: 0.10.0 is later than 0.9.1."""
+        for version, text in (("0.9.1", OLD), ("0.10.0", BREAKING), ("0.2.0", HARMLESS)):
+            release(tmp_path, version, text)
+        assert contract.last_release(tmp_path) == "0.10.0"
+        assert contract.contract_of(tmp_path, "0.10.0") == BREAKING
+        assert contract.contract_of(tmp_path, "0.9.1") == OLD
 
-    def test_need_not_exist(self, repository: Path) -> None:
-        """A missing tag, a missing revision and a revision without the file are None."""
-        git(repository, "commit", "--allow-empty", "--message", "begin")
-        assert contract.last_tag(repository) is None
-        assert contract.contract_at(repository, "HEAD") is None
-        assert contract.contract_at(repository, "v9") is None
+    def test_need_not_exist(self, tmp_path: Path) -> None:
+        """A directory without releases, and a release that there is not, are None."""
+        assert contract.last_release(tmp_path) is None
+        assert contract.contract_of(tmp_path, "0.9.0") is None
 
 
 def test_drift_is_any_difference_from_the_code(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class TestLimits:
             ("{ ...F } fragment F on Query " + "@d " * 6 + "{ a }", "directives_at_one_place"),
             (" ".join(f"query Q{i} {{ a }}" for i in range(11)), "operations"),
             ("mutation { createCustomer createCustomer }", "hashing_fields"),
+            ("{ sessions { id } more: sessions { id } }", "list_fields"),
             ("mutation { a: createCustomer ...F } fragment F on Mutation { b: createCustomer }", "hashing_fields"),
             ("{ a } fragment Unused on Query { " + "a " * 301 + "}", "fields"),
         ],

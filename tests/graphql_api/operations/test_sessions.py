@@ -33,6 +33,8 @@ REFRESH = f"""mutation ($input: RefreshAccessTokenInput!) {{ result: refreshAcce
   ... on RefreshAccessTokenSuccess {{ tokens {{ accessToken refreshToken }} }} {USER_ERROR} }} }}"""
 REVOKE = """mutation ($input: RevokeRefreshTokenInput!) { result: revokeRefreshToken(input: $input) { __typename
   ... on RevokeRefreshTokenSuccess { message } } }"""
+END = f"""mutation ($input: EndSessionInput!) {{ result: endSession(input: $input) {{ __typename
+  ... on EndSessionSuccess {{ message }} {USER_ERROR} }} }}"""
 ME = "{ result: me { id reference email firstName } }"
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
@@ -289,3 +291,34 @@ class TestPublicKeys:
         about = {"kid", "use", "alg", "kty"}
         assert [set(key) - about for key in keys] == [{"crv", "x", "y"}, {"n", "e"}]
         assert [key.algorithm_name for key in jwt.PyJWKSet.from_dict({"keys": keys}).keys] == [*ALGORITHMS[::-1]]
+
+
+class TestList:
+    def test_shows_sessions_and_ends_one(self, client: TestClient, services: Services, clock: Clock) -> None:
+        """`sessions` shows where the customer is signed in; `endSession` ends one, and an id is good once."""
+        confirmed(services)
+        first, second = (tokens_of(client)["accessToken"] for _ in range(2))
+        fields = "id device place firstUsedAt lastUsedAt current"
+        own, other = result(ask(client, f"{{ result: sessions {{ {fields} }} }}", second))
+        moment = clock.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told = {"device": None, "place": None, "firstUsedAt": own["firstUsedAt"], "lastUsedAt": own["firstUsedAt"]}
+        assert own["firstUsedAt"][:19] == moment[:19]
+        assert own == {**told, "id": own["id"], "current": True}
+        assert other == {**told, "id": other["id"], "current": False}
+        assert result(ask(client, END, second, id=other["id"])) == {
+            "__typename": "EndSessionSuccess",
+            "message": "Done.",
+        }
+        assert codes(ask(client, ME, first)) == ["UNAUTHENTICATED"]
+        assert result(ask(client, END, second, id=other["id"])) == {
+            "__typename": "SessionNotFoundError",
+            "code": "SESSION_NOT_FOUND",
+            "message": "This device is signed out already.",
+        }
+        assert [each["id"] for each in result(ask(client, "{ result: sessions { id } }", second))] == [own["id"]]
+
+    @pytest.mark.parametrize("document", ["{ result: sessions { id } }", END], ids=["sessions", "endSession"])
+    def test_is_for_the_customer(self, client: TestClient, document: str) -> None:
+        """Without an access token neither operation does anything."""
+        given = {"id": "x"} if "mutation" in document else {}
+        assert codes(ask(client, document, **given)) == ["UNAUTHENTICATED"]

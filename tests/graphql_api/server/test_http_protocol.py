@@ -5,8 +5,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from graphql_api.http.cors import Cors
+from graphql_api.server.connections import ConnectionLimits, Connections
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.server.response_headers import SECURITY_HEADERS, SecurityHeaders, security_headers
 from harness.ports import HOST
@@ -250,6 +253,37 @@ def test_early_answers_have_the_headers_of_the_application() -> None:
     application = SecurityHeaders(echo, security_headers(600))
     with serving(BoundedHttpProtocol, application) as address:
         assert b"\r\nstrict-transport-security: max-age=600\r\n" in talk(address, with_host())
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        HEAD.replace(b"Host: x\r\n", b"") + b"Origin: %s\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nOrigin: %s\r\nA: " + b"a" * 75_000,
+    ],
+    ids=["no host", "coding", "long head"],
+)
+def test_early_answers_can_be_read_by_pages(request_bytes: bytes) -> None:
+    """Pages of an allowed origin can read an early answer; those of another origin cannot."""
+    cors = Cors(echo, origins=["https://shop.example"], loopback=False, own_paths=[])
+    with serving(BoundedHttpProtocol, SecurityHeaders(cors, (), cors.headers_for)) as address:
+        for origin, is_allowed in ((b"https://shop.example", True), (b"https://evil.example", False)):
+            asked = request_bytes.replace(b"%s", origin)
+            answer = talk(address, *(asked[start : start + 6_000] for start in range(0, len(asked), 6_000)))
+            assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501"))
+            assert (b"\r\naccess-control-allow-origin: " + origin + b"\r\n" in answer) is is_allowed
+
+
+def test_a_page_can_read_that_there_are_too_many_connections() -> None:
+    """The 503 of a surplus connection names the allowed origin, and the seconds to wait."""
+    cors = Cors(echo, origins=["https://shop.example"], loopback=False, own_paths=[])
+    protocol = partial(BoundedHttpProtocol, connections=Connections(ConnectionLimits(total=0)))
+    with serving(cast("type[BoundedHttpProtocol]", protocol), SecurityHeaders(cors, (), cors.headers_for)) as address:
+        answer = talk(address, HEAD + b"Origin: https://shop.example\r\n\r\nhello")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in answer
+    assert b"\r\naccess-control-allow-origin: https://shop.example\r\n" in answer
 
 
 class TestPipeline:

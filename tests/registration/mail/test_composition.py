@@ -9,7 +9,7 @@ from html import unescape
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, insert, update
 
 from registration.keys.link_keys import confirmation_key
 from registration.keys.secret import Secret
@@ -19,7 +19,7 @@ from registration.mail.outbox import BUCKETS, Job, claim
 from registration.mail.rendering import MailKind
 from registration.mail.transport import AboutUs, Refused
 from registration.storage.database import Database
-from registration.storage.tables import confirmation_token, customer
+from registration.storage.tables import confirmation_token, customer, session
 from tests.registration.people import NOW, SECRET, signed_up
 
 COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
@@ -83,7 +83,7 @@ def test_an_erased_customer_gets_no_mail(database: Database, kind: MailKind) -> 
 
 
 def erase(database: Database, customer_id: UUID) -> None:
-    emptied = {"first_name": None, "last_name": None, "salutation": None, "gender": None, "email": "gone"}
+    emptied = {"email": "gone", "anonymized_at": NOW}
     database.write(
         lambda connection: connection.execute(update(customer).where(customer.c.id == customer_id).values(emptied))
     )
@@ -121,3 +121,22 @@ def test_repr_of_facts_holds_no_person(database: Database) -> None:
     signed_up(database)
     job = claim_the_one(database)
     assert repr(database.read(lambda connection: look_up(connection, job))) == "Facts()"
+
+
+@pytest.mark.parametrize(("place", "lines"), [("Köln", "Place: Köln\n"), (None, "")])
+def test_a_new_device_is_named(database: Database, place: str | None, lines: str) -> None:
+    """The mail about a new device says which, where and when; without its session it still says when."""
+    customer_id = signed_up(database, kind=MailKind.NEW_DEVICE)
+    job = claim_the_one(database)
+    assert "Device: unknown\nTime: 5 March 2026, 07:09 UTC\n" in text_of(database, job)
+    row = {"id": job.token_id, "customer_id": customer_id, "created_at": NOW, "device": "Firefox (Linux)"}
+    database.write(lambda connection: connection.execute(insert(session).values(**row, place=place)))
+    assert f"Device: Firefox (Linux)\n{lines}Time: 5 March 2026, 07:09 UTC\n" in text_of(database, job)
+
+
+def text_of(database: Database, job: Job) -> str:
+    message = compose(database, job)
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    return str(body.get_content())

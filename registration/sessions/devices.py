@@ -1,0 +1,111 @@
+"""Devices: what a session remembers of the browser or app that signed in, and whether the customer used it before."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select
+
+from registration.keys.secret import Secret
+from registration.limits.attempts import Limit, count_attempt
+from registration.mail import outbox
+from registration.mail.rendering import MailKind
+from registration.services import Services
+from registration.storage.tables import session
+
+LONGEST_USER_AGENT = 512
+LONGEST_PLACE = 60
+# A client that knows the password can name any device: no mailbox is flooded.
+MAILS_OF_A_CUSTOMER = Limit(5, 3600)
+# In this order: most browsers also name those that they descend from.
+BROWSERS = {
+    "Edge": r"\bEdg(e|A|iOS)?/",
+    "Opera": r"\b(OPR|Opera)/",
+    "Samsung Internet": r"\bSamsungBrowser/",
+    "Firefox": r"\b(Firefox|FxiOS)/",
+    "Chrome": r"\b(Chrome|CriOS)/",
+    "Safari": r"\bVersion/.*\bSafari/",
+}
+SYSTEMS = {
+    "iPhone": r"\biPhone\b",
+    "iPad": r"\biPad\b",
+    "Android": r"\bAndroid\b",
+    "Windows": r"\bWindows\b",
+    "ChromeOS": r"\bCrOS\b",
+    "macOS": r"\bMacintosh\b",
+    "Linux": r"\b(Linux|X11)\b",
+}
+NUMBERS = re.compile(r"[0-9._]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a request says about its device: the header User-Agent, and the place where a trusted proxy names one."""
+
+    user_agent: str = field(default="", repr=False)
+    place: str = field(default="", repr=False)
+
+
+UNKNOWN = Device()
+
+
+def device_name(device: Device) -> str | None:
+    """A name such as "Firefox (Linux)", made of known words only; None when none of them is recognised.
+
+    It has no other words, because mails show it: a client can write anything into its User-Agent.
+    """
+    browser, system = (_first_in(device.user_agent[:LONGEST_USER_AGENT], words) for words in (BROWSERS, SYSTEMS))
+    return f"{browser} ({system})" if browser and system else browser or system
+
+
+def place_name(device: Device) -> str | None:
+    """The place in characters that can be seen, at most 60; None without one."""
+    seen = "".join(letter if letter.isprintable() else " " for letter in device.place)
+    return " ".join(seen.split())[:LONGEST_PLACE].strip() or None
+
+
+def device_mark(secret: Secret, customer_id: UUID, device: Device) -> str:
+    """What a session keeps to recognise the device, at this place; it tells nothing without the secret.
+
+    Numbers of the User-Agent do not count, because each update of a browser changes them.
+    """
+    known = NUMBERS.sub("", device.user_agent[:LONGEST_USER_AGENT])
+    return secret.derive("device of a session", str(customer_id), known, place_name(device) or "")
+
+
+def device_columns(secret: Secret, customer_id: UUID, device: Device) -> dict[str, str | None]:
+    """The columns of a session about its device."""
+    return {
+        "device": device_name(device),
+        "place": place_name(device),
+        "device_mark": device_mark(secret, customer_id, device),
+    }
+
+
+def tell_of_new_device(
+    connection: Connection, services: Services, customer_row: Row[Any], device: Device, session_id: UUID
+) -> None:
+    """Enqueue a mail, inside the caller's transaction, unless the customer used the device before.
+
+    Call it before the session is written, with the customer's row locked. The first sign-in after the registration gets
+    no mail: an account that is younger than the longest session still has all its sessions in the table.
+    """
+    now = services.clock()
+    known = set(connection.scalars(select(session.c.device_mark).where(session.c.customer_id == customer_row.id)))
+    is_first = not known and now < customer_row.created_at + services.sessions.longest
+    # None is the mark of a session that was opened before there were marks.
+    if is_first or None in known or not known.isdisjoint(_marks(services, customer_row.id, device)):
+        return
+    key = services.secret.derive("new device mails of a customer", str(customer_row.id))
+    if count_attempt(connection, key, MAILS_OF_A_CUSTOMER, now) is None:
+        outbox.enqueue(connection, kind=MailKind.NEW_DEVICE, customer_id=customer_row.id, token_id=session_id, now=now)
+
+
+def _marks(services: Services, customer_id: UUID, device: Device) -> Iterable[str]:
+    return [device_mark(secret, customer_id, device) for secret in services.secret.versions()]
+
+
+def _first_in(user_agent: str, words: dict[str, str]) -> str | None:
+    return next((name for name, pattern in words.items() if re.search(pattern, user_agent)), None)
