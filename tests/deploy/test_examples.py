@@ -29,6 +29,7 @@ CLIENT = "127.0.0.2"
 NAMES = {f"{PREFIX}{name.upper()}" for name in GatewaySettings.model_fields}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unmeasured")
 def test_nginx_serves_below_a_prefix(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
     """With prefix.conf instead of `location /` a sign-up passes below /account, with the address of its client."""
@@ -67,6 +68,7 @@ def test_nginx_serves_below_a_prefix(nginx: str, serve: Serve, sqlite_url: str, 
     database.close()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unmeasured")
 def test_caddy_passes_requests_on(serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
     """The example in front of a gateway, without TLS: / and the prefix, a bound of bodies, the client's address."""

@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml  # type: ignore[import-untyped]
 
 from graphql_api.settings import GatewaySettings
@@ -41,6 +42,7 @@ def test_the_commands_and_settings_exist() -> None:
         assert run(*each.split(), "--help").exit_code == 0, each
 
 
+@pytest.mark.long
 def test_a_backup_is_restored_as_the_page_says(serve: Serve) -> None:
     """What the page backs up while a gateway runs, and restores elsewhere, has the customer and the keys."""
     gateway = serve(GATEWAY_DATABASE_URL="sqlite:///var/registration.db", GATEWAY_KEYS_DIR="var/keys")

@@ -50,6 +50,7 @@ def test_the_units_are_valid_and_hardened(analyze: str, tmp_path: Path) -> None:
     assert float(exposure) <= LARGEST_EXPOSURE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serves_on_the_socket_of_systemd(sqlite_url: str, keys_directory: Path, tmp_path: Path, workers: str) -> None:
     """With a socket handed over, `serve` listens there, and GATEWAY_PORT does not count."""

@@ -37,6 +37,7 @@ def lines(gateway: Gateway) -> dict[str, dict[str, Any]]:
     return {each["correlation_id"]: each for each in events if each["event"] == "request"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("disclosure", ["reveal", "conceal"])
 def test_one_id_leads_from_the_answer_to_everything_else(serve: Serve, sqlite_url: str, disclosure: str) -> None:
     """A sign-up through either door can be found by its id, though sign-ups share a thread that commits them."""
