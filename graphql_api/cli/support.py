@@ -163,7 +163,7 @@ def _show(rows: Sequence[Row[Any]], *, as_json: bool) -> None:
         return
     table = Table("reference", "e-mail", "name", "created (UTC)", "state")
     for row in rows:
-        name = f"{row.first_name} {row.last_name}"
+        name = " ".join(filter(None, (row.first_name, row.last_name)))
         table.add_row(row.reference, row.email, name, f"{row.created_at:%Y-%m-%d %H:%M}", _state(row))
     show(table)
 

@@ -88,3 +88,5 @@ def test_erasing_asks_first(installed: Environment) -> None:
     assert run("customers", "erase", "DE--1", "--yes", **installed).stdout == "Done.\n"
     assert complaint(run("customers", "show", "DE--1", **installed)) == "the customer is erased"
     assert trail(installed, "DE--1") == [("operator erase", "olga")]
+    found = run("customers", "find", "DE--1", **installed).stdout
+    assert ("erased" in found, "None" in found) == (True, False)

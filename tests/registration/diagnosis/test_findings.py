@@ -137,6 +137,11 @@ class TestMailServer:
         assert not [word for word in ("ada@", "secret") if word in repr(found)]
         assert found.mend
 
+    def test_a_server_that_is_not_there_is_told(self) -> None:
+        """Where nothing listens, the connection fails, for a reason of the system."""
+        [found] = look_at_mail_server(open_sender(f"smtp://{HOST}:1"), SENDER)
+        assert (found.verdict, found.seen.endswith("Connection refused")) == (BAD, True)
+
     def test_plain_text_is_told(self) -> None:
         """A connection without TLS is told; with a password it is bad. The scheme is named that the server offers."""
         with Script({"EHLO": "250-hello\r\n250-AUTH PLAIN\r\n250 STARTTLS", "AUTH": "235 welcome"}) as server:
