@@ -31,14 +31,13 @@ from graphql_api.http.strict_json import read_json
 from graphql_api.http.visitors import Visitors
 from graphql_api.pages import (
     confirmation_page,
+    development,
     email_change_page,
     graphiql,
     health,
     jwks,
-    mailbox,
     password_page,
     secure_page,
-    start_page,
 )
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission
@@ -93,7 +92,9 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(
-        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)), settings.longest_request
+        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)),
+        settings.longest_request,
+        parts.visitors.client_ips.network_of,
     )
     security = security_headers(settings.strict_transport_seconds)
     if not settings.allowed_origins and not settings.development:
@@ -204,7 +205,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *secure_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
-        *development_routes(settings, otherwise=shim.any_path.app),
+        *development.routes(settings, otherwise=shim.any_path.app),
         shim.any_path,
     ]
 
@@ -219,22 +220,6 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
         documents=NamedDocuments(read_manifest(settings.documents), only=settings.trusted_documents == "only"),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )
-
-
-def development_routes(settings: GatewaySettings, otherwise: ASGIApp) -> list[Route]:
-    """`otherwise` answers clients at the start page's path that are no browser."""
-    found: list[Route] = []
-    places = [start_page.Place("OpenAPI description of the JSON:API door", "openapi.json")]
-    places += [start_page.Place("Readiness", "readyz"), start_page.Place("Public keys", jwks.PATH.lstrip("/"))]
-    if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        found += mailbox.routes(mailbox.mail_directory(settings.mail_url))
-        places.insert(0, start_page.Place("Mailbox: mails that were sent", "mailbox"))
-    if settings.enabled(settings.graphiql):
-        found += graphiql.routes()
-        places.insert(0, start_page.Place("GraphiQL: try GraphQL", "graphql"))
-    if settings.development:
-        found += start_page.routes(places, otherwise)
-    return found
 
 
 @asynccontextmanager

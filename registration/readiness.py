@@ -47,7 +47,7 @@ def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
 
 
 def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
-    found = _schema(connection) or _permissions(connection) or _keys(connection, keys)
+    found = schema_obstacle(connection) or _permissions(connection) or _keys(connection, keys)
     if not found:
         _write(connection)
         state(connection, keys)
@@ -59,7 +59,7 @@ def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:
     return NotReady("keys differ", difference) if difference else None
 
 
-def _schema(connection: Connection) -> NotReady | None:
+def schema_obstacle(connection: Connection) -> NotReady | None:
     if is_usable(connection, newest()):
         return None
     return NotReady(

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email.headerregistry import Address
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_sender
 from registration.mail.smtp import Manners, TimeLimits
+from registration.mail.transport import Sender
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.own_words import words_of
@@ -159,6 +161,25 @@ def open_breaches(settings: Settings) -> Breaches | None:
 
 def open_relay(settings: Settings, services: Services) -> Relay:
     """The relay of the settings, which does not run yet. Raises SettingsError."""
+    sender, address = sender_of(settings)
+    return Relay(
+        services.database,
+        Composer(
+            services.secret,
+            settings.link_url,
+            address,
+            code_in_subject=settings.confirmation_code == "subject",
+        ),
+        sender,
+        clock=services.clock,
+        random=random.Random(),  # noqa: S311 - jitter
+        chore=housekeeping(settings, services).tidy_up,
+        check=partial(_check_keys, services),
+    )
+
+
+def sender_of(settings: Settings) -> tuple[Sender, Address]:
+    """Where mails go, not yet connected, and the address that they come from. Raises SettingsError."""
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:
@@ -166,20 +187,9 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
     try:
-        address = parse_sender(settings.mail_from)
+        return sender, parse_sender(settings.mail_from)
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_FROM {error}") from None
-    code_in_subject = settings.confirmation_code == "subject"
-    composer = Composer(services.secret, settings.link_url, address, code_in_subject=code_in_subject)
-    return Relay(
-        services.database,
-        composer,
-        sender,
-        clock=services.clock,
-        random=random.Random(),  # noqa: S311 - jitter
-        chore=housekeeping(settings, services).tidy_up,
-        check=partial(_check_keys, services),
-    )
 
 
 def housekeeping(settings: Settings, services: Services) -> Housekeeping:

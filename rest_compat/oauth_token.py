@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.contextvars import bind_contextvars
 
 from rest_compat.access_tokens import CREATE_ACCESS_TOKEN
 from rest_compat.attributes import TOKENS
@@ -143,6 +144,7 @@ def _response(tokens: Mapping[str, Any] | Refused) -> Response:
     if not isinstance(tokens, Refused):
         return json_response({name: tokens[member] for name, member in MEMBERS.items()}, 200, JSON)
     (error,) = tokens.errors
+    bind_contextvars(code=error.code)  # for the log line of the request
     response = json_response(error_body(error), error.status, JSON)
     if error.status in {
         *FAULTS,

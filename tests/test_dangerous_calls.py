@@ -63,12 +63,18 @@ def test_only_jitter_is_pseudorandom() -> None:
 
 
 def test_only_these_rooms_reach_other_systems() -> None:
-    """The database, the mail server and Valkey, each named by a setting; the gateway asks no web server."""
+    """The database, the mail server and Valkey, each named by a setting; only the doctor asks a web server, our own."""
     clients = ("psycopg", "sqlite3", "sqlalchemy.create_engine", "smtplib", "redis", "valkey", "asyncpg", "aiosmtplib")
     web_clients = ("http.client", "urllib.request.urlopen", "urllib3", "requests", "httpx", "httpx2", "aiohttp")
     rooms = {str(Path(module).parent) for module, _ in imported("socket", "ftplib", *clients, *web_clients)}
     # The server listens, and the others are clients.
-    assert rooms == {"graphql_api/server", "registration/limits", "registration/mail", "registration/storage"}
+    assert rooms == {
+        "graphql_api/server",
+        "registration/diagnosis",
+        "registration/limits",
+        "registration/mail",
+        "registration/storage",
+    }
 
 
 @pytest.mark.parametrize(

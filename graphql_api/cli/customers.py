@@ -26,9 +26,10 @@ def audit(
     if as_json:
         show_json([asdict(entry) for entry in entries])
         return
-    table = Table("when (UTC)", "what", "from")
+    table = Table("when (UTC)", "what", "from", "request", "operator")
     for entry in entries:
-        table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_ip or "")
+        moment = f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}"
+        table.add_row(moment, entry.kind, entry.client_ip or "", entry.correlation_id or "", entry.operator or "")
     show(table)
 
 

@@ -5,6 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from graphql_api.cli.terminal import stop
+from graphql_api.http.logs import configure_logs
+from graphql_api.server.notices import tell, warn
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
@@ -27,6 +29,15 @@ def settings_of_process() -> GatewaySettings:
     return settings
 
 
+def settings_of_service() -> GatewaySettings:
+    """The same for a process that serves: what it says from now on goes to its log."""
+    settings = read_settings(GatewaySettings)
+    configure_logs(development=settings.development)
+    for name in settings.unknown:
+        warn("not a setting of ours", variable=name)
+    return settings
+
+
 def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
@@ -36,11 +47,22 @@ def migrated_database(settings: GatewaySettings) -> Database:
 
 
 def say_where(settings: GatewaySettings) -> None:
-    """Print where database and keys are, and whether they are new: a start in another directory must be noticed."""
+    """Tell where database and keys are, and whether they are new: a start in another directory must be noticed."""
     keys = Path(settings.keys_dir).absolute()
-    is_new = settings.is_embedded and not Path(settings.database_place).exists()
-    print(f"Database     {settings.database_place}{'  (new)' if is_new else ''}")
-    print(f"Keys         {keys}{'' if has_signing_key(keys) else '  (new)'}", flush=True)
+    is_new, are_keys_new = (
+        settings.is_embedded and not Path(settings.database_place).exists(),
+        not has_signing_key(keys),
+    )
+    tell(
+        f"Database     {settings.database_place}{'  (new)' if is_new else ''}",
+        f"Keys         {keys}{'  (new)' if are_keys_new else ''}",
+        development=settings.development,
+        event="starting",
+        database=settings.database_place,
+        is_database_new=is_new,
+        keys=str(keys),
+        are_keys_new=are_keys_new,
+    )
 
 
 def prepare(settings: GatewaySettings) -> None:
@@ -65,7 +87,7 @@ def demand_database(database: Database, keys: NodeKeys) -> None:
     if found and found.is_lasting:
         stop(f"GATEWAY_DATABASE_URL: {found.reason}")
     if found:
-        print(f"registration-gateway: warning: not ready yet: {found.reason}", file=sys.stderr, flush=True)
+        warn("not ready", status=found.status, reason=found.reason)
 
 
 def create_keys(directory: Path, algorithm: Algorithm) -> None:

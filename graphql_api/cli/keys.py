@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from graphql_api.cli.installation import create_keys as make_missing
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, stop
 from registration.keys.agreement import adopt, keys_of_node
@@ -45,6 +46,16 @@ def create_keys() -> None:
     secret = "created" if create_secret(directory) else "kept"
     kid = create_signing_key(directory, settings.token_algorithm)
     print(f"{directory}: secret {secret}, signing key {kid} created.")
+
+
+@commands.command("init")
+@one_line_errors
+def create_missing_keys() -> None:
+    """Create the secret and a signing key where there are none: for a new installation on PostgreSQL."""
+    settings = settings_of_process()
+    directory = Path(settings.keys_dir).absolute()
+    make_missing(directory, settings.token_algorithm)
+    print(f"{directory}: has a secret and a signing key.")
 
 
 @commands.command("rotate-secret")

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from graphql_api.cli import documents, keys, outbox
+from graphql_api.cli import documents, keys, outbox, support
 from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
+from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
 from graphql_api.cli.serve import migrate, relay, serve
 from graphql_api.cli.settings import settings
@@ -33,8 +34,9 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate):
+for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(documents.commands, name="documents")
+main.add_typer(support.commands, name="customers")

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from graphql_api.cli import installation
-from graphql_api.cli.installation import settings_of_process
+from graphql_api.cli.installation import settings_of_process, settings_of_service
 from graphql_api.cli.terminal import one_line_errors
+from graphql_api.server.notices import tell
 from graphql_api.settings import GatewaySettings
 from registration.keys.agreement import keys_of_node
 
@@ -28,7 +29,7 @@ def serve(
 
     if workers:
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
-    settings = settings_of_process()
+    settings = settings_of_service()
     settings.demand_addresses(serves=True, sends=settings.relay == "on")
     installation.say_where(settings)
     installation.prepare(settings)
@@ -52,7 +53,7 @@ def relay() -> None:
     from graphql_api.server.hang_up import Terminal  # noqa: PLC0415 - the other commands begin once
     from graphql_api.server.metrics import metrics_served  # noqa: PLC0415
 
-    settings = settings_of_process()
+    settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)
     installation.say_where(settings)
     terminal = Terminal()
@@ -62,19 +63,17 @@ def relay() -> None:
 
 
 def _send_until_signal(settings: GatewaySettings) -> int:
-    from graphql_api.http.logs import configure_logs  # noqa: PLC0415 - the other commands log nothing
-    from registration.wiring import open_relay, open_services  # noqa: PLC0415
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415 - other commands need not wait for it
 
     with closing(open_services(settings)) as services:
         relay = open_relay(settings, services)
         installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
-        configure_logs(development=settings.development)
         # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
         stopping = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
         sending = Thread(target=relay.run, name="relay")
         sending.start()
-        print("Sending mails. Stop with Ctrl-C.", flush=True)
+        tell("Sending mails. Stop with Ctrl-C.", development=settings.development, event="sending mails")
         received = signal.sigwait(stopping)
         relay.stop()
         sending.join()

@@ -32,8 +32,8 @@ def stop(reason: str) -> NoReturn:
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for another program")]
 
 
-def show_json(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print an array of objects; moments in ISO 8601."""
+def show_json(rows: Sequence[Mapping[str, object]] | Mapping[str, object]) -> None:
+    """Print an array of objects or one object; moments in ISO 8601."""
     print(json.dumps(rows, default=_as_text, indent=2, ensure_ascii=False))
 
 

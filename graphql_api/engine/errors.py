@@ -13,8 +13,8 @@ from structlog.contextvars import bind_contextvars
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
 from graphql_api.engine.overlaps import MAX_COMPARISONS, TooManyComparisonsError
-from graphql_api.server.correlation import current_correlation_id
 from graphql_api.server.refresh_cookie import PROOF, ProofMissing
+from registration.correlation import current_correlation_id
 from registration.storage.database import Unavailable
 
 PublicError: TypeAlias = dict[str, Any]

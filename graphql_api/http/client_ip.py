@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
 from starlette.datastructures import Headers
@@ -56,6 +56,10 @@ class ClientIps:
             if not self._is_trusted(address):
                 break
         return str(address)
+
+    def network_of(self, request: Request) -> str:
+        """The network of the client for logs: /24 of IPv4, /48 of IPv6, which name no person; empty if unknown."""
+        return _network(self.of(request))
 
     def is_behind_proxy(self, request: Request) -> bool:
         """Whether a trusted proxy sent the request, so that its headers are believed."""
@@ -130,3 +134,9 @@ def _read(text: str) -> IpAddress | None:
 
 
 _read_peer = lru_cache(maxsize=1024)(_read)
+
+
+@lru_cache(maxsize=1024)
+def _network(client_ip: str) -> str:
+    address = _read(client_ip.partition("%")[0])
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False)) if address else ""

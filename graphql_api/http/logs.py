@@ -3,6 +3,7 @@
 import logging
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from json import JSONEncoder
 from traceback import format_tb
 from types import TracebackType
@@ -13,11 +14,22 @@ from structlog.typing import EventDict
 
 
 class FramesOnly(logging.Formatter):
-    """Formats log records of other libraries: their exceptions without the text."""
+    """Formats log records of other libraries as lines to read: their exceptions without the text."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         kind, _, trace = ei
         return f"{kind.__qualname__ if kind else None}\n{_frames(trace)}"
+
+
+class JsonLines(logging.Formatter):
+    """Formats log records of other libraries as our own events: JSON, an exception without its text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: EventDict = {"event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
+        event["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        if record.exc_info and record.exc_info[1]:
+            event.update(_of_fault(record.exc_info[1]))
+        return _as_json(event)
 
 
 class TolerantStream:
@@ -38,7 +50,7 @@ class TolerantStream:
 def configure_logs(*, development: bool) -> None:
     """Log to standard error: JSON in production, readable lines in development; other libraries from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FramesOnly("%(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(FramesOnly("%(levelname)s %(name)s %(message)s") if development else JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
         processors=[
@@ -69,9 +81,12 @@ def _frames_only(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if error is True:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
-        event["fault"] = type(error).__qualname__
-        event["frames"] = _frames(error.__traceback__)
+        event.update(_of_fault(error))
     return event
+
+
+def _of_fault(error: BaseException) -> EventDict:
+    return {"fault": type(error).__qualname__, "frames": _frames(error.__traceback__)}
 
 
 def _frames(trace: TracebackType | None) -> str:

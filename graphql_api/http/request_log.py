@@ -1,30 +1,39 @@
 """The outermost layer: it gives each request a correlation id, a deadline, a log line and its place in the metrics."""
 
 import time
+from collections.abc import Callable
 from math import inf
 
 import structlog
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
-from graphql_api.server.correlation import bind_correlation_id
 from registration import metrics
+from registration.correlation import bind_correlation_id
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
 
 log = structlog.get_logger(__name__)
 
 
+def no_network(_request: Request) -> str:
+    """What stands in the log where clients are not told apart."""
+    return ""
+
+
 class RequestLog:
     """Logs the template of the route instead of path and query, which can hold tokens and addresses.
 
     A request ends at most `longest` seconds after its body is there: until then it waits for a client, not for us.
+    `network_of` names the network of its client.
     """
 
-    def __init__(self, app: ASGIApp, longest: float = inf) -> None:
+    def __init__(self, app: ASGIApp, longest: float = inf, network_of: Callable[[Request], str] = no_network) -> None:
         self._app = app
+        self._network_of = network_of
         self._longest = longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,16 +68,24 @@ class RequestLog:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             seconds = time.perf_counter() - started
-            _count(route, status, seconds)
-            log.info("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                client=self._network_of(Request(scope)),
+                seconds=round(seconds, 4),
+                **_counted(route, status, seconds),
+            )
 
 
-def _count(route: str, status: int, seconds: float) -> None:
-    """Without an operation of the schema, a request is counted by its route, without an outcome by its status."""
+def _counted(route: str, status: int, seconds: float) -> dict[str, str]:
+    """Count a request; what counts as its operation and its outcome: without one, its route and its status."""
     known = get_contextvars()
-    operation = known.get("operation", route)
+    operation, outcome = known.get("operation", route), known.get("outcome", str(status))
     metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
-    metrics.OPERATIONS.labels(operation, known.get("outcome", status)).inc()
+    metrics.OPERATIONS.labels(operation, outcome).inc()
+    return {"operation": operation, "outcome": outcome}
 
 
 def _fault(error: Exception, correlation_id: str) -> Response:

@@ -10,11 +10,12 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.context import Context
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.http.body import Encoded, TooLarge, read_body
-from graphql_api.server.correlation import current_correlation_id
+from registration.correlation import current_correlation_id
 from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
 from registration.texts import templates
@@ -90,6 +91,7 @@ class Page:
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
+        bind_contextvars(outcome=state)
         nonce = secrets.token_urlsafe(16)
         html = TEMPLATES.get_template(f"{self.name}.html").render(
             state=state,

@@ -1,1 +1,1 @@
-"""Uvicorn with bounds of its own, the queue before the hash slots, and the correlation id of a request."""
+"""Uvicorn with bounds of its own, the queue before the hash slots, and the server of the metrics."""

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
 from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
+from graphql_api.server.notices import tell
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
@@ -30,6 +31,9 @@ WORKER_SECONDS = 20
 A worker that dies while it is asked is replaced only after that time.
 """
 
+FIRST_OF_SYSTEMD = 3
+"""The file descriptor of the first socket that systemd hands over."""
+
 FILES_KEPT = 128
 """Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
 
@@ -40,18 +44,24 @@ def run(settings: GatewaySettings) -> bool:
     Raises SettingsError when the process cannot listen on the address.
     """
     files = raise_open_files()
-    listener = listen(settings)
+    inherited = inherited_listener()
+    listener = inherited or listen(settings)
     port = listener.getsockname()[1]
     os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
     announce(settings.model_copy(update={"port": port}))
     limits = connection_limits(settings, files)
     if limits.total < settings.connections:
-        print(
+        tell(
             f"Open files are limited to {files}: {limits.total} connections, not {settings.connections} (ulimit -n).",
-            flush=True,
+            development=settings.development,
+            event="open files are limited",
+            files=files,
+            connections=limits.total,
         )
     if settings.workers > 1:
-        Workers(server_config(settings, limits), sockets=[reopen_with_reuseport(listener)]).run()
+        # An inherited one cannot be bound again; workers then share it.
+        shared = inherited or reopen_with_reuseport(listener)
+        Workers(server_config(settings, limits), sockets=[shared]).run()
         return True
     terminal = Terminal()
     while True:
@@ -160,6 +170,12 @@ def listen(settings: GatewaySettings) -> socket.socket:
         ) from None
 
 
+def inherited_listener() -> socket.socket | None:
+    """The socket that systemd listens on for us (sd_listen_fds); GATEWAY_HOST and GATEWAY_PORT do not count then."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    return socket.socket(fileno=FIRST_OF_SYSTEMD) if is_ours else None
+
+
 class ReusePortSocket(socket.socket):
     """A bound socket that each worker unpickles as a listening socket of its own (SO_REUSEPORT).
 
@@ -191,13 +207,21 @@ def _listen_with_reuseport(family: socket.AddressFamily, address: tuple[str, int
 
 
 def announce(settings: GatewaySettings) -> None:
-    """Print the URLs, and whether hashing is slower than it need be."""
+    """Tell the URLs, and whether hashing is slower than it need be."""
     base = settings.base_url
-    print(f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""))
-    print(f"REST         {base}/customers")
-    if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        print(f"Mailbox      {base}/mailbox")
-    print("Stop with Ctrl-C.", *hash_notes(built_for()), sep="\n", flush=True)
+    has_mailbox = settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:")
+    tell(
+        f"GraphQL      {base}/graphql" + ("  (GraphiQL in a browser)" if settings.enabled(settings.graphiql) else ""),
+        f"REST         {base}/customers",
+        *([f"Mailbox      {base}/mailbox"] if has_mailbox else []),
+        "Stop with Ctrl-C.",
+        *hash_notes(built_for()),
+        development=settings.development,
+        event="serving",
+        graphql=f"{base}/graphql",
+        rest=f"{base}/customers",
+        hash_build=built_for() or "portable",
+    )
 
 
 def hash_notes(march: str | None) -> list[str]:

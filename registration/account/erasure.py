@@ -32,12 +32,20 @@ def anonymize(services: Services, caller: Caller, password: str | None, client_i
         verified = verified_hash(services, caller.customer.id, password, client_ip)
         if not isinstance(verified, str):
             return verified
+    erase_confirmed(services, caller.customer.id, caller.customer.email)
+    return Done()
+
+
+def erase_confirmed(services: Services, customer_id: UUID, email: str) -> None:
+    """Erase a confirmed customer of this address; does nothing for one that is gone or not confirmed.
+
+    Raises Unavailable as `anonymize` does.
+    """
     # First, because the lock-out may count in another server: its outage then leaves everything as it was.
     for secret, mark in product(services.secret.versions(), (attempt_prefix, mailbox_mark)):
-        services.lockout.forget(mark(secret, key_of_stored(caller.customer.email)))
-    services.database.write(partial(_erase, services, caller.customer.id))
+        services.lockout.forget(mark(secret, key_of_stored(email)))
+    services.database.write(partial(_erase, services, customer_id))
     services.database.empty_log()
-    return Done()
 
 
 def _erase(services: Services, customer_id: UUID, connection: Connection) -> None:

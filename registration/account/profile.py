@@ -98,12 +98,13 @@ def _update(
         requested = request_change(connection, services, person, changes.email, client_ip)
         if not isinstance(requested, PendingChange):
             return requested
-    return _updated(connection, services, _write(connection, services, person, values, client_ip))
+    return _updated(connection, services, write_changes(connection, services, person, values, client_ip))
 
 
-def _write(
+def write_changes(
     connection: Connection, services: Services, person: Row[Any], values: Mapping[str, object], client_ip: str
 ) -> Row[Any]:
+    """Write the values that differ, inside the caller's transaction, which has locked `person`; the row then."""
     changed = {column: value for column, value in values.items() if value != person._mapping[column]}
     if not changed:
         return person

@@ -103,6 +103,7 @@ class Composer:
             site=self.site,
             sender=self.sender,
             date=job.created_at,
+            correlation_id=job.correlation_id,
             used=facts.used,
             code_in_subject=self.code_in_subject,
         )

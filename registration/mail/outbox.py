@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Select, insert, literal_column, select, update
 
+from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.tables import mail
 
@@ -40,6 +41,7 @@ class Job:
     created_at: datetime
     failing_since: datetime | None = None
     recipient: str | None = field(default=None, repr=False)
+    correlation_id: str | None = None
 
 
 def enqueue(
@@ -50,8 +52,12 @@ def enqueue(
     token_id: UUID | None,
     now: datetime,
     recipient: str | None = None,
+    correlation_id: str = "",
 ) -> None:
-    """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address."""
+    """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address.
+
+    `correlation_id` is that of the present request unless it is given, as by a thread that works for several.
+    """
     mail_id = uuid4()
     row = {
         "id": mail_id,
@@ -64,6 +70,7 @@ def enqueue(
         "due_at": now,
         "created_at": now,
         "recipient": recipient,
+        "correlation_id": correlation_id or current_correlation_id() or None,
     }
     connection.execute(INSERT, row)
 

@@ -93,6 +93,7 @@ def render(
     site: str,
     sender: Address,
     date: datetime,
+    correlation_id: str | None = None,
     used: UsedDevice = UsedDevice(),
     code_in_subject: bool = False,
 ) -> EmailMessage:
@@ -110,6 +111,8 @@ def render(
     message["Date"] = date
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
+    if correlation_id:
+        message["X-Correlation-ID"] = correlation_id
     words: dict[str, object] = {
         "subject": subject,
         "code": code,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
+from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.personal import personal_columns
 from registration.storage.tables import IS_DECOY, audit, customer
@@ -35,15 +36,32 @@ class AuditKind(StrEnum):
     TOKEN_REUSE = "token reuse"
     SECURE = "secure"
     ERASE = "erase"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    OPERATOR_FIND = "operator find"
+    OPERATOR_SHOW = "operator show"
+    OPERATOR_CONFIRM = "operator confirm"
+    OPERATOR_RESEND = "operator resend"
+    OPERATOR_UNLOCK = "operator unlock"
+    OPERATOR_SIGN_OUT = "operator sign-out"
+    OPERATOR_CORRECT = "operator correct"
+    OPERATOR_ERASE = "operator erase"
+    OPERATOR_EXPORT = "operator export"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """What an operator sees of a row; `client_ip` is None where it is not known, or not any more."""
+    """What an operator sees of a row; `client_ip` is None where it is not known, or not any more.
+
+    `correlation_id` leads to the lines of the request in the log; None for what no request caused.
+    `operator` is the name of ours that did it; None for what the customer did.
+    """
 
     created_at: datetime
     kind: str
     client_ip: str | None
+    correlation_id: str | None
+    operator: str | None
 
 
 def record(
@@ -55,10 +73,13 @@ def record(
     *,
     client_ip: str | None = None,
     email_key: str | None = None,
+    correlation_id: str = "",
+    operator: str | None = None,
 ) -> None:
     """Write a row inside the caller's transaction.
 
     `email_key` is the address that was typed where no customer has it, and after a change of address the former one.
+    `correlation_id` is that of the present request unless it is given, as by a thread that works for several.
     """
     row = {
         "id": record_id,
@@ -67,6 +88,8 @@ def record(
         # An IPv6 address can be followed by the name of a zone, of any length.
         "client_ip": client_ip[:64] if client_ip else None,
         "email_key": email_key and email_key[:320],
+        "correlation_id": correlation_id or current_correlation_id() or None,
+        "operator": operator,
         "created_at": now,
     }
     connection.execute(INSERT, row)
@@ -113,7 +136,7 @@ def trail(connection: Connection, reference: str) -> list[AuditRecord] | None:
     if customer_id is None:
         return None
     rows = connection.execute(
-        select(audit.c.created_at, audit.c.kind, audit.c.client_ip)
+        select(audit.c.created_at, audit.c.kind, audit.c.client_ip, audit.c.correlation_id, audit.c.operator)
         .where(audit.c.customer_id == customer_id)
         .order_by(audit.c.created_at)
     )

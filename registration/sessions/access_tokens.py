@@ -47,7 +47,7 @@ class BadToken(Enum):
     """Why an access token names no caller."""
 
     INVALID = "not a token of ours, or not at this time"
-    REVOKED = "ours and not expired, but its session has ended, its customer is erased, or has another password since"
+    REVOKED = "ours and not expired, but its session has ended, its customer is blocked, erased, or has a new password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _caller(rows: Rows, claims: TokenClaims) -> Caller | BadToken:
     customer_row = rows.of_customers.get(claims.customer_id)
     if customer_row is None or customer_row.reference != claims.reference:
         return BadToken.INVALID
-    if customer_row.anonymized_at:  # erasure has deleted the session
+    if customer_row.anonymized_at or customer_row.blocked_at:  # erasure has deleted the session
         return BadToken.REVOKED
     row = rows.of_sessions.get(claims.session_id)
     if row is None or row.id != claims.customer_id:

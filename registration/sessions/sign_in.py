@@ -83,7 +83,7 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
     """None is a failure: the password is wrong, or the account must not tell that it is there."""
     customer_row = attempt.customer_row
     verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, *forms_of(password))
-    if customer_row is None or not verdict.is_right:
+    if customer_row is None or not verdict.is_right or customer_row.blocked_at:
         return None
     if customer_row.confirmed_at is None:
         return None if services.conceal else EmailNotConfirmed()
@@ -121,6 +121,7 @@ def _is_unchanged(connection: Connection, customer_row: Row[Any]) -> bool:
     return (
         current is not None
         and current.anonymized_at is None
+        and current.blocked_at is None
         and current.password_changed_at == customer_row.password_changed_at
     )
 

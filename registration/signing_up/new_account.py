@@ -36,6 +36,7 @@ class PreparedSignUp:
     password_hash: str = field(repr=False)
     client_ip: str
     with_code: bool
+    correlation_id: str = ""
     ticket: Ticket | None = field(default=None, repr=False)
 
     @property
@@ -144,6 +145,11 @@ def _insert(
 ) -> None:
     """Insert the mail, the event and the audit row about the new customer, or about the one with the id `about`."""
     now, customer_id = sign_up.customer.created_at, about or sign_up.customer.id
-    outbox.enqueue(batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now)
+    cause = sign_up.correlation_id  # this thread may work for other requests, too
+    outbox.enqueue(
+        batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now, correlation_id=cause
+    )
     record_event(batch, services.new_id(), side_rows.event, customer_id, now)
-    audit.record(batch, services.new_id(), side_rows.audit, customer_id, now, client_ip=sign_up.client_ip)
+    audit.record(
+        batch, services.new_id(), side_rows.audit, customer_id, now, client_ip=sign_up.client_ip, correlation_id=cause
+    )

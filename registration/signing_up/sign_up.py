@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from registration.correlation import current_correlation_id
 from registration.customer import personal_data
 from registration.language import Language
 from registration.limits import idempotency
@@ -92,4 +93,5 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         language=new.language or request.language,
         now=services.clock(),
     )
-    return PreparedSignUp(new, customer, password_hash, request.client_ip, request.with_code and services.codes, ticket)
+    with_code, correlation_id = request.with_code and services.codes, current_correlation_id()
+    return PreparedSignUp(new, customer, password_hash, request.client_ip, with_code, correlation_id, ticket)

@@ -1,12 +1,21 @@
-"""Types of columns, and a kind of index, that every supported engine has alike."""
+"""The metadata of all tables, types of columns, and a kind of index, that every supported engine has alike."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, String, text
+from sqlalchemy import Column, DateTime, Index, MetaData, String, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+# Explicit names, because a migration must be able to name what it drops on every engine.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 class Instant(TypeDecorator[datetime]):

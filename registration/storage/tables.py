@@ -1,21 +1,26 @@
 """The tables, as every supported engine understands them."""
 
-from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
 
 from registration.customer import Gender, Salutation
 from registration.language import Language
+from registration.storage import column_types
 from registration.storage.column_types import Choice, Instant, partial_index
 from registration.storage.personal import Emptied, OnErasure, owned, personal
 
-# Explicit names, because a migration must be able to name what it drops on every engine.
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
+metadata = column_types.metadata
 
 customer = Table(
     "customer",
@@ -34,6 +39,7 @@ customer = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
+    Column("blocked_at", Instant),  # by an operator
     Column("password_changed_at", Instant),
     Column("anonymized_at", Instant),
     info=owned(
@@ -48,6 +54,9 @@ IS_DECOY = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(N
 partial_index("ix_customer_shadow", "anonymized_at IS NOT NULL AND confirmed_at IS NULL", customer.c.created_at)
 # Housekeeping looks for accounts that were not confirmed.
 partial_index("ix_customer_pending", "anonymized_at IS NULL AND confirmed_at IS NULL", customer.c.created_at)
+
+# Operators look for the beginning of a name, by bytes whatever the collation is.
+Index("ix_customer_last_name", customer.c.last_name, postgresql_ops={"last_name": "text_pattern_ops"})
 
 # Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
 email_claim = Table(
@@ -154,6 +163,8 @@ audit = Table(
     Column("customer_id", Uuid, index=True),
     personal("client_address", String(64), key="client_ip"),
     personal("address", String(320), key="email_key"),
+    Column("correlation_id", String(16)),  # of the request
+    Column("operator", String(64)),  # of ours, where one did it
     Column("created_at", Instant, nullable=False, index=True),
     info=owned(OnErasure.EMPTY, "GATEWAY_KEEP_AUDIT_DAYS; without a customer, emptied after 30 days"),
 )
@@ -177,6 +188,7 @@ mail = Table(
     Column("settled_at", Instant),
     Column("reason", String(500)),
     Column("failing_since", Instant),
+    Column("correlation_id", String(16)),  # of the request that promised the mail
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
     info=owned(OnErasure.DELETE, "30 days after it was sent or given up"),

@@ -70,6 +70,7 @@ def rest_sign_up(gateway: Gateway, email: str) -> None:
     httpx2.post(f"{gateway.base_url}/customers", json=document, timeout=PATIENCE)
 
 
+@pytest.mark.long
 class TestOneProcess:
     def test_counts_what_both_doors_do_and_what_waits(self, serve: Serve, sqlite_url: str) -> None:
         """A sign-up counts by the member it was answered with, through both doors; mails and slots are shown."""
@@ -126,6 +127,7 @@ def test_says_that_the_database_is_gone() -> None:
     assert seen.value("gateway_database_up") == 0
 
 
+@pytest.mark.long
 class TestSeveralWorkers:
     def test_count_together_also_after_one_was_killed(self, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
         """The counts of workers add up; those of a killed one stay, but its slots do not."""

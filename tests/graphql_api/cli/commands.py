@@ -10,9 +10,12 @@ def run(*arguments: str, **settings: str) -> Result:
 
 
 def complaint(result: Result) -> str:
-    """The reason that a failed command prints, in one line after its name; the status is that of a usage error."""
+    """The reason that a failed command prints, in one line after its name; the status is that of a usage error.
+
+    Events of the log may come before.
+    """
     assert result.exit_code == 2, result.output
-    (line,) = [line for line in result.stderr.splitlines() if "warning:" not in line]
+    (line,) = [line for line in result.stderr.splitlines() if "warning:" not in line and line[0] != "{"]
     name, _, reason = line.partition(": ")
     assert name == "registration-gateway"
     assert "Traceback" not in result.output

@@ -1,5 +1,6 @@
 """The commands `serve`, `migrate` and `relay` where they stop by themselves; test_processes.py runs a server."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -121,9 +122,11 @@ class TestServe:
         # It can listen nowhere, so that it ends.
         settings = {"GATEWAY_DATABASE_URL": "postgresql://gateway@127.0.0.1:1/gateway", "GATEWAY_HOST": "192.0.2.1"}
         result = run("serve", GATEWAY_RELAY="off", **settings, **ADDRESSES)
-        warning, end = result.stderr.splitlines()
-        assert warning.startswith("registration-gateway: warning: not ready yet: connection to server at ")
-        assert warning.endswith("Connection refused; start the server, or check host and port")
+        starting, warning, end = result.stderr.splitlines()
+        assert json.loads(starting)["event"] == "starting"
+        assert json.loads(warning)["event"] == "not ready"
+        assert json.loads(warning)["reason"].startswith("connection to server at ")
+        assert json.loads(warning)["reason"].endswith("Connection refused; start the server, or check host and port")
         assert end.startswith("registration-gateway: GATEWAY_HOST 192.0.2.1 ")
 
     def test_refuses_a_secret_that_others_can_read(self, empty_directory: Path) -> None:

@@ -191,3 +191,17 @@ def test_without_trusted_proxies_no_header_counts() -> None:
 def test_trusting_every_network_takes_the_leftmost_address() -> None:
     """With 0.0.0.0/0 trusted, the leftmost address of the header counts."""
     assert ip_of("10.0.0.1", "1.1.1.1, 2.2.2.2", trusted="0.0.0.0/0") == "1.1.1.1"
+
+
+@pytest.mark.parametrize(
+    ("client", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2::9", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        (None, ""),
+    ],
+)
+def test_logs_name_the_network_of_a_client(client: str | None, network: str) -> None:
+    """A log line names the /24 or the /48 of a client, not its address; nothing where the peer has none."""
+    assert ips_behind("", Seconds()).network_of(request_of(client, "x-forwarded-for")) == network

@@ -63,7 +63,7 @@ def test_the_text_of_an_exception_does_not_appear(development: bool) -> None:
 def test_production_writes_one_json_object_a_line() -> None:
     """In production each event is a JSON object in one line, with level and time in UTC."""
     lines = run(development=False).splitlines()
-    ours = [json.loads(line) for line in lines if line.startswith("{")]
+    ours = [each for each in map(json.loads, lines) if "logger" not in each]
     assert [(entry["level"], entry["event"]) for entry in ours] == [
         ("error", "by value"),
         ("error", "by context"),
@@ -72,7 +72,13 @@ def test_production_writes_one_json_object_a_line() -> None:
     ]
     assert all(entry["timestamp"].endswith("Z") for entry in ours)
     assert "fault" not in ours[-1]
-    assert "WARNING theirs careful" in lines
+    theirs = [json.loads(line) for line in lines if '"logger": "theirs"' in line]
+    assert [(entry["level"], entry["event"], entry.get("fault")) for entry in theirs] == [
+        ("error", "failed", "ValueError"),
+        ("error", "failed again", "RuntimeError"),
+        ("error", "nothing raised", None),
+        ("warning", "careful", None),
+    ]
     assert "chatter" not in "".join(lines)
 
 
@@ -88,7 +94,7 @@ def test_a_line_feed_in_a_value_ends_no_line(development: bool) -> None:
 def test_every_line_of_a_request_names_its_correlation_id() -> None:
     """Each line has the correlation id that is bound to the context."""
     lines = run(development=False).splitlines()
-    ours = [json.loads(line) for line in lines if line.startswith("{")]
+    ours = [each for each in map(json.loads, lines) if "logger" not in each]
     assert [entry["correlation_id"] for entry in ours] == [CORRELATION_ID] * 4
 
 

@@ -21,8 +21,9 @@ from starlette.websockets import WebSocket
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from graphql_api.http.client_ip import ClientIps
 from graphql_api.http.request_log import RequestLog
-from graphql_api.server.correlation import current_correlation_id
+from registration.correlation import current_correlation_id
 from registration.storage.database import Unavailable
 from registration.storage.deadline import current
 
@@ -66,13 +67,13 @@ APP = Starlette(
         Route("/half", break_off),
         WebSocketRoute("/socket", greet),
     ],
-    middleware=[Middleware(RequestLog)],
+    middleware=[Middleware(RequestLog, network_of=ClientIps((), time.monotonic).network_of)],
 )
 
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(APP)
+    return TestClient(APP, client=("192.0.2.77", 50_000))
 
 
 @pytest.fixture
@@ -92,6 +93,9 @@ def test_a_request_is_one_line_with_the_template_of_its_route(client: TestClient
         "method": "GET",
         "route": "/customers/{reference}",
         "status": 200,
+        "client": "192.0.2.0/24",
+        "operation": "/customers/{reference}",
+        "outcome": "200",
         "correlation_id": response.text,
     }
 

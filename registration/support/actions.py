@@ -1,0 +1,140 @@
+"""What an operator can do for a customer: each in one transaction, with its audit row."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, update
+
+from registration.account.erasure import erase_confirmed
+from registration.account.profile import write_changes
+from registration.addresses.pending import erase_pending
+from registration.limits.lockout import forget_attempts
+from registration.mail import outbox
+from registration.mail.rendering import MailKind
+from registration.outcomes import Violation
+from registration.records.audit import AuditKind
+from registration.rules.account import read_profile_changes
+from registration.rules.address import key_of_stored
+from registration.services import Services
+from registration.sessions.sessions import end_sessions
+from registration.signing_up.confirmation import issue_token, mark_confirmed
+from registration.storage.tables import customer
+from registration.support.operator import Operator
+from registration.support.search import by_reference
+
+
+class Answer(Enum):
+    """What came of an action; each is a sentence for the operator."""
+
+    DONE = "done"
+    NO_CUSTOMER = "there is no customer of that reference"
+    ERASED = "the customer is erased"
+    CONFIRMED_ALREADY = "the address is confirmed already"
+    NO_CONFIRMATION = "GATEWAY_CONFIRMATION is off: there is nothing to send"
+    BLOCKED_ALREADY = "the customer is blocked already"
+    NOT_BLOCKED = "the customer is not blocked"
+
+
+Action: TypeAlias = Callable[[Connection, Services, Row[Any]], Answer]
+
+
+def act(services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action) -> Answer:
+    """Lock the customer, act, and write the audit row if that was done."""
+
+    def work(connection: Connection) -> Answer:
+        row = by_reference(connection, reference, locked=True)
+        if row is None or row.anonymized_at:
+            return Answer.NO_CUSTOMER if row is None else Answer.ERASED
+        answer = action(connection, services, row)
+        if answer is Answer.DONE:
+            operator.record(connection, services, kind, row.id)
+        return answer
+
+    answer = services.database.write(work)
+    services.on_mail_enqueued()
+    return answer
+
+
+def confirm(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    """Confirm an address that the operator has seen proven in another way."""
+    return Answer.DONE if mark_confirmed(connection, services, row.id, "") else Answer.CONFIRMED_ALREADY
+
+
+def resend(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    """Send the confirmation mail again, with a new key."""
+    if row.confirmed_at:
+        return Answer.CONFIRMED_ALREADY
+    if services.confirmation is None:
+        return Answer.NO_CONFIRMATION
+    now = services.clock()
+    token_id = issue_token(connection, services, row.id, now, with_code=False)
+    outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=row.id, token_id=token_id, now=now)
+    return Answer.DONE
+
+
+def block(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    """Refuse sign-ins from now on, and end every session."""
+    if row.blocked_at:
+        return Answer.BLOCKED_ALREADY
+    now = services.clock()
+    connection.execute(update(customer).where(customer.c.id == row.id).values(blocked_at=now))
+    end_sessions(connection, row.id, now)
+    return Answer.DONE
+
+
+def unblock(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    if not row.blocked_at:
+        return Answer.NOT_BLOCKED
+    connection.execute(update(customer).where(customer.c.id == row.id).values(blocked_at=None))
+    return Answer.DONE
+
+
+def sign_out(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    """End every session; the customer can sign in again."""
+    end_sessions(connection, row.id, services.clock())
+    return Answer.DONE
+
+
+def unlock(services: Services, operator: Operator, reference: str) -> Answer:
+    """End the lock-out after failed sign-ins, wherever it is counted."""
+    found: list[str] = []
+
+    def remember(_connection: Connection, _services: Services, row: Row[Any]) -> Answer:
+        found.append(row.email)
+        return Answer.DONE
+
+    answer = act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, remember)
+    for email in found[-1:]:
+        forget_attempts(services.lockout, services.secret, key_of_stored(email))
+    return answer
+
+
+def correct(
+    services: Services, operator: Operator, reference: str, raw: Mapping[str, object]
+) -> Answer | list[Violation]:
+    """Change attributes of the profile, by the rules of the customer's own changes."""
+    changes = read_profile_changes(raw, services.policy, services.clock().date())
+    if isinstance(changes, list):
+        return changes
+
+    def change(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+        write_changes(connection, services, row, changes.values, "")
+        return Answer.DONE
+
+    return act(services, operator, reference, AuditKind.OPERATOR_CORRECT, change)
+
+
+def erase(services: Services, operator: Operator, reference: str) -> Answer:
+    """Erase a customer as the customer could. One that is not confirmed leaves no row, as when it is disowned."""
+    found: list[Row[Any]] = []
+
+    def erase_if_pending(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+        found.append(row)
+        erase_pending(connection, row.id)
+        return Answer.DONE
+
+    answer = act(services, operator, reference, AuditKind.OPERATOR_ERASE, erase_if_pending)
+    for row in found[-1:]:
+        erase_confirmed(services, row.id, row.email)
+    return answer
