@@ -4,5 +4,7 @@ import type { CreateCustomerInput } from "../src/index.js";
 export function attributes(form: CreateCustomerInput) {
   const { firstName, lastName, email, password, confirmPassword } = form;
   const choices = { salutation: "Ms", gender: "Female", acceptedTerms: true } as const;
-  return { firstName, lastName, email, password, confirmPassword, ...choices };
+  // Optional in GraphQL, where a setting may say so; this door's types have them.
+  const names = { firstName: firstName ?? "", lastName: lastName ?? "" };
+  return { ...names, email, password, confirmPassword, ...choices };
 }
