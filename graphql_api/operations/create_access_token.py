@@ -37,7 +37,13 @@ async def create_access_token(
 ) -> CreateAccessTokenResult:
     context = info.context
     outcome = await context.threads.run_hashing(
-        sign_in, context.services, input.email, input.password, context.client_ip, context.device
+        sign_in,
+        context.services,
+        input.email,
+        input.password,
+        context.client_ip,
+        context.device,
+        algorithm=context.token_algorithm,
     )
     return _result(outcome, context.language)
 

@@ -32,7 +32,9 @@ async def refresh_access_token(
     info: Info, input: Annotated[RefreshAccessTokenInput, strawberry.argument(description="The refresh token.")]
 ) -> RefreshAccessTokenResult:
     context = info.context
-    outcome = await context.threads.run(refresh, context.services, input.refresh_token, context.client_ip)
+    outcome = await context.threads.run(
+        refresh, context.services, input.refresh_token, context.client_ip, context.token_algorithm
+    )
     return _result(outcome, context.language)
 
 
