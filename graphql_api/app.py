@@ -181,6 +181,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         read_json=read_json,
         today=lambda: parts.services.clock().date(),
         policy=parts.services.policy,
+        of_person=parts.services.of_person,
         smtputf8=parts.services.smtputf8,
         base_url=settings.base_url,
         client_id=settings.token_audience,

@@ -25,16 +25,21 @@ class Gender(StrEnum):
 
     FEMALE = "Female"
     MALE = "Male"
+    OTHER = "Other"
+    """Not of the contract: a choice only where GATEWAY_GENDER_OTHER is on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The personal data of a customer, but for the address; each field is a personal column of the table `customer`."""
+    """The personal data of a customer, but for the address; each field is a personal column of the table `customer`.
 
-    salutation: Salutation
-    first_name: str
-    last_name: str
-    gender: Gender
+    None is what the customer did not tell.
+    """
+
+    salutation: Salutation | None
+    first_name: str | None
+    last_name: str | None
+    gender: Gender | None
     date_of_birth: date | None
 
 

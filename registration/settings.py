@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
 from registration.rules.web_address import is_web_address
 
@@ -19,7 +20,7 @@ ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
-class Settings(BaseSettings):
+class Settings(FormSettings, BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -83,9 +84,6 @@ class Settings(BaseSettings):
     ] = 600
     limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
-    disclosure: Annotated[
-        Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
-    ] = "reveal"
     keep_pending_days: Annotated[
         int, Field(ge=1, le=36_500, description="until an unconfirmed account is erased, after its last key expired")
     ] = 30

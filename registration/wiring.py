@@ -60,10 +60,12 @@ def open_services(settings: Settings) -> Services:
         lockout=open_lockout(settings, database),
         budgets=Budgets(budgets_of(settings), open_counts(settings)),
         policy=policy,
+        of_person=settings.of_person,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
+        terms_version=settings.terms_version,
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
     )

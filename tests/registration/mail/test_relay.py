@@ -111,6 +111,7 @@ def test_both_copies_of_a_mail_have_one_message_id(database: Database, smtp: Smt
     assert first["Date"] == second["Date"]
 
 
+@pytest.mark.long
 def test_a_server_that_is_down_loses_nothing(database: Database, smtp: SmtpServer) -> None:
     """Mails wait while the server is down, and are sent when it is back."""
     for _ in range(30):
@@ -146,6 +147,7 @@ def test_a_server_that_is_down_is_tried_once_a_turn(database: Database) -> None:
     assert relay.run_once() == 1
 
 
+@pytest.mark.long
 def test_all_mails_go_when_the_trouble_is_over(database: Database) -> None:
     """After a trouble one mail of a bucket is tried, and when it is sent, the others follow."""
     for _ in range(100):
@@ -288,6 +290,7 @@ def test_the_log_tells_mails_by_id(database: Database) -> None:
     assert not any(secret in str(logs) for secret in ("ada@", "Ada", "Lovelace", "token="))
 
 
+@pytest.mark.long
 def test_a_slow_server_cannot_outlive_the_lease(database: Database) -> None:
     """A batch that takes too long is broken off, and its rest is due again at once."""
     for _ in range(100):
