@@ -57,7 +57,7 @@ class SignInLimits:
 def measure(directory: Path, store: Store, engine: Engine, seconds: float, rounds: int) -> SignIns:
     """Loads between bare hashes; the one with the median share."""
     with _signing_in(directory, store, bare_hash.PRODUCTION) as (running, addresses):
-        _one_load(running, store, addresses, 1.0)
+        _one_load(running, store, addresses, seconds)
         seen: list[SignIns] = []
         bare = [bare_hash.measure(bare_hash.PRODUCTION, cores(), seconds / 3)]
         for _ in range(rounds):
@@ -70,7 +70,7 @@ def measure(directory: Path, store: Store, engine: Engine, seconds: float, round
 
 def limits(directory: Path, store: Store, seconds: float) -> SignInLimits:
     with _signing_in(directory, store, KEYCLOAK) as (running, addresses):
-        _one_load(running, store, addresses, 1.0)
+        _one_load(running, store, addresses, seconds)
         _, server_ms, database_ms, _ = _one_load(running, store, addresses, seconds)
     with _signing_in(directory, store, bare_hash.PRODUCTION, QUEUE_SECONDS) as (running, addresses):
         capacity = _one_load(running, store, addresses, seconds)[0]

@@ -80,7 +80,7 @@ def targets(measured: Measured) -> Iterator[Target]:
     yield Target("seconds of the longest answer in ten times as many sign-ins", "<= 5", limits.longest)
     yield from _growth_targets(measured.growth)
     yield Target("seconds from start to first answer", "<= 1.5", measured.start.seconds)
-    yield Target("resident MiB at rest, one worker", "<= 120", measured.start.memory)
+    yield Target("resident MiB at rest, one worker", "<= 80", measured.start.memory)
     pressure = measured.pressure
     yield Target("registrations kept under ten times the load, wrk on the same cores", ">= 0.80", pressure.kept)
     yield Target("p99 of me under full load against idle", "<= 3", pressure.full_p99 / pressure.idle_p99)

@@ -103,9 +103,7 @@ class Settings(FormSettings, BaseSettings):
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     token_algorithm: Annotated[
         Literal["both", "RS256", "ES256"],
-        Field(
-            description="of signing keys made from now on; both: RS256 signs for the JSON:API door, ES256 for GraphQL"
-        ),
+        Field(description="of new signing keys; both: RS256 for the JSON:API door, ES256 for GraphQL"),
     ] = "both"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json, stop
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table, stop
 from registration.records import audit as records
 
 
@@ -25,11 +24,9 @@ def audit(
         stop("there is no customer of that reference")
     if as_json:
         show_json([asdict(entry) for entry in entries])
-        return
-    table = Table("when (UTC)", "what", "from")
-    for entry in entries:
-        table.add_row(f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}", entry.kind, entry.client_ip or "")
-    show(table)
+    else:
+        rows = [(f"{each.created_at:%Y-%m-%d %H:%M:%S.%f}", each.kind, each.client_ip or "") for each in entries]
+        show_table(("when (UTC)", "what", "from"), rows)
 
 
 @one_line_errors
