@@ -1,8 +1,10 @@
 """The schema: every operation by name."""
 
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 
 import strawberry
+from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.operations.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
@@ -11,17 +13,19 @@ from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confi
 from graphql_api.operations.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
 from graphql_api.operations.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.operations.create_customer import CreateCustomerResult, create_customer
-from graphql_api.operations.end_session import EndSessionResult, end_session
-from graphql_api.operations.me import me
+from graphql_api.operations.devices.end_session import EndSessionResult, end_session
+from graphql_api.operations.devices.secure_account import SecureAccountResult, secure_account
+from graphql_api.operations.devices.sessions import Session, sessions
+from graphql_api.operations.me import me, node
 from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
 from graphql_api.operations.request_password_reset import RequestPasswordResetResult, request_password_reset
 from graphql_api.operations.resend_confirmation import ResendConfirmationResult, resend_confirmation
 from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
-from graphql_api.operations.sessions import Session, sessions
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
-from graphql_api.types.customer import Customer
+from graphql_api.streams.registration import Registration, registration, registration_changes
+from graphql_api.types.customer import Customer, Node
 from graphql_api.types.scalars import DATE, DATE_TIME
 from registration.sessions.listing import MOST
 
@@ -31,6 +35,11 @@ class Query:
     me: Customer | None = strawberry.field(
         resolver=me, description="The customer of the access token; without a good one, an error UNAUTHENTICATED."
     )
+    node: Node | None = strawberry.field(
+        resolver=node,
+        description="The customer of the access token, if it has this id, and null for every other id; without a good "
+        "token, an error UNAUTHENTICATED.",
+    )
     sessions: list[Session] | None = strawberry.field(
         resolver=sessions,
         description="Where the customer of the access token is signed in: first the session of this request, then the "
@@ -38,6 +47,18 @@ class Query:
     )
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."
+    )
+    registration: Registration | None = strawberry.field(
+        resolver=registration,
+        description="The state of a sign-up, for the page that waits; null for an unknown handle.",
+    )
+
+
+@strawberry.type(description="What can be followed, over server-sent events (Accept: text/event-stream).")
+class Subscription:
+    registration: AsyncGenerator[Registration | None, None] = strawberry.subscription(
+        resolver=registration_changes,
+        description="The state of a sign-up, and the next one when it comes; then the stream is complete.",
     )
 
 
@@ -48,7 +69,7 @@ class Mutation:
         description="Register a customer. Reports every violation at once, and sends a mail with a confirmation link.",
     )
     confirm_customer: ConfirmCustomerResult = strawberry.field(
-        resolver=confirm_customer, description="Confirm an address with the token of the mail; works once."
+        resolver=confirm_customer, description="Confirm an address with the token or the code of the mail; works once."
     )
     resend_confirmation: ResendConfirmationResult = strawberry.field(
         resolver=resend_confirmation,
@@ -78,6 +99,10 @@ class Mutation:
     change_password: ChangePasswordResult = strawberry.field(
         resolver=change_password, description="Replace the password. Needs an access token."
     )
+    secure_account: SecureAccountResult = strawberry.field(
+        resolver=secure_account,
+        description='Say "this was not me" with the token of a mail about the security of the account; works once.',
+    )
     update_customer: UpdateCustomerResult = strawberry.field(
         resolver=update_customer, description="Change the profile: all that is sent, or nothing. Needs an access token."
     )
@@ -90,10 +115,19 @@ class Mutation:
 
 
 schema = strawberry.Schema(
-    query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME})
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME}),
+)
+# Strawberry has no way to describe a schema, and does not print a description.
+schema._schema.description = (
+    "Customers register, confirm their address, sign in and look after their account. A mutation takes one input and "
+    "answers with a union: a success, or an error that implements UserError and has a code. Errors at the top level "
+    "are about the request, not about what it asks for."
 )
 
 
 def print_schema() -> str:
     """The published contract: the text of schema.graphql."""
-    return schema.as_str() + "\n"
+    return f"{print_schema_definition(schema._schema)}\n\n{schema.as_str()}\n"

@@ -24,6 +24,12 @@ class FormSettings(BaseModel):
         Literal["on", "off"], Field(description="a third choice of gender, OTHER; at the REST door `Other`")
     ] = "off"
 
+    confirmation_code: Annotated[
+        Literal["on", "off", "subject"],
+        Field(
+            description="a code besides the link in mails of sign-ups through GraphQL; subject: in their subjects, too"
+        ),
+    ] = "on"
     terms_version: Annotated[
         str, Field(max_length=100, description="version of the shop's terms, which registrationPolicy tells forms")
     ] = ""

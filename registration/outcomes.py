@@ -53,10 +53,14 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A customer exists; `confirm_before` is None when no confirmation is asked for."""
+    """A customer exists; `confirm_before` is None when no confirmation is asked for.
+
+    The `handle` lets its holder confirm with the code of the mail, and learn that the address was confirmed.
+    """
 
     customer: Customer
     confirm_before: datetime | None
+    handle: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,20 @@ class TokenRefused:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The request is accepted; whether the address is known is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpAccepted:
+    """A sign-up in conceal mode: as `Registered`, but whether a customer came of it is not told."""
+
+    handle: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRefused:
+    """The code is wrong, or there is none any more for this handle; so many attempts are left."""
+
+    attempts_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +199,11 @@ ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid | TooManyAttempts
 UpdateOutcome = Updated | Invalid | BadCredentials | EmailTaken | TooManyAttempts | Gone
 EmailChangeOutcome = Confirmed | TokenRefused | EmailTaken
+SecuringOutcome = Done | EmailTaken | TokenRefused
 ErasureOutcome = Done | BadCredentials | TooManyAttempts
-SignUpOutcome = Registered | Accepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
+SignUpOutcome = Registered | SignUpAccepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
 ConfirmationOutcome = Confirmed | TokenRefused
+CodeOutcome = Confirmed | CodeRefused
+ProofOutcome = ConfirmationOutcome | CodeOutcome | Invalid
 DisownOutcome = Disowned | TokenRefused
 ResendOutcome = Accepted | Invalid | TooManyAttempts

@@ -50,8 +50,9 @@ class Services:
 
     `confirmation` is the lifetime of a confirmation key, None where customers need not confirm; `reset` is that of a
     reset key. With `new_device_mail` customers are told of sign-ins from devices that they have not used before. With
-    `conceal` no outcome, and no time that one takes, tells whether an address is registered. `smtputf8`
-    is whether the mail server takes mails to mailboxes with letters outside ASCII.
+    `conceal` no outcome, and no time that one takes, tells whether an address is registered. `codes` is whether mails
+    of confirmation have a code besides the link. `smtputf8` is whether the mail server takes mails to mailboxes with
+    letters outside ASCII.
     """
 
     database: Database
@@ -67,6 +68,7 @@ class Services:
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
+    codes: bool = True
     terms_version: str = ""
     smtputf8: bool = True
     new_device_mail: bool = True

@@ -65,6 +65,7 @@ def open_services(settings: Settings) -> Services:
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
+        codes=settings.confirmation_code != "off",
         terms_version=settings.terms_version,
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
@@ -168,7 +169,8 @@ def open_relay(settings: Settings, services: Services) -> Relay:
         address = parse_sender(settings.mail_from)
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_FROM {error}") from None
-    composer = Composer(services.secret, settings.link_url, address)
+    code_in_subject = settings.confirmation_code == "subject"
+    composer = Composer(services.secret, settings.link_url, address, code_in_subject=code_in_subject)
     return Relay(
         services.database,
         composer,

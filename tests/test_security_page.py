@@ -173,7 +173,8 @@ def test_every_operation_has_its_permission() -> None:
     rows = table(SECURITY, "operations | for whom")
     assert sorted(column(rows, 0)) == sorted(root_fields())
     (protected,) = [quoted(row[0]) for row in rows if row[1] == "the customer of the access token"]
-    sources = {path.stem: path.read_text("utf-8") for path in (REPOSITORY / "graphql_api" / "operations").glob("*.py")}
+    rooms = [REPOSITORY / "graphql_api" / room for room in ("operations", "streams")]
+    sources = {path.stem: path.read_text("utf-8") for room in rooms for path in room.glob("*.py")}
     asking = {name for name in root_fields() if "context.caller()" in sources[_snake_case(name)]}
     assert set(protected) == asking
 

@@ -11,6 +11,9 @@ from graphql_api.engine.callers import Callers
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
+from graphql_api.server.refresh_cookie import RefreshCookie
+from graphql_api.server.watch import Watch
+from registration.keys.handles import Handle
 from registration.keys.signing_keys import Algorithm
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
@@ -18,6 +21,7 @@ from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
+from registration.signing_up.progress import RegistrationState
 from registration.signing_up.sign_up import SignUpRequest, sign_up
 
 Arguments = ParamSpec("Arguments")
@@ -35,10 +39,13 @@ class Context:
     callers: Callers
     language: Language
     client_ip: str
+    registrations: Watch[Handle, RegistrationState]
     authorization: str | None = field(default=None, repr=False)
     device: Device = UNKNOWN
     sign_in_url: str = ""
     """The shop's sign-in page; empty where no setting names it."""
+    refresh_cookie: RefreshCookie | None = None
+    """Where the refresh token travels instead of the body; None where it does not, and at the JSON:API door."""
     legacy: bool = False
     """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
 

@@ -70,10 +70,27 @@ class Operation:
     def is_mutation(self) -> bool:
         return self.node.operation is OperationType.MUTATION
 
+    @property
+    def is_subscription(self) -> bool:
+        return self.node.operation is OperationType.SUBSCRIPTION
+
 
 Operations: TypeAlias = tuple[Operation, ...]
 Prepared: TypeAlias = Operations | list[PublicError]
 """The operations of a valid document, or the errors of one that is not."""
+
+
+def choose(operations: Operations, name: str | None) -> Operation | PublicError:
+    """The operation that a request means, or why that is not clear."""
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
+        return public_error(
+            ErrorCode.OPERATION_NAME_REQUIRED,
+            "The document must hold one operation, or name one of several in operationName.",
+        )
+    named = next((operation for operation in operations if operation.name == name), None)
+    return named or public_error(ErrorCode.OPERATION_NOT_FOUND, "The document has no operation of that name.")
 
 
 class Documents:

@@ -1,63 +1,39 @@
 """One GraphQL operation from text to answer: read, coerce, admit, execute; it knows no HTTP."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any, TypeAlias, TypeGuard, assert_never, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema, subscribe
 from graphql.execution import Executor as Execution
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
-from graphql_api.engine.documents import Documents, Operation, Operations, Prepared
+from graphql_api.engine.documents import Documents, Operation, Prepared, choose
 from graphql_api.engine.errors import (
-    UNAVAILABLE_RETRY_AFTER,
     ErrorCode,
-    PublicError,
     bad_input,
-    field_error,
     note,
-    overloaded,
     public_error,
 )
-from graphql_api.engine.outcome import note_operation, noted, outcomes_noted
+from graphql_api.engine.outcome import (
+    Answer,
+    Kind,
+    OperationRequest,
+    answer_of,
+    note_operation,
+    noted,
+    outcomes_noted,
+    overloaded_answer,
+)
 from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
 
 Context: TypeAlias = object
 """Resolvers get it as it is; the executor does not look into it."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperationRequest:
-    query: str
-    variables: Mapping[str, Any] | None = None
-    operation_name: str | None = None
-
-
-class Kind(Enum):
-    EXECUTED = "executed"
-    REFUSED = "refused"
-    """A request error: nothing ran, and the answer has no data."""
-    MUTATION_NOT_ALLOWED = "mutation not allowed"
-    OVERLOADED = "overloaded"
-    UNAVAILABLE = "unavailable"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`errors` are public. `data` is None for everything but EXECUTED and, in part, UNAVAILABLE."""
-
-    kind: Kind
-    data: dict[str, Any] | None = None
-    errors: list[PublicError] | None = None
-    retry_after: int | None = None
-    """Seconds; set for OVERLOADED and UNAVAILABLE."""
 
 
 Work: TypeAlias = Callable[[], Awaitable[Answer]]
@@ -98,17 +74,32 @@ class Executor:
         departure: Departure | None = None,
     ) -> Answer:
         """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
-        operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
-        if isinstance(operations, Overloaded):
-            return overloaded_answer(operations.retry_after)
-        answer = await self._execute(operations, request, context, mutation_allowed, departure)
+        operation = await self._operation(request)
+        answer = await self._execute(operation, request, context, mutation_allowed, departure)
         note(answer.errors or ())
         return answer
 
+    async def stream(
+        self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
+    ) -> AsyncIterator[Answer]:
+        """As `execute`, for any operation: the answers of a subscription as they come, one answer of any other."""
+        operation = await self._operation(request)
+        if isinstance(operation, Operation) and operation.is_subscription:
+            note_operation(f"subscription {operation.field}")
+            found = await self._subscribed(operation, request, context)
+        else:
+            found = await self._execute(operation, request, context, mutation_allowed, departure)
+        if isinstance(found, Answer):
+            note(found.errors or ())
+            yield found
+            return
+        async for result in found:
+            yield answer_of(result)
+
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
         """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
-        operations = self._documents.ours(request.query)
-        answer = await self._execute(operations, request, context, True, departure)
+        operation = _chosen(self._documents.ours(request.query), request)
+        answer = await self._execute(operation, request, context, True, departure)
         note(answer.errors or ())
         return answer
 
@@ -117,17 +108,14 @@ class Executor:
 
     async def _execute(
         self,
-        operations: Prepared,
+        operation: Operation | Answer,
         request: OperationRequest,
         context: Context,
         mutation_allowed: bool,
         departure: Departure | None,
     ) -> Answer:
-        if isinstance(operations, list):
-            return Answer(Kind.REFUSED, errors=operations)
-        operation = _choose(operations, request.operation_name)
-        if isinstance(operation, dict):
-            return Answer(Kind.REFUSED, errors=[operation])
+        if isinstance(operation, Answer):
+            return operation
         note_operation(operation.field)
         if refused := self._refused(operation, mutation_allowed=mutation_allowed):
             return refused
@@ -136,10 +124,32 @@ class Executor:
             return work
         return await self._in_turn(work, departure) if operation.hashes else await work()
 
+    async def _operation(self, request: OperationRequest) -> Operation | Answer:
+        operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
+        if isinstance(operations, Overloaded):
+            return overloaded_answer(operations.retry_after)
+        return _chosen(operations, request)
+
+    async def _subscribed(
+        self, operation: Operation, request: OperationRequest, context: Context
+    ) -> AsyncIterator[ExecutionResult] | Answer:
+        given = cast("dict[str, Any]", request.variables or {})
+        if found := variable_violations(self._schema, operation.node, given):
+            return Answer(Kind.REFUSED, errors=[bad_input(found)])
+        events = subscribe(
+            self._schema, operation.document, None, context, given, operation.name, hide_suggestions=True
+        )
+        results = cast(
+            "AsyncIterator[ExecutionResult] | ExecutionResult", await events if _is_awaitable(events) else events
+        )
+        return answer_of(results) if isinstance(results, ExecutionResult) else results
+
     def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
         """Refused before its variables are looked at: under a flood that is most of the work there is."""
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
+        if operation.is_subscription:
+            return Answer(Kind.REFUSED, errors=[_SUBSCRIPTION_NOT_ALLOWED])
         refusal = self._admission.refusal() if operation.hashes else None
         return overloaded_answer(refusal.retry_after) if refusal else None
 
@@ -218,33 +228,22 @@ class Executor:
         assert_never(outcome)
 
 
-def overloaded_answer(seconds: int) -> Answer:
-    """What is answered when there is no room, for so many seconds."""
-    return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
-
-
 _MUTATION_NOT_ALLOWED = public_error(ErrorCode.MUTATION_NOT_ALLOWED, "A mutation is not allowed here.")
 
 
-def _choose(operations: Operations, name: str | None) -> Operation | PublicError:
-    if name is None:
-        if len(operations) == 1:
-            return operations[0]
-        return public_error(
-            ErrorCode.OPERATION_NAME_REQUIRED,
-            "The document must hold one operation, or name one of several in operationName.",
-        )
-    named = next((operation for operation in operations if operation.name == name), None)
-    return named or public_error(ErrorCode.OPERATION_NOT_FOUND, "The document has no operation of that name.")
+_SUBSCRIPTION_NOT_ALLOWED = public_error(
+    ErrorCode.SUBSCRIPTION_NOT_ALLOWED, "A subscription needs Accept: text/event-stream."
+)
+
+
+def _chosen(operations: Prepared, request: OperationRequest) -> Operation | Answer:
+    if isinstance(operations, list):
+        return Answer(Kind.REFUSED, errors=operations)
+    operation = choose(operations, request.operation_name)
+    return operation if isinstance(operation, Operation) else Answer(Kind.REFUSED, errors=[operation])
 
 
 async def _run(execution: Execution[Any]) -> Answer:
     pending = execution.execute_operation()
     # Nothing is awaited where every resolver was synchronous. @defer and @stream are not in the schema.
-    result = cast("ExecutionResult", await pending if _is_awaitable(pending) else pending)
-    if not result.errors:
-        return Answer(Kind.EXECUTED, result.data)
-    errors = [field_error(error) for error in result.errors]
-    if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
-        return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
-    return Answer(Kind.EXECUTED, result.data, errors)
+    return answer_of(cast("ExecutionResult", await pending if _is_awaitable(pending) else pending))

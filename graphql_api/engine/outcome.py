@@ -1,14 +1,60 @@
-"""What a request was about and what came of it, in the words of the schema: for its log line and the metrics.
+"""What a request asks for, what it was about and what came of it, the last two also for its log line and the metrics.
 
 structlog's context variables carry both to the outermost layer. They hold no value that a client sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from graphql import GraphQLResolveInfo
+from graphql import ExecutionResult, GraphQLResolveInfo
 from strawberry.execution import optimized_is_awaitable
 from structlog.contextvars import bind_contextvars
+
+from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode, PublicError, field_error, overloaded
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    query: str
+    variables: Mapping[str, Any] | None = None
+    operation_name: str | None = None
+
+
+class Kind(Enum):
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    """A request error: nothing ran, and the answer has no data."""
+    MUTATION_NOT_ALLOWED = "mutation not allowed"
+    OVERLOADED = "overloaded"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`errors` are public. `data` is None for everything but EXECUTED and, in part, UNAVAILABLE."""
+
+    kind: Kind
+    data: dict[str, Any] | None = None
+    errors: list[PublicError] | None = None
+    retry_after: int | None = None
+    """Seconds; set for OVERLOADED and UNAVAILABLE."""
+
+
+def overloaded_answer(seconds: int) -> Answer:
+    """What is answered when there is no room, for so many seconds."""
+    return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
+
+
+def answer_of(result: ExecutionResult) -> Answer:
+    """What graphql-core made of an operation, with public errors."""
+    if not result.errors:
+        return Answer(Kind.EXECUTED, result.data)
+    errors = [field_error(error) for error in result.errors]
+    if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
+        return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
+    return Answer(Kind.EXECUTED, result.data, errors)
 
 
 def note_operation(name: str) -> None:

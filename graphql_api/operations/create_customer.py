@@ -23,6 +23,10 @@ from registration.language import Language
 from registration.limits.budgets import Cost
 from registration.signing_up.sign_up import SignUpRequest
 
+HANDLE = (
+    "A secret of the page that signed up: with it confirmCustomer takes the code of the mail. It works as long as the "
+    "sign-up waits for its confirmation; keep it in that page only."
+)
 IF_ASKED = "Whether it must be sent stands in registrationPolicy; null is as if it was not sent."
 
 
@@ -62,11 +66,13 @@ class CreateCustomerInput:
 class CreateCustomerSuccess:
     customer: Customer = strawberry.field(description="The new customer.")
     confirmation: PendingConfirmation | None = strawberry.field(description="Null when no confirmation is asked for.")
+    handle: str = strawberry.field(description=HANDLE)
 
 
 @strawberry.type(description="Privacy mode: a mail is on its way to the owner of the address; nothing else is told.")
 class RegistrationAccepted:
     message: str = strawberry.field(description=MESSAGE)
+    handle: str = strawberry.field(description=HANDLE)
 
 
 CreateCustomerResult = Annotated[
@@ -86,18 +92,22 @@ async def create_customer(
 ) -> CreateCustomerResult:
     context = info.context
     sent = {name: value for name, value in attributes_of(input).items() if value is not None}
-    outcome = await context.sign_up(SignUpRequest(sent, context.language, context.client_ip))
+    # The legacy door shows no handle, so its customers could not use a code.
+    request = SignUpRequest(sent, context.language, context.client_ip, with_code=not context.legacy)
+    outcome = await context.sign_up(request)
     return _result(outcome, context.language)
 
 
 def _result(outcome: outcomes.SignUpOutcome, language: Language) -> CreateCustomerResult:
     match outcome:
-        case outcomes.Registered(customer, confirm_before):
+        case outcomes.Registered(customer, confirm_before, handle):
             return CreateCustomerSuccess(
-                customer=customer_type(customer), confirmation=pending_confirmation(customer.email, confirm_before)
+                customer=customer_type(customer),
+                confirmation=pending_confirmation(customer.email, confirm_before),
+                handle=handle,
             )
-        case outcomes.Accepted():
-            return RegistrationAccepted(message=ACCEPTED[language])
+        case outcomes.SignUpAccepted(handle):
+            return RegistrationAccepted(message=ACCEPTED[language], handle=handle)
         case outcomes.Invalid():
             return invalid_input_error(outcome, language)
         case outcomes.EmailTaken():

@@ -10,6 +10,8 @@ from email.policy import default
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 from uuid import UUID
 
 from starlette.datastructures import Address
@@ -129,3 +131,8 @@ def _read(directory: Path, mail_id: UUID) -> EmailMessage:
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     return str(part.get_content()) if part else ""
+
+
+def mail_directory(mail_url: str) -> Path:
+    """The directory of a file: address, as the sender of mails reads it."""
+    return Path(url2pathname(urlsplit(mail_url).path))

@@ -59,6 +59,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _wants_upgrade = False
     _running: RequestResponseCycle | None = None
     _is_surplus = False
+    _closing: asyncio.Event | None = None
 
     def __init__(self, *args: Any, connections: Connections | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -187,6 +188,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._connections.waits(self)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._closing:
+            self._closing.set()
+
+    def closing(self) -> asyncio.Event:
+        """Set when this process stops: for responses that would go on."""
+        self._closing = self._closing or asyncio.Event()
+        return self._closing
+
     def resume_writing(self) -> None:
         self._unread.has_read = True
         super().resume_writing()
@@ -199,6 +210,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle  # uvicorn remembers only the cycle that arrived last
+        cycle.scope["gateway.closing"] = self.closing  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def _start_deadline(self) -> None:

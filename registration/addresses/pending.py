@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select
 
 from registration.addresses.holders import NO_CUSTOMER
 from registration.records import audit
 from registration.storage.personal import deleted_tables
 from registration.storage.tables import confirmation_token, customer, email_claim, metadata
+
+CODE_ATTEMPTS = 5
+
+
+def has_live_code(now: datetime) -> ColumnElement[bool]:
+    """Whether a row of the table `confirmation_token` has a code that confirms."""
+    token = confirmation_token.c
+    has_attempts = func.coalesce(token.code_failures, 0) < CODE_ATTEMPTS
+    return token.code.is_not(None) & has_attempts & (token.expires_at > now)
 
 
 def is_pending(connection: Connection, customer_id: UUID, now: datetime) -> bool:

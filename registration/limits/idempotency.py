@@ -28,10 +28,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What happened at the first use; `customer_id` is None when no customer came of it."""
+    """What happened at the first use, at that moment; `customer_id` is None when no row of a customer came of it."""
 
     same_input: bool
     customer_id: UUID | None
+    used_at: datetime
 
 
 def ticket_of(secret: Secret, operation: str, key: str, given: Mapping[str, object]) -> Ticket:
@@ -60,10 +61,10 @@ def begin(connection: Connection, ticket: Ticket, now: datetime) -> Record | Non
     return None if insert_new(connection, idempotency, row) else recall(connection, ticket, now)
 
 
-def finish(connection: Connection, ticket: Ticket, customer_id: UUID | None) -> None:
-    """Write the customer, or that there is none, into the record that `begin` reserved."""
+def finish(connection: Connection, ticket: Ticket, customer_id: UUID) -> None:
+    """Write the customer, or the decoy, into the record that `begin` reserved."""
     connection.execute(update(idempotency).where(idempotency.c.key == ticket.key).values(customer_id=customer_id))
 
 
 def _record_of(row: Row[Any], ticket: Ticket) -> Record:
-    return Record(row.fingerprint == ticket.fingerprint, row.customer_id)
+    return Record(row.fingerprint == ticket.fingerprint, row.customer_id, row.expires_at - LIFETIME)

@@ -23,6 +23,14 @@ EMAIL_MAX_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """The code of a mail, without the spaces that people type, and the handle of the sign-up that it confirms."""
+
+    code: str = field(repr=False)
+    handle: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordReset:
     """A new password and the key that allows it."""
 
@@ -60,6 +68,14 @@ def read_key(raw: Mapping[str, object], name: str) -> str | list[Violation]:
     """Read a request that has only a text, a key for example, in the attribute `name`."""
     form = Form(raw)
     return form.read_as(form.text(name))
+
+
+def read_confirmation(raw: Mapping[str, object]) -> str | Code | list[Violation]:
+    """Read what confirms a sign-up: the key of a link, or else a code and a handle."""
+    form, key = Form(raw), raw.get("token")
+    if raw.get("code") is None and raw.get("handle") is None:
+        return key if isinstance(key, str) else form.read_as(form.text("token"))
+    return form.read_as(Code("".join(form.text("code").split()), form.text("handle")))
 
 
 def read_reset_request(raw: Mapping[str, object]) -> EmailAddress | list[Violation]:

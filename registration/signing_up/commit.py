@@ -1,21 +1,24 @@
 """The transaction of sign-ups: each is registered, or its address is taken, or its idempotency key was used before."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from registration.addresses.holders import NO_CUSTOMER
 from registration.customer import Customer
+from registration.keys.handles import handle_of
 from registration.language import Language
 from registration.limits import idempotency
 from registration.limits.budgets import Bill, Charge, Charged, Cost
 from registration.limits.idempotency import Record
 from registration.outcomes import (
-    Accepted,
     EmailTaken,
     IdempotencyConflict,
     Registered,
+    SignUpAccepted,
     SignUpOutcome,
 )
 from registration.rules.sign_up import NewCustomer
@@ -70,7 +73,7 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
     if not record.same_input:
         return IdempotencyConflict()
     if services.conceal:
-        return Accepted()
+        return _accepted(services, record.customer_id or NO_CUSTOMER, record.used_at)
     if record.customer_id is None:
         return EmailTaken()
     row = connection.execute(
@@ -125,9 +128,10 @@ def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connect
     write = write_account_with_uniform_work if services.conceal else write_account
     is_new = write(services, sign_up, connection)
     if sign_up.ticket and (is_new or services.conceal):
-        idempotency.finish(connection, sign_up.ticket, sign_up.customer.id if is_new else None)
+        # Of the decoy, too: a replay answers the same handle.
+        idempotency.finish(connection, sign_up.ticket, sign_up.customer.id)
     if services.conceal:
-        return Accepted()
+        return _accepted(services, sign_up.customer.id, sign_up.customer.created_at)
     return _success(services, sign_up.customer) if is_new else EmailTaken()
 
 
@@ -143,4 +147,9 @@ def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connectio
 
 
 def _success(services: Services, new: Customer) -> Registered:
-    return Registered(new, new.created_at + services.confirmation if services.confirmation else None)
+    confirm_before = new.created_at + services.confirmation if services.confirmation else None
+    return Registered(new, confirm_before, handle_of(services.secret, new.id, new.created_at))
+
+
+def _accepted(services: Services, customer_id: UUID, used_at: datetime) -> SignUpAccepted:
+    return SignUpAccepted(handle_of(services.secret, customer_id, used_at))

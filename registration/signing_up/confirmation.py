@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from registration.addresses.holders import NO_CUSTOMER, find_holder
 from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
+from registration.keys.handles import code_digest, code_of
 from registration.keys.link_keys import confirmation_key, digest
 from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
@@ -52,14 +53,21 @@ class PendingSignUp:
     created_at: datetime
 
 
-def issue_token(connection: Inserting, services: Services, customer_id: UUID, now: datetime) -> UUID:
-    """Write a confirmation token inside the caller's transaction; the secret derives its key from the id returned."""
+def issue_token(
+    connection: Inserting, services: Services, customer_id: UUID, now: datetime, *, with_code: bool
+) -> UUID:
+    """Write a confirmation token inside the caller's transaction.
+
+    The secret derives its key and its code from the id returned.
+    """
     assert services.confirmation is not None
     token_id = services.new_id()
+    code = code_digest(services.secret, customer_id, code_of(services.secret, token_id))
     row = {
         "digest": digest(confirmation_key(services.secret, token_id)),
         "customer_id": customer_id,
         "expires_at": now + services.confirmation,
+        "code": code if with_code else None,
     }
     connection.execute(INSERT, row)
     return token_id
@@ -102,12 +110,12 @@ def confirm(services: Services, key: str, client_ip: str = "") -> ConfirmationOu
 def mark_confirmed(connection: Connection, services: Services, customer_id: UUID, client_ip: str) -> Row[Any] | None:
     """Confirm a customer inside the caller's transaction and delete the customer's confirmation keys, as used.
 
-    The changed row, or None when the customer is gone or confirmed already.
+    The changed row, or None when the customer is gone, a decoy or confirmed already.
     """
     now = services.clock()
     row = connection.execute(
         update(customer)
-        .where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None))
+        .where(customer.c.id == customer_id, customer.c.confirmed_at.is_(None), customer.c.anonymized_at.is_(None))
         .values(confirmed_at=now, updated_at=now)
         .returning(customer)
     ).one_or_none()
@@ -164,18 +172,26 @@ def _enqueue_again(connection: Connection, services: Services, email_key: str, n
         return
     holder = find_holder(connection, email_key, now)
     unconfirmed = holder.id if holder and not holder.is_confirmed else NO_CUSTOMER
+    # Before the lock: a confirmation by code locks the token first, too.
+    had_code = _end_codes(connection, unconfirmed)
     # Locked, else it could be confirmed, erased or replaced before the token is written.
     pending = connection.scalar(
         select(customer.c.id).where(customer.c.id == unconfirmed, customer.c.confirmed_at.is_(None)).with_for_update()
     )
     if pending is not None:
-        token_id = issue_token(connection, services, pending, now)
+        token_id = issue_token(connection, services, pending, now, with_code=had_code)
         outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)
     elif services.conceal:
         made_up_id = services.new_id()
-        issue_token(connection, services, made_up_id, now)
+        issue_token(connection, services, made_up_id, now, with_code=services.codes)
         recipient_id = holder.id if holder else made_up_id
         outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=recipient_id, token_id=None, now=now)
+
+
+def _end_codes(connection: Connection, customer_id: UUID) -> bool:
+    """Leave a customer's tokens without codes, because a new one comes; whether the sign-up had one."""
+    has_code = (confirmation_token.c.customer_id == customer_id) & confirmation_token.c.code.is_not(None)
+    return connection.execute(update(confirmation_token).where(has_code).values(code=None)).rowcount > 0
 
 
 def _use_up(connection: Connection, key: str, now: datetime) -> UUID | None:

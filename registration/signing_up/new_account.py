@@ -35,6 +35,7 @@ class PreparedSignUp:
     customer: Customer = field(repr=False)
     password_hash: str = field(repr=False)
     client_ip: str
+    with_code: bool
     ticket: Ticket | None = field(default=None, repr=False)
 
     @property
@@ -115,7 +116,7 @@ def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp,
     decoy = decoy_of(sign_up.row, new.id)
     if insert_new(connection, customer, sign_up.row if is_new else decoy):
         with gathered(connection) as batch:
-            token_id = issue_token(batch, services, new.id, new.created_at)
+            token_id = issue_token(batch, services, new.id, new.created_at, with_code=sign_up.with_code)
             if is_new:
                 _insert(batch, services, sign_up, CONFIRMATION_NEEDED, token_id=token_id)
             else:
@@ -126,7 +127,7 @@ def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp,
 def _insert_side_rows(batch: Inserting, services: Services, sign_up: PreparedSignUp) -> None:
     new = sign_up.customer
     if new.confirmed_at is None:
-        token_id = issue_token(batch, services, new.id, new.created_at)
+        token_id = issue_token(batch, services, new.id, new.created_at, with_code=sign_up.with_code)
         _insert(batch, services, sign_up, CONFIRMATION_NEEDED, token_id=token_id)
     else:
         _insert(batch, services, sign_up, CONFIRMED_AT_ONCE)

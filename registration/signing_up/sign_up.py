@@ -28,12 +28,14 @@ from registration.signing_up.new_account import PreparedSignUp, customer_of_sign
 class SignUpRequest:
     """A request to sign up: attributes by their public names, as they came from JSON or already typed.
 
-    `language` is that of the request, for a customer who chose none.
+    `language` is that of the request, for a customer who chose none. `with_code` is whether the client has a use for a
+    code besides the link: one that gets the handle has.
     """
 
     attributes: Mapping[str, object] = field(repr=False)
     language: Language
     client_ip: str
+    with_code: bool = True
 
 
 def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) -> "Future[SignUpOutcome]":
@@ -90,4 +92,4 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         language=new.language or request.language,
         now=services.clock(),
     )
-    return PreparedSignUp(new, customer, password_hash, request.client_ip, ticket)
+    return PreparedSignUp(new, customer, password_hash, request.client_ip, request.with_code and services.codes, ticket)

@@ -58,12 +58,15 @@ email_claim = Table(
     info=owned(OnErasure.DELETE, "as long as its customer has the address"),
 )
 
+# `code` is a keyed digest; null where there is none, and of all but a customer's newest token. No failure is null.
 confirmation_token = Table(
     "confirmation_token",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("customer_id", Uuid, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False, index=True),
+    Column("code", String(64)),
+    Column("code_failures", Integer),
     info=owned(OnErasure.DELETE, "GATEWAY_KEEP_PENDING_DAYS after it expired"),
 )
 
@@ -120,7 +123,18 @@ email_change = Table(
     info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
 )
 
-# Keys of the three tables above that were used in the last day; see keys/used_keys.py.
+# At most seven days old; `email` is the address that the customer had when the mail was enqueued.
+alert_token = Table(
+    "alert_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    personal("email", String(320), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
+)
+
+# Keys of the four tables above that were used in the last day; see keys/used_keys.py.
 used_key = Table(
     "used_key",
     metadata,

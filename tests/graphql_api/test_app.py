@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from graphql_api.app import create_app, mail_directory
+from graphql_api.app import create_app
 from graphql_api.pages.graphiql import BUNDLE, built_version
+from graphql_api.pages.mailbox import mail_directory
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
 from registration.storage.database import Database, open_database
@@ -94,7 +95,7 @@ def test_mutations_are_refused_by_get(sqlite_url: str) -> None:
 
 def test_the_mail_directory_is_read_as_the_sender_writes_it() -> None:
     """The mailbox reads the directory of GATEWAY_MAIL_URL, even with spaces in its name."""
-    assert mail_directory(GatewaySettings(mail_url="file:///var/my%20mails")) == Path("/var/my mails")
+    assert mail_directory("file:///var/my%20mails") == Path("/var/my mails")
 
 
 class TestTheClientAddress:

@@ -15,7 +15,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
 
 from graphql_api.engine.compiled_operation import CompiledOperation, compile_operation
-from graphql_api.engine.executor import Answer, Kind, OperationRequest
+from graphql_api.engine.outcome import Answer, Kind, OperationRequest
 from graphql_api.schema import schema as published
 from registration.storage.database import Unavailable
 from rest_compat.customers import ANONYMIZE_CUSTOMER, CREATE_CUSTOMER, UPDATE_CUSTOMER

@@ -5,7 +5,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from graphql_api.engine.executor import Answer, Kind
+from graphql_api.engine.outcome import Answer, Kind
 from tests.graphql_api.sample_schema import CORRELATION_ID, CREATE, SECRET, VALID_INPUT, codes, run
 
 

@@ -10,7 +10,8 @@ import pytest
 from graphql import get_introspection_query
 
 from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation, Prepared
-from graphql_api.engine.executor import Answer, Executor, Kind, OperationRequest
+from graphql_api.engine.executor import Executor
+from graphql_api.engine.outcome import Answer, Kind, OperationRequest
 from graphql_api.engine.preparation import MAX_WAITING
 from tests.graphql_api import sample_schema
 from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, schema

@@ -17,6 +17,8 @@ from tests.registration.stored import rows
 SECRET = Secret(b"s" * 32)
 CUSTOMER = uuid4()
 
+NOW = Clock()()
+
 
 GIVEN: dict[str, str | None] = {"name": "Ada", "password": "correct horse"}
 
@@ -68,28 +70,28 @@ class TestRecord:
         """The second use and a look-up get the record of the first use."""
         assert database.read(lambda connection: recall(connection, ticket(), clock())) is None
         assert use(database, clock, ticket()) is None
-        assert use(database, clock, ticket()) == Record(True, CUSTOMER)
-        assert database.read(lambda connection: recall(connection, ticket(), clock())) == Record(True, CUSTOMER)
+        assert use(database, clock, ticket()) == Record(True, CUSTOMER, NOW)
+        assert database.read(lambda connection: recall(connection, ticket(), clock())) == Record(True, CUSTOMER, NOW)
 
     def test_keeps_that_there_was_no_customer(self, database: Database, clock: Clock) -> None:
         """A first use without a customer is recorded as such."""
         use(database, clock, ticket(), None)
-        assert use(database, clock, ticket()) == Record(True, None)
+        assert use(database, clock, ticket()) == Record(True, None, NOW)
 
     def test_tells_other_input(self, database: Database, clock: Clock) -> None:
         """The record says that a later use has other input."""
         use(database, clock, ticket())
-        assert use(database, clock, ticket(password="other")) == Record(False, CUSTOMER)
+        assert use(database, clock, ticket(password="other")) == Record(False, CUSTOMER, NOW)
 
     def test_lasts_a_day(self, database: Database, clock: Clock) -> None:
         """A record is found until a day has passed, and then the key is new."""
         use(database, clock, ticket())
         clock.move(LIFETIME - timedelta(microseconds=1))
-        assert use(database, clock, ticket(), None) == Record(True, CUSTOMER)
+        assert use(database, clock, ticket(), None) == Record(True, CUSTOMER, NOW)
         clock.move(timedelta(microseconds=1))
         assert database.read(lambda connection: recall(connection, ticket(), clock())) is None
         assert use(database, clock, ticket(), None) is None
-        assert use(database, clock, ticket()) == Record(True, None)
+        assert use(database, clock, ticket()) == Record(True, None, NOW + LIFETIME)
 
     def test_is_taken_back_with_its_transaction(self, database: Database, clock: Clock) -> None:
         """A first use whose transaction fails leaves no record."""
@@ -107,7 +109,7 @@ class TestRecord:
         with ThreadPoolExecutor(10) as threads:
             records = list(threads.map(lambda _: use(database, clock, ticket()), range(10)))
         assert records.count(None) == 1
-        assert records.count(Record(True, CUSTOMER)) == 9
+        assert records.count(Record(True, CUSTOMER, NOW)) == 9
 
     def test_holds_nothing_that_was_sent(self, database: Database, clock: Clock) -> None:
         """A record holds values under the secret, and neither the key nor the input."""

@@ -16,7 +16,7 @@ from tests.registration.stored import counts, rows
 NOW = datetime(2026, 3, 5, 7, 9, tzinfo=UTC)
 ID = uuid4()
 EVENT = {"id": ID, "kind": "customer.created", "customer_id": ID, "created_at": NOW}
-TOKEN = {"digest": "d" * 64, "customer_id": ID, "expires_at": NOW}
+TOKEN = {"digest": "d" * 64, "customer_id": ID, "expires_at": NOW, "code": None, "code_failures": None}
 CLAIM = {"address": "ada@example.org", "customer_id": ID}
 INSERTS = {table: insert(table) for table in tables.metadata.tables.values()}
 ROWS: list[tuple[Table, dict[str, object]]] = [

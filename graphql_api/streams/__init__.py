@@ -1,0 +1,1 @@
+"""Operations that a page follows while it waits."""
