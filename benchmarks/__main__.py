@@ -9,7 +9,18 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks import growth, hash_engines, metrics, overhead, pressure, reads, registrations, sign_up_limit, start
+from benchmarks import (
+    growth,
+    hash_engines,
+    metrics,
+    overhead,
+    pressure,
+    reads,
+    registrations,
+    sign_ins,
+    sign_up_limit,
+    start,
+)
 from benchmarks.bare_hash import CHEAPEST
 from benchmarks.load import LoadError, require_wrk
 from benchmarks.picture import draw
@@ -97,6 +108,7 @@ def measure(directory: Path, plan: Plan) -> Measured:
     mail_ms: dict[Engine, float] = {}
     without_hash: dict[Engine, tuple[float, float]] = {}
     breakdown: dict[Engine, overhead.Breakdown] = {}
+    signed_in: list[sign_ins.SignIns] = []
     for engine in ENGINES:
         for workers in plan.workers:
             with timed(f"registrations, {engine}, {workers} workers"), store(engine, directory) as empty:
@@ -111,11 +123,15 @@ def measure(directory: Path, plan: Plan) -> Measured:
             without_hash[engine] = load_without_hash(directory, empty, plan)
         with timed(f"sign-up limit, {engine}"):
             limit_costs.append(sign_up_limit.measure(directory, engine, plan.seconds, plan.limit_rounds))
+        with timed(f"sign-ins, {engine}"), store(engine, directory) as empty:
+            signed_in.append(sign_ins.measure(directory, empty, engine, plan.seconds, plan.judged_rounds))
         with timed(f"growth, {engine}"):
             grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
     with store("sqlite", directory) as empty:
         with timed("reads"):
             reading = list(reads.measure(directory, empty, plan.seconds, plan.rounds))
+        with timed("limits of sign-ins"):
+            sign_in_limits = sign_ins.limits(directory, empty, plan.seconds)
         with timed("starts"):
             started = start.measure(directory, empty, plan.starts)
         with timed("ten times the load"):
@@ -123,7 +139,19 @@ def measure(directory: Path, plan: Plan) -> Measured:
     with timed("metrics"):
         metrics_ms = metrics.measure()
     return Measured(
-        engines, rows, mail_ms, without_hash, breakdown, reading, limit_costs, grown, started, pressed, metrics_ms
+        engines=engines,
+        registrations=rows,
+        mail_ms=mail_ms,
+        without_hash=without_hash,
+        breakdown=breakdown,
+        reads=reading,
+        limit_costs=limit_costs,
+        growth=grown,
+        start=started,
+        pressure=pressed,
+        metrics_ms=metrics_ms,
+        sign_ins=signed_in,
+        sign_in_limits=sign_in_limits,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.bare_hash import CHEAPEST
 from graphql_api.settings import GatewaySettings
 from registration.keys.secret import create_secret
-from registration.keys.signing_keys import create_signing_key
+from registration.keys.signing_keys import create_signing_keys
 from registration.services import Services
 from registration.wiring import open_services
 
@@ -18,7 +18,7 @@ def parts(url: str) -> Iterator[tuple[GatewaySettings, Services]]:
     """As `registration-gateway serve` makes them, with the cheapest hash; the caller closes the services."""
     with tempfile.TemporaryDirectory() as keys:
         create_secret(Path(keys))
-        create_signing_key(Path(keys))
+        create_signing_keys(Path(keys), "both")
         settings = GatewaySettings(
             database_url=url,
             keys_dir=keys,

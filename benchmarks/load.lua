@@ -101,7 +101,7 @@ function done(summary, latency)
   end
   local lost = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
   io.write(string.format(
-    '\n{"good":%d,"overloaded":%d,"bad":%d,"lost":%d,"seconds":%f,"p50":%f,"p95":%f,"p99":%f,"sample":"%s"}\n',
+    '\n{"good":%d,"overloaded":%d,"bad":%d,"lost":%d,"seconds":%f,"p50":%f,"p95":%f,"p99":%f,"longest":%f,"sample":"%s"}\n',
     total.good, total.overloaded, total.bad, lost, summary.duration / 1e6,
-    latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000, shown))
+    latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000, latency.max / 1000, shown))
 end

@@ -21,7 +21,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Responses by kind, their times in milliseconds, and the CPU seconds of wrk itself."""
+    """Responses by kind, their times in milliseconds with the longest, and the CPU seconds of wrk itself."""
 
     good: int
     overloaded: int
@@ -30,6 +30,7 @@ class Load:
     p95: float
     p99: float
     cpu: float
+    longest: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -107,6 +107,14 @@ def _body(measured: Measured) -> Iterator[str]:
         [(each.engine, each.share_without, each.share_with, each.fall) for each in measured.limit_costs],
     )
     yield from section(
+        "Sign-ins beside bare hashes",
+        ("engine", "rate/s", "hash ms", "server ms", "share", "database ms", "p99"),
+        [
+            (each.engine, each.rate, each.hash_ms, each.server_ms, each.share, each.database_ms, each.p99)
+            for each in measured.sign_ins
+        ],
+    )
+    yield from section(
         "Growth (CPU ms of server and database)",
         ("engine", "customers", "registration", "sign-in", "registration without the hash"),
         [

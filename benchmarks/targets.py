@@ -9,11 +9,13 @@ from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure
 from benchmarks.reads import Read
 from benchmarks.registrations import Build, Registrations
+from benchmarks.sign_ins import SignInLimits, SignIns
 from benchmarks.sign_up_limit import LimitCost
 from benchmarks.start import Start
 from harness.store import Engine
 
 CONCURRENCY = 32
+SIGN_INS: dict[Engine, str] = {"sqlite": ">= 0.90", "postgresql": ">= 0.88"}
 SHARES: dict[Build, str] = {"host": ">= 0.86", "portable": ">= 0.93"}
 
 
@@ -35,6 +37,8 @@ class Measured:
     start: Start
     pressure: Pressure
     metrics_ms: float
+    sign_ins: list[SignIns]
+    sign_in_limits: SignInLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,16 @@ def targets(measured: Measured) -> Iterator[Target]:
     yield Target("me with a token against the bare Starlette route, one core", ">= 0.25", me.ratio)
     for cost in measured.limit_costs:
         yield Target(f"fall of the hash share with GATEWAY_SIGN_UP_LIMIT, {cost.engine}", "<= 0.02", cost.fall)
+    for sign_ins in measured.sign_ins:
+        yield Target(
+            f"hash share of server CPU, sign-ins, {sign_ins.engine}", SIGN_INS[sign_ins.engine], sign_ins.share
+        )
+    limits = measured.sign_in_limits
+    yield Target("sign-ins a second and processor, 7 MiB and 5 passes", ">= 75", limits.a_core)
+    yield Target("seconds of the longest answer in ten times as many sign-ins", "<= 5", limits.longest)
     yield from _growth_targets(measured.growth)
     yield Target("seconds from start to first answer", "<= 1.5", measured.start.seconds)
-    yield Target("resident MiB at rest, one worker", "<= 120", measured.start.memory)
+    yield Target("resident MiB at rest, one worker", "<= 80", measured.start.memory)
     pressure = measured.pressure
     yield Target("registrations kept under ten times the load, wrk on the same cores", ">= 0.80", pressure.kept)
     yield Target("p99 of me under full load against idle", "<= 3", pressure.full_p99 / pressure.idle_p99)

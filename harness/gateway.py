@@ -16,7 +16,7 @@ from typing import Self
 from harness.ports import HOST, free_port
 from registration.keys.key_files import create_key_file
 from registration.keys.secret import create_secret
-from registration.keys.signing_keys import create_signing_key, has_signing_key
+from registration.keys.signing_keys import create_signing_keys, has_signing_key
 
 # The cheapest parameters that Argon2 allows: tests are not about its strength.
 CHEAP_HASHES = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1"}
@@ -56,8 +56,8 @@ class Gateway:
         directory.mkdir(parents=True, exist_ok=True)
         create_secret(self.keys_directory)
         if not has_signing_key(self.keys_directory):
-            name, key = _signing_key()
-            create_key_file(self.keys_directory / name, key)
+            for name, key in _signing_keys():
+                create_key_file(self.keys_directory / name, key)
 
     def __enter__(self) -> Self:
         self.start()
@@ -123,12 +123,11 @@ def succeeds(port: int, path: str) -> bool:
 
 
 @cache
-def _signing_key() -> tuple[str, bytes]:
-    """The name and content of a key file; made once, because it takes a while to make an RSA key."""
+def _signing_keys() -> list[tuple[str, bytes]]:
+    """The names and contents of key files; made once, because it takes a while to make an RSA key."""
     with TemporaryDirectory() as directory:
-        create_signing_key(Path(directory))
-        (path,) = Path(directory).iterdir()
-        return path.name, path.read_bytes()
+        create_signing_keys(Path(directory), "both")
+        return [(path.name, path.read_bytes()) for path in Path(directory).iterdir()]
 
 
 def outer_environment() -> dict[str, str]:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import ArgumentError
 
 from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
-from registration.keys.signing_keys import Algorithm
 from registration.rules.web_address import is_web_address
 
 PREFIX = "GATEWAY_"
@@ -103,8 +102,9 @@ class Settings(FormSettings, BaseSettings):
     ] = "on"
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     token_algorithm: Annotated[
-        Algorithm, Field(description="of signing keys made from now on: RS256, as the legacy contract has it, or ES256")
-    ] = "RS256"
+        Literal["both", "RS256", "ES256"],
+        Field(description="of new signing keys; both: RS256 for the JSON:API door, ES256 for GraphQL"),
+    ] = "both"
     reset_seconds: Annotated[int, Field(ge=60, le=31_536_000, description="lifetime of a password reset key")] = 7_200
     lockout_failures: Annotated[int, Field(ge=1, description="failed sign-ins before a block")] = 9
     lockout_window_seconds: Annotated[int, Field(ge=1, description="in which they are counted")] = 900

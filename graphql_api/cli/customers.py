@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json, stop
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table, stop
 from registration.records import audit as records
 
 
@@ -26,11 +25,20 @@ def audit(
     if as_json:
         show_json([asdict(entry) for entry in entries])
         return
-    table = Table("when (UTC)", "what", "from", "request", "operator")
-    for entry in entries:
-        moment = f"{entry.created_at:%Y-%m-%d %H:%M:%S.%f}"
-        table.add_row(moment, entry.kind, entry.client_ip or "", entry.correlation_id or "", entry.operator or "")
-    show(table)
+    columns = ("when (UTC)", "what", "from", "request", "operator")
+    show_table(
+        columns,
+        [
+            (
+                f"{each.created_at:%Y-%m-%d %H:%M:%S.%f}",
+                each.kind,
+                each.client_ip or "",
+                each.correlation_id or "",
+                each.operator or "",
+            )
+            for each in entries
+        ],
+    )
 
 
 @one_line_errors

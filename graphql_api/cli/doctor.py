@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table
 from graphql_api.settings import GatewaySettings
 from registration.diagnosis.finding import Finding, Verdict, bad, good, worse
 from registration.environment import SettingsError, read_settings
@@ -29,7 +28,8 @@ def doctor(
     if as_json:
         show_json([asdict(each) for each in found])
     else:
-        show(_table(found))
+        columns = ("what", "verdict", "seen", "what to do")
+        show_table(columns, [(each.what, each.verdict, each.seen, each.mend) for each in found])
     if any(each.verdict is Verdict.BAD for each in found):
         raise typer.Exit(1)
 
@@ -71,10 +71,3 @@ def _mail(settings: GatewaySettings) -> Iterator[Finding]:
         return
     yield from look_at_mail_server(sender, address.addr_spec)
     yield from look_at_sender_domain(address.domain)
-
-
-def _table(found: list[Finding]) -> Table:
-    table = Table("what", "verdict", Column("seen", overflow="fold"), Column("what to do", overflow="fold"))
-    for each in found:
-        table.add_row(each.what, each.verdict, each.seen, each.mend)
-    return table

@@ -11,7 +11,7 @@ from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
 from registration.keys.secret import create_secret
-from registration.keys.signing_keys import Algorithm, create_signing_key, has_signing_key
+from registration.keys.signing_keys import create_signing_keys, has_signing_key
 from registration.readiness import obstacle
 from registration.storage.database import Database, open_database
 from registration.storage.deadline import within
@@ -90,11 +90,11 @@ def demand_database(database: Database, keys: NodeKeys) -> None:
         warn("not ready", status=found.status, reason=found.reason)
 
 
-def create_keys(directory: Path, algorithm: Algorithm) -> None:
-    """Create the secret and a signing key, where there are none."""
+def create_keys(directory: Path, made: str) -> None:
+    """Create the secret and signing keys of GATEWAY_TOKEN_ALGORITHM, where there are none."""
     create_secret(directory)
     if not has_signing_key(directory):
-        create_signing_key(directory, algorithm)
+        create_signing_keys(directory, made)
 
 
 def migrate(settings: GatewaySettings) -> None:

@@ -12,7 +12,7 @@ from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, stop
 from registration.keys.agreement import adopt, keys_of_node
 from registration.keys.secret import PREVIOUS_NAME, create_secret, forget_previous, load_secret, rotate_secret
-from registration.keys.signing_keys import SigningKeys, create_signing_key
+from registration.keys.signing_keys import SigningKeys, create_signing_keys
 
 commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
 
@@ -36,16 +36,16 @@ def adopt_keys() -> None:
 @commands.command("new")
 @one_line_errors
 def create_keys() -> None:
-    """Create a signing key of GATEWAY_TOKEN_ALGORITHM, and the installation's secret if it has none.
+    """Create signing keys of GATEWAY_TOKEN_ALGORITHM, and the installation's secret if it has none.
 
-    The new key signs from now on; tokens signed with older keys stay good. Copy the file to every node. An older key
+    The new keys sign from now on; tokens signed with older ones stay good. Copy the files to every node. An older key
     may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret stays as it is.
     """
     settings = settings_of_process()
     directory = Path(settings.keys_dir).absolute()
     secret = "created" if create_secret(directory) else "kept"
-    kid = create_signing_key(directory, settings.token_algorithm)
-    print(f"{directory}: secret {secret}, signing key {kid} created.")
+    kids = " and ".join(create_signing_keys(directory, settings.token_algorithm))
+    print(f"{directory}: secret {secret}, signing key {kids} created.")
 
 
 @commands.command("init")

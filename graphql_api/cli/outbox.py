@@ -7,10 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Column, Table
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table
 from registration.mail import outbox
 from registration.mail.listing import MailRecord
 from registration.mail.listing import list_mails as read_mails
@@ -44,20 +43,14 @@ def list_mails(
     if as_json:
         show_json([asdict(each) for each in mails])
     else:
-        show(_table(mails))
+        columns = ("id", "customer", "kind", "status", "attempts", "created", "due", "reason")
+        show_table(columns, [*map(_row, mails)])
 
 
-def _table(mails: Sequence[MailRecord]) -> Table:
-    columns = ("customer", "kind", "status", "attempts", "created", "due", "reason")
-    table = Table(Column("id", no_wrap=True), *(Column(name, overflow="fold") for name in columns))
-    for each in mails:
-        moments = (f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "" for moment in (each.created_at, each.due_at))
-        table.add_row(
-            *(str(each.id), each.reference or "", each.kind, each.status, str(each.attempts)),
-            *moments,
-            each.reason or "",
-        )
-    return table
+def _row(each: MailRecord) -> Sequence[str]:
+    moments = (f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "" for moment in (each.created_at, each.due_at))
+    known = (str(each.id), each.reference or "", each.kind, each.status, str(each.attempts))
+    return (*known, *moments, each.reason or "")
 
 
 @commands.command("retry")

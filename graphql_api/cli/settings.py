@@ -1,9 +1,7 @@
 """The command settings: what an operator can choose, and what this installation has chosen."""
 
-from rich.table import Column, Table
-
 from graphql_api.cli.installation import settings_of_process
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table
 from registration.environment import describe
 
 
@@ -13,9 +11,5 @@ def settings(as_json: AsJson = False) -> None:
     names, rows = ("variable", "value", "default", "meaning"), describe(settings_of_process())
     if as_json:
         show_json([dict(zip(names, row, strict=True)) for row in rows])
-        return
-    first, *others = names
-    table = Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others))
-    for row in rows:
-        table.add_row(*row)
-    show(table)
+    else:
+        show_table(names, rows)

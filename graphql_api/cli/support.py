@@ -7,11 +7,10 @@ from contextlib import closing, contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from sqlalchemy import Row
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
-from graphql_api.cli.terminal import AsJson, one_line_errors, show, show_json, stop
+from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table, stop
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.support import actions, search
@@ -161,11 +160,15 @@ def _show(rows: Sequence[Row[Any]], *, as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
-    table = Table("reference", "e-mail", "name", "created (UTC)", "state")
-    for row in rows:
-        name = " ".join(filter(None, (row.first_name, row.last_name)))
-        table.add_row(row.reference, row.email, name, f"{row.created_at:%Y-%m-%d %H:%M}", _state(row))
-    show(table)
+    columns = ("reference", "e-mail", "name", "created (UTC)", "state")
+    show_table(
+        columns,
+        [(row.reference, row.email, _name(row), f"{row.created_at:%Y-%m-%d %H:%M}", _state(row)) for row in rows],
+    )
+
+
+def _name(row: Row[Any]) -> str:
+    return " ".join(filter(None, (row.first_name, row.last_name)))
 
 
 def _state(row: Row[Any]) -> str:

@@ -14,6 +14,7 @@ from graphql_api.server.admission import Admission, Admitted, Refusal, require_t
 from graphql_api.server.refresh_cookie import RefreshCookie
 from graphql_api.server.watch import Watch
 from registration.keys.handles import Handle
+from registration.keys.signing_keys import Algorithm
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
@@ -47,6 +48,11 @@ class Context:
     """Where the refresh token travels instead of the body; None where it does not, and at the JSON:API door."""
     legacy: bool = False
     """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
+
+    @property
+    def token_algorithm(self) -> Algorithm:
+        """How access tokens are signed where there are keys for both: RS256 is the contract's (8.5), but costs 2 ms."""
+        return "RS256" if self.legacy else "ES256"
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""

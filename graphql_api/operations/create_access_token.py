@@ -38,7 +38,13 @@ async def create_access_token(
     if context.refresh_cookie:
         context.refresh_cookie.demand_proof()
     outcome = await context.threads.run_hashing(
-        sign_in, context.services, input.email, input.password, context.client_ip, context.device
+        sign_in,
+        context.services,
+        input.email,
+        input.password,
+        context.client_ip,
+        context.device,
+        algorithm=context.token_algorithm,
     )
     return _result(outcome, context)
 

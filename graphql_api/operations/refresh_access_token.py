@@ -38,7 +38,7 @@ async def refresh_access_token(
     if cookie:
         cookie.demand_proof()
         token = token or cookie.sent
-    outcome = await context.threads.run(refresh, context.services, token, context.client_ip)
+    outcome = await context.threads.run(refresh, context.services, token, context.client_ip, context.token_algorithm)
     return _result(outcome, context)
 
 

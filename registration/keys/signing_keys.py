@@ -32,6 +32,9 @@ from registration.keys.link_keys import digest
 Algorithm = Literal["RS256", "ES256"]
 """Of RFC 7518; each key has one, whatever a token says of itself."""
 
+MADE: Mapping[str, tuple[Algorithm, ...]] = {"both": ("RS256", "ES256"), "RS256": ("RS256",), "ES256": ("ES256",)}
+"""The keys that are made together, by the values of GATEWAY_TOKEN_ALGORITHM."""
+
 BITS = 3072  # of new RSA keys: 128 bits of security (NIST SP 800-57, part 1, table 2)
 LEAST_BITS = 2048
 """Of keys that were made before, or by the shop that is replaced."""
@@ -74,9 +77,11 @@ class SigningKeys:
         self._keys = {kid: _load(directory, kid) for kid in kids}
         self._looked_at = clock()
 
-    def newest(self) -> SigningKey:
-        """The key that signs."""
-        return self.all()[0]
+    def newest(self, algorithm: Algorithm = "ES256") -> SigningKey:
+        """The key that signs: of those that were made last, the one of this algorithm, else another."""
+        keys = self.all()
+        made_last = [key for key in keys if age(key.kid)[0] == age(keys[0].kid)[0]]
+        return next((key for key in made_last if key.algorithm == algorithm), made_last[0])
 
     def all(self) -> list[SigningKey]:
         """Every key that verifies, the newest first."""
@@ -125,9 +130,18 @@ class SigningKeys:
         self._keys = found or self._keys
 
 
-def create_signing_key(directory: Path, algorithm: Algorithm = "RS256") -> str:
-    """Write a key that is newer than all others; returns its id."""
+def create_signing_keys(directory: Path, made: str) -> list[str]:
+    """Write keys that are newer than all others, of the algorithms of MADE; returns the ids, which have one number."""
     number = max((age(kid)[0] for kid in _kids_in(directory)), default=0) + 1
+    return [_create(directory, algorithm, number) for algorithm in MADE[made]]
+
+
+def create_signing_key(directory: Path, algorithm: Algorithm = "RS256") -> str:
+    """As `create_signing_keys`, for one key."""
+    return create_signing_keys(directory, algorithm)[0]
+
+
+def _create(directory: Path, algorithm: Algorithm, number: int) -> str:
     kid = f"{number}-{token_hex(8)}"
     key = generate_curve_key(SECP256R1()) if algorithm == "ES256" else generate_private_key(65537, BITS)
     create_key_file(_path(directory, kid), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

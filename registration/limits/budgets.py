@@ -110,6 +110,10 @@ class Budgets:
     def are_on(self) -> bool:
         return bool(self._budgets)
 
+    @property
+    def in_database(self) -> bool:
+        return self._server is None
+
     def remembered(self, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
         """What a client is told at once where this process knows that a budget of the bill is used up."""
         if not self._used_up:
@@ -138,11 +142,14 @@ class Budgets:
 
     def charge_alone(self, database: Database, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
         """Count one bill that has no transaction; None when it is within all budgets."""
-        keys = [self._keys(secret, bill)]
         if self._server:
-            [charged] = _charge(self._server.count, keys, now)
-        else:
-            [charged] = database.write(lambda connection: _charge(partial(count_attempts, connection), keys, now))
+            [charged] = _charge(self._server.count, [self._keys(secret, bill)], now)
+            return charged.refusal(now)
+        return database.write(lambda connection: self.charge_in(connection, secret, bill, now))
+
+    def charge_in(self, connection: Connection, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
+        """As `charge_alone`, in the caller's transaction; only where the database counts."""
+        [charged] = _charge(partial(count_attempts, connection), [self._keys(secret, bill)], now)
         return charged.refusal(now)
 
     def remember(self, charged: Iterable[Charged]) -> None:

@@ -7,14 +7,16 @@ ones are; it is given back if the password was right. Success resets nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from math import ceil
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, case, delete, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.keys.secret import Secret
+from registration.limits.attempts import uncount_attempt
 from registration.limits.payers import client_of
 from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
@@ -46,9 +48,15 @@ class Blocked:
 
 
 class Lockout(Protocol):
-    """Where attempts are counted. Every method raises Unavailable when that place does not answer."""
+    """Where attempts are counted. Every method raises Unavailable when that place does not answer.
 
-    def take(self, key: str) -> Taken | Blocked:
+    What is given a connection is done inside the caller's transaction where `in_database`, and must not be where not.
+    """
+
+    @property
+    def in_database(self) -> bool: ...
+
+    def take(self, key: str, connection: Connection | None = None) -> Taken | Blocked:
         """Count an attempt before it is made."""
         ...
 
@@ -56,7 +64,7 @@ class Lockout(Protocol):
         """The block of a key; None when an attempt may be made. Counts nothing."""
         ...
 
-    def give_back(self, key: str) -> None:
+    def give_back(self, key: str, connection: Connection | None = None) -> None:
         """Take back an attempt that was no failure."""
         ...
 
@@ -100,39 +108,28 @@ class DatabaseLockout:
         self._terms = terms
         self._clock = clock
 
-    def take(self, key: str) -> Taken | Blocked:
-        def work(connection: Connection) -> Taken | Blocked:
-            now = self._clock()
-            count = self._count(connection, key, now)
-            if count is not None:
-                return Taken(last=count == self._terms.failures)
-            blocked = self._blocked(connection, key, now)
-            assert blocked is not None
-            return blocked
+    @property
+    def in_database(self) -> bool:
+        return True
 
-        return self._database.write(work)
+    def take(self, key: str, connection: Connection | None = None) -> Taken | Blocked:
+        if connection is None:
+            return self._database.write(partial(self.take, key))
+        now = self._clock()
+        count = self._count(connection, key, now)
+        if count is not None:
+            return Taken(last=count == self._terms.failures)
+        blocked = self._blocked(connection, key, now)
+        assert blocked is not None
+        return blocked
 
     def blocked(self, key: str) -> Blocked | None:
         return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
 
     def _count(self, connection: Connection, key: str, now: datetime) -> int | None:
         """Count an attempt and return its number; None at the limit. One statement, so that none slips through."""
-        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
-        ends_at = now + self._terms.window
-        is_over = attempt.c.window_ends_at <= now
-        count: int | None = connection.execute(
-            insert(attempt)
-            .values(key=key, count=1, window_ends_at=ends_at)
-            .on_conflict_do_update(
-                index_elements=["key"],
-                set_={
-                    "count": case((is_over, 1), else_=attempt.c.count + 1),
-                    "window_ends_at": case((is_over, ends_at), else_=attempt.c.window_ends_at),
-                },
-                where=or_(is_over, attempt.c.count < self._terms.failures),
-            )
-            .returning(attempt.c.count)
-        ).scalar_one_or_none()
+        asked = {"counted": key, "now": now, "ends_at": now + self._terms.window, "most": self._terms.failures}
+        count: int | None = connection.execute(_upsert(connection.dialect.name), asked).scalar_one_or_none()
         return count
 
     def _blocked(self, connection: Connection, key: str, now: datetime) -> Blocked | None:
@@ -142,13 +139,11 @@ class DatabaseLockout:
         ).scalar_one_or_none()
         return None if ends_at is None else Blocked(max(1, ceil((ends_at - now).total_seconds())))
 
-    def give_back(self, key: str) -> None:
-        def work(connection: Connection) -> None:
-            # The window begins with a failure, so no row stays of an attempt that was none.
-            if not connection.execute(delete(attempt).where(attempt.c.key == key, attempt.c.count <= 1)).rowcount:
-                connection.execute(update(attempt).where(attempt.c.key == key).values(count=attempt.c.count - 1))
-
-        self._database.write(work)
+    def give_back(self, key: str, connection: Connection | None = None) -> None:
+        if connection is None:
+            self._database.write(partial(self.give_back, key))
+        else:
+            uncount_attempt(connection, key)
 
     def block(self, key: str) -> None:
         ends_at = self._clock() + self._terms.block
@@ -167,3 +162,24 @@ class DatabaseLockout:
 
     def close(self) -> None:
         """Leave the database open, which the services close."""
+
+
+@cache
+def _upsert(dialect: str) -> Executable:
+    """Built once, because building takes longer than running it."""
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
+    now, ends_at = (bindparam(name, type_=attempt.c.window_ends_at.type) for name in ("now", "ends_at"))
+    is_over = attempt.c.window_ends_at <= now
+    upsert: Executable = (
+        insert.values(key=bindparam("counted"), count=1, window_ends_at=ends_at)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": case((is_over, 1), else_=attempt.c.count + 1),
+                "window_ends_at": case((is_over, ends_at), else_=attempt.c.window_ends_at),
+            },
+            where=or_(is_over, attempt.c.count < bindparam("most")),
+        )
+        .returning(attempt.c.count)
+    )
+    return upsert

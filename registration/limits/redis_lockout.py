@@ -2,6 +2,8 @@
 
 from math import ceil
 
+from sqlalchemy import Connection
+
 from registration.limits.lockout import Blocked, LockoutTerms, Taken
 from registration.limits.redis_server import GIVE_BACK, NAMESPACE, answered, connect, milliseconds
 
@@ -31,7 +33,11 @@ class RedisLockout:
         self._blocked = self._server.register_script(BLOCKED)
         self._give_back = self._server.register_script(GIVE_BACK)
 
-    def take(self, key: str) -> Taken | Blocked:
+    @property
+    def in_database(self) -> bool:
+        return False
+
+    def take(self, key: str, _connection: Connection | None = None) -> Taken | Blocked:
         count, left = answered(
             lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, milliseconds(self._terms.window)])
         )
@@ -41,7 +47,7 @@ class RedisLockout:
         left = answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
         return _blocked_for(left) if left > 0 else None
 
-    def give_back(self, key: str) -> None:
+    def give_back(self, key: str, _connection: Connection | None = None) -> None:
         answered(lambda: self._give_back(keys=[NAMESPACE + key], args=[1]))
 
     def block(self, key: str) -> None:

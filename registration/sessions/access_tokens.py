@@ -15,6 +15,7 @@ import jwt
 from sqlalchemy import Connection, Row, bindparam, select
 
 from registration.customer import Customer, customer_of
+from registration.keys.signing_keys import Algorithm
 from registration.services import Services
 from registration.storage import tables
 from registration.storage.references import number_in
@@ -85,9 +86,9 @@ def expiry(services: Services, grant: Grant) -> datetime:
     return min(grant.now + services.sessions.access_token, grant.session_ends_at)
 
 
-def issue(services: Services, grant: Grant) -> str:
-    """A token of the session, signed with the newest key."""
-    key = services.signing_keys.newest()
+def issue(services: Services, grant: Grant, algorithm: Algorithm = "ES256") -> str:
+    """A token of the session, signed with the newest key, of this algorithm where there is one."""
+    key = services.signing_keys.newest(algorithm)
     claims = {
         "aud": services.sessions.audience,
         "jti": grant.session_id.hex + token_hex(24),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit, count_attempt
@@ -37,6 +37,7 @@ SYSTEMS = {
     "macOS": r"\bMacintosh\b",
     "Linux": r"\b(Linux|X11)\b",
 }
+MARKS = select(session.c.device_mark).where(session.c.customer_id == bindparam("owner"))
 NUMBERS = re.compile(r"[0-9._]+")
 
 
@@ -93,7 +94,7 @@ def tell_of_new_device(
     no mail: an account that is younger than the longest session still has all its sessions in the table.
     """
     now = services.clock()
-    known = set(connection.scalars(select(session.c.device_mark).where(session.c.customer_id == customer_row.id)))
+    known = set(connection.scalars(MARKS, {"owner": customer_row.id}))
     is_first = not known and now < customer_row.created_at + services.sessions.longest
     # None is the mark of a session that was opened before there were marks.
     if is_first or None in known or not known.isdisjoint(_marks(services, customer_row.id, device)):

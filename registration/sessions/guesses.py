@@ -7,14 +7,19 @@ from registration.outcomes import TooManyAttempts
 from registration.services import Services
 
 
-def charge_guess(services: Services, client_ip: str) -> TooManyAttempts | None:
-    """Count a hash and a guess; None when both are within the budgets."""
+def charge_guess(services: Services, client_ip: str, connection: Connection | None = None) -> TooManyAttempts | None:
+    """Count a hash and a guess; None when both are within the budgets.
+
+    Inside the caller's transaction, if one is given: only where the database counts.
+    """
     if not services.budgets.are_on:
         return None
     bill, now = Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip), services.clock()
-    return services.budgets.remembered(services.secret, bill, now) or services.budgets.charge_alone(
-        services.database, services.secret, bill, now
-    )
+    if refusal := services.budgets.remembered(services.secret, bill, now):
+        return refusal
+    if connection is not None:
+        return services.budgets.charge_in(connection, services.secret, bill, now)
+    return services.budgets.charge_alone(services.database, services.secret, bill, now)
 
 
 def give_guess_back(connection: Connection, services: Services, client_ip: str) -> None:

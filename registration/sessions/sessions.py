@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from registration.keys.link_keys import digest
+from registration.keys.signing_keys import Algorithm
 from registration.outcomes import Done, RefreshOutcome, RefreshRefused, Tokens
 from registration.records import audit
 from registration.records.audit import AuditKind
@@ -47,26 +48,27 @@ def open_session(
     return grant
 
 
-def token_pair(services: Services, grant: Grant, token: str) -> Tokens:
+def token_pair(services: Services, grant: Grant, token: str, algorithm: Algorithm) -> Tokens:
     """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
-        access_token=issue(services, grant),
+        access_token=issue(services, grant, algorithm),
         expires_in=round((expiry(services, grant) - grant.now).total_seconds()),
         refresh_token=token,
     )
 
 
-def refresh(services: Services, token: str, client_ip: str) -> RefreshOutcome:
+def refresh(services: Services, token: str, client_ip: str, algorithm: Algorithm = "ES256") -> RefreshOutcome:
     """Use a refresh token up for a new pair. One that was used before ends its session: another client has a copy.
 
     In the grace after its first use it gets one further pair, so that two tabs of a browser do not sign each other out.
-    When both pairs are refreshed later, two clients have the session, and it ends.
+    When both pairs are refreshed later, two clients have the session, and it ends. The access token is signed by
+    `algorithm` where there is such a key.
     """
     if not SHAPE.fullmatch(token):
         return RefreshRefused()
     successor = new_token()
     grant = services.database.write(partial(_rotate, services, digest(token), digest(successor), client_ip))
-    return RefreshRefused() if grant is None else token_pair(services, grant, successor)
+    return RefreshRefused() if grant is None else token_pair(services, grant, successor, algorithm)
 
 
 def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, keep_access: bool = False) -> Done:

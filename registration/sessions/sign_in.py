@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from registration.addresses.holders import lock_if_present
 from registration.hashing.passwords import Verdict
+from registration.keys.signing_keys import Algorithm
 from registration.limits.lockout import Blocked, attempt_key
 from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome, Tokens, TooManyAttempts
 from registration.records import audit
@@ -32,40 +33,53 @@ LOCKED = select(customer).where(customer.c.id == bindparam("locked")).with_for_u
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to sign in.
-
-    `email_key` is None when the text is no address, `customer_row` when no customer has it.
-    """
+    """An attempt to sign in. `email_key` is None when the text is no address."""
 
     email_key: str | None
-    customer_row: Row[Any] | None
+    lockout_key: str
     client_ip: str
     device: Device
+    algorithm: Algorithm
 
 
-def sign_in(services: Services, email: str, password: str, client_ip: str, device: Device = UNKNOWN) -> SignInOutcome:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known before the hash: `customer_row` is None when no customer has the address."""
+
+    customer_row: Row[Any] | None
+    is_last: bool
+    """Whether the block begins when this attempt fails."""
+
+
+def sign_in(
+    services: Services,
+    email: str,
+    password: str,
+    client_ip: str,
+    device: Device = UNKNOWN,
+    *,
+    algorithm: Algorithm = "ES256",
+) -> SignInOutcome:
     """Open a session. Whatever the reason of a refusal, outcome and work are the same: one password hash.
 
-    EmailNotConfirmed needs the right password, and is no failure that the lock-out counts.
+    EmailNotConfirmed needs the right password, and is no failure that the lock-out counts. The access token is signed
+    by `algorithm` where there is such a key.
     """
     address_key = email_key(email)
-    key = attempt_key(services.secret, address_key or "", client_ip)
-    turn = services.lockout.take(key)
-    if isinstance(turn, Blocked):
-        return TooManyAttempts(turn.seconds)
-    refusal = charge_guess(services, client_ip)
-    if refusal:
-        services.lockout.give_back(key)
-        return refusal
-    customer_row = services.database.read(partial(_find_customer, address_key=address_key or ""))
-    attempt = Attempt(address_key, customer_row, client_ip, device)
-    outcome = _open_session_if_correct(services, attempt, password)
+    attempt = Attempt(
+        address_key, attempt_key(services.secret, address_key or "", client_ip), client_ip, device, algorithm
+    )
+    begin = partial(_begin, services, attempt)
+    counts_in_database = services.lockout.in_database and services.budgets.in_database
+    begun = services.database.write(begin) if counts_in_database else begin()
+    if isinstance(begun, TooManyAttempts):
+        return begun
+    outcome = _open_session_if_correct(services, attempt, begun.customer_row, password)
     if outcome is None:
-        services.database.write(partial(_record_failure, services, attempt, is_last=turn.last))
-        if turn.last:
-            services.lockout.block(key)
+        services.database.write(partial(_record_failure, services, attempt, begun))
+        if begun.is_last:
+            services.lockout.block(attempt.lockout_key)
         return BadCredentials()
-    services.lockout.give_back(key)
     return outcome
 
 
@@ -75,18 +89,35 @@ def seconds_blocked(services: Services, email: str, client_ip: str) -> int | Non
     return None if blocked is None else blocked.seconds
 
 
+def _begin(services: Services, attempt: Attempt, connection: Connection | None = None) -> Begun | TooManyAttempts:
+    """Count the attempt, the hash and the guess, and find the customer: one transaction where the database counts."""
+    turn = services.lockout.take(attempt.lockout_key, connection)
+    if isinstance(turn, Blocked):
+        return TooManyAttempts(turn.seconds)
+    refusal = charge_guess(services, attempt.client_ip, connection)
+    if refusal:
+        services.lockout.give_back(attempt.lockout_key, connection)
+        return refusal
+    find = partial(_find_customer, address_key=attempt.email_key or "")
+    return Begun(services.database.read(find) if connection is None else find(connection), turn.last)
+
+
 def _find_customer(connection: Connection, address_key: str) -> Row[Any] | None:
     return connection.execute(CUSTOMER_BY_EMAIL, {"held": address_key}).one_or_none()
 
 
-def _open_session_if_correct(services: Services, attempt: Attempt, password: str) -> Tokens | EmailNotConfirmed | None:
+def _open_session_if_correct(
+    services: Services, attempt: Attempt, customer_row: Row[Any] | None, password: str
+) -> Tokens | EmailNotConfirmed | None:
     """None is a failure: the password is wrong, or the account must not tell that it is there."""
-    customer_row = attempt.customer_row
     verdict = services.passwords.verify(customer_row.password_hash if customer_row else None, *forms_of(password))
     if customer_row is None or not verdict.is_right or customer_row.blocked_at:
         return None
     if customer_row.confirmed_at is None:
-        return None if services.conceal else EmailNotConfirmed()
+        if services.conceal:
+            return None
+        services.lockout.give_back(attempt.lockout_key)
+        return EmailNotConfirmed()
     new_hash = services.passwords.hash(prepare(password)) if verdict is Verdict.OUTDATED else None
     session_id, token = services.new_id(), new_token()
 
@@ -96,6 +127,9 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
             return None
         if new_hash:
             _replace_hash(connection, customer_row, new_hash)
+        # In the order in which `_begin` counts, so that two sign-ins cannot wait for each other in a circle.
+        if services.lockout.in_database:
+            services.lockout.give_back(attempt.lockout_key, connection)
         give_guess_back(connection, services, attempt.client_ip)
         audit.record(
             connection, services.new_id(), AuditKind.SIGN_IN, customer_row.id, now, client_ip=attempt.client_ip
@@ -107,9 +141,11 @@ def _open_session_if_correct(services: Services, attempt: Attempt, password: str
     grant = services.database.write(work)
     if grant is None:
         return None
+    if not services.lockout.in_database:
+        services.lockout.give_back(attempt.lockout_key)
     settle_guess(services, attempt.client_ip)
     services.on_mail_enqueued()
-    return token_pair(services, grant, token)
+    return token_pair(services, grant, token, attempt.algorithm)
 
 
 def _is_unchanged(connection: Connection, customer_row: Row[Any]) -> bool:
@@ -135,11 +171,11 @@ def _replace_hash(connection: Connection, customer_row: Row[Any], new_hash: str)
     )
 
 
-def _record_failure(services: Services, attempt: Attempt, connection: Connection, *, is_last: bool) -> None:
-    known_id = attempt.customer_row.id if attempt.customer_row else None
+def _record_failure(services: Services, attempt: Attempt, begun: Begun, connection: Connection) -> None:
+    known_id = begun.customer_row.id if begun.customer_row else None
     # Without a customer who was erased meanwhile: the trail of an erased customer names no client.
     customer_id = known_id if lock_if_present(connection, known_id) else None
-    for kind in (AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT)[: 1 + is_last]:
+    for kind in (AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT)[: 1 + begun.is_last]:
         audit.record(
             connection,
             services.new_id(),
@@ -147,5 +183,5 @@ def _record_failure(services: Services, attempt: Attempt, connection: Connection
             customer_id,
             services.clock(),
             client_ip=attempt.client_ip,
-            email_key=None if attempt.customer_row else attempt.email_key,
+            email_key=None if begun.customer_row else attempt.email_key,
         )

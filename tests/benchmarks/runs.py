@@ -8,6 +8,7 @@ from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure, Round, Stretch
 from benchmarks.reads import Read
 from benchmarks.registrations import DOORS, Kind, Registrations
+from benchmarks.sign_ins import SignInLimits, SignIns
 from benchmarks.sign_up_limit import LimitCost
 from benchmarks.start import Start
 from benchmarks.targets import Measured
@@ -63,7 +64,9 @@ PERFECT = Measured(
         for engine in ("sqlite", "postgresql")
         for size in (1_000, 100_000, 1_000_000)
     ],
-    start=Start(1.2, 90.0),
+    start=Start(1.2, 79.0),
     pressure=pressure(kept=0.81, busy_p99=2.9),
     metrics_ms=0.03,
+    sign_ins=[SignIns(engine, 100.0, 9.0, 9.9, 0.5, 20.0) for engine in ENGINES],
+    sign_in_limits=SignInLimits(80.0, 4.5),
 )

@@ -25,7 +25,7 @@ def test_names_the_machine_and_the_targets() -> None:
 
 def test_shows_what_is_not_met() -> None:
     """A missed target is marked NOT MET, and a missing number is a dash."""
-    bad = replace(PERFECT, engines=[Engines(Costs(8, 1), None, None, 1.0, 1.0, None)] * 2, start=Start(1.6, 90.0))
+    bad = replace(PERFECT, engines=[Engines(Costs(8, 1), None, None, 1.0, 1.0, None)] * 2, start=Start(1.6, 79.0))
     text = report("A machine", bad, list(targets(bad)))
     assert text.count("NOT MET") == 1
     assert "| -  " in text

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.hash_engines import Engines
+from benchmarks.sign_ins import SignInLimits
 from benchmarks.sign_up_limit import LimitCost
 from benchmarks.start import Start
 from benchmarks.targets import Measured, Target, targets
@@ -19,7 +20,7 @@ def missed(measured: Measured) -> list[str]:
 def test_a_perfect_run_meets_every_target() -> None:
     """Results that meet every target miss none, and no target is left out."""
     assert missed(PERFECT) == []
-    assert len(list(targets(PERFECT))) == 27
+    assert len(list(targets(PERFECT))) == 31
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,17 @@ def test_a_perfect_run_meets_every_target() -> None:
         (
             {"reads": [PERFECT.reads[0], replace(PERFECT.reads[1], rate=2400.0)]},
             ["me with a token against the bare Starlette route, one core"],
+        ),
+        (
+            {"sign_ins": [replace(each, server_ms=10.1) for each in PERFECT.sign_ins]},
+            ["hash share of server CPU, sign-ins, sqlite"],
+        ),
+        (
+            {"sign_in_limits": SignInLimits(74.0, 5.1)},
+            [
+                "sign-ins a second and processor, 7 MiB and 5 passes",
+                "seconds of the longest answer in ten times as many sign-ins",
+            ],
         ),
         ({"metrics_ms": 0.051}, ["CPU ms of the metrics of a sign-up"]),
         ({"without_hash": {"sqlite": (1.01, 1.0)}}, ["CPU ms of everything but the hash, sqlite, cheapest profile"]),

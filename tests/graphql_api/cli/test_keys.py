@@ -13,17 +13,22 @@ from tests.in_process import signing_keys
 from tests.registration.people import signed_up
 
 
+def newest_of_both(directory: Path) -> str:
+    keys = SigningKeys(directory)
+    return f"{keys.newest('RS256').kid} and {keys.newest('ES256').kid}"
+
+
 def test_creates_the_secret_once_and_a_signing_key_each_time(empty_directory: Path) -> None:
-    """A second `keys new` keeps the secret and creates a newer signing key; the files are open to their owner only."""
+    """A second `keys new` keeps the secret and creates newer signing keys; the files are open to their owner only."""
     made = run("keys", "new", GATEWAY_KEYS_DIR="keys")
     directory = empty_directory / "keys"
-    first = SigningKeys(directory).newest().kid
+    first = newest_of_both(directory)
     assert made.output == f"{directory}: secret created, signing key {first} created.\n"
     secret = (directory / FILE_NAME).read_bytes()
     assert len(secret) == 32
 
     again = run("keys", "new", GATEWAY_KEYS_DIR="keys")
-    second = SigningKeys(directory).newest().kid
+    second = newest_of_both(directory)
     assert again.output == f"{directory}: secret kept, signing key {second} created.\n"
     assert first != second
     assert (directory / FILE_NAME).read_bytes() == secret

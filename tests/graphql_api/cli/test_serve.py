@@ -1,6 +1,8 @@
 """The commands `serve`, `migrate` and `relay` where they stop by themselves; test_processes.py runs a server."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -28,6 +30,13 @@ def empty_postgresql(postgres_url: str) -> Iterator[str]:
     name = f"forgotten_{uuid4().hex}"
     yield create_database(postgres_url, name)
     drop_database(postgres_url, name)
+
+
+def test_a_server_holds_no_library_of_the_terminal() -> None:
+    """What a server imports does not include rich, which draws the tables of other commands (5 MiB)."""
+    code = "import graphql_api.__main__, graphql_api.app, graphql_api.server.server, sys; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 class TestMigrate:

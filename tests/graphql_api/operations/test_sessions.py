@@ -15,7 +15,7 @@ from graphql_api.app import create_app
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
-from registration.keys.signing_keys import Algorithm, SigningKeys, create_signing_key
+from registration.keys.signing_keys import Algorithm, SigningKeys, create_signing_key, create_signing_keys
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.services import Services
 from registration.storage.database import Database
@@ -84,6 +84,17 @@ def result(answer: Response) -> Any:
 def tokens_of(client: TestClient) -> dict[str, Any]:
     tokens: dict[str, Any] = result(ask(client, SIGN_IN, **ADA))["tokens"]
     return tokens
+
+
+def rest_tokens(client: TestClient, kind: str, attributes: dict[str, str]) -> dict[str, Any]:
+    """The pair of tokens that the JSON:API door answers."""
+    answer = client.post(f"/{kind}", json={"data": {"type": kind, "attributes": attributes}})
+    tokens: dict[str, Any] = answer.json()["data"]["attributes"]
+    return tokens
+
+
+def access(tokens: dict[str, Any]) -> str:
+    return str(tokens["accessToken"])
 
 
 def codes(answer: Response) -> list[str]:
@@ -288,6 +299,24 @@ class TestPublicKeys:
         (key,) = jwt.PyJWKSet.from_dict(answer.json()).keys
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         assert jwt.decode(token, key, ["RS256"], options, audience="frontend")["scopes"] == ["customer"]
+
+    def test_have_an_algorithm_for_each_door(
+        self, database: Database, services: Services, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        """With keys of both, the JSON:API door signs by RS256, as the contract has it, and GraphQL by ES256."""
+        directory = tmp_path_factory.mktemp("keys")
+        create_signing_keys(directory, "both")
+        confirmed(services)
+        both = replace(services, signing_keys=SigningKeys(directory))
+        with TestClient(create_app(GatewaySettings(), both)) as client:
+            here = [tokens_of(client)]
+            here.append(result(ask(client, REFRESH, refreshToken=here[0]["refreshToken"]))["tokens"])
+            credentials = {"username": ADA["email"], "password": PASSWORD}
+            there = [rest_tokens(client, "access-tokens", credentials)]
+            there.append(rest_tokens(client, "refresh-tokens", {"refreshToken": there[0]["refreshToken"]}))
+            plain = client.post("/token", data={"grant_type": "password"} | credentials).json()["access_token"]
+        for algorithm, tokens in (("ES256", [*map(access, here)]), ("RS256", [*map(access, there), plain])):
+            assert {jwt.get_unverified_header(each)["alg"] for each in tokens} == {algorithm}
 
     def test_are_all_and_public(
         self, database: Database, services: Services, tmp_path_factory: pytest.TempPathFactory

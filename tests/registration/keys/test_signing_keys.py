@@ -20,7 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 from structlog.testing import capture_logs
 
 from registration.keys.key_files import KeyFileError
-from registration.keys.signing_keys import SigningKeys, create_signing_key, has_signing_key
+from registration.keys.signing_keys import (
+    Algorithm,
+    SigningKeys,
+    create_signing_key,
+    create_signing_keys,
+    has_signing_key,
+)
 from tests.clock import Clock
 
 A_SECOND = timedelta(seconds=1)
@@ -87,6 +93,20 @@ class TestCreation:
         kid = create_signing_key(directory)
         assert SigningKeys(directory).newest().kid == kid
         assert kid.startswith("10-")
+
+    def test_makes_keys_of_both_algorithms_together(self, directory: Path) -> None:
+        """Keys that are made together have one number, and the one that signs is that of the algorithm asked for."""
+        made = create_signing_keys(directory, "both")
+        keys = SigningKeys(directory)
+        assert [keys.newest(algorithm).kid for algorithm in ("RS256", "ES256")] == made
+        assert len({kid.partition("-")[0] for kid in made}) == 1
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+    def test_an_older_key_signs_no_more(self, directory: Path, algorithm: Algorithm) -> None:
+        """Where the keys made last have not the algorithm asked for, another of them signs, and no older one."""
+        create_signing_keys(directory, "both")
+        kid = create_signing_key(directory, algorithm)
+        assert {SigningKeys(directory).newest(asked).kid for asked in ("RS256", "ES256")} == {kid}
 
 
 class TestRotation:

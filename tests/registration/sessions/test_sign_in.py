@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import bcrypt
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 from structlog.testing import capture_logs
 
 from harness.ports import free_port
@@ -17,6 +17,8 @@ from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords, Verdict
 from registration.keys.link_keys import email_change_key, reset_key
+from registration.limits.attempts import Limit
+from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.limits.redis_lockout import RedisLockout
 from registration.outcomes import (
@@ -91,6 +93,19 @@ class TestSuccess:
         assert caller.customer == ada
         assert [row["id"] for row in rows(services.database, session)] == [caller.session_id]
         assert trail(services) == [("sign-in", ada.id, CLIENT, None)]
+
+    def test_is_two_transactions(self, services: Services) -> None:
+        """Counts and customer are one transaction before the hash; all that a sign-in writes is one after it."""
+        confirmed(services)
+        budgets = Budgets([Budget(cost, Payer.CLIENT, Limit(9, 60)) for cost in (Cost.GUESS, Cost.HASH)])
+        commits: list[object] = []
+        note = commits.append
+        event.listen(services.database.engine, "commit", note)
+        outcome = enter(replace(services, budgets=budgets))
+        event.remove(services.database.engine, "commit", note)
+        assert isinstance(outcome, Tokens)
+        assert len(commits) == 2
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]  # the hash alone is not given back
 
     @pytest.mark.parametrize("spelling", ["ADA@EXAMPLE.ORG", "Ada@Example.Org"])
     def test_case_of_the_address_does_not_matter(self, services: Services, spelling: str) -> None:
