@@ -49,6 +49,7 @@ from registration.mail.relay import Relay
 from registration.services import Services
 from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
+from registration.shop import Shop
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
@@ -197,7 +198,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *email_change_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
-        *development_routes(settings, otherwise=shim.any_path.app),
+        *development_routes(settings, parts.services.shop, otherwise=shim.any_path.app),
         shim.any_path,
     ]
 
@@ -211,19 +212,19 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
     )
 
 
-def development_routes(settings: GatewaySettings, otherwise: ASGIApp) -> list[Route]:
+def development_routes(settings: GatewaySettings, shop: Shop, otherwise: ASGIApp) -> list[Route]:
     """`otherwise` answers clients at the start page's path that are no browser."""
     found: list[Route] = []
     places = [start_page.Place("OpenAPI description of the JSON:API door", "openapi.json")]
     places += [start_page.Place("Readiness", "readyz"), start_page.Place("Public keys", jwks.PATH.lstrip("/"))]
     if settings.enabled(settings.mailbox) and settings.mail_url.startswith("file:"):
-        found += mailbox.routes(mail_directory(settings))
+        found += mailbox.routes(mail_directory(settings), shop)
         places.insert(0, start_page.Place("Mailbox: mails that were sent", "mailbox"))
     if settings.enabled(settings.graphiql):
         found += graphiql.routes()
         places.insert(0, start_page.Place("GraphiQL: try GraphQL", "graphql"))
     if settings.development:
-        found += start_page.routes(places, otherwise)
+        found += start_page.routes(places, shop, otherwise)
     return found
 
 
