@@ -28,6 +28,7 @@ from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
+from graphql_api.http.visitors import Visitors
 from graphql_api.pages import (
     confirmation_page,
     email_change_page,
@@ -36,6 +37,7 @@ from graphql_api.pages import (
     jwks,
     mailbox,
     password_page,
+    secure_page,
     start_page,
 )
 from graphql_api.schema import schema
@@ -47,7 +49,6 @@ from registration.environment import read_settings
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
-from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
 from registration.shop import Shop
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
@@ -101,6 +102,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         origins=settings.allowed_origins,
         loopback=settings.development,
         own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+        credentials=settings.refresh_cookie == "on",
     )
     return SecurityHeaders(cors, security, cors.headers_for)
 
@@ -115,9 +117,8 @@ class Parts:
     batcher: SignUpBatcher
     callers: Callers
     executor: Executor
-    client_ips: ClientIps
+    visitors: Visitors
     sign_in_url: str
-    place_header: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -127,29 +128,25 @@ class Parts:
             batcher=self.batcher,
             callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
-            client_ip=self.client_ips.of(request),
+            client_ip=self.visitors.ip_of(request),
             authorization=request.headers.get("authorization"),
-            device=self.device_of(request),
+            device=self.visitors.device_of(request),
+            refresh_cookie=self.visitors.refresh_cookie_of(request),
             sign_in_url=self.sign_in_url,
         )
-
-    def device_of(self, request: Request) -> Device:
-        is_named = self.place_header and self.client_ips.is_behind_proxy(request)
-        place = request.headers.get(self.place_header, "") if is_named else ""
-        return Device(request.headers.get("user-agent", ""), place)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
         answer = await self.executor.execute_ours(
             OperationRequest(document, variables),
-            replace(self.context_for(request), legacy=True),
+            replace(self.context_for(request), legacy=True, refresh_cookie=None),
             partial(departure, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
     async def seconds_blocked(self, request: Request, email: str) -> int | None:
-        return await self.threads.run(seconds_blocked, self.services, email, self.client_ips.of(request))
+        return await self.threads.run(seconds_blocked, self.services, email, self.visitors.ip_of(request))
 
 
 def open_parts(settings: GatewaySettings, services: Services) -> Parts:
@@ -169,9 +166,12 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         batcher=SignUpBatcher(services),
         callers=Callers(services, threads),
         executor=executor,
-        client_ips=ClientIps(settings.trusted_networks, time.monotonic),
+        visitors=Visitors(
+            ClientIps(settings.trusted_networks, time.monotonic),
+            settings.place_header,
+            settings.refresh_token_seconds if settings.refresh_cookie == "on" else None,
+        ),
         sign_in_url=settings.sign_in_url,
-        place_header=settings.place_header,
     )
 
 
@@ -196,6 +196,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *confirmation_page.routes(parts.context_for),
         *password_page.routes(parts.context_for),
         *email_change_page.routes(parts.context_for),
+        *secure_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
         *development_routes(settings, parts.services.shop, otherwise=shim.any_path.app),
@@ -203,10 +204,11 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
     ]
 
 
-def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint:
+def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint[Context]:
     return GraphQLEndpoint(
         executor=parts.executor,
         context_for=parts.context_for,
+        cookie_of=lambda context: context.refresh_cookie.answer if context.refresh_cookie else None,
         queries_by_get=settings.enabled(settings.graphql_get),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )

@@ -11,7 +11,9 @@ from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confi
 from graphql_api.operations.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
 from graphql_api.operations.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.operations.create_customer import CreateCustomerResult, create_customer
-from graphql_api.operations.end_session import EndSessionResult, end_session
+from graphql_api.operations.devices.end_session import EndSessionResult, end_session
+from graphql_api.operations.devices.secure_account import SecureAccountResult, secure_account
+from graphql_api.operations.devices.sessions import Session, sessions
 from graphql_api.operations.me import me
 from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
@@ -19,7 +21,6 @@ from graphql_api.operations.request_password_reset import RequestPasswordResetRe
 from graphql_api.operations.resend_confirmation import ResendConfirmationResult, resend_confirmation
 from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
-from graphql_api.operations.sessions import Session, sessions
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
 from graphql_api.types.customer import Customer
 from graphql_api.types.scalars import DATE, DATE_TIME
@@ -77,6 +78,10 @@ class Mutation:
     )
     change_password: ChangePasswordResult = strawberry.field(
         resolver=change_password, description="Replace the password. Needs an access token."
+    )
+    secure_account: SecureAccountResult = strawberry.field(
+        resolver=secure_account,
+        description='Say "this was not me" with the token of a mail about the security of the account; works once.',
     )
     update_customer: UpdateCustomerResult = strawberry.field(
         resolver=update_customer, description="Change the profile: all that is sent, or nothing. Needs an access token."

@@ -46,6 +46,9 @@ class GatewaySettings(Settings):
             description="origins whose pages may call from browsers: https://shop.example, …; development adds loopback"
         ),
     ] = ""
+    refresh_cookie: Annotated[
+        Switch, Field(description="GraphQL: the refresh token travels in a cookie that no script can read; needs https")
+    ] = "off"
     hsts_seconds: Annotated[
         int,
         Field(
@@ -112,6 +115,10 @@ class GatewaySettings(Settings):
     def _fits_the_mode(self) -> Self:
         if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
             raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
+        if self.refresh_cookie == "on" and not self.development and self.public_url.startswith("http:"):
+            raise ValueError(
+                "GATEWAY_REFRESH_COOKIE is on: browsers take its cookie by https only; see GATEWAY_PUBLIC_URL"
+            )
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self

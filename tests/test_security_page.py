@@ -173,7 +173,7 @@ def test_every_operation_has_its_permission() -> None:
     rows = table(SECURITY, "operations | for whom")
     assert sorted(column(rows, 0)) == sorted(root_fields())
     (protected,) = [quoted(row[0]) for row in rows if row[1] == "the customer of the access token"]
-    sources = {path.stem: path.read_text("utf-8") for path in (REPOSITORY / "graphql_api" / "operations").glob("*.py")}
+    sources = {path.stem: path.read_text("utf-8") for path in (REPOSITORY / "graphql_api" / "operations").rglob("*.py")}
     asking = {name for name in root_fields() if "context.caller()" in sources[_snake_case(name)]}
     assert set(protected) == asking
 

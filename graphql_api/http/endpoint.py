@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import UnionType
-from typing import Any, assert_never, cast
+from typing import Any, Generic, TypeVar, assert_never, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,6 +40,8 @@ PERSISTED_QUERY = Answer(
     Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")]
 )
 
+GivenContext = TypeVar("GivenContext")
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -56,22 +58,29 @@ class NamedByHash:
     """A request whose `extensions.persistedQuery` names a document that it does not send."""
 
 
-class GraphQLEndpoint:
+def no_cookie(_context: object) -> None:
+    """For endpoints that set none."""
+
+
+class GraphQLEndpoint(Generic[GivenContext]):
     """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
 
-    `graphiql` answers browsers. `queries_by_get` allows queries, but not mutations, by GET.
+    `cookie_of` is asked for a Set-Cookie when an operation has run. `graphiql` answers browsers.
+    `queries_by_get` allows queries, but not mutations, by GET.
     """
 
     def __init__(
         self,
         *,
         executor: Executor,
-        context_for: Callable[[Request], object],
+        context_for: Callable[[Request], GivenContext],
+        cookie_of: Callable[[GivenContext], str | None] = no_cookie,
         queries_by_get: bool,
         graphiql: Callable[[Request], Response] | None,
     ) -> None:
         self._executor = executor
         self._context_for = context_for
+        self._cookie_of = cookie_of
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
         self._graphiql = graphiql
 
@@ -90,13 +99,14 @@ class GraphQLEndpoint:
             return _response(operation.status, body, media_type or JSON, operation.headers)
         if isinstance(operation, NamedByHash):
             return _answer_response(PERSISTED_QUERY, media_type or JSON)
+        context = self._context_for(request)
         answer = await self._executor.execute(
-            operation,
-            self._context_for(request),
-            mutation_allowed=request.method == "POST",
-            departure=partial(departure, request),
+            operation, context, mutation_allowed=request.method == "POST", departure=partial(departure, request)
         )
-        return _answer_response(answer, media_type or JSON)
+        response = _answer_response(answer, media_type or JSON)
+        if cookie := self._cookie_of(context):
+            response.headers.append("set-cookie", cookie)
+        return response
 
     async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
         if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from graphql_api.server.refresh_cookie import NAME, PROOF
 from harness.gateway import Gateway
 from harness.ports import HOST
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+from tests.graphql_api.operations.test_sessions import REFRESH, REVOKE, SIGN_IN
 
 pytestmark = pytest.mark.long
 
@@ -24,6 +26,21 @@ async ({url, type, body, headers}) => {
     const given = {"Content-Type": type, ...headers}
     const answer = await fetch(url, {method: "POST", headers: given, body: JSON.stringify(body)})
     return {status: answer.status, id: answer.headers.get("x-correlation-id"), body: await answer.json()}
+  } catch (error) {
+    return {blocked: String(error)}
+  }
+}
+"""
+CALL_WITH_COOKIES = """
+async ({url, document, input, headers}) => {
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      credentials: "include",
+      headers: {"Content-Type": "application/json", ...headers},
+      body: JSON.stringify({query: document, variables: {input}}),
+    })
+    return (await answer.json()).data.result
   } catch (error) {
     return {blocked: String(error)}
   }
@@ -116,3 +133,50 @@ def test_the_script_of_the_readme_signs_up(serve: Serve, sqlite_url: str, browse
     signed_up = page.evaluate(f"async () => {{ {script} return signedUp }}")
     success = signed_up["data"]["createCustomer"]
     assert (success["__typename"], success["confirmation"]["sentTo"]) == ("CreateCustomerSuccess", "ada@example.org")
+
+
+def call_with_cookies(page: Page, gateway: Gateway, document: str, given: object, **headers: str) -> Any:
+    sent = {
+        "url": f"{gateway.base_url}/graphql",
+        "document": document,
+        "input": given,
+        "headers": {PROOF: "1"} | headers,
+    }
+    return page.evaluate(CALL_WITH_COOKIES, sent)
+
+
+def cookie(browser: BrowserContext) -> dict[str, object] | None:
+    """What the browser keeps; scripts of pages cannot ask this."""
+    return next((dict(each) for each in browser.cookies() if each.get("name") == NAME), None)
+
+
+def test_a_page_of_another_origin_stays_signed_in(
+    serve: Serve, sqlite_url: str, browser: BrowserContext, shop: str
+) -> None:
+    """Over plain http on loopback, too, Chromium keeps the cookie, sends it, hides it from scripts, and drops it."""
+    gateway = serve(
+        GATEWAY_DATABASE_URL=sqlite_url,
+        GATEWAY_MODE="development",
+        GATEWAY_CONFIRMATION="off",
+        GATEWAY_REFRESH_COOKIE="on",
+    )
+    page = browser.new_page()
+    page.goto(shop)
+    assert sign_up(page, gateway)["status"] == 200
+    tokens = call_with_cookies(page, gateway, SIGN_IN, {"email": "ada@example.org", "password": "correct horse"})[
+        "tokens"
+    ]
+    assert tokens["refreshToken"] is None
+    kept = cookie(browser)
+    assert kept is not None
+    assert (kept["httpOnly"], kept["secure"], kept["sameSite"], kept["path"]) == (True, True, "Strict", "/")
+    assert page.evaluate("document.cookie") == ""
+    tokens = call_with_cookies(page, gateway, REFRESH, {})["tokens"]
+    assert tokens["accessToken"]
+    renewed = cookie(browser)
+    assert renewed is not None
+    assert renewed["value"] != kept["value"]
+    ended = call_with_cookies(page, gateway, REVOKE, {"current": True}, authorization=f"Bearer {tokens['accessToken']}")
+    assert ended["__typename"] == "RevokeRefreshTokenSuccess"
+    assert cookie(browser) is None
+    assert call_with_cookies(page, gateway, REFRESH, {})["code"] == "REFRESH_TOKEN"

@@ -206,7 +206,7 @@ def make_endpoint(
     queries_by_get: bool = True,
     graphiql: Callable[[Request], Response] | None = lambda _: HTMLResponse("<title>GraphiQL</title>"),
     context_for: Callable[[Request], SampleContext] = lambda _: SampleContext(),
-) -> GraphQLEndpoint:
+) -> GraphQLEndpoint[SampleContext]:
     return GraphQLEndpoint(
         executor=executor or make_executor(),
         context_for=context_for,

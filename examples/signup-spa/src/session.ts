@@ -1,6 +1,8 @@
 import { useSyncExternalStore } from "react";
 
-type Tokens = { accessToken: string; refreshToken: string };
+// The refresh token is null where the gateway has it travel in a cookie (GATEWAY_REFRESH_COOKIE), which this example
+// does not use.
+type Tokens = { accessToken: string; refreshToken: string | null };
 
 const REFRESH = "refreshToken";
 const listeners = new Set<() => void>();
@@ -14,7 +16,7 @@ export const session = {
 
   open(tokens: Tokens) {
     accessToken = tokens.accessToken;
-    sessionStorage.setItem(REFRESH, tokens.refreshToken);
+    if (tokens.refreshToken !== null) sessionStorage.setItem(REFRESH, tokens.refreshToken);
     listeners.forEach((tell) => tell());
   },
 
