@@ -205,7 +205,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *secure_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
-        *development.routes(settings, otherwise=shim.any_path.app),
+        *development.routes(settings, parts.services.shop, otherwise=shim.any_path.app),
         shim.any_path,
     ]
 

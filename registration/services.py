@@ -16,6 +16,7 @@ from registration.limits.lockout import Lockout
 from registration.outcomes import TooManyAttempts
 from registration.rules.password import PasswordPolicy
 from registration.rules.person import PersonPolicy
+from registration.shop import Shop
 from registration.storage.database import Database
 from registration.storage.references import References
 
@@ -72,6 +73,7 @@ class Services:
     terms_version: str = ""
     smtputf8: bool = True
     new_device_mail: bool = True
+    shop: Shop = field(default_factory=Shop)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     on_mail_enqueued: Callable[[], None] = do_nothing

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
 from registration.rules.web_address import is_web_address
+from registration.shop import ShopSettings
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -20,7 +21,7 @@ ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
-class Settings(FormSettings, BaseSettings):
+class Settings(FormSettings, ShopSettings, BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -97,9 +98,7 @@ class Settings(FormSettings, BaseSettings):
     session_seconds: Annotated[
         int, Field(ge=60, description="longest time from a sign-in to the next, however often its tokens are refreshed")
     ] = 7_776_000
-    new_device_mail: Annotated[
-        Switch, Field(description="a mail when a customer signs in from a device not used before")
-    ] = "on"
+    new_device_mail: Annotated[Switch, Field(description="a mail at a sign-in from a device not used before")] = "on"
     token_audience: Annotated[str, Field(min_length=1, description="aud of access tokens")] = "frontend"
     token_algorithm: Annotated[
         Literal["both", "RS256", "ES256"],

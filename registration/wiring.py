@@ -32,6 +32,7 @@ from registration.rules.own_words import words_of
 from registration.rules.password import PasswordPolicy
 from registration.services import Services, SessionTerms, utc_now
 from registration.settings import Settings
+from registration.shop import Shop, shop_of
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.references import References
 
@@ -46,7 +47,7 @@ def open_services(settings: Settings) -> Services:
     """
     secret = load_secret(Path(settings.keys_dir))
     signing_keys = SigningKeys(Path(settings.keys_dir))
-    policy = password_policy(settings)
+    policy, shop = password_policy(settings), open_shop(settings)
     database = open_database(settings.database_url)
     return Services(
         database=database,
@@ -71,6 +72,7 @@ def open_services(settings: Settings) -> Services:
         terms_version=settings.terms_version,
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
+        shop=shop,
     )
 
 
@@ -157,6 +159,14 @@ def open_breaches(settings: Settings) -> Breaches | None:
         return Breaches(Path(settings.breach_file)) if settings.breach_file else None
     except BreachFileError as error:
         raise SettingsError(f"GATEWAY_BREACH_FILE {error}") from None
+
+
+def open_shop(settings: Settings) -> Shop:
+    """The look of the shop. Raises SettingsError."""
+    try:
+        return shop_of(settings)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def open_relay(settings: Settings, services: Services) -> Relay:

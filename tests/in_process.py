@@ -25,6 +25,7 @@ from registration.limits.budgets import Budgets
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.mail.rendering import MailKind
 from registration.services import Services
+from registration.shop import shop_of
 from registration.storage.database import Database
 from registration.storage.references import References
 from registration.storage.tables import mail
@@ -89,6 +90,7 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         conceal=settings.disclosure == "conceal",
         codes=settings.confirmation_code != "off",
         terms_version=settings.terms_version,
+        shop=shop_of(settings),
         clock=clock,
     )
     services = replace(services, **changed)

@@ -20,6 +20,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from graphql_api.pages.page import TEMPLATES
+from registration.language import Language
+from registration.shop import Shop
 
 SHOWN = 100
 FILE_STEM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -41,11 +43,11 @@ class Summary:
     headers: EmailMessage
 
 
-def routes(directory: Path) -> list[Route]:
+def routes(directory: Path, shop: Shop) -> list[Route]:
     """Every response is 403 unless the browser runs on this machine and uses a local name for it."""
     pages: dict[str, View] = {
-        "/mailbox": _list,
-        "/mailbox/{id:uuid}": _show,
+        "/mailbox": partial(_list, shop),
+        "/mailbox/{id:uuid}": partial(_show, shop),
         "/mailbox/{id:uuid}/html": _show_html,
     }
     return [Route(path, partial(_guarded, view, directory), methods=["GET"]) for path, view in pages.items()]
@@ -77,14 +79,14 @@ def _is_loopback(client: Address | None) -> bool:
         return False
 
 
-def _list(directory: Path, request: Request) -> Response:
-    return _page("mailbox.html", mails=list(_summaries(directory)), directory=directory, shown=SHOWN)
+def _list(shop: Shop, directory: Path, request: Request) -> Response:
+    return _page(shop, "mailbox.html", mails=list(_summaries(directory)), directory=directory, shown=SHOWN)
 
 
-def _show(directory: Path, request: Request) -> Response:
+def _show(shop: Shop, directory: Path, request: Request) -> Response:
     mail_id = request.path_params["id"]
     message = _read(directory, mail_id)
-    return _page("mailbox_mail.html", id=mail_id, message=message, text=_part(message, "plain"), sandbox=SANDBOX)
+    return _page(shop, "mailbox_mail.html", id=mail_id, message=message, text=_part(message, "plain"), sandbox=SANDBOX)
 
 
 def _show_html(directory: Path, request: Request) -> Response:
@@ -97,10 +99,10 @@ def _show_html(directory: Path, request: Request) -> Response:
     )
 
 
-def _page(template: str, **facts: object) -> Response:
+def _page(shop: Shop, template: str, **facts: object) -> Response:
     nonce = secrets.token_urlsafe(16)
     return _secure(
-        TEMPLATES.get_template(template).render(nonce=nonce, **facts),
+        TEMPLATES.get_template(template).render(nonce=nonce, language=Language.EN, tone="", shop=shop, **facts),
         f"default-src 'none'; style-src 'nonce-{nonce}'; frame-src 'self'; img-src data:; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'",
     )

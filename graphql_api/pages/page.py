@@ -25,6 +25,14 @@ LOCALE = "_locale"
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
+TONES = {
+    **dict.fromkeys(("confirmed", "disowned", "done"), "success"),
+    **dict.fromkeys(("sent", "resent"), "mailed"),
+    **dict.fromkeys(("too_many", "unavailable"), "waiting"),
+    **dict.fromkeys(("refused", "taken", "not_an_address"), "failure"),
+}
+"""How a state looks: its icon and its colour; a state that asks for something has none."""
+
 MAX_FIELDS = 100
 """Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
 
@@ -95,6 +103,8 @@ class Page:
         nonce = secrets.token_urlsafe(16)
         html = TEMPLATES.get_template(f"{self.name}.html").render(
             state=state,
+            tone=TONES.get(state, ""),
+            shop=context.services.shop,
             language=context.language,
             nonce=nonce,
             # Relative to the page, which a proxy may serve at another path.

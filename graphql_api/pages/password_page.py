@@ -1,6 +1,6 @@
 """The page behind the link to a new password; it never shows or repeats one that was typed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import assert_never
 
 from starlette.requests import Request
@@ -13,7 +13,9 @@ from graphql_api.server.admission import Admitted
 from graphql_api.types.messages import violation_message
 from registration import outcomes
 from registration.keys.used_keys import KeyKind, customer_of_used_key
+from registration.outcomes import Violation, ViolationCode
 from registration.passwords.reset import request_reset, reset, reset_refusal
+from registration.rules.password import PasswordPolicy
 
 PAGE = Page("/password/restore", "password", frozenset({"sent"}))
 
@@ -25,7 +27,7 @@ def routes(context_for: Callable[[Request], Context]) -> list[Route]:
 async def _show(context: Context, key: str) -> Response:
     services, run = context.services, context.threads.run
     if not await run(reset_refusal, services, key):
-        return _form(context, key, 200, [])
+        return _form(context, key, 200, ())
     used = await run(customer_of_used_key, services.database, KeyKind.RESET, key, services.clock())
     return PAGE.render(context, "done", 200) if used else PAGE.render(context, "refused", 404)
 
@@ -50,8 +52,7 @@ async def _reset(context: Context, form: Mapping[str, str]) -> Response:
         case outcomes.Done() | outcomes.ResetRefused():
             return PAGE.see(context, token=form["token"])
         case outcomes.Invalid():
-            messages = [violation_message(found, context.language) for found in outcome.without_consequences]
-            return _form(context, form["token"], 422, list(dict.fromkeys(messages)))
+            return _form(context, form["token"], 422, outcome.without_consequences)
     assert_never(outcome)
 
 
@@ -68,5 +69,20 @@ async def _request(context: Context, form: Mapping[str, str]) -> Response:
     assert_never(outcome)
 
 
-def _form(context: Context, key: str, status: int, problems: list[str]) -> Response:
-    return PAGE.render(context, "form", status, key=key, problems=problems)
+def _form(context: Context, key: str, status: int, violations: Iterable[Violation]) -> Response:
+    """The rules stand at the field before a mistake, and what is wrong stands at the field after one."""
+    problems = dict[str, list[str]](password=[], confirmPassword=[])
+    for found in violations:
+        message = violation_message(found, context.language)
+        if message not in problems["password"]:  # what is wrong with the password is not said of its copy again
+            problems[found.attribute].append(message)
+    rules = [violation_message(rule, context.language) for rule in _rules(context.services.policy)]
+    rules = [rule for rule in rules if rule not in problems["password"]]
+    return PAGE.render(context, "form", status, key=key, rules=rules, problems=problems)
+
+
+def _rules(policy: PasswordPolicy) -> Iterator[Violation]:
+    """What can be told of a good password before it is typed."""
+    yield Violation("password", ViolationCode.TOO_SHORT, minimum=policy.min_length)
+    if policy.character_rule:
+        yield Violation("password", ViolationCode.PASSWORD_CHARACTERS)

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.http.negotiation import HTML, preferred
 from graphql_api.pages.page import TEMPLATES
+from registration.language import Language
+from registration.shop import Shop
 
 
 class Place(NamedTuple):
@@ -22,8 +24,9 @@ class Place(NamedTuple):
 class StartPage:
     """An ASGI application: the page for a browser, and `otherwise` for any other client or method."""
 
-    def __init__(self, places: list[Place], otherwise: ASGIApp) -> None:
+    def __init__(self, places: list[Place], shop: Shop, otherwise: ASGIApp) -> None:
         self.places = places
+        self.shop = shop
         self.otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,14 +35,14 @@ class StartPage:
         # JSON:API is offered first, so that a client that takes anything gets what the contract says.
         is_browser = preferred(accept, ("application/vnd.api+json", HTML)) == HTML
         shows = request.method in {"GET", "HEAD"} and is_browser
-        await (_page(self.places) if shows else self.otherwise)(scope, receive, send)
+        await (_page(self.places, self.shop) if shows else self.otherwise)(scope, receive, send)
 
 
-def routes(places: list[Place], otherwise: ASGIApp) -> list[Route]:
-    return [Route("/", StartPage(places, otherwise))]
+def routes(places: list[Place], shop: Shop, otherwise: ASGIApp) -> list[Route]:
+    return [Route("/", StartPage(places, shop, otherwise))]
 
 
-def _page(places: list[Place]) -> Response:
+def _page(places: list[Place], shop: Shop) -> Response:
     nonce = secrets.token_urlsafe(16)
     headers = {
         "Cache-Control": "no-store",
@@ -48,5 +51,7 @@ def _page(places: list[Place]) -> Response:
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
     }
-    page = TEMPLATES.get_template("start.html").render(nonce=nonce, language="en", places=places)
+    page = TEMPLATES.get_template("start.html").render(
+        nonce=nonce, language=Language.EN, tone="", shop=shop, places=places
+    )
     return HTMLResponse(page, headers=headers)

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -21,6 +21,7 @@ from registration.hashing.passwords import Passwords
 from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
+from registration.rules.password import PasswordPolicy
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Database, open_database
 from registration.storage.tables import customer, email_change, event, metadata, reset_token
@@ -33,6 +34,7 @@ from tests.registration.signing import sign_up
 PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE = "/password/restore", "/register/confirm-email", "/account/secure"
 EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
 UNKNOWN = "0" * 32
+GOOD = "Difference.1"
 
 
 class Page(HTMLParser):
@@ -385,6 +387,34 @@ def locked(database: Database, table: Table) -> Iterator[None]:
         if database.dialect == "postgresql":
             connection.execute(text(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE"))
         yield
+
+
+def test_rules_and_mistakes_stand_at_their_fields(database: Database) -> None:
+    """Each field is described by its rules before a mistake, and by its mistake; the first wrong one has the focus."""
+    with installation(database, GatewaySettings(password_character_rule="on")) as installed:
+        shop = Shop(installed, member(replace(installed.services, policy=PasswordPolicy())))
+        key = shop.reset_key()
+        fresh = shop.get(PASSWORD_PAGE, key)
+        differ = shop.post(PASSWORD_PAGE, action="reset", token=key, password=GOOD, confirmPassword="x")
+        short = shop.post(PASSWORD_PAGE, action="reset", token=key, password="Ab.1", confirmPassword="x")
+    assert [described(answer) for answer in (fresh, differ, short)] == [
+        {"password": ("password-rules", None, True), "confirm": (None, None, False)},
+        {"password": ("password-rules", None, False), "confirm": ("confirm-problems ", "true", True)},
+        {
+            "password": ("password-problems password-rules", "true", True),
+            "confirm": ("confirm-problems ", "true", False),
+        },
+    ]
+    assert "This value needs 7 characters or more. The password needs a capital and a small letter" in fresh.text
+
+
+def described(response: httpx2.Response) -> dict[str | None, tuple[str | None, str | None, bool]]:
+    """Of each password field, by its id: what describes it, whether it is wrong, and whether it has the focus."""
+    return {
+        each["id"]: (each.get("aria-describedby"), each.get("aria-invalid"), "autofocus" in each)
+        for name, each in Page(response).elements
+        if name == "input" and each["type"] == "password"
+    }
 
 
 class TestTheSecurePage:

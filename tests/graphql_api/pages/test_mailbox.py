@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from graphql_api.pages.mailbox import SHOWN, routes
 from registration.mail.senders import open_sender
+from registration.shop import Shop
 
 ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
 PATHS = ["/mailbox", f"/mailbox/{ID}", f"/mailbox/{ID}/html"]
@@ -19,7 +20,9 @@ LINK = "http://127.0.0.1:8000/register/confirm?token=0123456789abcdef0123456789a
 
 
 def client(directory: Path, peer: str = "127.0.0.1") -> TestClient:
-    return TestClient(Starlette(routes=routes(directory)), base_url="http://localhost:8000", client=(peer, 50_000))
+    return TestClient(
+        Starlette(routes=routes(directory, Shop())), base_url="http://localhost:8000", client=(peer, 50_000)
+    )
 
 
 def put(directory: Path, mail_id: UUID = ID, *, subject: str = "Please confirm", html: bool = True) -> Path:
@@ -167,4 +170,4 @@ def test_what_is_no_mail_is_not_found(tmp_path: Path, name: object) -> None:
 
 def test_it_can_only_be_read() -> None:
     """Only GET and HEAD are served."""
-    assert [route.methods for route in routes(Path())] == [{"GET", "HEAD"}] * 3
+    assert [route.methods for route in routes(Path(), Shop())] == [{"GET", "HEAD"}] * 3

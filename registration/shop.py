@@ -1,0 +1,90 @@
+"""The look of the shop: what pages and mails show of it, and the settings that say so."""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+COLOR = r"^#[0-9a-fA-F]{6}$"
+LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
+LARGEST_FILE = 200_000
+"""Bytes of a logo or a style sheet, which stands in every page."""
+
+
+class ShopSettings(BaseModel):
+    """Each field is the variable GATEWAY_<FIELD>, as in `Settings`."""
+
+    shop_name: Annotated[str, Field(max_length=60, description="name of the shop in pages and mails")] = ""
+    shop_color: Annotated[
+        str, Field(pattern=COLOR, description="of buttons in pages and mails; their text is black or white to suit")
+    ] = "#0b57d0"
+    shop_logo: Annotated[str, Field(description="SVG, PNG, WebP or JPEG file that pages show above their text")] = ""
+    shop_footer: Annotated[
+        str, Field(max_length=500, description="a line below pages and mails: the company's name and address")
+    ] = ""
+    shop_css: Annotated[
+        str, Field(description="CSS file that follows the style of our pages; it may embed images, and load nothing")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What pages and mails show of the shop; empty for what it does not have. `logo` is a data: address."""
+
+    name: str = ""
+    color: str = "#0b57d0"
+    logo: str = ""
+    footer: str = ""
+    css: str = ""
+
+    @property
+    def text_color(self) -> str:
+        """Black or white, whichever can be read better on `color` (WCAG 2.2, contrast ratio)."""
+        light = _luminance(self.color) + 0.05
+        return "#ffffff" if 1.05 / light >= light / 0.05 else "#000000"
+
+
+def shop_of(settings: ShopSettings) -> Shop:
+    """Reads the files that the settings name. Raises ValueError, which begins with the name of the setting."""
+    return Shop(
+        name=settings.shop_name,
+        color=settings.shop_color,
+        logo=_logo(settings.shop_logo) if settings.shop_logo else "",
+        footer=settings.shop_footer,
+        css=_css(settings.shop_css) if settings.shop_css else "",
+    )
+
+
+def _logo(name: str) -> str:
+    kind = LOGO_TYPES.get(Path(name).suffix.lower())
+    if not kind:
+        raise ValueError(f"GATEWAY_SHOP_LOGO must end with one of {', '.join(LOGO_TYPES)}")
+    return f"data:{kind};base64,{b64encode(_content('GATEWAY_SHOP_LOGO', name)).decode()}"
+
+
+def _css(name: str) -> str:
+    text = _content("GATEWAY_SHOP_CSS", name).decode("utf-8", "replace")
+    if re.search("</style", text, re.IGNORECASE):
+        raise ValueError("GATEWAY_SHOP_CSS ends the style element of the page")
+    return text
+
+
+def _content(setting: str, name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ValueError(f"{setting} cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"{setting} is larger than {LARGEST_FILE} bytes")
+    return content
+
+
+def _luminance(color: str) -> float:
+    """The relative luminance of WCAG 2.2, from 0 (black) to 1 (white)."""
+    shares = (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
