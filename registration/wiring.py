@@ -170,7 +170,7 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     return Relay(
         services.database,
         composer,
-        sender,
+        [sender],
         clock=services.clock,
         random=random.Random(),  # noqa: S311 - jitter
         chore=housekeeping(settings, services).tidy_up,

@@ -57,7 +57,7 @@ class ScriptedSender:
 
 
 def relay_of(database: Database, sender: Sender, clock: Clock | None = None) -> Relay:
-    return Relay(database, COMPOSER, sender, clock=clock or Clock(), random=RANDOM)
+    return Relay(database, COMPOSER, [sender], clock=clock or Clock(), random=RANDOM)
 
 
 def listed(database: Database, status: str) -> list[MailRecord]:
