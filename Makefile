@@ -54,10 +54,10 @@ check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/registration-gateway schema --check
 	$(BIN)/registration-gateway schema --since last-release
 
-test: console ## the tests, on SQLite and PostgreSQL, and the coverage
-	@$(call measured,)
+test: console ## the tests that take seconds, on SQLite and PostgreSQL
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(ARGUMENTS)
 
-test-all: console ## the same, and the tests that take minutes
+test-all: console ## all tests, and the coverage
 	@$(call measured,-m "")
 
 fuzz: $(STAMP) ## hostile requests against gateways of both modes on both engines; REQUESTS=200000 SEED=2; goes on where it stopped

@@ -63,6 +63,8 @@ def targets(measured: Measured) -> Iterator[Target]:
     yield Target("CPU ms of the metrics of a sign-up", "<= 0.05", measured.metrics_ms)
     typename = next(read for read in measured.reads if "typename" in read.name)
     yield Target("{ __typename } against the bare Starlette route, one core", ">= 0.30", typename.ratio)
+    me = next(read for read in measured.reads if read.name == "me")
+    yield Target("me with a token against the bare Starlette route, one core", ">= 0.25", me.ratio)
     for cost in measured.limit_costs:
         yield Target(f"fall of the hash share with GATEWAY_SIGN_UP_LIMIT, {cost.engine}", "<= 0.02", cost.fall)
     yield from _growth_targets(measured.growth)
@@ -70,7 +72,7 @@ def targets(measured: Measured) -> Iterator[Target]:
     yield Target("resident MiB at rest, one worker", "<= 120", measured.start.memory)
     pressure = measured.pressure
     yield Target("registrations kept under ten times the load, wrk on the same cores", ">= 0.80", pressure.kept)
-    yield Target("p99 of me under full load against idle", "<= 5", pressure.full_p99 / pressure.idle_p99)
+    yield Target("p99 of me under full load against idle", "<= 3", pressure.full_p99 / pressure.idle_p99)
 
 
 def _registration_targets(measured: Measured) -> Iterator[Target]:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.context import Context
 from graphql_api.engine.executor import Executor, Kind, OperationRequest
 from graphql_api.engine.threads import Threads
@@ -108,6 +109,7 @@ class Parts:
     admission: Admission
     threads: Threads
     batcher: SignUpBatcher
+    callers: Callers
     executor: Executor
     client_ips: ClientIps
     sign_in_url: str
@@ -119,6 +121,7 @@ class Parts:
             threads=self.threads,
             admission=self.admission,
             batcher=self.batcher,
+            callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.client_ips.of(request),
             authorization=request.headers.get("authorization"),
@@ -154,11 +157,13 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         introspection=settings.enabled(settings.introspection),
         suggestions=settings.enabled(settings.field_suggestions),
     )
+    threads = Threads(hashing=in_flight)
     return Parts(
         services=services,
         admission=admission,
-        threads=Threads(hashing=in_flight),
+        threads=threads,
         batcher=SignUpBatcher(services),
+        callers=Callers(services, threads),
         executor=executor,
         client_ips=ClientIps(settings.trusted_networks, time.monotonic),
         sign_in_url=settings.sign_in_url,
@@ -173,6 +178,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         read_json=read_json,
         today=lambda: parts.services.clock().date(),
         policy=parts.services.policy,
+        of_person=parts.services.of_person,
         smtputf8=parts.services.smtputf8,
         base_url=settings.base_url,
         client_id=settings.token_audience,

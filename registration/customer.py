@@ -25,16 +25,21 @@ class Gender(StrEnum):
 
     FEMALE = "Female"
     MALE = "Male"
+    OTHER = "Other"
+    """Not of the contract: a choice only where GATEWAY_GENDER_OTHER is on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The personal data of a customer, but for the address; each field is a personal column of the table `customer`."""
+    """The personal data of a customer, but for the address; each field is a personal column of the table `customer`.
 
-    salutation: Salutation
-    first_name: str
-    last_name: str
-    gender: Gender
+    None is what the customer did not tell.
+    """
+
+    salutation: Salutation | None
+    first_name: str | None
+    last_name: str | None
+    gender: Gender | None
     date_of_birth: date | None
 
 
@@ -51,6 +56,9 @@ class Customer(Person):
     confirmed_at: datetime | None
 
 
+FIELDS = tuple(each.name for each in fields(Customer))
+
+
 def personal_data(person: Person) -> dict[str, Any]:
     """The fields of `Person` alone."""
     return {each.name: getattr(person, each.name) for each in fields(Person)}
@@ -58,7 +66,8 @@ def personal_data(person: Person) -> dict[str, Any]:
 
 def customer_of(row: Row[tuple[object, ...]]) -> Customer:
     """Read a full row of the customer table."""
-    return Customer(**{each.name: row._mapping[each.name] for each in fields(Customer)})
+    values = row._mapping
+    return Customer(**{name: values[name] for name in FIELDS})
 
 
 def row_of(customer: Customer) -> dict[str, object]:

@@ -15,6 +15,7 @@ from registration.limits.budgets import Bill, Budgets
 from registration.limits.lockout import Lockout
 from registration.outcomes import TooManyAttempts
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import PersonPolicy
 from registration.storage.database import Database
 from registration.storage.references import References
 
@@ -60,11 +61,13 @@ class Services:
     signing_keys: SigningKeys
     lockout: Lockout
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
+    of_person: PersonPolicy = field(default_factory=PersonPolicy)
     budgets: Budgets = field(default_factory=Budgets)
     confirmation: timedelta | None = timedelta(days=1)
     sessions: SessionTerms = field(default_factory=SessionTerms)
     reset: timedelta = timedelta(hours=2)
     conceal: bool = False
+    terms_version: str = ""
     smtputf8: bool = True
     new_device_mail: bool = True
     clock: Callable[[], datetime] = utc_now

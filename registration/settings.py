@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
 from registration.keys.signing_keys import Algorithm
 from registration.rules.web_address import is_web_address
@@ -20,7 +21,7 @@ ByMode = Literal["on", "off", "mode"]
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
-class Settings(BaseSettings):
+class Settings(FormSettings, BaseSettings):
     """What an operator can choose about customers; each field is the variable GATEWAY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -35,9 +36,15 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(description="base of REST self links; default http://HOST:PORT")] = ""
     storefront_url: Annotated[str, Field(description="base of links in mails; default PUBLIC_URL")] = ""
     mail_url: Annotated[
-        str, Field(description="smtp://, smtps:// or smtp+starttls://user:password@host:port, file:///path, console:")
+        str,
+        Field(
+            description="smtp://, smtps://, smtp+starttls://user:password@host:port, or several; file:///path, console:"
+        ),
     ] = ""
     mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
+    mail_connections: Annotated[
+        int, Field(ge=1, le=256, description="connections to each mail server at once, which stay open for some time")
+    ] = 8
     mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
     mail_reply_seconds: Annotated[float, Field(gt=0, description="wait for each reply of the mail server")] = 300
     mail_end_seconds: Annotated[
@@ -84,9 +91,6 @@ class Settings(BaseSettings):
     ] = 600
     limit_hashes_per_network: Annotated[int, Field(ge=0, description="the same for a /48 network of IPv6")] = 6_000
     sign_up_limit: Annotated[int, Field(ge=0, description="sign-ups an hour per client address; 0 is no limit")] = 0
-    disclosure: Annotated[
-        Literal["reveal", "conceal"], Field(description="whether answers tell that an address is registered")
-    ] = "reveal"
     keep_pending_days: Annotated[
         int, Field(ge=1, le=36_500, description="until an unconfirmed account is erased, after its last key expired")
     ] = 30

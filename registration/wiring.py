@@ -22,7 +22,7 @@ from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mail.composition import Composer
 from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
-from registration.mail.senders import open_sender
+from registration.mail.senders import open_senders
 from registration.mail.smtp import Manners, TimeLimits
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
@@ -60,10 +60,12 @@ def open_services(settings: Settings) -> Services:
         lockout=open_lockout(settings, database),
         budgets=Budgets(budgets_of(settings), open_counts(settings)),
         policy=policy,
+        of_person=settings.of_person,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         sessions=session_terms(settings),
         reset=timedelta(seconds=settings.reset_seconds),
         conceal=settings.disclosure == "conceal",
+        terms_version=settings.terms_version,
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
     )
@@ -159,7 +161,7 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:
-        sender = open_sender(settings.mail_url, manners=manners_of(settings))
+        senders = open_senders(settings.mail_url, manners_of(settings))
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
     try:
@@ -170,9 +172,10 @@ def open_relay(settings: Settings, services: Services) -> Relay:
     return Relay(
         services.database,
         composer,
-        [sender],
+        senders,
         clock=services.clock,
         random=random.Random(),  # noqa: S311 - jitter
+        connections=settings.mail_connections,
         chore=housekeeping(settings, services).tidy_up,
         check=partial(_check_keys, services),
     )

@@ -1,27 +1,29 @@
 """The Glue resource `customers`: signing up, the own profile, erasure; it never stores or hashes anything."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from registration.customer import Gender, Salutation
-from registration.outcomes import Stage
+from registration.outcomes import Stage, Violation
 from registration.rules.account import read_profile_changes
 from registration.rules.form import is_true, violations_of
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import LEGACY, PersonPolicy
 from registration.rules.sign_up import read_sign_up
 from rest_compat.attributes import (
     ACCEPTED,
     CUSTOMER_FIELDS,
+    EMAIL,
     IDEMPOTENCY_KEY,
-    OPTIONAL,
-    REQUIRED,
+    PERSON,
     SHOWN,
     Attribute,
     Schema,
     new_password,
+    of_policy,
     optional,
 )
 from rest_compat.errors import CUSTOMER_NOT_FOUND, OUTCOMES, UNAUTHORIZED, stage_errors
@@ -62,12 +64,17 @@ mutation AnonymizeCustomer($input: AnonymizeCustomerInput!) {
 """
 
 
+NO_CHOICE = "-"
+"""Names no choice for GraphQL."""
+
+
 def _choice(choices: type[StrEnum]) -> Callable[[object], str | None]:
-    return lambda value: choices(value).name if isinstance(value, str) and value in list(choices) else None
+    names = {choice.value: choice.name for choice in choices}
+    return lambda value: None if value in (None, "") else names.get(str(value), NO_CHOICE)
 
 
-# How GraphQL writes what a legacy client sends. None where the contract does not know the value: GraphQL refuses that,
-# too, and the rules say why. Another name of a choice (FEMALE) would mean something to GraphQL.
+# How GraphQL writes what a legacy client sends. Where the contract does not know the value, what GraphQL refuses, too;
+# the rules say why. Another name of a choice (FEMALE) would mean something to GraphQL.
 AS_INPUT: Mapping[str, Callable[[Any], object]] = {
     "gender": _choice(Gender),
     "salutation": _choice(Salutation),
@@ -76,34 +83,39 @@ AS_INPUT: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-def customers(execute: Execute, policy: PasswordPolicy, *, smtputf8: bool = True) -> Resource:
+def customers(
+    execute: Execute, policy: PasswordPolicy, *, of_person: PersonPolicy = LEGACY, smtputf8: bool = True
+) -> Resource:
     return Resource(
         "customers",
         collection={
             "GET": Operation("Show the own profile, as a list of one", _list, shows=SHOWN, protected=True, lists=True),
-            "POST": _sign_up_operation(execute, policy, smtputf8),
+            "POST": _sign_up_operation(execute, policy, of_person, smtputf8),
         },
         single={
             "GET": Operation("Show the own profile", _show, shows=SHOWN, protected=True, foreign=CUSTOMER_NOT_FOUND),
-            "PATCH": _update_operation(execute, policy),
+            "PATCH": _update_operation(execute, policy, of_person),
             "DELETE": _erase_operation(execute),
         },
         id_name="customerReference",
     )
 
 
-def _sign_up_operation(execute: Execute, policy: PasswordPolicy, smtputf8: bool) -> Operation:
-    required = REQUIRED | _passwords(policy) | {"acceptedTerms": ACCEPTED}
+def _sign_up_operation(execute: Execute, policy: PasswordPolicy, of_person: PersonPolicy, smtputf8: bool) -> Operation:
+    def rules(call: Call) -> Sequence[Violation]:
+        read = read_sign_up(_sign_up(call), policy, call.today, of_person=of_person, smtputf8=smtputf8)
+        return violations_of(read)
+
+    others = _passwords(policy) | {"acceptedTerms": ACCEPTED}
     return Operation(
         summary="Sign up",
         answer=partial(_create, execute),
         status=201,
         shows=SHOWN,
-        takes={
-            **{name: Attribute(schema) for name, schema in required.items()},
-            **{name: optional(schema) for name, schema in OPTIONAL.items()},
-        },
-        rules=lambda call: violations_of(read_sign_up(_sign_up(call), policy, call.today, smtputf8=smtputf8)),
+        takes={"email": Attribute(EMAIL)}
+        | {name: of_policy(name, schema, of_person) for name, schema in PERSON.items()}
+        | {name: Attribute(schema) for name, schema in others.items()},
+        rules=rules,
         rules_first=False,
         errors=[
             *stage_errors(Stage.TERMS, Stage.AGREEMENT, Stage.PASSWORD, Stage.EMAIL),
@@ -114,14 +126,18 @@ def _sign_up_operation(execute: Execute, policy: PasswordPolicy, smtputf8: bool)
     )
 
 
-def _update_operation(execute: Execute, policy: PasswordPolicy) -> Operation:
-    attributes = REQUIRED | _passwords(policy) | OPTIONAL
+def _update_operation(execute: Execute, policy: PasswordPolicy, of_person: PersonPolicy) -> Operation:
+    def rules(call: Call) -> Sequence[Violation]:
+        return violations_of(read_profile_changes(call.attributes, policy, call.today, of_person=of_person))
+
+    person = {name: of_policy(name, schema, of_person).schema for name, schema in PERSON.items()}
+    attributes = {"email": EMAIL} | person | _passwords(policy)
     return Operation(
         summary="Change the own profile; a new e-mail address counts when the link sent to it was followed",
         answer=partial(_update, execute),
         shows=SHOWN,
         takes={name: optional(schema) for name, schema in attributes.items()},
-        rules=lambda call: violations_of(read_profile_changes(call.attributes, policy, call.today)),
+        rules=rules,
         errors=[*stage_errors(Stage.AGREEMENT, Stage.EMAIL), *OUTCOMES["updateCustomer"].errors],
         protected=True,
         foreign=UNAUTHORIZED,
@@ -191,12 +207,16 @@ def _own(call: Call) -> Item:
 
 def _item(customer: Mapping[str, Any]) -> Item:
     attributes = {name: customer[name] for name in SHOWN} | {
-        "gender": Gender[customer["gender"]],
-        "salutation": Salutation[customer["salutation"]],
+        "gender": _value(Gender, customer["gender"]),
+        "salutation": _value(Salutation, customer["salutation"]),
         "createdAt": _wire_time(customer["createdAt"]),
         "updatedAt": _wire_time(customer["updatedAt"]),
     }
     return Item(customer["reference"], attributes)
+
+
+def _value(choices: type[StrEnum], name: str | None) -> str | None:
+    return None if name is None else choices[name]
 
 
 def _wire_time(instant: str) -> str:

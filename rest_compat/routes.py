@@ -8,6 +8,7 @@ from typing import NamedTuple
 from starlette.routing import Route
 
 from registration.rules.password import PasswordPolicy
+from registration.rules.person import LEGACY, PersonPolicy
 from rest_compat.access_tokens import SecondsBlocked, access_tokens
 from rest_compat.customer_confirmation import customer_confirmation
 from rest_compat.customer_forgotten_password import customer_forgotten_password
@@ -40,6 +41,7 @@ def routes(
     seconds_blocked: SecondsBlocked,
     lockout_minutes: int,
     id_company_user: bool,
+    of_person: PersonPolicy = LEGACY,
     smtputf8: bool = True,
 ) -> Shim:
     """`base_url` is the public address that self links start with; `client_id` is the only OAuth client.
@@ -47,7 +49,7 @@ def routes(
     `today` returns the present day in UTC.
     """
     resources = [
-        customers(execute, policy, smtputf8=smtputf8),
+        customers(execute, policy, of_person=of_person, smtputf8=smtputf8),
         customer_confirmation(execute),
         customer_forgotten_password(execute),
         customer_restore_password(execute, policy),

@@ -79,10 +79,12 @@ def installation(database: Database, settings: GatewaySettings, **changed: Any) 
         signing_keys=signing_keys(),
         lockout=DatabaseLockout(database, terms, clock),
         policy=password_policy(settings),
+        of_person=settings.of_person,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,
         budgets=Budgets(budgets_of(settings)),
         sessions=session_terms(settings),
         conceal=settings.disclosure == "conceal",
+        terms_version=settings.terms_version,
         clock=clock,
     )
     services = replace(services, **changed)

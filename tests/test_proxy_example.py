@@ -22,7 +22,7 @@ from tests.nginx import running_nginx
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "nginx.conf"
 PUBLIC_URL = "https://shop.example"

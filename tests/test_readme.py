@@ -51,6 +51,7 @@ def patient(block: str) -> str:
     return again if "var/mail" in block else block
 
 
+@pytest.mark.long
 def test_calls_of_the_readme_are_answered_as_it_says(unmeasured: None, serve: Serve, tmp_path: Path) -> None:
     """The shell blocks of README.md, pasted in order into one shell, print what stands below each of them."""
     if shutil.which("curl") is None:

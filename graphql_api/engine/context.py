@@ -1,18 +1,20 @@
 """What a resolver may use of one request."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from strawberry import Info as StrawberryInfo
 
+from graphql_api.engine.callers import Callers
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
 from registration.language import Language
 from registration.outcomes import SignUpOutcome
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.sign_up import SignUpRequest, sign_up
@@ -29,6 +31,7 @@ class Context:
     threads: Threads
     admission: Admission
     batcher: SignUpBatcher
+    callers: Callers
     language: Language
     client_ip: str
     authorization: str | None = field(default=None, repr=False)
@@ -43,7 +46,7 @@ class Context:
         scheme, *tokens = (self.authorization or "").split() or [""]
         if scheme.lower() != "bearer" or len(tokens) != 1:
             raise Unauthenticated
-        caller = await self.threads.run(authenticate, self.services, tokens[0])
+        caller = await self.callers.authenticate(tokens[0])
         if isinstance(caller, BadToken):
             raise Unauthenticated(revoked=caller is BadToken.REVOKED)
         return caller
@@ -51,7 +54,7 @@ class Context:
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
         require_turn()
-        return await in_time(sign_up(self.services, self.batcher, request))
+        return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

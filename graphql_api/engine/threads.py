@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from math import inf
 from typing import ParamSpec, TypeVar
@@ -34,11 +34,11 @@ class Threads:
     ) -> Result:
         """Run a use case that hashes a password, in a turn of the admission; raises HashWithoutTurn outside of one."""
         require_turn()
-        return await in_time(self._hashing.submit(in_context(work, *args, **kwargs)))
+        return await in_time(asyncio.wrap_future(self._hashing.submit(in_context(work, *args, **kwargs))))
 
     async def run(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Run any other use case."""
-        return await in_time(self._other.submit(in_context(work, *args, **kwargs)))
+        return await in_time(asyncio.wrap_future(self._other.submit(in_context(work, *args, **kwargs))))
 
     def close(self) -> None:
         self._hashing.shutdown()
@@ -53,18 +53,18 @@ def in_context(
     return lambda: context.run(work, *args, **kwargs)
 
 
-async def in_time(result: "Future[Result]") -> Result:
-    """Wait for a thread, at the latest until the deadline of the request; raises Unavailable then.
+async def in_time(result: "asyncio.Future[Result]") -> Result:
+    """Wait for what a thread does, at the latest until the deadline of the request; raises Unavailable then.
 
     Work that has not begun by then does not begin. Work that waits for something that cannot be ended, such as a disk
     that does not answer, goes on.
     """
     left = remaining()
     if left == inf:
-        return await asyncio.wrap_future(result)
+        return await result
     try:
         async with asyncio.timeout(max(0, left) + LAST_RESORT) as bound:
-            return await asyncio.wrap_future(result)
+            return await result
     except TimeoutError:
         if not bound.expired():
             raise

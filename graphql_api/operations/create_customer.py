@@ -23,19 +23,29 @@ from registration.language import Language
 from registration.limits.budgets import Cost
 from registration.signing_up.sign_up import SignUpRequest
 
+IF_ASKED = "Whether it must be sent stands in registrationPolicy; null is as if it was not sent."
+
 
 @strawberry.input(description="What a person fills in to register.")
 class CreateCustomerInput:
-    salutation: Salutation = strawberry.field(description="How to address the customer.")
-    first_name: str = strawberry.field(description="1 to 100 characters, no control characters.")
-    last_name: str = strawberry.field(description="1 to 100 characters, no control characters.")
+    salutation: Salutation | None = strawberry.field(
+        description=f"How to address the customer. {IF_ASKED}", default=strawberry.UNSET
+    )
+    first_name: str | None = strawberry.field(
+        description=f"1 to 100 characters, no control characters. {IF_ASKED}", default=strawberry.UNSET
+    )
+    last_name: str | None = strawberry.field(
+        description=f"1 to 100 characters, no control characters. {IF_ASKED}", default=strawberry.UNSET
+    )
     email: str = strawberry.field(description="An e-mail address of up to 100 characters.")
-    gender: Gender = strawberry.field(description="The gender of the customer.")
+    gender: Gender | None = strawberry.field(
+        description=f"The gender of the customer. {IF_ASKED}", default=strawberry.UNSET
+    )
     password: str = strawberry.field(description="See registrationPolicy for its rules.")
     confirm_password: str = strawberry.field(description="The password once more.")
     accepted_terms: bool = strawberry.field(description="Must be true.")
     date_of_birth: date | None = strawberry.field(
-        description="Optional; YYYY-MM-DD, not in the future.", default=strawberry.UNSET
+        description=f"YYYY-MM-DD, not in the future. {IF_ASKED}", default=strawberry.UNSET
     )
     language: Language | None = strawberry.field(
         description="Optional: the language of mails to the customer; without it, that of Accept-Language.",
@@ -75,7 +85,8 @@ async def create_customer(
     info: Info, input: Annotated[CreateCustomerInput, strawberry.argument(description="The registration form.")]
 ) -> CreateCustomerResult:
     context = info.context
-    outcome = await context.sign_up(SignUpRequest(attributes_of(input), context.language, context.client_ip))
+    sent = {name: value for name, value in attributes_of(input).items() if value is not None}
+    outcome = await context.sign_up(SignUpRequest(sent, context.language, context.client_ip))
     return _result(outcome, context.language)
 
 

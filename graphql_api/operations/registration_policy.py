@@ -1,14 +1,18 @@
-"""registrationPolicy: all that a sign-up form needs to know before it is sent, the same for every client."""
+"""registrationPolicy: all that a sign-up form needs to know before it is sent."""
 
 from enum import Enum
+from typing import Annotated
 
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.types.form_field import FormField, form_fields
 from registration.customer import Gender, Salutation
+from registration.language import Language
 from registration.rules import address
 from registration.rules.password import SPECIALS
 from registration.rules.person import NAME_MAX_LENGTH
+from registration.signing_up.confirmation import RESEND_LIMITS
 
 
 @strawberry.enum(description="Whether answers tell that an address is registered.")
@@ -36,6 +40,9 @@ class PasswordRules:
 
 @strawberry.type(description="All that a sign-up form needs.")
 class RegistrationPolicy:
+    fields: list[FormField] = strawberry.field(
+        description="What a person fills in, in the order of a form: each is a field of CreateCustomerInput."
+    )
     password: PasswordRules = strawberry.field(description="The rules of a new password.")
     salutations: list[Salutation] = strawberry.field(description="The choices for salutation.")
     genders: list[Gender] = strawberry.field(description="The choices for gender.")
@@ -43,12 +50,26 @@ class RegistrationPolicy:
     email_max_length: int = strawberry.field(description="The largest number of characters of an address.")
     confirmation_required: bool = strawberry.field(description="Whether a new customer must confirm the address.")
     disclosure: Disclosure = strawberry.field(description="Whether answers tell that an address is registered.")
+    languages: list[Language] = strawberry.field(description="Those of mails, pages, messages and labels.")
+    resend_pause_seconds: int = strawberry.field(
+        description="How long resendConfirmation refuses another mail to the same address."
+    )
+    terms_version: str | None = strawberry.field(
+        description="The version of the terms that a person accepts; null where the shop names none."
+    )
 
 
-def registration_policy(info: Info) -> RegistrationPolicy:
+def registration_policy(
+    info: Info,
+    language: Annotated[
+        Language | None,
+        strawberry.argument(description="Of labels; without it, that of Accept-Language, as of messages."),
+    ] = strawberry.UNSET,
+) -> RegistrationPolicy:
     services = info.context.services
     policy = services.policy
     return RegistrationPolicy(
+        fields=form_fields(services, language or info.context.language),
         password=PasswordRules(
             min_length=policy.min_length,
             max_length=policy.max_length,
@@ -60,9 +81,12 @@ def registration_policy(info: Info) -> RegistrationPolicy:
             min_strength=policy.min_strength,
         ),
         salutations=list(Salutation),
-        genders=list(Gender),
+        genders=list(services.of_person.genders),
         name_max_length=NAME_MAX_LENGTH,
         email_max_length=address.MAX_LENGTH,
         confirmation_required=services.confirmation is not None,
         disclosure=Disclosure.CONCEAL if services.conceal else Disclosure.REVEAL,
+        languages=list(Language),
+        resend_pause_seconds=RESEND_LIMITS[0].seconds,
+        terms_version=services.terms_version or None,
     )

@@ -19,7 +19,10 @@ from registration.language import Language
 from registration.limits.budgets import Cost
 
 
-@strawberry.input(description="What is to change. What is not sent stays; null is a value, which only a date can have.")
+@strawberry.input(
+    description="What is to change. What is not sent stays; null is a value, which only that can have that need not be "
+    "sent at sign-up (see registrationPolicy)."
+)
 class UpdateCustomerInput:
     salutation: Salutation | None = strawberry.field(
         description="How to address the customer.", default=strawberry.UNSET
@@ -37,7 +40,7 @@ class UpdateCustomerInput:
         "minutes.",
         default=strawberry.UNSET,
     )
-    date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD; null clears it.", default=strawberry.UNSET)
+    date_of_birth: date | None = strawberry.field(description="YYYY-MM-DD.", default=strawberry.UNSET)
     password: str | None = strawberry.field(
         description="The current password, for another `email`; nothing else needs it.", default=strawberry.UNSET
     )

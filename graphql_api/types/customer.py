@@ -17,7 +17,8 @@ domain_enum(
 domain_enum(
     domain.Gender,
     "The gender a customer gave.",
-    {gender.name: f"`{gender.value}` in the JSON:API door." for gender in domain.Gender},
+    {gender.name: f"`{gender.value}` in the JSON:API door." for gender in domain.Gender}
+    | {domain.Gender.OTHER.name: "A choice only where registrationPolicy has it; `Other` in the JSON:API door."},
 )
 
 domain_enum(
@@ -32,10 +33,12 @@ class Customer:
     id: strawberry.ID = strawberry.field(description="A random UUID; treat it as opaque.")
     reference: str = strawberry.field(description="The number people read out, unique, for example DE--25.")
     email: str = strawberry.field(description="The address as it was typed at sign-up.")
-    salutation: domain.Salutation = strawberry.field(description="How to address the customer.")
-    first_name: str = strawberry.field(description="The given name.")
-    last_name: str = strawberry.field(description="The family name.")
-    gender: domain.Gender = strawberry.field(description="The gender the customer gave.")
+    salutation: domain.Salutation | None = strawberry.field(
+        description="How to address the customer; null when not given."
+    )
+    first_name: str | None = strawberry.field(description="The given name; null when not given.")
+    last_name: str | None = strawberry.field(description="The family name; null when not given.")
+    gender: domain.Gender | None = strawberry.field(description="Null when not given.")
     date_of_birth: date | None = strawberry.field(description="Null when not given.")
     language: Language = strawberry.field(description="The language of mails to the customer.")
     created_at: datetime = strawberry.field(description="When the customer signed up (UTC).")

@@ -50,7 +50,7 @@ def update_profile(
     A new address needs the current password or, if None is given, a recent sign-in, unless the access token suffices,
     as in the legacy contract. Gone when the customer was erased after the caller was authenticated.
     """
-    changes = read_profile_changes(raw, services.policy, services.clock().date())
+    changes = read_profile_changes(raw, services.policy, services.clock().date(), of_person=services.of_person)
     if isinstance(changes, list):
         return Invalid(tuple(changes))
     address = _new_address(caller, changes)

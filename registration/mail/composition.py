@@ -68,7 +68,7 @@ class Composer:
     def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
         person, kind = facts.customer, MailKind(job.kind)
-        if person is None or person.first_name is None:
+        if person is None or person.anonymized_at is not None:
             return Dropped("the customer is gone")
         if needless := _why_needless(kind, facts, now):
             return Dropped(needless)

@@ -163,8 +163,8 @@ class Relay:
         rests = self._servers.note(ended.line, outcome, self._clock())
         if isinstance(outcome, AboutUs) or (rests and isinstance(outcome, Broken | Unknown)):
             self._alarms.call(outcome)
-        if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and self._servers.room(self._clock()):
-            return GivenBack()  # another server can take it at once
+        if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and not self._servers.rest(self._clock()):
+            return GivenBack()  # another server may take it
         return outcome
 
     def _broken_off(self) -> Broken | GivenBack:

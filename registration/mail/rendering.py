@@ -129,11 +129,11 @@ def render(
 
 
 def greeting_name(customer: Customer, *, is_proven: bool) -> str:
-    """First and last name, or nothing when a mail program could take them for a link or for other text.
+    """First and last name as far as they are known; nothing when a mail program could take them for a link or for text.
 
     Nothing either when they could be a message of the client that typed them, unless the address is proven.
     """
-    name = " ".join(f"{customer.first_name} {customer.last_name}".split())
+    name = " ".join(f"{customer.first_name or ''} {customer.last_name or ''}".split())
     return name if (is_proven or _is_short_name(name)) and not SUSPECT.search(normalize("NFKC", name)) else ""
 
 

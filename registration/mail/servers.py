@@ -32,9 +32,12 @@ class Server:
 
     def room(self, now: datetime) -> int:
         """How many mails it can be given."""
-        if now < self._rests_until:
+        if self.rests(now):
             return 0
         return max(0, (self._connections if self._is_proven else 1) - self.busy)
+
+    def rests(self, now: datetime) -> bool:
+        return now < self._rests_until
 
     @property
     def busy(self) -> int:
@@ -48,15 +51,15 @@ class Server:
         self.mails += 1
         free.send(task)
 
-    def note(self, outcome: Outcome, rest: datetime) -> bool:
-        """Learn from an outcome; True when the server rests now, until `rest`, because other mails fare no better."""
+    def note(self, outcome: Outcome, until: datetime) -> bool:
+        """Learn from an outcome; True when the server rests now, until then, because other mails fare no better."""
         if not isinstance(outcome, AboutUs | Broken | Unknown):
             self._is_proven, self._troubles = True, 0
             return False
         self._troubles += 1
         if self._troubles < TROUBLES and not (isinstance(outcome, AboutUs) and outcome.is_for_all):
             return False
-        self._rests_until, self._is_proven = rest, False
+        self._rests_until, self._is_proven = until, False
         return True
 
 
@@ -71,6 +74,10 @@ class Servers:
     def room(self, now: datetime) -> int:
         """How many mails can be sent now."""
         return sum(server.room(now) for server in self._servers)
+
+    def rest(self, now: datetime) -> bool:
+        """Whether all servers rest."""
+        return all(server.rests(now) for server in self._servers)
 
     def send(self, task: Task) -> None:
         """Begin to send; call it for no more mails than there is room."""
@@ -99,8 +106,8 @@ class Servers:
 
     def note(self, line: Line, outcome: Outcome, now: datetime) -> bool:
         """Learn from an outcome; True when the line's server rests now."""
-        rest = now + timedelta(seconds=self._random.uniform(5, 15))
-        return any(server.note(outcome, rest) for server in self._servers if line in server.lines)
+        until = now + timedelta(seconds=self._random.uniform(5, 15))
+        return any(server.note(outcome, until) for server in self._servers if line in server.lines)
 
     def leave(self, line: Line) -> None:
         """Leave a line to itself that cannot be made to end."""

@@ -9,7 +9,14 @@ from registration.outcomes import Stage, Violation, ViolationCode
 from registration.rules.address import NO_EMAIL, EmailAddress, has_shape, read_email
 from registration.rules.form import Form
 from registration.rules.password import PasswordPolicy, check_agreement, prepare, read_new_password, read_password_text
-from registration.rules.person import OPTIONAL, REQUIRED, mail_language, read_sent
+from registration.rules.person import (
+    AFTER_PASSWORD,
+    BEFORE_PASSWORD,
+    LEGACY,
+    PersonPolicy,
+    mail_language,
+    read_sent,
+)
 
 # Of the address in a reset request (contract 6.1); no customer has an address that long.
 EMAIL_MAX_LENGTH = 255
@@ -100,17 +107,17 @@ def read_password_change(
 
 
 def read_profile_changes(
-    raw: Mapping[str, object], policy: PasswordPolicy, today: date
+    raw: Mapping[str, object], policy: PasswordPolicy, today: date, *, of_person: PersonPolicy = LEGACY
 ) -> ProfileChanges | list[Violation]:
-    """Read a change of the profile; attributes that were not sent stay as they are.
+    """Read a change of the profile; attributes that were not sent stay as they are, null clears what is not required.
 
     A password is not stored here; legacy clients may send one, which must then keep the rules of attributes.
     """
     form = Form(raw, today)
     email = form.email("email") if "email" in raw else None
-    values = read_sent(form, REQUIRED)
+    values = read_sent(form, BEFORE_PASSWORD, of_person)
     _check_unused_passwords(form, policy)
-    values |= read_sent(form, OPTIONAL)
+    values |= read_sent(form, AFTER_PASSWORD, of_person)
     if "language" in raw:
         values["language"] = mail_language(form, "language")
     _check_unused_agreement(form)

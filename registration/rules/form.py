@@ -4,7 +4,7 @@ A value that breaks a rule is read as a placeholder of its type: the values of a
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import Enum, StrEnum
 from typing import Final, TypeVar
@@ -84,11 +84,12 @@ class Form:
             self.refuse(name, ViolationCode.NOT_AN_EMAIL, Stage.EMAIL)
         return address or NO_EMAIL
 
-    def choice(self, name: str, choices: type[Choice]) -> Choice:
+    def choice(self, name: str, choices: Iterable[Choice]) -> Choice:
         """Read one of a few values, written exactly so."""
         value = self.raw.get(name, ABSENT)
-        if isinstance(value, str) and value in list(choices):
-            return choices(value)
+        chosen = next((choice for choice in choices if choice == value), None)
+        if chosen is not None:
+            return chosen
         # A blank value is reported as no choice, too; null as blank only.
         if self._is_there(name, value) or not (value is ABSENT or value is None):
             self.refuse(name, ViolationCode.NOT_A_CHOICE)
@@ -96,9 +97,11 @@ class Form:
 
     def date(self, name: str, earliest: date = date.min, latest: date = date.max) -> date:
         """A calendar date within bounds."""
-        value = self.raw.get(name)
+        value = self.raw.get(name, ABSENT)
         day = value if isinstance(value, date) else as_date(value)
-        if day is None:
+        if value is ABSENT or value is None or value == "":
+            self._is_there(name, value)
+        elif day is None:
             self.refuse(name, ViolationCode.NOT_A_DATE)
         elif not earliest <= day <= latest:
             self.refuse(name, ViolationCode.DATE_OUT_OF_RANGE)

@@ -7,9 +7,9 @@ from unicodedata import combining, normalize
 READ = 128
 
 
-def words_of(*texts: str) -> frozenset[str]:
+def words_of(*texts: str | None) -> frozenset[str]:
     """The words of names, addresses and hosts that have at least three letters, without case and accents."""
-    return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]{3,}", _fold(text[:READ])))
+    return frozenset(word for text in filter(None, texts) for word in re.findall(r"[^\W\d_]{3,}", _fold(text[:READ])))
 
 
 def has_only(words: frozenset[str], password: str) -> bool:

@@ -47,8 +47,8 @@ class PendingSignUp:
     """What a mailed key shows of a pending account, so that the owner of the mailbox can recognize the sign-up."""
 
     email: str
-    first_name: str
-    last_name: str
+    first_name: str | None
+    last_name: str | None
     created_at: datetime
 
 

@@ -48,7 +48,9 @@ def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) 
 def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | SignUpOutcome:
     """Check the rules, the idempotency key and the limit, and hash the password; the outcome if it is known by then."""
     today = services.clock().date()
-    new = read_sign_up(request.attributes, services.policy, today, smtputf8=services.smtputf8)
+    new = read_sign_up(
+        request.attributes, services.policy, today, of_person=services.of_person, smtputf8=services.smtputf8
+    )
     if isinstance(new, list):
         return Invalid(tuple(new))
     tickets = _tickets_of(services, new)
@@ -63,7 +65,9 @@ def _tickets_of(services: Services, new: NewCustomer) -> list[Ticket]:
     if new.idempotency_key is None:
         return []
     chosen = {"language": new.language} if new.language else {}
-    given = {"email": new.email, **personal_data(new), "password": new.password, **chosen}
+    # What is not told is left out, because a name may be "None". The date of birth stays, for keys of older versions.
+    told = {name: value for name, value in personal_data(new).items() if value is not None or name == "date_of_birth"}
+    given = {"email": new.email, **told, "password": new.password, **chosen}
     secrets = services.secret.versions()
     return [idempotency.ticket_of(each, "createCustomer", new.idempotency_key, given) for each in secrets]
 

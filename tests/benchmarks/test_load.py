@@ -17,7 +17,7 @@ from tests.benchmarks.wrk import needs_wrk
 from tests.conftest import Serve
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 GOOD = {"good": 10, "overloaded": 0, "bad": 0, "lost": 0, "seconds": 2.0, "p50": 1, "p95": 2, "p99": 3, "sample": ""}
 
@@ -102,7 +102,6 @@ MISSING = b'{"data":{"registerCustomerAccount":{"__typename":"MissingPasswordErr
 
 
 @needs_wrk
-@pytest.mark.long
 class TestWrk:
     @pytest.mark.parametrize(
         ("kind", "answer", "words"),

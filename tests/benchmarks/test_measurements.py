@@ -13,7 +13,7 @@ from registration.storage.database import Database
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 
 @pytest.mark.parametrize("default", [True, False])

@@ -8,11 +8,10 @@ from benchmarks import pressure
 from harness.store import store
 from tests.benchmarks.wrk import needs_wrk
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 
 @needs_wrk
-@pytest.mark.long
 def test_a_flood_comes_and_goes(tmp_path: Path) -> None:
     """Most requests of the flood are refused without another error; customers are registered during and after it."""
     with store("sqlite", tmp_path) as empty:

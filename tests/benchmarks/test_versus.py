@@ -8,7 +8,7 @@ from benchmarks.start import REPOSITORY
 from benchmarks.versus import Checkout, Row, SideBySide, in_turns, main, report
 from tests.benchmarks.wrk import needs_wrk
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 CPU = Row("CPU of a sign-up", this=[1.0, 3.0, 2.0], other=[1.0, 2.0, 2.0], most="<= 1.04")
 KEPT = Row("kept", this=[0.7], other=[0.9], wanted=">= 0.80")
@@ -56,7 +56,6 @@ def test_a_directory_that_is_no_checkout_is_an_error(tmp_path: Path) -> None:
 
 
 @needs_wrk
-@pytest.mark.long
 def test_a_checkout_is_compared_with_itself(tmp_path: Path) -> None:
     """Both sides migrate a database, serve it, sign customers up and start again."""
     here = Checkout(REPOSITORY)

@@ -1,8 +1,10 @@
 """A page of another origin calls both doors from a real browser."""
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,6 +15,8 @@ from harness.gateway import Gateway
 from harness.ports import HOST
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+
+pytestmark = pytest.mark.long
 
 CALL = """
 async ({url, type, body, headers}) => {
@@ -98,3 +102,17 @@ def test_development_needs_no_setting(serve: Serve, sqlite_url: str, browser: Br
     page = browser.new_page()
     page.goto(shop)
     assert sign_up(page, gateway)["body"]["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
+
+
+def test_the_script_of_the_readme_signs_up(serve: Serve, sqlite_url: str, browser: BrowserContext, shop: str) -> None:
+    """The script below "From a browser" in README.md works as it stands, in a page of another origin."""
+    gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    section = readme.partition("## From a browser")[2]
+    (script,) = re.findall(r"^```js\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    page = browser.new_page()
+    page.goto(shop)
+    script = script.replace("http://127.0.0.1:8000", gateway.base_url)
+    signed_up = page.evaluate(f"async () => {{ {script} return signedUp }}")
+    success = signed_up["data"]["createCustomer"]
+    assert (success["__typename"], success["confirmation"]["sentTo"]) == ("CreateCustomerSuccess", "ada@example.org")

@@ -3,7 +3,10 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+pytestmark = pytest.mark.long
 
 # The browser is slow to start while the other tests use every core.
 expect.set_options(timeout=30_000)

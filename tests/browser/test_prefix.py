@@ -18,7 +18,7 @@ from tests.graphql_api.installation import FORM
 from tests.nginx import running_nginx
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 # The prefix is stripped, and everything else is the shop's.
 PROXY = """

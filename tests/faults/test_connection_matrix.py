@@ -26,7 +26,7 @@ from tests.graphql_api.test_nodes import NO_TLS
 from tests.registration.post import text_of
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 HOSTILE = {
     "datestyle": "German",

@@ -14,7 +14,7 @@ from tests.faults.doors import DOORS, REAL_HASHES
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PEOPLE = 200
 ANSWERS_BEFORE_THE_CRASH = 30

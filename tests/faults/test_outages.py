@@ -16,7 +16,7 @@ from tests.faults.doors import DOORS, Answer, get
 from tests.registration.stored import counts
 from tests.waiting import eventually, interrupted_after
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PAGE = "/register/confirm?token=00000000000000000000000000000000"
 

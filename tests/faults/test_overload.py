@@ -12,7 +12,7 @@ from tests.conftest import Serve
 from tests.faults.doors import DOORS, FORM, PATIENCE, REAL_HASHES
 from tests.registration.stored import rows
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 WAVES, PEOPLE = 2, 100
 READ = json.dumps({"query": "{ __typename }"})

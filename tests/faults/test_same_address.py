@@ -12,7 +12,7 @@ from tests.faults.doors import DOORS
 from tests.registration.stored import counts, rows
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PEOPLE = 200
 

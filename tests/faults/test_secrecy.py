@@ -22,7 +22,7 @@ from tests.faults.doors import FORM, PATIENCE
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PASSWORD = "hunter2-Zweiundvierzig"
 PERSON = "mallory.wagner"

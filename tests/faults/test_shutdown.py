@@ -8,7 +8,7 @@ from tests.conftest import Serve
 from tests.faults.doors import DOORS, REAL_HASHES, get
 from tests.registration.stored import rows
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PEOPLE = 40
 

@@ -19,7 +19,7 @@ from tests.faults.doors import DOORS, PATIENCE, Answer, get, post_form
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
 PEOPLE = 60
 ESTABLISHED = "01"  # in /proc/net/tcp
@@ -61,7 +61,6 @@ def wait_for_both(gateway: Gateway) -> None:
         client.close()
 
 
-@pytest.mark.long  # a short one is in test_processes.py
 def test_two_workers_are_one_gateway(serve: Serve, database: Database, database_url: str, smtp: SmtpServer) -> None:
     """Both workers serve, references and mails are unique, and each accepts keys of the other."""
     gateway = serve(

@@ -25,7 +25,7 @@ from tests.registration.signing import sign_up
 from tests.registration.stored import keys
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 # For what no engine has a part in: counts in Valkey, key files, the log.
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

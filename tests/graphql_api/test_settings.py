@@ -24,6 +24,8 @@ TEXTS = {
     "mail_from": "Shop <mail@shop.example>",
     "mail_ehlo_name": "host.shop.example",
     "mail_token_file": "/run/secrets/token",
+    "required": "gender, dateOfBirth",
+    "terms_version": "2026-11",
     "reference_prefix": "AT",
     "token_audience": "shop",
     "attempts_url": "redis://valkey:6379/0",
@@ -186,7 +188,12 @@ class TestWrongValues:
             *(("PUBLIC_URL", "https://"), ("STOREFRONT_URL", "https://h/?shop=1"), ("STOREFRONT_URL", "http://[::1")),
             *(("STOREFRONT_URL", "https://h/#top"), ("MAIL_URL", "mail.example.org"), ("MAIL_URL", "http://h")),
             *(("MAIL_URL", "smtp://u:hunter2\u2100@h"), ("RELAY", "true"), ("REFERENCE_PREFIX", "D E")),
-            *(("REFERENCE_PREFIX", "D" * 33), ("CONFIRMATION", "no")),
+            *(
+                ("REFERENCE_PREFIX", "D" * 33),
+                ("CONFIRMATION", "no"),
+                ("REQUIRED", "phone"),
+                ("REQUIRED", "none, gender"),
+            ),
             *(("HOST", "a..b"), ("HOST", "ä" * 64)),
             *(("PUBLIC_URL", "https://h?"), ("PUBLIC_URL", "https://h:0"), ("PUBLIC_URL", "https://h:http")),
             *(

@@ -82,6 +82,7 @@ def seen(response: Response, sent: str) -> tuple[int, dict[str, str], bytes]:
     return response.status_code, headers, response.content.replace(sent.encode(), b"SENT")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("use", USES)
 def test_the_answer_is_the_same(bob: Visitor, use: str) -> None:
     """Unknown, pending, expired and confirmed addresses get the same status, headers and bytes."""
@@ -92,6 +93,7 @@ def test_the_answer_is_the_same(bob: Visitor, use: str) -> None:
         assert answer == answers["unknown"], state
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("use", USES)
 def test_the_second_answer_is_the_same_too(bob: Visitor, use: str) -> None:
     """A second sign-up gets the same answer and limit for every state of the address."""

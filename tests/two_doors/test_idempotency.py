@@ -18,6 +18,8 @@ from tests.in_process import Installation, installation
 from tests.registration.stored import rows
 from tests.two_doors.visitor import FORM, INPUT, PASSWORD, Visitor
 
+pytestmark = pytest.mark.long
+
 KEY = "idempotency-key-1"
 CREATE = """mutation ($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename
   ... on CreateCustomerSuccess { customer { id reference email salutation gender firstName lastName dateOfBirth

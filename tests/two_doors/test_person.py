@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from graphql import GraphQLInputObjectType, GraphQLObjectType, is_required_input_field
+from graphql import GraphQLInputObjectType, GraphQLObjectType, is_non_null_type, is_required_input_field
 from sqlalchemy import String
 from strawberry.utils.str_converters import to_camel_case
 
@@ -11,7 +11,7 @@ from graphql_api.schema import schema
 from registration.customer import Person
 from registration.outcomes import ViolationCode
 from registration.rules.password import PasswordPolicy
-from registration.rules.person import OPTIONAL, REQUIRED
+from registration.rules.person import AFTER_PASSWORD, BEFORE_PASSWORD
 from registration.storage.personal import personal_columns
 from registration.storage.tables import customer
 from rest_compat.customers import customers
@@ -31,7 +31,7 @@ TAKING = [("collection", "POST"), ("single", "PATCH")]
 
 def test_each_field_has_a_rule() -> None:
     """The rows of the rules are the fields of `Person`, by their public names."""
-    assert {name: field for name, (field, _) in {**REQUIRED, **OPTIONAL}.items()} == FIELDS
+    assert {name: field for name, (field, _) in {**BEFORE_PASSWORD, **AFTER_PASSWORD}.items()} == FIELDS
 
 
 def test_each_field_is_a_personal_column() -> None:
@@ -47,12 +47,15 @@ def test_the_schema_has_each_field(name: str) -> None:
     assert FIELDS.keys() - kind.fields.keys() == set()
 
 
-def test_the_schema_requires_what_the_rules_require() -> None:
-    """A sign-up through GraphQL must send the required fields, and none of the optional ones."""
+def test_the_schema_requires_no_field_by_itself() -> None:
+    """Which fields a sign-up must send is for a setting to say: every one of them is nullable in the schema."""
     kind = schema._schema.type_map["CreateCustomerInput"]
     assert isinstance(kind, GraphQLInputObjectType)
     required = {name for name, field in kind.fields.items() if is_required_input_field(field)}
-    assert required & FIELDS.keys() == REQUIRED.keys()
+    assert not required & FIELDS.keys()
+    shown = schema._schema.type_map["Customer"]
+    assert isinstance(shown, GraphQLObjectType)
+    assert not [name for name in FIELDS if is_non_null_type(shown.fields[name].type)]
 
 
 @pytest.mark.parametrize(("place", "method"), SHOWING)

@@ -41,6 +41,7 @@ def installed(database: Database) -> Iterator[Installation]:
         yield running
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("typed", TEXTS)
 def test_text_that_looks_like_something_else_comes_back_as_sent(installed: Installation, typed: str) -> None:
     """Escapes, SQL, templates, format strings and markup in a name are neither decoded nor run by anything."""

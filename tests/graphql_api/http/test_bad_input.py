@@ -73,8 +73,12 @@ class TestAField:
         assert of_form(gateway, **{field: None}) == [(f"input.{field}", "MISSING")]
 
     def test_missing_beside_others_is_named_with_them(self, gateway: Installation) -> None:
-        """Violations of several fields are answered together, in the order of the schema."""
-        assert found(gateway.post(CREATE, {"input": {}})) == [(f"input.{field}", "MISSING") for field in REQUIRED]
+        """Violations of several fields are answered together: of the schema in its order, of the rules in theirs."""
+        of_schema = ("email", "password", "confirmPassword", "acceptedTerms")
+        of_policy = ("gender", "salutation", "firstName", "lastName")
+        assert found(gateway.post(CREATE, {"input": {}})) == [(f"input.{field}", "MISSING") for field in of_schema]
+        form = {name: FORM[name] for name in of_schema}
+        assert found(gateway.post(CREATE, {"input": form})) == [(f"input.{field}", "MISSING") for field in of_policy]
 
     @pytest.mark.parametrize(
         ("field", "codes"),
@@ -171,10 +175,10 @@ class TestAField:
 
     def test_written_into_the_document_is_named_too(self, gateway: Installation) -> None:
         """A wrong literal is answered by path, without quoting the document."""
-        document = "mutation { createCustomer(input: {password: 5, firstName: null}) { __typename } }"
+        document = "mutation { createCustomer(input: {password: 5, acceptedTerms: null}) { __typename } }"
         response = gateway.post(document)
-        assert found(response)[:2] == [("input.salutation", "MISSING"), ("input.firstName", "MISSING")]
-        assert ("input.password", "NOT_A_STRING") in found(response)
+        assert found(response)[:2] == [("input.email", "MISSING"), ("input.password", "NOT_A_STRING")]
+        assert ("input.acceptedTerms", "MISSING") in found(response)
 
 
 class TestABody:

@@ -311,6 +311,7 @@ class TestOpenFiles:
         limits = connection_limits(GatewaySettings(**settings), files)
         assert (limits.total, limits.per_client) == expected
 
+    @pytest.mark.long
     def test_serves_beside_more_idle_connections_than_files(self, sqlite_url: str, tmp_path: Path) -> None:
         """With few files a gateway says so, serves beside more idle connections than it may open, and logs one line."""
         port, files = free_port(), 300

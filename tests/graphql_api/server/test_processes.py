@@ -28,6 +28,8 @@ from tests.graphql_api.installation import CREATE, FORM
 from tests.registration.mail.scripted_server import Script
 from tests.waiting import PATIENCE, eventually
 
+pytestmark = pytest.mark.long
+
 
 def sign_up(gateway: Gateway, email: str = "ada@example.org") -> str:
     body = {"query": CREATE, "variables": {"input": FORM | {"email": email}}}

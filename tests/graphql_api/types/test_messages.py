@@ -1,13 +1,15 @@
 """Messages: complete in every language, without placeholders left."""
 
 import re
-from enum import Enum
+from enum import Enum, StrEnum
 
 import pytest
 
 from graphql_api.types import messages
+from graphql_api.types.form_field import LABELS
 from graphql_api.types.messages import VIOLATIONS, Texts, violation_message
 from graphql_api.types.user_errors import USER_ERRORS, UserErrorCode
+from registration.customer import Gender, Salutation
 from registration.language import Language
 from registration.outcomes import Violation, ViolationCode
 
@@ -41,3 +43,11 @@ def test_every_violation_can_be_said(code: ViolationCode, language: Language) ->
     assert not re.search(r"[{}]|None", message)
     expected = {ViolationCode.TOO_SHORT: ["7"], ViolationCode.TOO_LONG: ["128"]}
     assert re.findall(r"\d+", message) == expected.get(code, [])
+
+
+@pytest.mark.parametrize("choices", [Gender, Salutation, Language])
+def test_every_choice_has_a_label(choices: type[StrEnum]) -> None:
+    """Each choice of a form has a label in every language, which no other choice has."""
+    for language in Language:
+        labels = [LABELS[choice][language] for choice in choices]
+        assert len(set(labels)) == len(choices)

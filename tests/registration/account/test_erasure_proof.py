@@ -127,6 +127,7 @@ def test_an_address_that_was_not_named_is_found(services: Services, erased: Call
     assert found(services, erased) == {"table customer": {"email": 1}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("value", ["ada", "Ada Beispiel", "for ADA.", BIRTHDAY])
 def test_a_name_is_found_in_rows_of_the_customer_and_of_none(services: Services, erased: Caller, value: str) -> None:
     """The proof finds a name in rows of the erased customer and in rows of no customer."""
@@ -213,6 +214,7 @@ class TestBytes:
         reader.close()
         assert found(services, ada) == {}
 
+    @pytest.mark.long
     def test_pages_of_many_rows_hold_no_trace(self, services: Services, ada: Caller) -> None:
         """Pages that were split and joined while the customer was there hold no trace after the erasure."""
         for number in range(150):

@@ -6,6 +6,7 @@ import stat
 from datetime import timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -118,6 +119,31 @@ class TestRotation:
         clock.move(A_SECOND)
         assert kids(keys) == [new]
         assert keys.find(old) is None
+
+    def test_remembers_no_token_of_a_deleted_key(self, directory: Path, keys: SigningKeys, clock: Clock) -> None:
+        """A token whose signature was checked before is refused when its key is deleted."""
+        key = keys.newest()
+        token = jwt.encode({"aud": "shop"}, key.private, key.algorithm, headers={"kid": key.kid})
+        assert keys.verify(token, "shop") == keys.verify(token, "shop") == {"aud": "shop"}
+        create_signing_key(directory)
+        (directory / f"signing-{key.kid}.pem").unlink()
+        clock.move(A_SECOND)
+        keys.newest()
+        assert keys.verify(token, "shop") is None
+
+    def test_remembers_tokens_by_their_audience(self, keys: SigningKeys) -> None:
+        """A token that was good for one audience is refused for another one."""
+        key = keys.newest()
+        token = jwt.encode({"aud": "shop"}, key.private, key.algorithm, headers={"kid": key.kid})
+        assert keys.verify(token, "shop")
+        assert keys.verify(token, "another shop") is None
+
+    def test_checks_a_signature_once(self, keys: SigningKeys) -> None:
+        """A token that is sent again is not decoded again; a forgery of it is."""
+        key = keys.newest()
+        token = jwt.encode({"aud": "shop"}, key.private, key.algorithm, headers={"kid": key.kid})
+        assert keys.verify(token, "shop") is keys.verify(token, "shop")
+        assert keys.verify(f"{token[:-2]}AA", "shop") is None
 
     def test_an_emptied_directory_leaves_a_process_its_keys(
         self, directory: Path, keys: SigningKeys, clock: Clock

@@ -83,7 +83,7 @@ def test_an_erased_customer_gets_no_mail(database: Database, kind: MailKind) -> 
 
 
 def erase(database: Database, customer_id: UUID) -> None:
-    emptied = {"first_name": None, "last_name": None, "salutation": None, "gender": None, "email": "gone"}
+    emptied = {"email": "gone", "anonymized_at": NOW}
     database.write(
         lambda connection: connection.execute(update(customer).where(customer.c.id == customer_id).values(emptied))
     )

@@ -109,6 +109,7 @@ def test_both_copies_of_a_mail_have_one_message_id(database: Database, smtp: Smt
     assert first["Date"] == second["Date"]
 
 
+@pytest.mark.long
 def test_a_server_that_is_down_loses_nothing(database: Database, smtp: SmtpServer) -> None:
     """Mails wait while the server is down, and are sent when it is back."""
     for _ in range(30):
@@ -147,6 +148,7 @@ def test_a_server_that_is_down_is_tried_with_one_mail(database: Database) -> Non
         clock.pass_(timedelta(seconds=15))
 
 
+@pytest.mark.long
 def test_all_mails_go_when_the_trouble_is_over(database: Database) -> None:
     """After a trouble one mail is tried, and when it is sent, the others follow."""
     for _ in range(30):

