@@ -86,9 +86,6 @@ def from_environment() -> ASGIApp:
 
 def create_app(settings: GatewaySettings, services: Services, relay: Relay | None = None) -> ASGIApp:
     """The application; it closes services and relay when it is shut down."""
-    # Concealing, the relay only polls: if a sign-up woke it, the next request would feel what it has to do.
-    if relay and not services.conceal:
-        services = replace(services, on_mail_enqueued=relay.wake)
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(

@@ -36,9 +36,15 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     public_url: Annotated[str, Field(description="base of REST self links; default http://HOST:PORT")] = ""
     storefront_url: Annotated[str, Field(description="base of links in mails; default PUBLIC_URL")] = ""
     mail_url: Annotated[
-        str, Field(description="smtp://, smtps:// or smtp+starttls://user:password@host:port, file:///path, console:")
+        str,
+        Field(
+            description="smtp://, smtps://, smtp+starttls://user:password@host:port, or several; file:///path, console:"
+        ),
     ] = ""
     mail_from: Annotated[str, Field(description="sender of every mail")] = "Registration <registration@localhost>"
+    mail_connections: Annotated[
+        int, Field(ge=1, le=256, description="connections to each mail server at once, which stay open for some time")
+    ] = 8
     mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
     mail_reply_seconds: Annotated[float, Field(gt=0, description="wait for each reply of the mail server")] = 300
     mail_end_seconds: Annotated[

@@ -1,7 +1,7 @@
 """Opens the services, and the parts of them, as the settings say."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from email.headerregistry import Address
 from functools import partial
@@ -23,7 +23,7 @@ from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mail.composition import Composer
 from registration.mail.relay import Relay
 from registration.mail.rendering import parse_sender
-from registration.mail.senders import open_sender
+from registration.mail.senders import open_senders
 from registration.mail.smtp import Manners, TimeLimits
 from registration.mail.transport import Sender
 from registration.rules.breaches import Breaches, BreachFileError
@@ -171,7 +171,7 @@ def open_shop(settings: Settings) -> Shop:
 
 def open_relay(settings: Settings, services: Services) -> Relay:
     """The relay of the settings, which does not run yet. Raises SettingsError."""
-    sender, address = sender_of(settings)
+    senders, address = senders_of(settings)
     return Relay(
         services.database,
         Composer(
@@ -180,24 +180,25 @@ def open_relay(settings: Settings, services: Services) -> Relay:
             address,
             code_in_subject=settings.confirmation_code == "subject",
         ),
-        sender,
+        senders,
         clock=services.clock,
         random=random.Random(),  # noqa: S311 - jitter
+        connections=settings.mail_connections,
         chore=housekeeping(settings, services).tidy_up,
         check=partial(_check_keys, services),
     )
 
 
-def sender_of(settings: Settings) -> tuple[Sender, Address]:
+def senders_of(settings: Settings) -> tuple[Sequence[Sender], Address]:
     """Where mails go, not yet connected, and the address that they come from. Raises SettingsError."""
     if not settings.mail_url:
         raise SettingsError("GATEWAY_MAIL_URL is not set: name a mail server, or set GATEWAY_RELAY=off")
     try:
-        sender = open_sender(settings.mail_url, manners=manners_of(settings))
+        senders = open_senders(settings.mail_url, manners_of(settings))
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_URL {error}") from None
     try:
-        return sender, parse_sender(settings.mail_from)
+        return senders, parse_sender(settings.mail_from)
     except ValueError as error:
         raise SettingsError(f"GATEWAY_MAIL_FROM {error}") from None
 

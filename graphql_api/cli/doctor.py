@@ -62,12 +62,13 @@ def _settings(settings: GatewaySettings) -> Iterator[Finding]:
 def _mail(settings: GatewaySettings) -> Iterator[Finding]:
     from registration.diagnosis.mail_server import look_at_mail_server  # noqa: PLC0415
     from registration.diagnosis.sender_domain import look_at_sender_domain  # noqa: PLC0415
-    from registration.wiring import sender_of  # noqa: PLC0415
+    from registration.wiring import senders_of  # noqa: PLC0415
 
     try:
-        sender, address = sender_of(settings)
+        senders, address = senders_of(settings)
     except SettingsError as error:
         yield bad("mail server", str(error), "set what the line names")
         return
-    yield from look_at_mail_server(sender, address.addr_spec)
+    for sender in senders:
+        yield from look_at_mail_server(sender, address.addr_spec)
     yield from look_at_sender_domain(address.domain)

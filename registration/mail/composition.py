@@ -1,6 +1,6 @@
 """The composition of a mail from a job of the outbox: whether it is still needed, and what goes into it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, exists, func, or_, select
+from sqlalchemy import Connection, Row, Table, exists, func, literal_column, or_, select
 
 from registration.customer import customer_of
 from registration.keys.handles import code_of
@@ -129,26 +129,57 @@ class Composer:
         return Link(url, valid_until, code_of(secret, job.token_id) if digest(key) in facts.coded else None)
 
 
-def look_up(connection: Connection, job: Job) -> Facts:
-    """Read the facts of a mail."""
-    row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
-    if job.kind == MailKind.ALREADY_REGISTERED:
-        return Facts(row, {}, None, *_told(connection, job))
-    if job.kind not in LINKS:
-        return Facts(row, {}, None)
-    table = LINKS[MailKind(job.kind)].tokens
-    tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
-    new_email = next((token.email for token in tokens), None) if table is email_change else None
-    used = _used_device(connection, job) if job.kind == MailKind.NEW_DEVICE else UsedDevice()
-    coded = frozenset(token.digest for token in tokens if getattr(token, "code", None))
-    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email, used=used, coded=coded)
+def look_up(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, Facts]:
+    """Read the facts of mails, by mail; one statement for each kind of fact."""
+    ids = [job.customer_id for job in jobs]
+    people = {row.id: row for row in connection.execute(select(customer).where(customer.c.id.in_(ids)))}
+    facts = {job.id: Facts(people.get(job.customer_id), {}, None) for job in jobs}
+    for kind in {job.kind for job in jobs}:
+        alike = [job for job in jobs if job.kind == kind]
+        if kind in LINKS:
+            _add_tokens(connection, LINKS[MailKind(kind)].tokens, alike, facts)
+        if kind == MailKind.ALREADY_REGISTERED:
+            _add_told(connection, alike, facts)
+        if kind == MailKind.NEW_DEVICE:
+            _add_devices(connection, alike, facts)
+    return facts
 
 
-def _used_device(connection: Connection, job: Job) -> UsedDevice:
-    """The device of the session, whose id is that of the token, too."""
-    found = select(session.c.device, session.c.place).where(session.c.id == job.token_id)
-    used = connection.execute(found).one_or_none()
-    return UsedDevice(*used) if used else UsedDevice()
+def _add_tokens(connection: Connection, table: Table, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
+    tokens: dict[UUID, list[Row[Any]]] = {job.customer_id: [] for job in jobs}
+    for row in connection.execute(select(table).where(table.c.customer_id.in_(list(tokens)))):
+        tokens[row.customer_id].append(row)
+    for job in jobs:
+        found = tokens[job.customer_id]
+        new_email = next((token.email for token in found), None) if table is email_change else None
+        expiries = {token.digest: token.expires_at for token in found}
+        coded = frozenset(token.digest for token in found if getattr(token, "code", None))
+        facts[job.id] = replace(facts[job.id], tokens=expiries, new_email=new_email, coded=coded)
+
+
+def _add_devices(connection: Connection, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
+    columns = select(session.c.id, session.c.device, session.c.place)
+    found = connection.execute(columns.where(session.c.id.in_([job.token_id for job in jobs])))
+    devices = {row.id: UsedDevice(row.device, row.place) for row in found}
+    for job in jobs:
+        facts[job.id] = replace(facts[job.id], used=devices.get(job.token_id, UsedDevice()))
+
+
+def _add_told(connection: Connection, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
+    """Add when a mail of the kind was last sent to the customer, and whether no older one waits."""
+    other = mail.alias()
+    same = (other.c.customer_id == mail.c.customer_id) & (other.c.kind == mail.c.kind)
+    is_older = or_(
+        other.c.created_at < mail.c.created_at, (other.c.created_at == mail.c.created_at) & (other.c.id < mail.c.id)
+    )
+    waits = other.c.status == literal_column("'waiting'")
+    statement = select(
+        mail.c.id,
+        select(func.max(other.c.settled_at)).where(same, other.c.status == "sent").scalar_subquery(),
+        exists().where(same, waits, is_older),
+    )
+    for mail_id, sent_at, older in connection.execute(statement.where(mail.c.id.in_([job.id for job in jobs]))):
+        facts[mail_id] = replace(facts[mail_id], told_at=sent_at, is_next=not older)
 
 
 def waiting_under(connection: Connection, secret: Secret) -> int:
@@ -159,19 +190,6 @@ def waiting_under(connection: Connection, secret: Secret) -> int:
         waiting = select(mail.c.token_id, kind.tokens.c.digest).where(IS_WAITING, mail.c.kind == name, of_customer)
         count += sum(digest(kind.key(secret, token_id)) == found for token_id, found in connection.execute(waiting))
     return count
-
-
-def _told(connection: Connection, job: Job) -> tuple[datetime | None, bool]:
-    """When a mail of the kind was last sent to the customer, and whether no older one waits."""
-    same = (mail.c.customer_id == job.customer_id) & (mail.c.kind == job.kind)
-    is_older = or_(mail.c.created_at < job.created_at, (mail.c.created_at == job.created_at) & (mail.c.id < job.id))
-    sent_at, older = connection.execute(
-        select(
-            select(func.max(mail.c.settled_at)).where(same, mail.c.status == "sent").scalar_subquery(),
-            exists().where(same, IS_WAITING, is_older),
-        )
-    ).one()
-    return sent_at, not older
 
 
 def _why_needless(kind: MailKind, facts: Facts, now: datetime) -> str | None:

@@ -3,10 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Select, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Subquery,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
@@ -84,68 +98,86 @@ def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime
     )
 
 
-def due_buckets(connection: Connection, now: datetime) -> list[int]:
-    """The buckets with something to send; only reads, so that an idle relay takes no lock."""
-    return list(connection.scalars(select(mail.c.bucket).where(IS_WAITING, mail.c.due_at <= now).distinct()))
-
-
 CLAIMED = tuple(mail.c[each.name] for each in fields(Job))
 
 
-def claim(connection: Connection, bucket: int, now: datetime, limit: int) -> list[Job]:
-    """Claim mails for the time of a lease, the longest due first; no other relay gets them before it ends.
+def due_ids(connection: Connection, now: datetime, limit: int) -> list[UUID]:
+    """The mails to claim next, the longest due first; only reads, so that an idle relay takes no lock."""
+    return list(connection.scalars(due(mail.c.id), {"now": now, "limit": limit}))
 
-    At most `limit` mails; skips those that another transaction has locked.
+
+def claim(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Job]:
+    """Claim those of the mails that are due still, for the time of a lease; no other relay gets them before it ends.
+
+    Skips those that another transaction has locked. The jobs are in the order of the ids.
     """
-    ids = connection.scalars(due(select(mail.c.id), bucket, now, limit)).all()
+    still_due = select(mail.c.id).where(mail.c.id.in_(ids), IS_WAITING, mail.c.due_at <= now)
+    locked = connection.scalars(still_due.with_for_update(skip_locked=True)).all()
     rows = connection.execute(
         update(mail)
-        .where(mail.c.id.in_(ids))
+        .where(mail.c.id.in_(locked))
         .values(attempts=mail.c.attempts + 1, due_at=now + LEASE)
         .returning(*CLAIMED)
     )
-    return [Job(**row) for row in rows.mappings()]
+    return sorted((Job(**row) for row in rows.mappings()), key=lambda job: ids.index(job.id))
 
 
-def due(statement: Select[Any], bucket: int, now: datetime, limit: int) -> Select[Any]:
-    """The statement for the mails of a bucket to claim next, which it locks."""
+@cache
+def due(column: ColumnElement[Any]) -> Select[Any]:
+    """The statement for a column of the mails to claim next; its parameters are `now` and `limit`.
+
+    It takes the longest due from each bucket, and of those the longest due: the index begins with the bucket, and no
+    more of it is read than needed, however many mails wait.
+    """
+    heads = union_all(*(select(_head(column, bucket)) for bucket in range(BUCKETS))).subquery()
+    return select(heads.c.wanted).order_by(heads.c.due_at).limit(bindparam("limit", type_=Integer))
+
+
+def _head(column: ColumnElement[Any], bucket: int) -> Subquery:
     return (
-        statement.where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= now)
+        select(column.label("wanted"), mail.c.due_at)
+        .where(mail.c.bucket == bucket, IS_WAITING, mail.c.due_at <= bindparam("now", type_=mail.c.due_at.type))
         .order_by(mail.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+        .limit(bindparam("limit", type_=Integer))
+        .subquery()
     )
 
 
-def settle(connection: Connection, job: Job, status: Settled, now: datetime, reason: str | None = None) -> None:
-    """Close a mail. `sent` is recorded unconditionally, other outcomes only by the current holder of the lease."""
-    holds = [] if status == "sent" else [mail.c.attempts == job.attempts]
-    recipient = job.recipient if status == "parked" else None
-    connection.execute(
-        update(mail)
-        .where(mail.c.id == job.id, IS_WAITING, *holds)
-        .values(status=status, settled_at=now, reason=reason and reason[:REASON_LENGTH], recipient=recipient)
-    )
+def settle(
+    connection: Connection, jobs: Sequence[Job], status: Settled, now: datetime, reason: str | None = None
+) -> None:
+    """Close mails. `sent` is recorded unconditionally, other outcomes only by the current holder of the lease."""
+    those = mail.c.id.in_([job.id for job in jobs]) if status == "sent" else _held(jobs)
+    # The address of a mail is kept for as long as the mail may still be sent.
+    recipient = {} if status == "parked" else {"recipient": None}
+    closed = {"status": status, "settled_at": now, "reason": reason and reason[:REASON_LENGTH]}
+    connection.execute(update(mail).where(those, IS_WAITING).values(closed | recipient))
 
 
-def postpone(connection: Connection, job: Job, due_at: datetime, reason: str, failing_since: datetime | None) -> None:
-    """Let a claimed mail wait until `due_at`; nothing happens once the lease is another's."""
-    _change(connection, job, due_at=due_at, reason=reason[:REASON_LENGTH], failing_since=failing_since)
+def postpone(
+    connection: Connection, jobs: Sequence[Job], due_at: datetime, reason: str, failing_since: datetime | None
+) -> None:
+    """Let claimed mails wait until `due_at`; nothing happens once a lease is another's."""
+    _change(connection, jobs, due_at=due_at, reason=reason[:REASON_LENGTH], failing_since=failing_since)
 
 
-def give_back(connection: Connection, job: Job, now: datetime) -> None:
-    """Make a claimed mail due again, as if it had not been claimed; nothing happens once the lease is another's."""
-    _change(connection, job, due_at=now)
+def give_back(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
+    """Make claimed mails due again, as if they had not been claimed; nothing happens once a lease is another's."""
+    _change(connection, jobs, due_at=now)
 
 
-def renew(connection: Connection, job: Job, now: datetime) -> None:
-    """Begin the lease of a claimed mail anew; nothing happens once it is another's."""
-    _change(connection, job, due_at=now + LEASE)
+def renew(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
+    """Begin the leases of claimed mails anew; nothing happens once a lease is another's."""
+    _change(connection, jobs, due_at=now + LEASE)
 
 
-def _change(connection: Connection, job: Job, **values: object) -> None:
-    holds = mail.c.attempts == job.attempts
-    connection.execute(update(mail).where(mail.c.id == job.id, IS_WAITING, holds).values(**values))
+def _change(connection: Connection, jobs: Sequence[Job], **values: object) -> None:
+    connection.execute(update(mail).where(_held(jobs), IS_WAITING).values(**values))
+
+
+def _held(jobs: Sequence[Job]) -> ColumnElement[bool]:
+    """The mails whose latest claim is this one."""
+    return tuple_(mail.c.id, mail.c.attempts).in_([(job.id, job.attempts) for job in jobs])
 
 
 def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:

@@ -1,33 +1,34 @@
-"""The relay: claims mails from the outbox, composes, sends and settles them."""
+"""The relay: claims mails from the outbox, composes them, hands them to mail servers, and settles them."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from functools import partial
 from random import Random
 from threading import Event
-from traceback import format_tb
-from typing import assert_never
 
 import structlog
 from sqlalchemy import Connection
 
-from registration import metrics
-from registration.mail import outbox
+from registration.mail import outbox, settlement
 from registration.mail.alarms import Alarms
-from registration.mail.composition import Composer, Dropped, look_up
-from registration.mail.outbox import Job, Settled
-from registration.mail.retries import Failure, patience_with, wait_after
-from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Session, Unknown
-from registration.mail.unreadable import park_unreadable
-from registration.mail.watch import STOP_SECONDS, Watch
+from registration.mail.composition import Composer, Dropped
+from registration.mail.intake import Check, Intake, bug_in, check_nothing, trace
+from registration.mail.lines import Ended, Line, Task
+from registration.mail.outbox import Job
+from registration.mail.servers import Servers
+from registration.mail.settlement import GivenBack, verdict_on
+from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Unknown
 from registration.storage.database import Database, Unavailable
-from registration.storage.outages import is_about_a_row
 
-BATCH = 20
-# A relay begins no mail later than this after its claim: the lease of a mail is renewed only while it is being sent.
-BATCH_TIME = timedelta(minutes=1)
-# After so many mails in a row that failed through no fault of their recipients, a turn ends.
-TROUBLES = 3
+CONNECTIONS = 8
+LOOK_EVERY = 0.5  # seconds between two looks at the mails under way
+# How long mails under way are waited for when the relay stops, and then for the ends of their connections.
+STOP_SECONDS, ABORT_SECONDS = 5.0, 2.0
+# No server that means well needs as long; one that sends a byte now and then could hold a connection for ever.
+LONGEST = timedelta(hours=1)
+RENEW_EVERY = timedelta(minutes=1)
 CHORE_BATCH = 500
 
 log = structlog.get_logger(__name__)
@@ -41,45 +42,39 @@ def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
     return 0
 
 
-Check = Callable[[Connection], None]
-"""Raises Unavailable where this node must send no mail."""
-
-
-def check_nothing(_connection: Connection) -> None:
-    """What a relay checks that has nothing to disagree about."""
-
-
 class Relay:
     """Sends what the outbox holds; any number of relays, in any number of processes, may share one.
 
     A mail is sent twice only if its relay dies between sending and settling, or if the mail server's answer is lost;
     both copies then have the same Message-ID. The clocks of all nodes must agree to well within the lease.
+
+    One thread turns: it settles the mails that ended, and claims as many as there are free connections. So no mail
+    waits claimed, and a mail server that is slow holds up only what it was given.
     """
 
     def __init__(
         self,
         database: Database,
         composer: Composer,
-        sender: Sender,
+        senders: Sequence[Sender],
         *,
         clock: Callable[[], datetime],
         random: Random,
+        connections: int = CONNECTIONS,
         chore: Chore = no_chore,
         check: Check = check_nothing,
         stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._database = database
-        self._composer = composer
-        self._sender = sender
+        self._intake = Intake(database, composer, clock, check)
+        self._servers = Servers(senders, connections, random)
         self._clock = clock
         self._random = random
         self._stopping = Event()
-        self._awake = Event()
-        self._is_blocked = False
-        self._troubles = 0  # in a row
+        self._stop_seconds = stop_seconds
+        self._unsettled: list[tuple[Job, Outcome | Dropped | GivenBack]] = []
         self._alarms = Alarms(clock)
-        self._watch = Watch(clock, self._stopping, stop_seconds)
-        self._check = check
+        self._renew_at = clock()
         self._chore = chore
         self._chore_at = clock()
 
@@ -87,146 +82,143 @@ class Relay:
         """Send until `stop` is called; no outage and no bug ends it."""
         while not self._stopping.is_set():
             try:
-                count = self._do_chore() + self.run_once()
+                self._turn()
+                is_tidy = not self._do_chore()
             except Unavailable as error:
-                self._is_blocked = True
                 log.warning("relay waits for the database", reason=str(error))
-            except Exception as error:
-                self._is_blocked = True
-                log.error("relay failed", error=type(error).__name__, trace=_trace(error))
-            if self._is_blocked:  # `wake` must not shorten this pause
                 self._stopping.wait(self._random.uniform(5, 15))
-            elif not count:
-                self._awake.wait(self._random.uniform(0.5, 1.5))
-                self._awake.clear()
+            except Exception as error:
+                log.error("relay failed", error=type(error).__name__, trace=trace(error))
+                self._stopping.wait(self._random.uniform(5, 15))
+            else:
+                self._wait(is_tidy)
+        self._finish()
 
     def stop(self) -> None:
-        """End `run` after the present mail, or in some seconds; what is not sent is given back. For other threads."""
+        """End `run` after the mails under way or in some seconds; what is not sent is given back. For other threads."""
         self._stopping.set()
-        self._awake.set()
-
-    def wake(self) -> None:
-        """Look for mails now instead of at the next poll. For other threads."""
-        self._awake.set()
+        self._servers.interrupt()
 
     def run_once(self) -> int:
-        """Send what is due, at most one batch of each bucket; returns the number of mails claimed.
+        """Send what is due until no more is, or no server takes it; returns the number of mails claimed.
 
         Raises Unavailable.
         """
-        size = 1 if self._is_blocked else BATCH  # one mail finds out whether the trouble is over
-        self._is_blocked = False
         count = 0
-        buckets = self._database.read(self._due_buckets)
-        self._random.shuffle(buckets)  # so that relays seldom work on the same bucket
-        with self._sender.session() as session:
-            for bucket in buckets:
-                if self._is_blocked or self._stopping.is_set():
-                    break
-                jobs = self._claim(bucket, size)
-                self._send(jobs, session)
-                count += len(jobs)
+        while (claimed := self._turn()) or self._unsettled or self._servers.under_way():
+            count += claimed
+            self._hear(LOOK_EVERY if self._servers.under_way() else 0)
+        self._servers.close()
         return count
 
-    def _due_buckets(self, connection: Connection) -> list[int]:
-        self._check(connection)
-        return outbox.due_buckets(connection, self._clock())
+    def _turn(self) -> int:
+        """Settle what has ended, and begin to send what is due, as far as there is room; the number of those."""
+        self._look_after_lines()
+        self._settle()
+        room = 0 if self._stopping.is_set() else self._servers.room(self._clock())
+        jobs = self._intake.claim(room) if room else []
+        if jobs:
+            self._hand_over(jobs)
+        return len(jobs)
 
-    def _claim(self, bucket: int, size: int) -> list[Job]:
-        now = self._clock()
-        claim = partial(outbox.claim, bucket=bucket, now=now, limit=size)
+    def _wait(self, is_tidy: bool) -> None:
+        """Wait for mails that are due; where all connections are taken, for one that becomes free."""
+        is_full = not self._servers.room(self._clock()) and self._servers.under_way()
+        if is_full:
+            self._hear(LOOK_EVERY)
+            return
+        if is_tidy:  # short enough to wait for a mail, and long enough for several to come together
+            self._stopping.wait(self._random.uniform(0.1, 0.3))
+        self._hear(0)
+
+    def _hand_over(self, jobs: Sequence[Job]) -> None:
         try:
-            return self._database.write(claim)
-        except Exception as error:
-            if not is_about_a_row(error):
-                raise
-            log.error("a mail cannot be read", error=type(error).__name__)
-        self._database.write(partial(park_unreadable, bucket=bucket, now=now, limit=size))
-        return self._database.write(claim)
+            composed = self._intake.compose(jobs)
+        except Unavailable:
+            self._unsettled += [(job, GivenBack()) for job in jobs]
+            raise
+        for job, message in composed:
+            if isinstance(message, EmailMessage):
+                self._servers.send(Task(job, message, self._clock()))
+            else:
+                self._unsettled.append((job, message))
 
-    def _send(self, jobs: Sequence[Job], session: Session) -> None:
-        end = self._clock() + BATCH_TIME
-        for position, job in enumerate(jobs):
-            if self._is_blocked or self._stopping.is_set() or self._clock() >= end:
-                return self._give_back(jobs[position:])
-            self._settle(job, self._deliver(job, session))
-        return None
+    def _hear(self, seconds: float) -> None:
+        """Take what ends in so many seconds, to be settled at the next turn."""
+        for ended in self._servers.ended(seconds):
+            task, ended.line.task = ended.line.task, None
+            assert task
+            self._unsettled.append((task.job, self._learn(ended, task)))
 
-    def _deliver(self, job: Job, session: Session) -> Outcome | Dropped:
-        try:
-            facts = self._database.read(partial(look_up, job=job))
-            composed = self._composer.compose(job, facts, self._clock())
-            if isinstance(composed, Dropped | Refused | AboutUs):
-                return composed
-            return self._watch.send(session, job.id, composed, partial(self._renew, job))
-        except Exception as error:  # a mail that cannot be read or composed must not hold up the others
-            if not is_about_a_row(error):
-                raise
-            log.error("mail failed", mail=str(job.id), kind=job.kind, error=type(error).__name__, trace=_trace(error))
-            return Refused(f"a bug of the gateway: {type(error).__name__}; the log has more")
+    def _learn(self, ended: Ended, task: Task) -> Outcome | GivenBack:
+        """What the end says of the mail; notes what it says of the server, and calls an operator where needed."""
+        outcome = ended.outcome
+        if isinstance(outcome, BaseException):
+            if not isinstance(outcome, Exception):
+                raise outcome
+            return bug_in(task.job, outcome)
+        if ended.line.is_aborted and not isinstance(outcome, Sent | Refused | Deferred | Unknown):
+            # It tells of the broken connection as if the server had broken it.
+            return self._broken_off()
+        rests = self._servers.note(ended.line, outcome, self._clock())
+        if isinstance(outcome, AboutUs) or (rests and isinstance(outcome, Broken | Unknown)):
+            self._alarms.call(outcome)
+        if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and not self._servers.rest(self._clock()):
+            return GivenBack()  # another server may take it
+        return outcome
 
-    def _settle(self, job: Job, outcome: Outcome | Dropped) -> None:
-        match outcome:
-            case Sent():
-                self._close(job, "sent")
-            case Dropped(reason):
-                self._close(job, "dropped", reason)
-            case Refused(reason):
-                self._close(job, "parked", reason)
-            case Broken() if self._stopping.is_set():
-                return self._give_back([job])
-            case Deferred():
-                self._postpone(job, outcome)
-            case AboutUs() | Broken() | Unknown():
-                self._postpone(job, outcome)
-                return self._count_trouble(outcome)
-            case _:
-                assert_never(outcome)
-        self._troubles = 0
-        return None
+    def _broken_off(self) -> Broken | GivenBack:
+        return GivenBack() if self._stopping.is_set() else Broken("broken off by the relay")
 
-    def _close(self, job: Job, status: Settled, reason: str | None = None) -> None:
+    def _settle(self) -> None:
+        if not self._unsettled:
+            return
         now = self._clock()
-        self._database.write(lambda connection: outbox.settle(connection, job, status, now, reason))
-        metrics.MAILS.labels(status).inc()
-        log.info("mail settled", mail=str(job.id), kind=job.kind, status=status, attempts=job.attempts, reason=reason)
+        verdicts = [(job, verdict_on(job, outcome, now, self._random)) for job, outcome in self._unsettled]
+        self._database.write(partial(settlement.write, verdicts=verdicts, now=now))
+        self._unsettled.clear()
+        settlement.report(verdicts)
 
-    def _postpone(self, job: Job, failure: Failure) -> None:
-        now, patience = self._clock(), patience_with(failure)
-        is_ours = isinstance(failure, AboutUs)
-        since = None if is_ours else job.failing_since or now
-        reason = f"ours to mend: {failure.reason}" if is_ours else failure.reason
-        wait = wait_after(patience, since or now, now, self._random)
-        if wait is None:
-            days = patience.give_up.days if patience.give_up else 0
-            return self._close(job, "parked", f"given up after {days} days: {reason}")
-        self._database.write(lambda connection: outbox.postpone(connection, job, now + wait, reason, since))
-        metrics.MAILS.labels("waits").inc()
-        log.info("mail waits", mail=str(job.id), kind=job.kind, attempts=job.attempts, reason=reason)
-        return None
+    def _look_after_lines(self) -> None:
+        """Renew the leases of the mails under way, and break off those that take too long."""
+        now, lines = self._clock(), self._servers.under_way()
+        for line in lines:
+            if line.task and now - line.task.began >= LONGEST:
+                self._break_off([line])
+        if lines and now >= self._renew_at:
+            self._renew([line.task.job for line in lines if line.task])
+            self._renew_at = now + RENEW_EVERY
 
-    def _count_trouble(self, failure: AboutUs | Broken | Unknown) -> None:
-        """End the turn when other mails would fare no better, and call an operator for what is ours to mend."""
-        self._troubles += 1
-        self._is_blocked = self._troubles >= TROUBLES or (isinstance(failure, AboutUs) and failure.is_for_all)
-        if isinstance(failure, AboutUs) or self._is_blocked:
-            self._alarms.call(failure)
-
-    def _give_back(self, jobs: Sequence[Job]) -> None:
-        now = self._clock()
-
-        def work(connection: Connection) -> None:
-            for job in jobs:
-                outbox.give_back(connection, job, now)
-
-        self._database.write(work)
-
-    def _renew(self, job: Job) -> None:
+    def _renew(self, jobs: Sequence[Job]) -> None:
         now = self._clock()
         try:
-            self._database.write(lambda connection: outbox.renew(connection, job, now))
+            self._database.write(partial(outbox.renew, jobs=jobs, now=now))
         except Unavailable as error:  # the next renewal may come in time
-            log.warning("lease not renewed", mail=str(job.id), reason=str(error))
+            log.warning("leases not renewed", mails=len(jobs), reason=str(error))
+
+    def _break_off(self, lines: Sequence[Line]) -> None:
+        """End sends that are under way; a line that cannot be made to end is left to itself."""
+        for line in lines:
+            line.abort()
+        self._await(lines, ABORT_SECONDS)
+        for line in lines:
+            if line.task:
+                self._unsettled.append((line.task.job, self._broken_off()))
+                self._servers.leave(line)
+
+    def _await(self, lines: Sequence[Line], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while any(line.task for line in lines) and (left := end - time.monotonic()) > 0:
+            self._hear(left)
+
+    def _finish(self) -> None:
+        self._await(self._servers.under_way(), self._stop_seconds)
+        self._break_off(self._servers.under_way())
+        try:
+            self._settle()
+        except Unavailable as error:  # what was sent may be sent again when its lease has ended
+            log.warning("relay waits for the database", reason=str(error))
+        self._servers.close()
 
     def _do_chore(self) -> int:
         """One slice, so that mails leave meanwhile, however much there is to do; returns the number of rows."""
@@ -238,8 +230,3 @@ class Relay:
         if count := self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
             self._chore_at = now
         return count
-
-
-def _trace(error: BaseException) -> str:
-    """The places in the code, without the error's text and local values, which can hold the mail."""
-    return "".join(format_tb(error.__traceback__))

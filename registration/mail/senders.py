@@ -1,6 +1,7 @@
 """The senders that a GATEWAY_MAIL_URL can name; those that need no network are here."""
 
 import os
+import re
 import ssl
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,13 @@ from registration.mail.smtp import PORTS, Manners, Smtp
 from registration.mail.transport import AboutUs, Outcome, Sender, Sent
 
 DEFAULT_MANNERS = Manners()
+# A path or a password can hold a comma, too.
+NEXT_SERVER = re.compile(r"\s*,\s*(?=smtp(?:s|\+starttls)?://)")
+
+
+def open_senders(urls: str, manners: Manners = DEFAULT_MANNERS) -> list[Sender]:
+    """As `open_sender`, for one address or several mail servers with commas between them."""
+    return [open_sender(url, manners=manners) for url in NEXT_SERVER.split(urls)]
 
 
 def open_sender(url: str, context: ssl.SSLContext | None = None, manners: Manners = DEFAULT_MANNERS) -> Sender:

@@ -15,10 +15,10 @@ def has_raw_id(raw_id: str) -> ColumnElement[bool]:
     return cast(mail.c.id, String) == raw_id
 
 
-def park_unreadable(connection: Connection, bucket: int, now: datetime, limit: int) -> None:
+def park_unreadable(connection: Connection, now: datetime, limit: int) -> None:
     """Park those of the next mails to claim that cannot be read."""
-    for raw_id in connection.scalars(due(select(RAW_ID), bucket, now, limit)).all():
-        is_it = (mail.c.bucket == bucket) & IS_WAITING & has_raw_id(raw_id)
+    for raw_id in connection.scalars(due(RAW_ID), {"now": now, "limit": limit}).all():
+        is_it = IS_WAITING & has_raw_id(raw_id)
         try:
             connection.execute(select(*CLAIMED).where(is_it)).all()
         except Exception as error:

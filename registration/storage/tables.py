@@ -16,12 +16,10 @@ from sqlalchemy import (
 
 from registration.customer import Gender, Salutation
 from registration.language import Language
-from registration.storage import column_types
-from registration.storage.column_types import Choice, Instant, partial_index
+from registration.storage.column_types import METADATA, Choice, Instant, partial_index
 from registration.storage.personal import Emptied, OnErasure, owned, personal
 
-metadata = column_types.metadata
-
+metadata = METADATA
 customer = Table(
     "customer",
     metadata,

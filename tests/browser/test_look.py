@@ -1,7 +1,7 @@
 """The look of every page that we serve, in every state; Chromium shows the answers of an application here."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx2
 import pytest
@@ -28,7 +28,11 @@ Answers: TypeAlias = dict[str, httpx2.Response]
 FIND = "axe.run().then(result => result.violations.map(each => [each.id, each.nodes[0].html]))"
 SITE = "http://pages.test"
 CONFIRM = "/register/confirm"
-OF_SHOP = {"shop_name": "Café Ünal", "shop_color": "#7a1f5c", "shop_footer": "Café Ünal GmbH, Lange Straße 1, Berlin"}
+OF_SHOP: dict[str, Any] = {
+    "shop_name": "Café Ünal",
+    "shop_color": "#7a1f5c",
+    "shop_footer": "Café Ünal GmbH, Lange Straße 1, Berlin",
+}
 
 
 @pytest.fixture

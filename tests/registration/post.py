@@ -23,7 +23,7 @@ Deliver: TypeAlias = Callable[[], list[EmailMessage]]
 def deliver(services: Services, directory: Path) -> list[EmailMessage]:
     composer = Composer(services.secret, SITE, Address("Shop", "mail", "shop.example"))
     sender = open_sender(directory.as_uri())
-    Relay(services.database, composer, sender, clock=services.clock, random=Random(1)).run_once()  # noqa: S311 - jitter
+    Relay(services.database, composer, [sender], clock=services.clock, random=Random(1)).run_once()  # noqa: S311 - jitter
     arrived = []
     for path in directory.glob("*.eml"):
         arrived.append(message_from_bytes(path.read_bytes(), EmailMessage, policy=default))

@@ -194,6 +194,7 @@ class TestRelay:
         [
             ({"mail_url": ""}, r"GATEWAY_MAIL_URL is not set: [^\n]+"),
             ({"mail_url": "smtp://"}, r"GATEWAY_MAIL_URL [^\n]+"),
+            ({"mail_url": "smtp://h, smtp://u:hunter2@h:x"}, r"GATEWAY_MAIL_URL [^\n]+"),
             ({"mail_url": "smtp://u:hunter2@h:x"}, r"GATEWAY_MAIL_URL [^\n]+"),
             ({"mail_from": "no address"}, r"GATEWAY_MAIL_FROM [^\n]+"),
         ],

@@ -56,8 +56,8 @@ class ScriptedSender:
         """No answer of a test's takes time."""
 
 
-def relay_of(database: Database, sender: Sender, clock: Clock | None = None) -> Relay:
-    return Relay(database, COMPOSER, sender, clock=clock or Clock(), random=RANDOM)
+def relay_of(database: Database, sender: Sender, clock: Clock | None = None, *others: Sender) -> Relay:
+    return Relay(database, COMPOSER, [sender, *others], clock=clock or Clock(), random=RANDOM)
 
 
 def listed(database: Database, status: str) -> list[MailRecord]:

@@ -16,11 +16,10 @@ from structlog.testing import capture_logs
 from harness.ports import HOST, free_port
 from registration.mail import outbox
 from registration.mail.outbox import LEASE
-from registration.mail.relay import Relay
+from registration.mail.relay import LONGEST, Relay
 from registration.mail.senders import open_sender
 from registration.mail.smtp import Manners, TimeLimits
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Sent, Unknown
-from registration.mail.watch import LONGEST
 from registration.settings import Settings
 from registration.storage.database import Database, open_database
 from tests.registration.mail.relays import (
@@ -85,9 +84,11 @@ def test_a_mail_at_which_the_server_hangs_up_holds_up_no_other(database: Databas
         signed_up(database, email=f"poison{number}@example.org" if number < 15 else f"good{number}@example.org")
     handler = Poisoned(step)
     with listening(handler) as url:
-        relay = relay_of(database, open_sender(url))
-        while relay.run_once():
-            pass
+        clock = Clock()
+        relay = relay_of(database, open_sender(url), clock)
+        while len(listed(database, "sent")) < 15:
+            relay.run_once()
+            clock.pass_(timedelta(seconds=15))
     assert len(handler.kept) == len(listed(database, "sent")) == 15
     assert {entry.reason for entry in listed(database, "waiting")} == {
         f"the connection broke at {'recipient' if step == 'RCPT' else 'content'}: "
@@ -190,7 +191,7 @@ def test_a_lease_that_cannot_be_renewed_does_not_end_the_mail(sqlite_url: str) -
     wait_for(slow.is_waiting)
     with capture_logs() as logs:
         clock.pass_(LEASE / 2)
-        other.write(lambda connection: eventually(lambda: "lease not renewed" in str(logs)))
+        other.write(lambda connection: eventually(lambda: "leases not renewed" in str(logs)))
     slow.released.set()
     sending.join()
     assert len(listed(database, "sent")) == 1
@@ -204,7 +205,7 @@ def test_a_relay_stops_although_the_mail_server_is_slow(database: Database, verb
     signed_up(database)
     silence = Event()
     with Script({verb: silence}) as server:
-        relay = Relay(database, COMPOSER, open_sender(server.url), clock=Clock(), random=NoPauses(), stop_seconds=0)
+        relay = Relay(database, COMPOSER, [open_sender(server.url)], clock=Clock(), random=NoPauses(), stop_seconds=0)
         with running(relay):
             wait_for(server.waiting)
         silence.set()
@@ -216,7 +217,7 @@ def test_a_relay_that_stops_does_not_repeat_what_may_have_arrived(database: Data
     signed_up(database)
     silence = Event()
     with Script({".": silence}) as server:
-        relay = Relay(database, COMPOSER, open_sender(server.url), clock=Clock(), random=RANDOM, stop_seconds=0)
+        relay = Relay(database, COMPOSER, [open_sender(server.url)], clock=Clock(), random=RANDOM, stop_seconds=0)
         with running(relay):
             wait_for(server.waiting)
         silence.set()
@@ -233,7 +234,7 @@ def test_a_relay_that_stops_leaves_a_name_that_cannot_be_looked_up(database: Dat
 
     signed_up(database)
     deaf = Deaf(Sent(), Sent())
-    with running(Relay(database, COMPOSER, deaf, clock=Clock(), random=NoPauses(), stop_seconds=0)):
+    with running(Relay(database, COMPOSER, [deaf], clock=Clock(), random=NoPauses(), stop_seconds=0)):
         wait_for(deaf.is_waiting)
     assert [(entry.due_at, entry.reason) for entry in listed(database, "waiting")] == [(NOW, None)]
     deaf.released.set()

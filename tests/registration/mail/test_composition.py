@@ -15,7 +15,7 @@ from registration.keys.link_keys import alert_key, confirmation_key, digest
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.composition import LINKS, Composer, Dropped, look_up
-from registration.mail.outbox import BUCKETS, Job, claim
+from registration.mail.outbox import Job, claim, due_ids
 from registration.mail.rendering import MailKind
 from registration.mail.transport import AboutUs, Refused
 from registration.storage.database import Database
@@ -27,14 +27,14 @@ COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "sho
 
 def claim_the_one(database: Database) -> Job:
     def work(connection: Connection) -> list[Job]:
-        return [job for bucket in range(BUCKETS) for job in claim(connection, bucket, NOW, 10)]
+        return claim(connection, due_ids(connection, NOW, 10), NOW)
 
     [job] = database.write(work)
     return job
 
 
 def compose(database: Database, job: Job, composer: Composer = COMPOSER) -> EmailMessage | Dropped | Refused | AboutUs:
-    return composer.compose(job, database.read(lambda connection: look_up(connection, job)), NOW)
+    return composer.compose(job, database.read(lambda connection: look_up(connection, [job]))[job.id], NOW)
 
 
 def test_a_confirmation_goes_to_the_stored_address_with_the_key(database: Database) -> None:
@@ -120,7 +120,7 @@ def test_repr_of_facts_holds_no_person(database: Database) -> None:
     """The repr of a mail's facts is empty."""
     signed_up(database)
     job = claim_the_one(database)
-    assert repr(database.read(lambda connection: look_up(connection, job))) == "Facts()"
+    assert repr(database.read(lambda connection: look_up(connection, [job]))[job.id]) == "Facts()"
 
 
 @pytest.mark.parametrize(("place", "lines"), [("Köln", "Place: Köln\n"), (None, "")])

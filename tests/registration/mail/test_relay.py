@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from random import Random
@@ -17,11 +16,10 @@ from harness.smtp import SmtpServer
 from registration.limits import idempotency
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.idempotency import Ticket
-from registration.mail import outbox
 from registration.mail.outbox import LEASE
-from registration.mail.relay import BATCH_TIME, Relay
-from registration.mail.retries import Failure
+from registration.mail.relay import Relay
 from registration.mail.senders import open_sender
+from registration.mail.settlement import Failure
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sent, Unknown
 from registration.storage import tables
 from registration.storage.database import Database, open_database
@@ -133,34 +131,35 @@ def test_a_server_that_is_down_loses_nothing(database: Database, smtp: SmtpServe
     assert len(smtp.messages) == len(listed(database, "sent")) == 30
 
 
-def test_a_server_that_is_down_is_tried_once_a_turn(database: Database) -> None:
-    """When no mail can be sent, the rest of the batch is given back without a try, and no other bucket is claimed."""
-    for _ in range(100):
+def test_a_server_that_is_down_is_tried_with_one_mail(database: Database) -> None:
+    """A server that has not taken a mail yet is given one; if that fails no other is claimed until it has rested."""
+    for _ in range(20):
         signed_up(database)
     clock, sender = Clock(), ScriptedSender(lambda mail_id: AboutUs("down"))
     relay = relay_of(database, sender, clock)
-    assert 1 < relay.run_once() < 100
-    [tried] = sender.handed
-    waiting = {entry.id: entry for entry in listed(database, "waiting")}
-    assert waiting.pop(tried).reason == "ours to mend: down"
-    assert {(entry.due_at, entry.reason) for entry in waiting.values()} == {(clock.now, None)}
-    assert relay.run_once() == 1
+    for tries in (1, 2):
+        assert relay.run_once() == 1
+        assert relay.run_once() == 0
+        waiting = listed(database, "waiting")
+        assert {entry.reason for entry in waiting if entry.id in sender.handed} == {"ours to mend: down"}
+        untried = [entry for entry in waiting if entry.id not in sender.handed]
+        assert len(untried) == 20 - tries
+        assert {(entry.due_at, entry.attempts, entry.reason) for entry in untried} == {(NOW, 0, None)}
+        clock.pass_(timedelta(seconds=15))
 
 
 @pytest.mark.long
 def test_all_mails_go_when_the_trouble_is_over(database: Database) -> None:
-    """After a trouble one mail of a bucket is tried, and when it is sent, the others follow."""
-    for _ in range(100):
+    """After a trouble one mail is tried, and when it is sent, the others follow."""
+    for _ in range(30):
         signed_up(database)
     clock, sender = Clock(), ScriptedSender(lambda mail_id: AboutUs("down"))
     relay = relay_of(database, sender, clock)
     relay.run_once()
     sender.answer = lambda mail_id: Sent()
-    assert relay.run_once() <= outbox.BUCKETS
     clock.pass_(timedelta(minutes=5))
-    while relay.run_once():
-        pass
-    assert len(listed(database, "sent")) == 100
+    assert relay.run_once() == 30
+    assert len(listed(database, "sent")) == 30
 
 
 def test_a_deferred_mail_comes_back_later_and_later(database: Database) -> None:
@@ -290,27 +289,6 @@ def test_the_log_tells_mails_by_id(database: Database) -> None:
     assert not any(secret in str(logs) for secret in ("ada@", "Ada", "Lovelace", "token="))
 
 
-@pytest.mark.long
-def test_a_slow_server_cannot_outlive_the_lease(database: Database) -> None:
-    """A batch that takes too long is broken off, and its rest is due again at once."""
-    for _ in range(100):
-        signed_up(database)
-    clock = Clock()
-
-    def take_time(mail_id: UUID) -> Outcome:
-        clock.pass_(BATCH_TIME / 2)
-        return Sent()
-
-    sender = ScriptedSender(take_time)
-    relay = relay_of(database, sender, clock)
-    relay.run_once()
-    per_bucket = Counter(mail_id.int % outbox.BUCKETS for mail_id in sender.handed)
-    assert set(per_bucket.values()) <= {1, 2}
-    given_back = listed(database, "waiting")
-    assert len(given_back) + len(sender.handed) == 100
-    assert all(due(entry) <= clock.now for entry in given_back)
-
-
 def test_a_stopped_relay_gives_its_batch_back(database: Database) -> None:
     """A relay that is stopped finishes the present mail; the rest of its batch is due for others at once."""
     for _ in range(100):
@@ -327,23 +305,11 @@ def test_a_stopped_relay_gives_its_batch_back(database: Database) -> None:
     assert all(entry.due_at == NOW for entry in listed(database, "waiting"))
 
 
-def test_a_sign_up_wakes_the_relay(database: Database) -> None:
-    """`wake` makes a relay send at once instead of at its next poll."""
-    sender = Signalling()
-    relay = Relay(database, COMPOSER, sender, clock=Clock(), random=LongPauses())
-    signed_up(database)
-    with running(relay):
-        sender.wait()
-        signed_up(database)
-        relay.wake()
-        sender.wait()
-
-
 def test_a_relay_that_pauses_stops_at_once(database: Database) -> None:
     """A relay that pauses, because the server is down for example, stops at once."""
     sender = Signalling(lambda mail_id: AboutUs("down"))
     signed_up(database)
-    with running(Relay(database, COMPOSER, sender, clock=Clock(), random=LongPauses())):
+    with running(Relay(database, COMPOSER, [sender], clock=Clock(), random=LongPauses())):
         sender.wait()
 
 
@@ -352,7 +318,7 @@ def test_a_relay_survives_a_database_outage(sqlite_url: str) -> None:
     database, other = open_database(sqlite_url, wait=0.05), open_database(sqlite_url)
     signed_up(database)
     sender = Signalling()
-    with capture_logs() as logs, running(Relay(database, COMPOSER, sender, clock=Clock(), random=NoPauses())):
+    with capture_logs() as logs, running(Relay(database, COMPOSER, [sender], clock=Clock(), random=NoPauses())):
         other.write(lambda connection: eventually(lambda: "relay waits for the database" in str(logs)))
         sender.wait()
     database.close()
@@ -363,18 +329,18 @@ def test_a_bug_does_not_end_the_relay(database: Database) -> None:
     """An unexpected exception is logged without its text, and the relay goes on."""
     text = "ada" + "@example.org"
 
-    class FailsOnce(Signalling):
-        @contextmanager
-        def session(self) -> Iterator[ScriptedSender]:
-            if "relay failed" not in str(logs):
-                raise RuntimeError(text)
-            yield self
+    def fail_once(_connection: Connection, _now: datetime, _limit: int) -> int:
+        if "relay failed" not in str(logs):
+            raise ZeroDivisionError(text)
+        return 0
 
     signed_up(database)
-    sender = FailsOnce()
-    with capture_logs() as logs, running(Relay(database, COMPOSER, sender, clock=Clock(), random=NoPauses())):
+    sender = Signalling()
+    relay = Relay(database, COMPOSER, [sender], clock=Clock(), random=NoPauses(), chore=fail_once)
+    with capture_logs() as logs, running(relay):
         sender.wait()
-    assert [line["error"] for line in logs if line["log_level"] == "error"] == ["RuntimeError"]
+        eventually(lambda: "relay failed" in str(logs))
+    assert [line["error"] for line in logs if line["log_level"] == "error"] == ["ZeroDivisionError"]
     assert text not in str(logs)
 
 
@@ -383,9 +349,9 @@ def test_old_mails_are_deleted(database: Database) -> None:
     clock, sender = Clock(), Signalling()
     for _ in range(2):
         signed_up(database)
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=RANDOM, chore=KEEPING.tidy_up)
+    relay = Relay(database, COMPOSER, [sender], clock=clock, random=RANDOM, chore=KEEPING.tidy_up)
     relay.run_once()
-    relay = Relay(database, COMPOSER, sender, clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)
+    relay = Relay(database, COMPOSER, [sender], clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)
     clock.pass_(timedelta(days=31))
     with running(relay):
         eventually(lambda: not listed(database, "sent"))
@@ -400,7 +366,7 @@ def test_mails_leave_while_there_is_more_to_tidy(database: Database) -> None:
         slices.append(limit)
         return limit
 
-    with running(Relay(database, COMPOSER, Signalling(), clock=Clock(), random=NoPauses(), chore=endless)):
+    with running(Relay(database, COMPOSER, [Signalling()], clock=Clock(), random=NoPauses(), chore=endless)):
         eventually(lambda: listed(database, "sent"))
         done = len(slices)
         eventually(lambda: len(slices) > done)
@@ -417,7 +383,7 @@ def test_mails_leave_though_the_chore_fails(database: Database) -> None:
     def broken(_connection: Connection, _now: datetime, _limit: int) -> int:
         raise RuntimeError
 
-    with running(Relay(database, COMPOSER, Signalling(), clock=Clock(), random=NoShortPauses(), chore=broken)):
+    with running(Relay(database, COMPOSER, [Signalling()], clock=Clock(), random=NoShortPauses(), chore=broken)):
         eventually(lambda: listed(database, "sent"))
 
 
@@ -431,5 +397,5 @@ def test_expired_rows_are_deleted(database: Database) -> None:
 
     database.write(work)
     clock.pass_(idempotency.LIFETIME)
-    with running(Relay(database, COMPOSER, Signalling(), clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)):
+    with running(Relay(database, COMPOSER, [Signalling()], clock=clock, random=NoPauses(), chore=KEEPING.tidy_up)):
         eventually(lambda: not rows(database, tables.attempt) and not rows(database, tables.idempotency))

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from registration.mail.retries import Failure, patience_with, wait_after
+from registration.mail.settlement import Failure, patience_with, wait_after
 from registration.mail.transport import AboutUs, Broken, Deferred, Unknown
 from tests.registration.people import NOW
 

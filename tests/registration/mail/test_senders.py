@@ -19,7 +19,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from harness.certificate import server_context
 from harness.ports import HOST, free_port
-from registration.mail.senders import open_sender
+from registration.mail.senders import open_sender, open_senders
 from registration.mail.smtp import LACKS_SMTPUTF8
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sent, Unknown
 from tests.registration.mail.scripted_server import Replies, Script
@@ -356,3 +356,11 @@ def test_ports_have_defaults(scheme: str, port: int) -> None:
     sender = open_sender(f"{scheme}://user:secret@[::1]/")
     assert (sender.host, sender.port, sender.password) == ("::1", port, "secret")  # type: ignore[attr-defined]
     assert "secret" not in repr(sender)
+
+
+def test_an_address_can_name_several_servers() -> None:
+    """Commas part mail servers, but not the letters of a password or of a path."""
+    servers = open_senders("smtp://one.example, smtps://user:pass,word@two.example,smtp+starttls://three.example")
+    assert [server.host for server in servers] == ["one.example", "two.example", "three.example"]  # type: ignore[attr-defined]
+    assert servers[1].password == "pass,word"  # type: ignore[attr-defined]
+    assert len(open_senders("console:")) == 1

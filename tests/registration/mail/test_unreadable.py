@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Table, bindparam, select, text, update
+from sqlalchemy import Connection, Table, bindparam, text, update
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
@@ -100,10 +100,9 @@ def test_a_table_that_is_missing_parks_no_mail(database: Database) -> None:
 def test_a_column_that_is_missing_parks_no_mail(database: Database) -> None:
     """A mail that cannot be read because the schema is wrong waits, and is not parked for its row."""
     signed_up(database)
-    [bucket] = database.read(lambda connection: connection.scalars(select(mail.c.bucket)).all())
     database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE mail RENAME COLUMN token_id TO gone"))
     with pytest.raises((Unavailable, ProgrammingError)):
-        database.write(lambda connection: park_unreadable(connection, bucket, NOW, 10))
+        database.write(lambda connection: park_unreadable(connection, NOW, 10))
     database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE mail RENAME COLUMN gone TO token_id"))
     assert len(listed(database, "waiting")) == 1
 

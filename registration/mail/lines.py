@@ -1,0 +1,91 @@
+"""Lines to mail servers: connections that stay open, each with a thread that sends over it, one mail at a time."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from registration.mail.outbox import Job
+from registration.mail.transport import Outcome, Sender, Session
+
+IDLE_SECONDS = 30.0
+"""How long a connection stays open without a mail; servers wait for five minutes at least (RFC 5321, 4.5.3.2.7)."""
+MAILS_A_CONNECTION = 100
+"""Servers count the mails of a connection, and some refuse the hundred and first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A mail that is being sent since `began`."""
+
+    job: Job
+    message: EmailMessage = field(repr=False)
+    began: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of the mail on a line; an exception is a bug."""
+
+    line: "Line"
+    outcome: Outcome | BaseException
+
+
+class Line:
+    """A connection that opens for a mail, and closes after some mails or some idle time.
+
+    `task` is None while the line is free.
+    """
+
+    def __init__(self, sender: Sender, ends: "SimpleQueue[Ended | None]") -> None:
+        self.task: Task | None = None
+        self.is_aborted = False
+        self._sender = sender
+        self._ends = ends
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._session: Session | None = None
+        # Daemon: a look-up of the server's name can be ended by nothing, and must not hold up the end of the process.
+        self._thread = Thread(target=self._work, name="mail", daemon=True)
+        self._thread.start()
+
+    def send(self, task: Task) -> None:
+        """Begin to send; what became of the mail comes through the queue of ends."""
+        self.task = task
+        self._tasks.put(task)
+
+    def abort(self) -> None:
+        """End the send that is under way, if that is possible."""
+        self.is_aborted = True
+        if self._session:
+            self._session.abort()
+
+    def close(self) -> None:
+        """Let the connection and the thread end; `join` waits for that."""
+        for _ in range(2):  # one for the connection that idles, one for the thread
+            self._tasks.put(None)
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while task := self._tasks.get():
+            try:
+                with self._sender.session() as self._session:
+                    self._send_until_idle(self._session, task)
+            except BaseException as error:
+                self._ends.put(Ended(self, error))
+
+    def _send_until_idle(self, session: Session, task: Task) -> None:
+        for number in range(1, MAILS_A_CONNECTION + 1):
+            self._ends.put(Ended(self, session.send(task.job.id, task.message)))
+            following = self._next() if number < MAILS_A_CONNECTION else None
+            if following is None:
+                return
+            task = following
+
+    def _next(self) -> Task | None:
+        try:
+            return self._tasks.get(timeout=IDLE_SECONDS)
+        except Empty:
+            return None

@@ -1,0 +1,127 @@
+"""The mail servers of a relay: which of them takes the next mail, and which rest after a trouble."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
+from random import Random
+
+from registration.mail.lines import Ended, Line, Task
+from registration.mail.transport import AboutUs, Broken, Outcome, Sender, Unknown
+
+TROUBLES = 3
+"""After so many mails in a row that failed through no fault of their recipients, a server rests."""
+GATHER_SECONDS = 0.005
+"""How long further ends are waited for after the first, so that they are settled together."""
+CLOSE_SECONDS = 2.0
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Server:
+    """One mail server and the lines to it. Until it takes a mail it is given one at a time, also after a rest."""
+
+    def __init__(self, sender: Sender, connections: int, ends: "SimpleQueue[Ended | None]") -> None:
+        self.lines: list[Line] = []
+        self.mails = 0
+        self._sender = sender
+        self._connections = connections
+        self._ends = ends
+        self._rests_until = LONG_AGO
+        self._is_proven = False
+        self._troubles = 0  # in a row
+
+    def room(self, now: datetime) -> int:
+        """How many mails it can be given."""
+        if self.rests(now):
+            return 0
+        return max(0, (self._connections if self._is_proven else 1) - self.busy)
+
+    def rests(self, now: datetime) -> bool:
+        return now < self._rests_until
+
+    @property
+    def busy(self) -> int:
+        return sum(line.task is not None for line in self.lines)
+
+    def send(self, task: Task) -> None:
+        free = next((line for line in self.lines if line.task is None), None)
+        if free is None:
+            free = Line(self._sender, self._ends)
+            self.lines.append(free)
+        self.mails += 1
+        free.send(task)
+
+    def note(self, outcome: Outcome, until: datetime) -> bool:
+        """Learn from an outcome; True when the server rests now, until then, because other mails fare no better."""
+        if not isinstance(outcome, AboutUs | Broken | Unknown):
+            self._is_proven, self._troubles = True, 0
+            return False
+        self._troubles += 1
+        if self._troubles < TROUBLES and not (isinstance(outcome, AboutUs) and outcome.is_for_all):
+            return False
+        self._rests_until, self._is_proven = until, False
+        return True
+
+
+class Servers:
+    """All mail servers; mails go to the one with the fewest on their way."""
+
+    def __init__(self, senders: Sequence[Sender], connections: int, random: Random) -> None:
+        self._ends: SimpleQueue[Ended | None] = SimpleQueue()
+        self._servers = [Server(sender, connections, self._ends) for sender in senders]
+        self._random = random
+
+    def room(self, now: datetime) -> int:
+        """How many mails can be sent now."""
+        return sum(server.room(now) for server in self._servers)
+
+    def rest(self, now: datetime) -> bool:
+        """Whether all servers rest."""
+        return all(server.rests(now) for server in self._servers)
+
+    def send(self, task: Task) -> None:
+        """Begin to send; call it for no more mails than there is room."""
+        open_ones = [server for server in self._servers if server.room(task.began)]
+        min(open_ones, key=lambda server: (server.busy, server.mails)).send(task)
+
+    def under_way(self) -> list[Line]:
+        return [line for server in self._servers for line in server.lines if line.task]
+
+    def ended(self, seconds: float) -> list[Ended]:
+        """What ends in so many seconds, or soon after the first end; `interrupt` ends the wait, too."""
+        found = []
+        try:
+            found.append(self._ends.get(timeout=seconds))
+            if self._ends.empty():
+                time.sleep(GATHER_SECONDS)
+            while True:
+                found.append(self._ends.get_nowait())
+        except Empty:
+            # A line that was left to itself has no task any more.
+            return [each for each in found if each and each.line.task]
+
+    def interrupt(self) -> None:
+        """For other threads."""
+        self._ends.put(None)
+
+    def note(self, line: Line, outcome: Outcome, now: datetime) -> bool:
+        """Learn from an outcome; True when the line's server rests now."""
+        until = now + timedelta(seconds=self._random.uniform(5, 15))
+        return any(server.note(outcome, until) for server in self._servers if line in server.lines)
+
+    def leave(self, line: Line) -> None:
+        """Leave a line to itself that cannot be made to end."""
+        line.task = None
+        for server in self._servers:
+            server.lines = [each for each in server.lines if each is not line]
+
+    def close(self) -> None:
+        """Close the connections; those that are needed again open again."""
+        lines = [line for server in self._servers for line in server.lines]
+        for line in lines:
+            line.close()
+        end = time.monotonic() + CLOSE_SECONDS
+        for line in lines:
+            line.join(max(0, end - time.monotonic()))
+        for server in self._servers:
+            server.lines = []
