@@ -1,40 +1,58 @@
 """The languages of mails, pages and messages, and the choice of one for a client."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_date
+
+CATALOGUES = Path(__file__).with_name("catalogues")
+"""One gettext catalogue for each language but that of the texts in the code."""
+
+SOURCE = "en"
 
 
 class Language(StrEnum):
-    """A language of mails, pages and messages; the first one is the default."""
+    """A language of mails, pages and messages: English, the default, and each that has a catalogue."""
 
+    _ignore_ = "_path"
     EN = "en"
-    DE = "de"
+    for _path in sorted(CATALOGUES.glob("*.po")):
+        vars()[_path.stem.upper()] = _path.stem
 
     @property
     def locale(self) -> str:
-        """The form `xx_YY` of the legacy wire contract."""
-        return {Language.EN: "en_US", Language.DE: "de_DE"}[self]
+        """The form `xx_YY` of the legacy wire contract, which the head of the catalogue tells."""
+        return _locale(self)
+
+    @property
+    def direction(self) -> str:
+        """`ltr`, or `rtl` for a script that runs from right to left."""
+        return Locale.parse(self.locale).text_direction
+
+    @property
+    def own_name(self) -> str:
+        """What the language calls itself."""
+        return str(Locale.parse(self.value).language_name).capitalize()
 
 
-MONTHS = {
-    Language.EN: (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-    Language.DE: (
-        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
-        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
-    ),
-}
+@cache
+def _locale(language: Language) -> str:
+    if language.value == SOURCE:
+        return "en_US"
+    found = re.search(r'^"Language: (\w+)\\n"$', (CATALOGUES / f"{language}.po").read_text("utf-8"), re.MULTILINE)
+    if not found:
+        raise ValueError(f"the head of {language}.po names no Language, like de_DE")
+    return found[1]
 
 
 def moment_in_words(instant: datetime, language: Language) -> str:
     """A moment as mails and pages show it, in UTC, because the reader's time zone is not known."""
-    month = MONTHS[language][instant.month - 1]
-    if language is Language.DE:
-        return f"{instant.day}. {month} {instant:%Y, %H:%M} Uhr (UTC)"
-    return f"{instant.day} {month} {instant:%Y, %H:%M} UTC"
+    locale = "en_GB" if language.value == SOURCE else language.value  # the day first, as in other languages
+    return f"{format_date(instant, 'long', locale)}, {instant:%H:%M} UTC"
 
 
 def language_of(tag: str) -> Language | None:

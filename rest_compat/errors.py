@@ -101,7 +101,7 @@ LOCKED_OUT = {
         "Too many log in attempts from your address. Please wait {minutes} minutes before trying again.",
         "4401",
     ),
-    Language.DE: Error(429, "Warten Sie bitte {minutes} Minuten, bevor Sie es erneut versuchen.", "4401"),
+    Language("de"): Error(429, "Warten Sie bitte {minutes} Minuten, bevor Sie es erneut versuchen.", "4401"),
 }
 
 
@@ -188,7 +188,7 @@ REFRESH_GRANT = Outcomes(refusals={"REFRESH_TOKEN": Error(400, "The refresh toke
 
 def locked_out(language: Language, minutes: int) -> Error:
     """The error of a lockout: the only text of the contract that is translated, and that names a setting."""
-    row = LOCKED_OUT[language]
+    row = LOCKED_OUT.get(language, LOCKED_OUT[Language.EN])
     return replace(row, detail=row.detail.format(minutes=minutes))
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -18,6 +17,7 @@ from graphql_api.http.body import Encoded, TooLarge, read_body
 from graphql_api.server.correlation import current_correlation_id
 from registration.language import Language, language_of, moment_in_words
 from registration.storage.database import Unavailable
+from registration.texts import templates
 
 LOCALE = "_locale"
 """The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
@@ -27,19 +27,13 @@ NOT_STORED = {"Cache-Control": "no-store"}
 MAX_FIELDS = 100
 """Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+TEMPLATES = templates(Path(__file__).with_name("templates"))
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page at a path, with a template for each language, `<name>.<language>.html`.
+    """A page at a path, with the template `<name>.html`.
 
     `results` are the states that GET shows without a key, because `see` leads there.
     """
@@ -97,7 +91,7 @@ class Page:
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
         nonce = secrets.token_urlsafe(16)
-        html = TEMPLATES.get_template(f"{self.name}.{context.language}.html").render(
+        html = TEMPLATES.get_template(f"{self.name}.html").render(
             state=state,
             language=context.language,
             nonce=nonce,

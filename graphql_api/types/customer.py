@@ -24,7 +24,7 @@ domain_enum(
 domain_enum(
     Language,
     "A language of mails, pages and messages.",
-    {Language.EN.name: "English.", Language.DE.name: "German."},
+    {each.name: f"{each.own_name}." for each in Language},
 )
 
 

@@ -7,24 +7,21 @@ from typing import Any
 
 import strawberry
 
-from graphql_api.types.messages import DE, EN, Texts
 from registration.customer import Gender, Salutation
 from registration.language import Language
 from registration.rules import address
 from registration.rules.person import ATTRIBUTES, NAME_MAX_LENGTH, earliest_birth
 from registration.services import Services
+from registration.texts import Text
 
-LABELS: Mapping[StrEnum, Texts] = {
-    Salutation.MR: {EN: "Mr", DE: "Herr"},
-    Salutation.MRS: {EN: "Mrs", DE: "Frau"},
-    Salutation.MS: {EN: "Ms", DE: "Frau (Ms.)"},
-    Salutation.DR: {EN: "Dr", DE: "Dr."},
-    Gender.FEMALE: {EN: "Female", DE: "Weiblich"},
-    Gender.MALE: {EN: "Male", DE: "Männlich"},
-    Gender.OTHER: {EN: "Other", DE: "Divers"},
-    # Each in itself, so that a reader of any language finds it.
-    Language.EN: dict.fromkeys(Language, "English"),
-    Language.DE: dict.fromkeys(Language, "Deutsch"),
+LABELS: Mapping[StrEnum, Text] = {
+    Salutation.MR: Text("Mr"),
+    Salutation.MRS: Text("Mrs"),
+    Salutation.MS: Text("Ms"),
+    Salutation.DR: Text("Dr"),
+    Gender.FEMALE: Text("Female"),
+    Gender.MALE: Text("Male"),
+    Gender.OTHER: Text("Other"),
 }
 """The choices of a form."""
 
@@ -62,7 +59,7 @@ def form_fields(services: Services, language: Language) -> list[FormField]:
         "password": {"min_length": policy.min_length, "max_length": policy.max_length},
         "confirmPassword": {"min_length": policy.min_length, "max_length": policy.max_length},
         "acceptedTerms": {},
-        "language": {"choices": _choices(Language, language)},
+        "language": {"choices": [Choice(value=each.name, label=each.own_name) for each in Language]},
     }
     optional = {*ATTRIBUTES, "language"} - required
     return [FormField(name=each, required=each not in optional, **limit) for each, limit in limits.items()]

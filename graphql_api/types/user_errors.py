@@ -9,8 +9,9 @@ from typing import ClassVar, TypeVar
 
 import strawberry
 
-from graphql_api.types.messages import DE, EN, MESSAGE, Texts
+from graphql_api.types.messages import MESSAGE
 from registration.language import Language
+from registration.texts import Text
 
 
 @strawberry.enum(description="Names the members of result unions that are errors. Branch on this, not on the message.")
@@ -106,51 +107,20 @@ class ConfirmationCodeError(UserError):
     attempts_left: int = strawberry.field(description="How many more codes may be tried; 0 when the code has ended.")
 
 
-USER_ERRORS: Mapping[UserErrorCode, Texts] = {
-    UserErrorCode.INVALID_INPUT: {
-        EN: "Some of the input is not valid.",
-        DE: "Einige Angaben sind nicht gültig.",
-    },
-    UserErrorCode.EMAIL_TAKEN: {
-        EN: "This e-mail address is already registered or waiting for its confirmation.",
-        DE: "Diese E-Mail-Adresse ist bereits registriert oder wartet auf ihre Bestätigung.",
-    },
-    UserErrorCode.TOO_MANY_ATTEMPTS: {
-        EN: "Too many attempts. Please try again later.",
-        DE: "Zu viele Versuche. Bitte versuchen Sie es später noch einmal.",
-    },
-    UserErrorCode.IDEMPOTENCY_CONFLICT: {
-        EN: "This idempotency key was already used with other input.",
-        DE: "Dieser Idempotenzschlüssel wurde bereits mit anderen Angaben verwendet.",
-    },
-    UserErrorCode.BAD_CREDENTIALS: {
-        EN: "The e-mail address or the password is wrong.",
-        DE: "Die E-Mail-Adresse oder das Passwort ist falsch.",
-    },
-    UserErrorCode.EMAIL_NOT_CONFIRMED: {
-        EN: "Please confirm your e-mail address first: follow the link in the mail that we sent you.",
-        DE: "Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse: Folgen Sie dem Link in unserer E-Mail.",
-    },
-    UserErrorCode.REFRESH_TOKEN: {
-        EN: "This session has ended. Please sign in again.",
-        DE: "Diese Sitzung ist beendet. Bitte melden Sie sich neu an.",
-    },
-    UserErrorCode.RESET_TOKEN: {
-        EN: "This link to a new password is no longer valid.",
-        DE: "Dieser Link zu einem neuen Passwort ist nicht mehr gültig.",
-    },
-    UserErrorCode.CONFIRMATION_TOKEN: {
-        EN: "This confirmation link is no longer valid.",
-        DE: "Dieser Bestätigungslink ist nicht mehr gültig.",
-    },
-    UserErrorCode.CONFIRMATION_CODE: {
-        EN: "This code is not right, or no longer valid.",
-        DE: "Dieser Code stimmt nicht oder gilt nicht mehr.",
-    },
-    UserErrorCode.SESSION_NOT_FOUND: {
-        EN: "This device is signed out already.",
-        DE: "Dieses Gerät ist bereits abgemeldet.",
-    },
+USER_ERRORS: Mapping[UserErrorCode, Text] = {
+    UserErrorCode.INVALID_INPUT: Text("Some of the input is not valid."),
+    UserErrorCode.EMAIL_TAKEN: Text("This e-mail address is already registered or waiting for its confirmation."),
+    UserErrorCode.TOO_MANY_ATTEMPTS: Text("Too many attempts. Please try again later."),
+    UserErrorCode.IDEMPOTENCY_CONFLICT: Text("This idempotency key was already used with other input."),
+    UserErrorCode.BAD_CREDENTIALS: Text("The e-mail address or the password is wrong."),
+    UserErrorCode.EMAIL_NOT_CONFIRMED: Text(
+        "Please confirm your e-mail address first: follow the link in the mail that we sent you."
+    ),
+    UserErrorCode.REFRESH_TOKEN: Text("This session has ended. Please sign in again."),
+    UserErrorCode.RESET_TOKEN: Text("This link to a new password is no longer valid."),
+    UserErrorCode.CONFIRMATION_TOKEN: Text("This confirmation link is no longer valid."),
+    UserErrorCode.CONFIRMATION_CODE: Text("This code is not right, or no longer valid."),
+    UserErrorCode.SESSION_NOT_FOUND: Text("This device is signed out already."),
 }
 
 Error = TypeVar("Error", bound=UserError)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -14,10 +15,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from email_validator import validate_email
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
 from registration.customer import Customer
-from registration.language import Language, moment_in_words
+from registration.language import moment_in_words
+from registration.texts import Text, templates
 
 
 class MailKind(StrEnum):
@@ -51,23 +53,17 @@ class UsedDevice:
 
 
 SUBJECTS = {
-    (MailKind.CONFIRMATION, Language.EN): "Please confirm your e-mail address",
-    (MailKind.CONFIRMATION, Language.DE): "Bitte bestätigen Sie Ihre E-Mail-Adresse",
-    (MailKind.WELCOME, Language.EN): "Your account is ready",
-    (MailKind.WELCOME, Language.DE): "Ihr Konto ist eingerichtet",
-    (MailKind.RESET, Language.EN): "Choose a new password",
-    (MailKind.RESET, Language.DE): "Wählen Sie ein neues Passwort",
-    (MailKind.PASSWORD_CHANGED, Language.EN): "Your password was changed",
-    (MailKind.PASSWORD_CHANGED, Language.DE): "Ihr Passwort wurde geändert",
-    (MailKind.EMAIL_CHANGE, Language.EN): "Please confirm your new e-mail address",
-    (MailKind.EMAIL_CHANGE, Language.DE): "Bitte bestätigen Sie Ihre neue E-Mail-Adresse",
-    (MailKind.EMAIL_CHANGE_NOTICE, Language.EN): "Your e-mail address is about to change",
-    (MailKind.EMAIL_CHANGE_NOTICE, Language.DE): "Ihre E-Mail-Adresse soll geändert werden",
-    (MailKind.ALREADY_REGISTERED, Language.EN): "There is an account with this address already",
-    (MailKind.ALREADY_REGISTERED, Language.DE): "Mit dieser Adresse gibt es schon ein Konto",
-    (MailKind.NEW_DEVICE, Language.EN): "A sign-in from a new device",
-    (MailKind.NEW_DEVICE, Language.DE): "Eine Anmeldung von einem neuen Gerät",
+    MailKind.CONFIRMATION: Text("Please confirm your e-mail address"),
+    MailKind.WELCOME: Text("Your account is ready"),
+    MailKind.RESET: Text("Choose a new password"),
+    MailKind.PASSWORD_CHANGED: Text("Your password was changed"),
+    MailKind.EMAIL_CHANGE: Text("Please confirm your new e-mail address"),
+    MailKind.EMAIL_CHANGE_NOTICE: Text("Your e-mail address is about to change"),
+    MailKind.ALREADY_REGISTERED: Text("There is an account with this address already"),
+    MailKind.NEW_DEVICE: Text("A sign-in from a new device"),
 }
+HELLO, HELLO_NAME = Text("Hello,"), Text("Hello %(name)s,")
+BLANK_LINES = re.compile(r"\n{3,}")
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
 SUSPECT = re.compile(r"[:/<>\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
@@ -108,8 +104,9 @@ def render(
     message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
     message["From"] = sender
     message["To"] = recipient
-    code, subject = link and link.code, SUBJECTS[kind, customer.language]
-    message["Subject"] = f"{code}: {subject}" if code and code_in_subject else subject
+    code, subject = link and link.code, SUBJECTS[kind][customer.language]
+    # Python's own folding loses a space between two encoded words.
+    message.set_raw("Subject", _encoded(f"{code}: {subject}" if code and code_in_subject else subject))
     message["Date"] = date
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -117,7 +114,7 @@ def render(
         "subject": subject,
         "code": code,
         "language": customer.language,
-        "name": greeting_name(customer, is_proven=_is_proven(kind, customer)),
+        "greeting": _greeting(customer, is_proven=_is_proven(kind, customer)),
         "is_confirmed": customer.confirmed_at is not None,
         "site": urlsplit(site).netloc.rpartition("@")[2],
         "url": link.url if link else None,
@@ -125,11 +122,19 @@ def render(
         "used": used,
         "moment": moment_in_words(date, customer.language),
     }
-    text, html = (_template(f"{kind}.{customer.language}.{form}", words) for form in ("txt", "html"))
+    template = f"{kind}.mail"
+    html = _templates(escape=True).get_template(template).render(words, form="write.html")
+    text = _templates(escape=False).get_template(template).render(words, form="write.txt")
+    text = BLANK_LINES.sub("\n\n", text).strip() + "\n"
     message.set_content(text, cte=_encoding(text))
     message.add_alternative(html, subtype="html", cte=_encoding(html))
     message["Content-Language"] = customer.language  # last, because making alternatives moves it into one of them
     return message
+
+
+def _greeting(customer: Customer, *, is_proven: bool) -> str:
+    name = greeting_name(customer, is_proven=is_proven)
+    return HELLO_NAME[customer.language] % {"name": name} if name else HELLO[customer.language]
 
 
 def greeting_name(customer: Customer, *, is_proven: bool) -> str:
@@ -156,6 +161,11 @@ def _is_proven(kind: MailKind, customer: Customer) -> bool:
     return kind is not MailKind.EMAIL_CHANGE and (customer.confirmed_at or customer.created_at) > customer.created_at
 
 
+def _encoded(subject: str) -> str:
+    charset = "us-ascii" if subject.isascii() else "utf-8"
+    return Header(subject, charset, header_name="Subject").encode(linesep="\r\n")
+
+
 def _recipient(email: str) -> Address:
     # The host in its ASCII form, so that only a non-ASCII local part asks the mail server for SMTPUTF8.
     address = validate_email(email, check_deliverability=False, test_environment=True)
@@ -167,17 +177,6 @@ def _encoding(text: str) -> str:
     return "7bit" if text.isascii() and max(map(len, text.splitlines())) < 998 else "quoted-printable"
 
 
-def _template(name: str, words: dict[str, object]) -> str:
-    return _environment().get_template(name).render(words)
-
-
 @cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _templates(*, escape: bool) -> Environment:
+    return templates(Path(__file__).with_name("templates"), escape=escape)

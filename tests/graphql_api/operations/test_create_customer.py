@@ -53,7 +53,7 @@ class TestASignUp:
 
     @pytest.mark.parametrize(
         ("chosen", "stored"),
-        [({"language": "DE"}, Language.DE), ({"language": None}, Language.EN), ({}, Language.EN)],
+        [({"language": "DE"}, Language("de")), ({"language": None}, Language.EN), ({}, Language.EN)],
     )
     def test_stores_the_language_that_was_chosen(
         self, installation: Installation, chosen: dict[str, object], stored: Language
@@ -205,7 +205,7 @@ def test_too_many_sign_ups_from_one_address_are_told_when_to_come_back(database:
 
 def test_an_accepted_registration_tells_nothing_about_the_address() -> None:
     """RegistrationAccepted says only that a mail is on its way."""
-    result = _result(SignUpAccepted("handle"), Language.DE)
+    result = _result(SignUpAccepted("handle"), Language("de"))
     assert result == RegistrationAccepted(
         message="Wenn diese Adresse verwendet werden kann, ist eine E-Mail unterwegs.", handle="handle"
     )

@@ -55,7 +55,7 @@ def test_a_confirmation_goes_to_the_stored_address_with_the_key(database: Databa
 
 def test_links_name_the_language_of_the_mail(database: Database) -> None:
     """A link names the language of the mail, so that a storefront need not guess it (contract 11)."""
-    signed_up(database, language=Language.DE)
+    signed_up(database, language=Language("de"))
     message = compose(database, claim_the_one(database))
     assert isinstance(message, EmailMessage)
     body = message.get_body(("plain",))

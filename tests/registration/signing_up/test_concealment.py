@@ -379,13 +379,13 @@ class TestNotice:
         assert message["To"] == ADA
         assert message["Content-Language"] == language
         words = text_of(message)
-        assert {Language.EN: "sign in as always", Language.DE: "melden Sie sich an wie immer"}[language] in words
+        assert {Language.EN: "sign in as always", Language("de"): "melden Sie sich an wie immer"}[language] in words
         assert "token=" not in message.as_string()
         assert "Eve" not in message.as_string()
 
     @pytest.mark.parametrize(
         ("language", "words"),
-        [(Language.EN, "still waits for its confirmation"), (Language.DE, "wartet noch auf seine Bestätigung")],
+        [(Language.EN, "still waits for its confirmation"), (Language("de"), "wartet noch auf seine Bestätigung")],
     )
     def test_says_that_the_account_is_not_confirmed(
         self, services: Services, arrived: Deliver, language: Language, words: str

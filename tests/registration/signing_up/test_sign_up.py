@@ -59,7 +59,7 @@ class TestRegistered:
     def test_outcome_holds_the_customer(self, services: Services, clock: Clock) -> None:
         """The outcome of a sign-up holds the attributes as typed, and what the installation adds."""
         given = form(email="Ada.Ü@Example.ORG", dateOfBirth="1915-12-10", firstName="Ἀδα 🙂")
-        outcome = sign_up(services, SignUpRequest(given, Language.DE, "192.0.2.1"))
+        outcome = sign_up(services, SignUpRequest(given, Language("de"), "192.0.2.1"))
         assert isinstance(outcome, Registered)
         assert outcome.confirm_before == clock() + timedelta(days=1)
         assert outcome.customer == Customer(
@@ -71,7 +71,7 @@ class TestRegistered:
             last_name="Beispiel",
             gender=Gender.FEMALE,
             date_of_birth=date(1915, 12, 10),
-            language=Language.DE,
+            language=Language("de"),
             created_at=clock(),
             updated_at=clock(),
             confirmed_at=None,
