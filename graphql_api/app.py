@@ -25,8 +25,10 @@ from graphql_api.http.cors import Cors
 from graphql_api.http.endpoint import GraphQLEndpoint, departure
 from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.logs import configure_logs
+from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
+from graphql_api.http.visitors import Visitors
 from graphql_api.pages import (
     confirmation_page,
     email_change_page,
@@ -35,6 +37,7 @@ from graphql_api.pages import (
     jwks,
     mailbox,
     password_page,
+    secure_page,
     start_page,
 )
 from graphql_api.schema import schema
@@ -48,7 +51,6 @@ from registration.keys.handles import Handle
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
-from registration.sessions.devices import Device
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.signing_up.progress import RegistrationState, settled
@@ -102,6 +104,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
         origins=settings.allowed_origins,
         loopback=settings.development,
         own_paths=GRAPHQL_AND_PUBLIC_PATHS,
+        credentials=settings.refresh_cookie == "on",
     )
     return SecurityHeaders(cors, security, cors.headers_for)
 
@@ -116,10 +119,9 @@ class Parts:
     batcher: SignUpBatcher
     callers: Callers
     executor: Executor
-    client_ips: ClientIps
+    visitors: Visitors
     registrations: Watch[Handle, RegistrationState]
     sign_in_url: str
-    place_header: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -129,30 +131,26 @@ class Parts:
             batcher=self.batcher,
             callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
-            client_ip=self.client_ips.of(request),
+            client_ip=self.visitors.ip_of(request),
             registrations=self.registrations,
             authorization=request.headers.get("authorization"),
-            device=self.device_of(request),
+            device=self.visitors.device_of(request),
+            refresh_cookie=self.visitors.refresh_cookie_of(request),
             sign_in_url=self.sign_in_url,
         )
-
-    def device_of(self, request: Request) -> Device:
-        is_named = self.place_header and self.client_ips.is_behind_proxy(request)
-        place = request.headers.get(self.place_header, "") if is_named else ""
-        return Device(request.headers.get("user-agent", ""), place)
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
         """Run a constant document of the shim."""
         answer = await self.executor.execute_ours(
             OperationRequest(document, variables),
-            replace(self.context_for(request), legacy=True),
+            replace(self.context_for(request), legacy=True, refresh_cookie=None),
             partial(departure, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)
 
     async def seconds_blocked(self, request: Request, email: str) -> int | None:
-        return await self.threads.run(seconds_blocked, self.services, email, self.client_ips.of(request))
+        return await self.threads.run(seconds_blocked, self.services, email, self.visitors.ip_of(request))
 
 
 def open_parts(settings: GatewaySettings, services: Services) -> Parts:
@@ -172,10 +170,13 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         batcher=SignUpBatcher(services),
         callers=Callers(services, threads),
         executor=executor,
-        client_ips=ClientIps(settings.trusted_networks, time.monotonic),
+        visitors=Visitors(
+            ClientIps(settings.trusted_networks, time.monotonic),
+            settings.place_header,
+            settings.refresh_token_seconds if settings.refresh_cookie == "on" else None,
+        ),
         registrations=Watch(lambda handles: threads.run(settled, services, handles)),
         sign_in_url=settings.sign_in_url,
-        place_header=settings.place_header,
     )
 
 
@@ -200,6 +201,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         *confirmation_page.routes(parts.context_for),
         *password_page.routes(parts.context_for),
         *email_change_page.routes(parts.context_for),
+        *secure_page.routes(parts.context_for),
         *health.routes(parts.services, parts.threads),
         *jwks.routes(parts.services.signing_keys, parts.threads),
         *development_routes(settings, otherwise=shim.any_path.app),
@@ -207,12 +209,14 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
     ]
 
 
-def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint:
+def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint[Context]:
     return GraphQLEndpoint(
         executor=parts.executor,
         context_for=parts.context_for,
-        streams=EventStreams(parts.client_ips.of, *settings.stream_limits),
+        cookie_of=lambda context: context.refresh_cookie.answer if context.refresh_cookie else None,
+        streams=EventStreams(parts.visitors.ip_of, *settings.stream_limits),
         queries_by_get=settings.enabled(settings.graphql_get),
+        documents=NamedDocuments(read_manifest(settings.documents), only=settings.trusted_documents == "only"),
         graphiql=(lambda _request: graphiql.page(token_urlsafe(16))) if settings.enabled(settings.graphiql) else None,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import date, datetime
 
 import strawberry
+from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.operations.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
@@ -12,18 +13,19 @@ from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confi
 from graphql_api.operations.confirm_email_change import ConfirmEmailChangeResult, confirm_email_change
 from graphql_api.operations.create_access_token import CreateAccessTokenResult, create_access_token
 from graphql_api.operations.create_customer import CreateCustomerResult, create_customer
-from graphql_api.operations.end_session import EndSessionResult, end_session
-from graphql_api.operations.me import me
+from graphql_api.operations.devices.end_session import EndSessionResult, end_session
+from graphql_api.operations.devices.secure_account import SecureAccountResult, secure_account
+from graphql_api.operations.devices.sessions import Session, sessions
+from graphql_api.operations.me import me, node
 from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
 from graphql_api.operations.request_password_reset import RequestPasswordResetResult, request_password_reset
 from graphql_api.operations.resend_confirmation import ResendConfirmationResult, resend_confirmation
 from graphql_api.operations.reset_password import ResetPasswordResult, reset_password
 from graphql_api.operations.revoke_refresh_token import RevokeRefreshTokenResult, revoke_refresh_token
-from graphql_api.operations.sessions import Session, sessions
 from graphql_api.operations.update_customer import UpdateCustomerResult, update_customer
 from graphql_api.streams.registration import Registration, registration, registration_changes
-from graphql_api.types.customer import Customer
+from graphql_api.types.customer import Customer, Node
 from graphql_api.types.scalars import DATE, DATE_TIME
 from registration.sessions.listing import MOST
 
@@ -32,6 +34,11 @@ from registration.sessions.listing import MOST
 class Query:
     me: Customer | None = strawberry.field(
         resolver=me, description="The customer of the access token; without a good one, an error UNAUTHENTICATED."
+    )
+    node: Node | None = strawberry.field(
+        resolver=node,
+        description="The customer of the access token, if it has this id, and null for every other id; without a good "
+        "token, an error UNAUTHENTICATED.",
     )
     sessions: list[Session] | None = strawberry.field(
         resolver=sessions,
@@ -92,6 +99,10 @@ class Mutation:
     change_password: ChangePasswordResult = strawberry.field(
         resolver=change_password, description="Replace the password. Needs an access token."
     )
+    secure_account: SecureAccountResult = strawberry.field(
+        resolver=secure_account,
+        description='Say "this was not me" with the token of a mail about the security of the account; works once.',
+    )
     update_customer: UpdateCustomerResult = strawberry.field(
         resolver=update_customer, description="Change the profile: all that is sent, or nothing. Needs an access token."
     )
@@ -109,8 +120,14 @@ schema = strawberry.Schema(
     subscription=Subscription,
     config=StrawberryConfig(scalar_map={date: DATE, datetime: DATE_TIME}),
 )
+# Strawberry has no way to describe a schema, and does not print a description.
+schema._schema.description = (
+    "Customers register, confirm their address, sign in and look after their account. A mutation takes one input and "
+    "answers with a union: a success, or an error that implements UserError and has a code. Errors at the top level "
+    "are about the request, not about what it asks for."
+)
 
 
 def print_schema() -> str:
     """The published contract: the text of schema.graphql."""
-    return schema.as_str() + "\n"
+    return f"{print_schema_definition(schema._schema)}\n\n{schema.as_str()}\n"

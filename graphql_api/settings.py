@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,6 +55,9 @@ class GatewaySettings(Settings):
             description="origins whose pages may call from browsers: https://shop.example, …; development adds loopback"
         ),
     ] = ""
+    refresh_cookie: Annotated[
+        Switch, Field(description="GraphQL: the refresh token travels in a cookie that no script can read; needs https")
+    ] = "off"
     hsts_seconds: Annotated[
         int,
         Field(
@@ -71,7 +74,13 @@ class GatewaySettings(Settings):
     graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
     introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
-    graphql_get: Annotated[ByMode, Field(description="queries by GET")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET; by their hash alone always")] = "mode"
+    documents: Annotated[
+        str, Field(description="manifest of documents that clients may name by hash; `registration-gateway documents`")
+    ] = ""
+    trusted_documents: Annotated[
+        Literal["off", "only"], Field(description="`only` refuses every document that DOCUMENTS does not list")
+    ] = "off"
     mailbox: Annotated[ByMode, Field(description="development mailbox at /mailbox; needs a file: MAIL_URL")] = "mode"
     metrics_port: Annotated[
         int,
@@ -121,6 +130,12 @@ class GatewaySettings(Settings):
     def _fits_the_mode(self) -> Self:
         if self.development and self.allow_remote_development == "off" and not _is_loopback(self.host):
             raise ValueError("GATEWAY_HOST is not loopback in development; see GATEWAY_ALLOW_REMOTE_DEVELOPMENT")
+        if self.refresh_cookie == "on" and not self.development and self.public_url.startswith("http:"):
+            raise ValueError(
+                "GATEWAY_REFRESH_COOKIE is on: browsers take its cookie by https only; see GATEWAY_PUBLIC_URL"
+            )
+        if self.trusted_documents == "only" and not self.documents:
+            raise ValueError("GATEWAY_TRUSTED_DOCUMENTS needs GATEWAY_DOCUMENTS, the manifest of what is trusted")
         if self.mailbox == "on" and not self.development:
             raise ValueError("GATEWAY_MAILBOX shows every mail: it needs GATEWAY_MODE=development")
         return self

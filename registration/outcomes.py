@@ -199,6 +199,7 @@ ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid | TooManyAttempts
 UpdateOutcome = Updated | Invalid | BadCredentials | EmailTaken | TooManyAttempts | Gone
 EmailChangeOutcome = Confirmed | TokenRefused | EmailTaken
+SecuringOutcome = Done | EmailTaken | TokenRefused
 ErasureOutcome = Done | BadCredentials | TooManyAttempts
 SignUpOutcome = Registered | SignUpAccepted | Invalid | EmailTaken | TooManyAttempts | IdempotencyConflict
 ConfirmationOutcome = Confirmed | TokenRefused

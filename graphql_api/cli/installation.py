@@ -45,8 +45,10 @@ def say_where(settings: GatewaySettings) -> None:
 
 def prepare(settings: GatewaySettings) -> None:
     """Find every mistake in the installation before the first worker starts; make the files of an embedded one."""
-    from registration.wiring import open_relay, open_services  # noqa: PLC0415 - other commands need not wait for it
+    from graphql_api.http.named_documents import read_manifest  # noqa: PLC0415 - other commands need not wait for it
+    from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
+    read_manifest(settings.documents)
     if settings.is_embedded:
         create_keys(Path(settings.keys_dir), settings.token_algorithm)
         migrate(settings)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from graphql_api.cli import keys, outbox
+from graphql_api.cli import documents, keys, outbox
 from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
 from graphql_api.cli.schema import schema
@@ -37,3 +37,4 @@ for command in (serve, migrate, relay, schema, settings, erase_proof, audit, cal
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
+main.add_typer(documents.commands, name="documents")

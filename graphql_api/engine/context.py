@@ -11,6 +11,7 @@ from graphql_api.engine.callers import Callers
 from graphql_api.engine.errors import Unauthenticated
 from graphql_api.engine.threads import Threads, in_time
 from graphql_api.server.admission import Admission, Admitted, Refusal, require_turn
+from graphql_api.server.refresh_cookie import RefreshCookie
 from graphql_api.server.watch import Watch
 from registration.keys.handles import Handle
 from registration.language import Language
@@ -42,6 +43,8 @@ class Context:
     device: Device = UNKNOWN
     sign_in_url: str = ""
     """The shop's sign-in page; empty where no setting names it."""
+    refresh_cookie: RefreshCookie | None = None
+    """Where the refresh token travels instead of the body; None where it does not, and at the JSON:API door."""
     legacy: bool = False
     """Whether the request came through the JSON:API door: the legacy contract stands there (decision 0029)."""
 

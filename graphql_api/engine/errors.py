@@ -14,6 +14,7 @@ from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_word
 from graphql_api.engine.limits import Exceeded
 from graphql_api.engine.overlaps import MAX_COMPARISONS, TooManyComparisonsError
 from graphql_api.server.correlation import current_correlation_id
+from graphql_api.server.refresh_cookie import PROOF, ProofMissing
 from registration.storage.database import Unavailable
 
 PublicError: TypeAlias = dict[str, Any]
@@ -35,13 +36,15 @@ class ErrorCode(StrEnum):
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     INTROSPECTION_DISABLED = "INTROSPECTION_DISABLED"
-    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
     OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
     OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
     MUTATION_NOT_ALLOWED = "MUTATION_NOT_ALLOWED"
     SUBSCRIPTION_NOT_ALLOWED = "SUBSCRIPTION_NOT_ALLOWED"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    PREFLIGHT_REQUIRED = "PREFLIGHT_REQUIRED"
     OVERLOADED = "OVERLOADED"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -112,6 +115,9 @@ def field_error(error: GraphQLError) -> PublicError:
         case Unauthenticated(revoked=revoked):
             reason = {"reason": "REVOKED"} if revoked else {}
             return _field_error(error, ErrorCode.UNAUTHENTICATED, "A valid access token is needed.", **reason)
+        case ProofMissing():
+            message = f"Where the refresh token travels in a cookie, this needs the header {PROOF}, with any value."
+            return _field_error(error, ErrorCode.PREFLIGHT_REQUIRED, message)
         case Unavailable() as outage:
             log.error("graphql.unavailable", exc_info=outage)
             message = "The service cannot do this at the moment: try again later."

@@ -19,18 +19,29 @@ class Cors(CORSMiddleware):
     """Lets pages of `origins` read every answer, errors and faults too; with `loopback` also those of this machine.
 
     Preflights for `own_paths` are answered here. Those for all other paths are the shim's, whose contract says what
-    they ask for (contract 2.7); they get the origin and the time to keep them.
+    they ask for (contract 2.7); they get the origin and the time to keep them. With `credentials` pages may send
+    cookies.
     """
 
-    def __init__(self, app: ASGIApp, *, origins: Collection[str], loopback: bool, own_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        origins: Collection[str],
+        loopback: bool,
+        own_paths: Collection[str],
+        credentials: bool = False,
+    ) -> None:
         super().__init__(
             app,
             allow_origins=origins,
             allow_origin_regex=LOOPBACK if loopback else None,
             allow_methods=("GET", "POST"),
-            # Clients add headers of their own (x-apollo-operation-name); without credentials none of them is dangerous.
+            # Clients add headers of their own (x-apollo-operation-name). None of them is dangerous: these origins are
+            # trusted, and others get no leave for any.
             allow_headers=("*",),
             expose_headers=READABLE_HEADERS,
+            allow_credentials=credentials,
             max_age=MAX_AGE_SECONDS,
         )
         self._own_paths = own_paths

@@ -1,10 +1,9 @@
 """GraphQL over HTTP, as the specification of that name says: one request runs one operation and gets one response."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from types import UnionType
-from typing import Any, assert_never, cast
+from typing import Any, Generic, TypeVar, assert_never, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,10 +12,18 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode, public_error
 from graphql_api.engine.executor import Executor
 from graphql_api.engine.outcome import Answer, Kind, OperationRequest, overloaded_answer
-from graphql_api.http.body import Disconnected, Encoded, TooLarge, read_body
 from graphql_api.http.event_stream import EVENT_STREAM, EventStream, EventStreams, encode
-from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, is_json, preferred
-from graphql_api.http.strict_json import Json, NotJson, read_json
+from graphql_api.http.named_documents import (
+    NamedDocuments,
+    NotFound,
+    NotTrusted,
+    WrongHash,
+    document_hash,
+    is_named,
+)
+from graphql_api.http.negotiation import GRAPHQL, HTML, JSON, preferred
+from graphql_api.http.parameters import BadRequest, in_query, posted
+from graphql_api.http.strict_json import Json
 
 # In order of preference: the specification wants application/json for clients that accept anything.
 MEDIA_TYPES = (JSON, GRAPHQL)
@@ -37,44 +44,43 @@ _PARAMETERS: dict[str, tuple[type | UnionType, str]] = {
 }
 
 # Apollo's link looks for this message or its code, urql's exchange for the message; both then send the document.
-PERSISTED_QUERY = Answer(
-    Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")]
+NOT_FOUND = Answer(Kind.REFUSED, errors=[public_error(ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")])
+NOT_TRUSTED = Answer(
+    Kind.REFUSED, errors=[public_error(ErrorCode.DOCUMENT_NOT_TRUSTED, "Only trusted documents are run here.")]
 )
+
+GivenContext = TypeVar("GivenContext")
 
 NO_ROOM = overloaded_answer(UNAVAILABLE_RETRY_AFTER)
 
 
-@dataclass(frozen=True, slots=True)
-class BadRequest:
-    """A request that is not GraphQL over HTTP. Its `message` is for the client."""
-
-    status: int
-    message: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+def no_cookie(_context: object) -> None:
+    """For endpoints that set none."""
 
 
-class NamedByHash:
-    """A request whose `extensions.persistedQuery` names a document that it does not send."""
-
-
-class GraphQLEndpoint:
+class GraphQLEndpoint(Generic[GivenContext]):
     """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
 
-    `graphiql` answers browsers. `queries_by_get` allows queries, but not mutations, by GET.
+    `cookie_of` is asked for a Set-Cookie when an operation has run. `graphiql` answers browsers.
+    `queries_by_get` allows queries, but not mutations, by GET.
     """
 
     def __init__(
         self,
         *,
         executor: Executor,
-        context_for: Callable[[Request], object],
+        context_for: Callable[[Request], GivenContext],
         streams: EventStreams,
+        cookie_of: Callable[[GivenContext], str | None] = no_cookie,
         queries_by_get: bool,
+        documents: NamedDocuments,
         graphiql: Callable[[Request], Response] | None,
     ) -> None:
         self._executor = executor
         self._context_for = context_for
+        self._cookie_of = cookie_of
         self._methods = ("GET", "POST") if queries_by_get else ("POST",)
+        self._documents = documents
         self._graphiql = graphiql
         self._streams = streams
 
@@ -94,8 +100,8 @@ class GraphQLEndpoint:
         operation = await self._operation(request, EVENT_STREAM)
         if isinstance(operation, BadRequest):
             return _bad_request(operation, JSON)
-        if isinstance(operation, NamedByHash):
-            return _answer_response(PERSISTED_QUERY, JSON)
+        if isinstance(operation, Answer):
+            return _answer_response(operation, JSON)
         context, gone, is_post = self._context_for(request), partial(departure, request), request.method == "POST"
         answers = self._executor.stream(operation, context, mutation_allowed=is_post, departure=gone)
         return EventStream((_body(answer) async for answer in answers), gone, self._streams)
@@ -107,87 +113,62 @@ class GraphQLEndpoint:
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
             return _bad_request(operation, media_type or JSON)
-        if isinstance(operation, NamedByHash):
-            return _answer_response(PERSISTED_QUERY, media_type or JSON)
+        if isinstance(operation, Answer):
+            return _answer_response(operation, media_type or JSON)
+        context = self._context_for(request)
         answer = await self._executor.execute(
-            operation,
-            self._context_for(request),
-            mutation_allowed=request.method == "POST",
-            departure=partial(departure, request),
+            operation, context, mutation_allowed=request.method == "POST", departure=partial(departure, request)
         )
-        return _answer_response(answer, media_type or JSON)
+        response = _answer_response(answer, media_type or JSON)
+        if cookie := self._cookie_of(context):
+            response.headers.append("set-cookie", cookie)
+        return response
 
-    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | NamedByHash | BadRequest:
+    async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | Answer | BadRequest:
         if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
             allow = {"allow": ", ".join(self._methods)}
             return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.", allow)
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
-        parameters = await _posted(request) if request.method == "POST" else _in_query(request.query_params)
-        return parameters if isinstance(parameters, BadRequest) else _checked(parameters)
+        parameters = await posted(request) if request.method == "POST" else in_query(request.query_params)
+        return parameters if isinstance(parameters, BadRequest) else self._checked(parameters)
+
+    def _checked(self, parameters: Json) -> OperationRequest | Answer | BadRequest:
+        if isinstance(parameters, list):
+            return BadRequest(400, "Batches are not supported: send one operation in one request.")
+        if not isinstance(parameters, dict):
+            return BadRequest(400, "The body must be a JSON object.")
+        digest = document_hash(parameters)
+        if isinstance(digest, WrongHash):
+            return BadRequest(400, "The hash of a document must be a SHA-256 in hexadecimal digits.")
+        for name, (expected, words) in _PARAMETERS.items():
+            if not isinstance(parameters.get(name), expected) and not (name == "query" and is_named(parameters)):
+                return BadRequest(400, f"The parameter '{name}' must be {words}.")
+        document = self._documents.text(cast("str | None", parameters.get("query")), digest)
+        match document:
+            case WrongHash():
+                return BadRequest(400, "The hash is not the SHA-256 of the document.")
+            case NotFound():
+                return NOT_FOUND
+            case NotTrusted():
+                return NOT_TRUSTED
+            case str():
+                return OperationRequest(
+                    query=document,
+                    variables=cast("dict[str, Any] | None", parameters.get("variables")),
+                    operation_name=cast("str | None", parameters.get("operationName")),
+                )
+        assert_never(document)
 
 
 def _accept(request: Request) -> str:
     return ",".join(request.headers.getlist("accept"))
 
 
-async def _posted(request: Request) -> Json | BadRequest:
-    if not is_json(request.headers.get("content-type", "")):
-        return BadRequest(415, f"The Content-Type must be {JSON}, in UTF-8.")
-    body = await read_body(request)
-    match body:
-        case TooLarge(limit):
-            return BadRequest(413, f"The body is larger than {limit} bytes.")
-        case Encoded():
-            return BadRequest(415, "The body must have no Content-Encoding.", {"accept-encoding": "identity"})
-        case Disconnected():
-            return BadRequest(400, "The body is not complete.")
-        case bytes():
-            return _read(body)
-    assert_never(body)
-
-
-def _read(body: bytes) -> Json | BadRequest:
-    value = read_json(body)
-    return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
-
-
-def _in_query(query: Mapping[str, str]) -> Json | BadRequest:
-    parameters: dict[str, Json] = {"query": query.get("query"), "operationName": query.get("operationName") or None}
-    for name in {"variables", "extensions"} & query.keys():
-        value = read_json(query[name].encode())
-        if isinstance(value, NotJson):
-            return BadRequest(400, f"The parameter '{name}' {value.reason}.")
-        parameters[name] = value
-    return parameters
-
-
 def _asks_by_hash(request: Request) -> bool:
-    """Clients of persisted queries send hashes by GET even where queries by GET are off."""
-    parameters = _in_query(request.query_params)
-    return isinstance(parameters, dict) and _is_named_by_hash(parameters)
-
-
-def _is_named_by_hash(parameters: Mapping[str, Json]) -> bool:
-    extensions = parameters.get("extensions")
-    return not parameters.get("query") and isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
-
-
-def _checked(parameters: Json) -> OperationRequest | NamedByHash | BadRequest:
-    if isinstance(parameters, list):
-        return BadRequest(400, "Batches are not supported: send one operation in one request.")
-    if not isinstance(parameters, dict):
-        return BadRequest(400, "The body must be a JSON object.")
-    if _is_named_by_hash(parameters):
-        return NamedByHash()
-    for name, (expected, words) in _PARAMETERS.items():
-        if not isinstance(parameters.get(name), expected):
-            return BadRequest(400, f"The parameter '{name}' must be {words}.")
-    return OperationRequest(
-        query=cast("str", parameters["query"]),
-        variables=cast("dict[str, Any] | None", parameters.get("variables")),
-        operation_name=cast("str | None", parameters.get("operationName")),
-    )
+    """A query that a hash alone names may come by GET even where queries by GET are off: no document is in the URL."""
+    parameters = in_query(request.query_params)
+    return isinstance(parameters, dict) and is_named(parameters)
 
 
 def _bad_request(bad: BadRequest, media_type: str) -> Response:

@@ -4,12 +4,11 @@ from typing import Annotated, assert_never
 
 import strawberry
 
-from graphql_api.engine.context import Info
+from graphql_api.engine.context import Context, Info
 from graphql_api.engine.costs import costs
 from graphql_api.types.token_pair import TokenPair, token_pair
 from graphql_api.types.user_errors import BadCredentialsError, EmailNotConfirmedError, TooManyAttemptsError, user_error
 from registration import outcomes
-from registration.language import Language
 from registration.limits.budgets import Cost
 from registration.sessions.sign_in import sign_in
 
@@ -36,16 +35,19 @@ async def create_access_token(
     info: Info, input: Annotated[CreateAccessTokenInput, strawberry.argument(description="Address and password.")]
 ) -> CreateAccessTokenResult:
     context = info.context
+    if context.refresh_cookie:
+        context.refresh_cookie.demand_proof()
     outcome = await context.threads.run_hashing(
         sign_in, context.services, input.email, input.password, context.client_ip, context.device
     )
-    return _result(outcome, context.language)
+    return _result(outcome, context)
 
 
-def _result(outcome: outcomes.SignInOutcome, language: Language) -> CreateAccessTokenResult:
+def _result(outcome: outcomes.SignInOutcome, context: Context) -> CreateAccessTokenResult:
+    language = context.language
     match outcome:
         case outcomes.Tokens():
-            return CreateAccessTokenSuccess(tokens=token_pair(outcome))
+            return CreateAccessTokenSuccess(tokens=token_pair(outcome, context.refresh_cookie))
         case outcomes.BadCredentials():
             return user_error(BadCredentialsError, language)
         case outcomes.EmailNotConfirmed():

@@ -28,9 +28,13 @@ domain_enum(
 )
 
 
-@strawberry.type(description="A registered customer.")
-class Customer:
+@strawberry.interface(description="An object that `node` finds by its id.")
+class Node:
     id: strawberry.ID = strawberry.field(description="A random UUID; treat it as opaque.")
+
+
+@strawberry.type(description="A registered customer.")
+class Customer(Node):
     reference: str = strawberry.field(description="The number people read out, unique, for example DE--25.")
     email: str = strawberry.field(description="The address as it was typed at sign-up.")
     salutation: domain.Salutation | None = strawberry.field(

@@ -25,6 +25,7 @@ class UserErrorCode(Enum):
     REFRESH_TOKEN = strawberry.enum_value("REFRESH_TOKEN", description="RefreshTokenError.")
     RESET_TOKEN = strawberry.enum_value("RESET_TOKEN", description="ResetTokenError.")
     CONFIRMATION_TOKEN = strawberry.enum_value("CONFIRMATION_TOKEN", description="ConfirmationTokenError.")
+    ALERT_TOKEN = strawberry.enum_value("ALERT_TOKEN", description="AlertTokenError.")
     CONFIRMATION_CODE = strawberry.enum_value("CONFIRMATION_CODE", description="ConfirmationCodeError.")
     SESSION_NOT_FOUND = strawberry.enum_value("SESSION_NOT_FOUND", description="SessionNotFoundError.")
 
@@ -93,6 +94,11 @@ class ConfirmationTokenError(UserError):
     CODE = UserErrorCode.CONFIRMATION_TOKEN
 
 
+@strawberry.type(description="The token is unknown, used or expired; which of these is not told.")
+class AlertTokenError(UserError):
+    CODE = UserErrorCode.ALERT_TOKEN
+
+
 @strawberry.type(description="The customer has no session of this id, or it has ended already.")
 class SessionNotFoundError(UserError):
     CODE = UserErrorCode.SESSION_NOT_FOUND
@@ -120,6 +126,7 @@ USER_ERRORS: Mapping[UserErrorCode, Text] = {
     UserErrorCode.RESET_TOKEN: Text("This link to a new password is no longer valid."),
     UserErrorCode.CONFIRMATION_TOKEN: Text("This confirmation link is no longer valid."),
     UserErrorCode.CONFIRMATION_CODE: Text("This code is not right, or no longer valid."),
+    UserErrorCode.ALERT_TOKEN: Text("This link is no longer valid."),
     UserErrorCode.SESSION_NOT_FOUND: Text("This device is signed out already."),
 }
 

@@ -24,6 +24,7 @@ from registration.records.audit import AuditKind
 from registration.records.events import record_event
 from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
+from registration.sessions.alerts import enqueue_alert
 from registration.storage.database import replace_row
 from registration.storage.tables import customer, email_change, email_claim, reset_token
 
@@ -66,7 +67,7 @@ def request_change(
         "expires_at": pending.confirm_before,
     }
     replace_row(connection, email_change, row)
-    _enqueue_mails(connection, person, token_id, taken_by, now)
+    _enqueue_mails(connection, services, person, token_id, taken_by)
     kind = AuditKind.EMAIL_CHANGE_REQUEST
     audit.record(connection, services.new_id(), kind, person.id, now, client_ip=client_ip)
     return pending
@@ -79,8 +80,9 @@ def _other_holder(connection: Connection, customer_id: UUID, email_key: str, now
 
 
 def _enqueue_mails(
-    connection: Connection, person: Row[Any], token_id: UUID, taken_by: UUID | None, now: datetime
+    connection: Connection, services: Services, person: Row[Any], token_id: UUID, taken_by: UUID | None
 ) -> None:
+    now = services.clock()
     outbox.withdraw(connection, MailKind.EMAIL_CHANGE, person.id, now)
     if taken_by:
         outbox.enqueue(connection, kind=MailKind.ALREADY_REGISTERED, customer_id=taken_by, token_id=None, now=now)
@@ -88,7 +90,7 @@ def _enqueue_mails(
         outbox.enqueue(connection, kind=MailKind.EMAIL_CHANGE, customer_id=person.id, token_id=token_id, now=now)
     # To the present address: the new one may be proven before the notice is sent.
     notice = MailKind.EMAIL_CHANGE_NOTICE
-    outbox.enqueue(connection, kind=notice, customer_id=person.id, token_id=None, now=now, recipient=person.email)
+    enqueue_alert(connection, services, notice, person.id, person.email, recipient=person.email)
 
 
 def _count(connection: Connection, services: Services, customer_id: UUID, email_key: str) -> TooManyAttempts | None:
@@ -138,12 +140,8 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
             return TokenRefused()
         if not claim(connection, key_of_stored(proven.email), proven.customer_id, now):
             return EmailTaken()
-        former, row = _move(connection, services, proven.customer_id, proven.email)
+        row = move_address(connection, services, proven.customer_id, proven.email, client_ip)
         remember_used(connection, KeyKind.EMAIL_CHANGE, row.id, [digest(key)], now)
-        record_event(connection, services.new_id(), "customer.email_changed", row.id, now)
-        # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.
-        kind = AuditKind.EMAIL_CHANGE
-        audit.record(connection, services.new_id(), kind, row.id, now, client_ip=client_ip, email_key=former)
         return Confirmed(customer_of(row))
 
     outcome = services.database.write(work)
@@ -152,8 +150,9 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
     return outcome
 
 
-def _move(connection: Connection, services: Services, customer_id: UUID, email: str) -> tuple[str, Row[Any]]:
-    """Give the customer the new address; returns the key of the former one and the changed row."""
+def move_address(connection: Connection, services: Services, customer_id: UUID, email: str, client_ip: str) -> Row[Any]:
+    """Give the customer an address that is claimed already, and free the former one; returns the changed row."""
+    now = services.clock()
     former: str = connection.scalars(
         delete(email_claim)
         .where(email_claim.c.customer_id == customer_id, email_claim.c.address != key_of_stored(email))
@@ -162,5 +161,9 @@ def _move(connection: Connection, services: Services, customer_id: UUID, email: 
     forget_address(connection, services, former)
     # A key in the old mailbox must not open the account any more.
     connection.execute(delete(reset_token).where(reset_token.c.customer_id == customer_id))
-    moved = update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=services.clock())
-    return former, connection.execute(moved.returning(customer)).one()
+    moved = update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=now)
+    record_event(connection, services.new_id(), "customer.email_changed", customer_id, now)
+    # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.
+    kind = AuditKind.EMAIL_CHANGE
+    audit.record(connection, services.new_id(), kind, customer_id, now, client_ip=client_ip, email_key=former)
+    return connection.execute(moved.returning(customer)).one()

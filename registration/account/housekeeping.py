@@ -12,6 +12,7 @@ from registration.records.audit import forget_strangers
 from registration.records.events import record_event
 from registration.storage.tables import (
     IS_DECOY,
+    alert_token,
     attempt,
     audit,
     confirmation_token,
@@ -76,6 +77,7 @@ class Housekeeping:
             (confirmation_token, confirmation_token.c.expires_at < now - self.pending),
             (reset_token, reset_token.c.expires_at < now - KEPT),
             (email_change, email_change.c.expires_at < now - KEPT),
+            (alert_token, alert_token.c.expires_at < now - KEPT),
             (used_key, used_key.c.expires_at <= now),
             (refresh_token, refresh_token.c.expires_at < now - KEPT),
             (session, (session.c.created_at < now - KEPT - self.session) & ~has_token),

@@ -21,6 +21,11 @@ def email_change_key(secret: Secret, token_id: UUID) -> str:
     return secret.derive("email change", str(token_id))[:32]
 
 
+def alert_key(secret: Secret, token_id: UUID) -> str:
+    """The key by which the reader of a mail about security says "this was not me", of the same form."""
+    return secret.derive("account alert", str(token_id))[:32]
+
+
 def digest(key: str) -> str:
     """What the database keeps of a key: SHA-256 in hex. A key is 128 random bits, so nothing slower is needed."""
     # A client's key may hold lone surrogates; it then fits no row.

@@ -24,6 +24,7 @@ class KeyKind(StrEnum):
     CONFIRMATION = "confirmation"
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
+    ALERT = "alert"
 
 
 def remember_used(

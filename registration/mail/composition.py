@@ -12,28 +12,44 @@ from sqlalchemy import Connection, Row, Table, exists, func, or_, select
 
 from registration.customer import customer_of
 from registration.keys.handles import code_of
-from registration.keys.link_keys import confirmation_key, digest, email_change_key, reset_key
+from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, reset_key
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.outbox import IS_WAITING, Job
 from registration.mail.rendering import Link, MailKind, UsedDevice, render
 from registration.mail.transport import AboutUs, Refused
-from registration.storage.tables import confirmation_token, customer, email_change, mail, reset_token, session
+from registration.storage.tables import (
+    alert_token,
+    confirmation_token,
+    customer,
+    email_change,
+    mail,
+    reset_token,
+    session,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkKind:
-    """Where the token of a link is stored, how its key is made, and the page that it opens."""
+    """Where the token of a link is stored, how its key is made, and the page that it opens.
+
+    Without `is_needed` a mail whose key is over is sent without a link.
+    """
 
     tokens: Table
     key: Callable[[Secret, UUID], str]
     path: str
+    is_needed: bool = True
 
 
+THIS_WAS_NOT_ME = LinkKind(alert_token, alert_key, "account/secure", is_needed=False)
 LINKS = {
     MailKind.CONFIRMATION: LinkKind(confirmation_token, confirmation_key, "register/confirm"),
     MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
     MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
+    MailKind.PASSWORD_CHANGED: THIS_WAS_NOT_ME,
+    MailKind.EMAIL_CHANGE_NOTICE: THIS_WAS_NOT_ME,
+    MailKind.NEW_DEVICE: THIS_WAS_NOT_ME,
 }
 # At most one such notice for each customer and hour; otherwise any client could flood a stranger's mailbox.
 TOLD_EVERY = timedelta(hours=1)
@@ -93,13 +109,16 @@ class Composer:
 
     def _link(
         self, kind: LinkKind, job: Job, facts: Facts, now: datetime, language: Language
-    ) -> Link | Refused | AboutUs:
-        assert job.token_id is not None
+    ) -> Link | Refused | AboutUs | None:
+        if job.token_id is None:  # an alert that was enqueued before revision 0009
+            return None
         tokens = facts.tokens
         keys = {secret: kind.key(secret, job.token_id) for secret in self.secret.versions()}
         secret = next((secret for secret, key in keys.items() if digest(key) in tokens), self.secret)
         key = keys[secret]
         valid_until = tokens.get(digest(key))
+        if not kind.is_needed and (valid_until is None or valid_until <= now):
+            return None
         if tokens and valid_until is None:  # while the secret is rotated, another node may have it
             return AboutUs("no secret in GATEWAY_KEYS_DIR is the one that the key was made under", is_for_all=False)
         if valid_until is None or valid_until <= now:
@@ -114,17 +133,21 @@ def look_up(connection: Connection, job: Job) -> Facts:
     row = connection.execute(select(customer).where(customer.c.id == job.customer_id)).one_or_none()
     if job.kind == MailKind.ALREADY_REGISTERED:
         return Facts(row, {}, None, *_told(connection, job))
-    if job.kind == MailKind.NEW_DEVICE:
-        columns = select(session.c.device, session.c.place).where(session.c.id == job.token_id)
-        used = connection.execute(columns).one_or_none()
-        return Facts(row, {}, None, used=UsedDevice(*used) if used else UsedDevice())
     if job.kind not in LINKS:
         return Facts(row, {}, None)
     table = LINKS[MailKind(job.kind)].tokens
     tokens = connection.execute(select(table).where(table.c.customer_id == job.customer_id)).all()
     new_email = next((token.email for token in tokens), None) if table is email_change else None
+    used = _used_device(connection, job) if job.kind == MailKind.NEW_DEVICE else UsedDevice()
     coded = frozenset(token.digest for token in tokens if getattr(token, "code", None))
-    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email, coded=coded)
+    return Facts(row, {token.digest: token.expires_at for token in tokens}, new_email, used=used, coded=coded)
+
+
+def _used_device(connection: Connection, job: Job) -> UsedDevice:
+    """The device of the session, whose id is that of the token, too."""
+    found = select(session.c.device, session.c.place).where(session.c.id == job.token_id)
+    used = connection.execute(found).one_or_none()
+    return UsedDevice(*used) if used else UsedDevice()
 
 
 def waiting_under(connection: Connection, secret: Secret) -> int:

@@ -105,6 +105,7 @@ def render(
     message["From"] = sender
     message["To"] = recipient
     code, subject = link and link.code, SUBJECTS[kind][customer.language]
+    # Python's own folding loses a space between two encoded words.
     message.set_raw("Subject", _encoded(f"{code}: {subject}" if code and code_in_subject else subject))
     message["Date"] = date
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
@@ -161,7 +162,6 @@ def _is_proven(kind: MailKind, customer: Customer) -> bool:
 
 
 def _encoded(subject: str) -> str:
-    # Python's own folding loses a space between two encoded words.
     charset = "us-ascii" if subject.isascii() else "utf-8"
     return Header(subject, charset, header_name="Subject").encode(linesep="\r\n")
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from registration.mail import outbox
 from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Done, Invalid, PasswordChangeOutcome
 from registration.passwords.stored import store_password, verified_hash
@@ -14,6 +13,7 @@ from registration.rules.account import read_password_change
 from registration.rules.own_words import words_of
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
+from registration.sessions.alerts import enqueue_alert
 
 
 def change_password(
@@ -45,7 +45,7 @@ def change_password(
         ):
             return BadCredentials()  # changed or erased while this request hashed
         if sends_notice:
-            outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
+            enqueue_alert(connection, services, MailKind.PASSWORD_CHANGED, customer_id, person.email)
         audit.record(connection, services.new_id(), AuditKind.PASSWORD_CHANGE, customer_id, now, client_ip=client_ip)
         return Done()
 

@@ -34,6 +34,7 @@ from registration.rules.address import key_of_stored
 from registration.rules.own_words import words_of
 from registration.rules.password import is_denied
 from registration.services import Services
+from registration.sessions.alerts import enqueue_alert
 from registration.signing_up.confirmation import mark_confirmed
 from registration.storage.database import replace_row
 from registration.storage.tables import customer, reset_token
@@ -58,7 +59,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         holder = lock_holder(connection, find_holder(connection, address.key, now))
         customer_id = _recipient(services, holder)
         if customer_id:
-            _enqueue_key(connection, services, customer_id, now)
+            enqueue_reset_key(connection, services, customer_id, now)
         # Without the address, also when no account has it: it would name a stranger, for ever.
         audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
@@ -75,7 +76,7 @@ def _recipient(services: Services, holder: Holder | None) -> UUID | None:
     return services.new_id() if services.conceal else None
 
 
-def _enqueue_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
+def enqueue_reset_key(connection: Connection, services: Services, customer_id: UUID, now: datetime) -> None:
     """Write a key in place of an older one, whose mail is dropped if it still waits, and enqueue its mail."""
     token_id = services.new_id()
     row = {
@@ -124,9 +125,10 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
             return None
         remember_used(connection, KeyKind.RESET, customer_id, [key_digest], now)
         mark_confirmed(connection, services, customer_id, client_ip)
-        outbox.enqueue(connection, kind=MailKind.PASSWORD_CHANGED, customer_id=customer_id, token_id=None, now=now)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)
-        return str(connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one())
+        email = str(connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one())
+        enqueue_alert(connection, services, MailKind.PASSWORD_CHANGED, customer_id, email)
+        return email
 
     email = services.database.write(work)
     if email is None:

@@ -33,6 +33,7 @@ class AuditKind(StrEnum):
     EMAIL_CHANGE_REQUEST = "email change request"
     EMAIL_CHANGE = "email change"
     TOKEN_REUSE = "token reuse"
+    SECURE = "secure"
     ERASE = "erase"
 
 

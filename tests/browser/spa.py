@@ -1,11 +1,13 @@
 """A visitor of the single-page example in a real browser, and the mails that the gateway sends."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from examples.demo import EXAMPLE
 from harness.gateway import Gateway
@@ -30,13 +32,17 @@ class Visitor:
     """The names of the operations that the gateway was asked for."""
 
     def __post_init__(self) -> None:
-        self.page.on("console", lambda each: each.type in {"error", "warning"} and self.complaints.append(each.text))
+        self.page.on("console", self._listen)
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.page.on("request", self._keep)
 
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
     def _keep(self, request: Request) -> None:
-        if request.method == "POST":
-            self.sent.append(request.post_data_json["operationName"])
+        if request.method == "POST" and request.post_data:
+            self.sent.append(json.loads(request.post_data)["operationName"])
 
     def named(self, name: str, within: str = "main") -> Locator:
         return self.page.locator(f"{within} [name={name}]")
@@ -62,13 +68,13 @@ class Visitor:
         self.page.wait_for_url(f"**{path}")
         expect(self.page.locator("h1")).to_be_visible()
 
-    def is_refused(self, *names: str) -> None:
+    def is_refused(self, *names: str, within: str = "main") -> None:
         """The fields, and no other ones, are marked and name what is wrong with them."""
         expect(self.page.locator("[aria-invalid=true]")).to_have_count(len(names))
         for name in names:
-            error = self.page.locator(f"[id='{self.named(name).get_attribute('id')}-errors']")
-            assert self.named(name).get_attribute("aria-invalid") == "true"
-            expect(error).not_to_be_empty()
+            control = self.named(name, within)
+            assert control.get_attribute("aria-invalid") == "true"
+            expect(self.page.locator(f"[id='{control.get_attribute('id')}-errors']")).not_to_be_empty()
 
     def look(self, name: str) -> None:
         """Keep a picture; axe-core finds nothing, and nothing is cut off at the side."""
@@ -80,15 +86,26 @@ class Visitor:
         assert width[0] <= width[1], name
 
     def mailed_link(self, path: str, recipient: str = TEXTS["email"]) -> str:
-        eventually(lambda: list(self._links(path, recipient)))
-        return next(self._links(path, recipient))
+        """The link to a page of the gateway."""
+        return self._mailed(rf"http\S+/{path}\?token=\w+", recipient)
 
-    def _links(self, path: str, recipient: str) -> Iterator[str]:
+    def mailed_code(self) -> str:
+        """The six digits that confirm the address."""
+        return self._mailed(r"(?m)^\d{6}(?=\s*$)", TEXTS["email"])
+
+    def _mailed(self, pattern: str, recipient: str) -> str:
+        def found() -> list[str]:
+            return [each for text in self._texts(recipient) for each in re.findall(pattern, text)]
+
+        eventually(found)
+        return found()[0]
+
+    def _texts(self, recipient: str) -> Iterator[str]:
         for file in self.gateway.mail_directory.glob("*.eml"):
             mail = message_from_bytes(file.read_bytes(), policy=policy.default)
             body = mail.get_body(("plain",))
             if mail["to"] == recipient and body:
-                yield from (word for word in str(body.get_content()).split() if f"/{path}?token=" in word)
+                yield str(body.get_content())
 
 
 def confirm_elsewhere(context: BrowserContext, link: str) -> None:

@@ -2,19 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from graphql_api.server.refresh_cookie import NAME, PROOF
 from harness.gateway import Gateway
-from harness.ports import HOST
 from tests.conftest import Serve
 from tests.graphql_api.installation import CREATE, FORM
+from tests.graphql_api.operations.test_sessions import REFRESH, REVOKE, SIGN_IN
 
 pytestmark = pytest.mark.long
 
@@ -29,30 +27,22 @@ async ({url, type, body, headers}) => {
   }
 }
 """
+CALL_WITH_COOKIES = """
+async ({url, document, input, headers}) => {
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      credentials: "include",
+      headers: {"Content-Type": "application/json", ...headers},
+      body: JSON.stringify({query: document, variables: {input}}),
+    })
+    return (await answer.json()).data.result
+  } catch (error) {
+    return {blocked: String(error)}
+  }
+}
+"""
 ATTRIBUTES = FORM | {"salutation": "Ms", "gender": "Female", "email": "bob@example.org"}
-
-
-class EmptyPage(BaseHTTPRequestHandler):
-    """The page of a shop: an empty document."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Shop</title>")
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """The origin of a shop on this machine."""
-    server = ThreadingHTTPServer((HOST, 0), EmptyPage)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://{HOST}:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def call(page: Page, gateway: Gateway, path: str, content_type: str, body: object, **headers: str) -> Any:
@@ -116,3 +106,50 @@ def test_the_script_of_the_readme_signs_up(serve: Serve, sqlite_url: str, browse
     signed_up = page.evaluate(f"async () => {{ {script} return signedUp }}")
     success = signed_up["data"]["createCustomer"]
     assert (success["__typename"], success["confirmation"]["sentTo"]) == ("CreateCustomerSuccess", "ada@example.org")
+
+
+def call_with_cookies(page: Page, gateway: Gateway, document: str, given: object, **headers: str) -> Any:
+    sent = {
+        "url": f"{gateway.base_url}/graphql",
+        "document": document,
+        "input": given,
+        "headers": {PROOF: "1"} | headers,
+    }
+    return page.evaluate(CALL_WITH_COOKIES, sent)
+
+
+def cookie(browser: BrowserContext) -> dict[str, object] | None:
+    """What the browser keeps; scripts of pages cannot ask this."""
+    return next((dict(each) for each in browser.cookies() if each.get("name") == NAME), None)
+
+
+def test_a_page_of_another_origin_stays_signed_in(
+    serve: Serve, sqlite_url: str, browser: BrowserContext, shop: str
+) -> None:
+    """Over plain http on loopback, too, Chromium keeps the cookie, sends it, hides it from scripts, and drops it."""
+    gateway = serve(
+        GATEWAY_DATABASE_URL=sqlite_url,
+        GATEWAY_MODE="development",
+        GATEWAY_CONFIRMATION="off",
+        GATEWAY_REFRESH_COOKIE="on",
+    )
+    page = browser.new_page()
+    page.goto(shop)
+    assert sign_up(page, gateway)["status"] == 200
+    tokens = call_with_cookies(page, gateway, SIGN_IN, {"email": "ada@example.org", "password": "correct horse"})[
+        "tokens"
+    ]
+    assert tokens["refreshToken"] is None
+    kept = cookie(browser)
+    assert kept is not None
+    assert (kept["httpOnly"], kept["secure"], kept["sameSite"], kept["path"]) == (True, True, "Strict", "/")
+    assert page.evaluate("document.cookie") == ""
+    tokens = call_with_cookies(page, gateway, REFRESH, {})["tokens"]
+    assert tokens["accessToken"]
+    renewed = cookie(browser)
+    assert renewed is not None
+    assert renewed["value"] != kept["value"]
+    ended = call_with_cookies(page, gateway, REVOKE, {"current": True}, authorization=f"Bearer {tokens['accessToken']}")
+    assert ended["__typename"] == "RevokeRefreshTokenSuccess"
+    assert cookie(browser) is None
+    assert call_with_cookies(page, gateway, REFRESH, {})["code"] == "REFRESH_TOKEN"

@@ -22,6 +22,7 @@ from graphql_api.engine.executor import Executor
 from graphql_api.engine.outcome import Answer, OperationRequest
 from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.http.event_stream import EventStreams
+from graphql_api.http.named_documents import NamedDocuments
 from graphql_api.server.admission import Admission
 from registration.limits.budgets import Cost
 from registration.storage.database import Unavailable
@@ -206,14 +207,16 @@ def make_endpoint(
     executor: Executor | None = None,
     *,
     queries_by_get: bool = True,
+    documents: NamedDocuments | None = None,
     graphiql: Callable[[Request], Response] | None = lambda _: HTMLResponse("<title>GraphiQL</title>"),
     context_for: Callable[[Request], SampleContext] = lambda _: SampleContext(),
-) -> GraphQLEndpoint:
+) -> GraphQLEndpoint[SampleContext]:
     return GraphQLEndpoint(
         executor=executor or make_executor(),
         context_for=context_for,
         streams=EventStreams(lambda _: "", 10),
         queries_by_get=queries_by_get,
+        documents=documents or NamedDocuments({}, only=False),
         graphiql=graphiql,
     )
 

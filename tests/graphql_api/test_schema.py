@@ -11,8 +11,10 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLUnionType,
     get_nullable_type,
+    is_specified_scalar_type,
 )
 
 from graphql_api.engine.costs import costs_of, hashing_fields
@@ -58,9 +60,18 @@ def test_lists_are_limited() -> None:
 
 def test_everything_is_described() -> None:
     """Every type, field, argument, input field and enum value has a description."""
-    found = list(described())
+    found = [("schema", schema._schema.description), *described()]
     assert len(found) > 100
     assert [name for name, description in found if not (description or "").strip()] == []
+
+
+def test_own_scalars_name_their_specification() -> None:
+    """Each scalar that GraphQL does not define itself names its specification, in the published contract, too."""
+    own = [
+        each for each in TYPES.values() if isinstance(each, GraphQLScalarType) and not is_specified_scalar_type(each)
+    ]
+    assert [each.name for each in own if not each.specified_by_url] == []
+    assert print_schema().count("@specifiedBy(url: ") == len(own) == 2
 
 
 @pytest.mark.parametrize("union", UNIONS, ids=str)

@@ -38,6 +38,7 @@ TEXTS = {
     "place_header": "X-Country",
     "sign_in_url": "https://shop.example/login?shop=1",
     "cors_origins": "https://shop.example, https://other.example",
+    "documents": "/srv/documents.json",
 }
 """A value for every setting that is a text."""
 
@@ -175,6 +176,7 @@ class TestWrongValues:
             *(("DATABASE_URL", "x"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://h/d")),
             *(("DATABASE_URL", "postgresql://u:hunter2@h:hunter2/d"), ("DATABASE_URL", "sqlite://")),
             *(("DATABASE_URL", "sqlite:///:memory:"), ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "ftp://h")),
+            *(("TRUSTED_DOCUMENTS", "only"), ("TRUSTED_DOCUMENTS", "on")),
             *(
                 ("CORS_ORIGINS", "*"),
                 ("CORS_ORIGINS", "https://a.example, null"),

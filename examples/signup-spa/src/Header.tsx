@@ -14,7 +14,7 @@ export function Header({ language, onLanguage }: Props) {
       </a>
       <Link to="/" className="brand">
         <img src="/icon.svg" alt="" width="32" height="32" />
-        {t.shop}
+        <span className="unseen-narrow">{t.shop}</span>
       </Link>
       <nav>
         <select aria-label={t.language} value={language} onChange={(event) => onLanguage(event.target.value)}>

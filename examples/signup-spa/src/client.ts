@@ -10,17 +10,20 @@ export const GATEWAY = meta!.content;
 
 /** A client without cached answers. Messages of the gateway come in the given language. */
 export function createClient(language: string) {
-  const headers = { "Accept-Language": language };
+  // The cookie of the refresh token travels with credentials, and is used only where the second header is sent.
+  const headers = { "Accept-Language": language, "GraphQL-Require-Preflight": "1" };
+  const fetchOptions: RequestInit = { headers, credentials: "include" };
   return new Client({
     url: `${GATEWAY}/graphql`,
     preferGetMethod: false,
-    fetchOptions: { headers },
-    exchanges: [cacheExchange, authentication(headers), fetchExchange],
+    fetchSubscriptions: true, // over server-sent events
+    fetchOptions,
+    exchanges: [cacheExchange, authentication(fetchOptions), fetchExchange],
   });
 }
 
 /** Adds the access token, and gets a new one when there is none or the gateway refuses it. */
-function authentication(headers: Record<string, string>) {
+function authentication(fetchOptions: RequestInit) {
   return authExchange(async (utilities) => ({
     addAuthToOperation(operation) {
       const token = session.accessToken();
@@ -29,11 +32,10 @@ function authentication(headers: Record<string, string>) {
     willAuthError: () => session.isOpen() && !session.accessToken(),
     didAuthError: (error) => error.graphQLErrors.some((each) => each.extensions.code === "UNAUTHENTICATED"),
     async refreshAuth() {
-      const refreshToken = session.refreshToken();
-      if (!refreshToken) return session.close();
-      const answer = await utilities.mutate(RefreshDocument, { input: { refreshToken } }, { fetchOptions: { headers } });
+      if (!session.isOpen()) return;
+      const answer = await utilities.mutate(RefreshDocument, { input: {} }, { fetchOptions });
       const result = answer.data?.refreshAccessToken;
-      if (result?.__typename === "RefreshAccessTokenSuccess") session.open(result.tokens);
+      if (result?.__typename === "RefreshAccessTokenSuccess") session.open(result.tokens.accessToken);
       else if (result) session.close();
     },
   }));

@@ -1,5 +1,5 @@
-/** The sign-up that waits for its confirmation; it outlives a reload of this tab. */
-export type Pending = { email: string; expiresAt?: string };
+/** The sign-up that waits for its confirmation. The handle is a secret of this tab; it outlives a reload, and no more. */
+export type Pending = { email: string; handle?: string; expiresAt?: string };
 
 const KEY = "pending";
 

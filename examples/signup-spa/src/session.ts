@@ -1,20 +1,20 @@
 import { useSyncExternalStore } from "react";
 
-type Tokens = { accessToken: string; refreshToken: string };
-
-const REFRESH = "refreshToken";
+const HINT = "signedIn";
 const listeners = new Set<() => void>();
 let accessToken: string | undefined;
 
-/** The access token is held in memory only; the refresh token outlives a reload of this tab, and no longer. */
+/**
+ * The access token is held in memory only. The refresh token is in a cookie that no script can read, so all that is
+ * stored here is whether there is one.
+ */
 export const session = {
   accessToken: () => accessToken,
-  refreshToken: () => sessionStorage.getItem(REFRESH) ?? undefined,
-  isOpen: () => sessionStorage.getItem(REFRESH) !== null,
+  isOpen: () => localStorage.getItem(HINT) !== null,
 
-  open(tokens: Tokens) {
-    accessToken = tokens.accessToken;
-    sessionStorage.setItem(REFRESH, tokens.refreshToken);
+  open(token: string) {
+    accessToken = token;
+    localStorage.setItem(HINT, "yes");
     listeners.forEach((tell) => tell());
   },
 
@@ -25,14 +25,18 @@ export const session = {
 
   close() {
     accessToken = undefined;
-    sessionStorage.removeItem(REFRESH);
+    localStorage.removeItem(HINT);
     listeners.forEach((tell) => tell());
   },
 };
 
 function subscribe(listener: () => void) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  addEventListener("storage", listener); // another tab signed in or out
+  return () => {
+    listeners.delete(listener);
+    removeEventListener("storage", listener);
+  };
 }
 
 /** Whether a customer is signed in. */

@@ -183,44 +183,6 @@ class TestStatus:
         assert post_bytes(client, b'{"query": "{ hello }"}', content_type).status_code == 200
 
 
-HASH = {"persistedQuery": {"version": 1, "sha256Hash": "ab" * 32}}
-
-
-class TestPersistedQueries:
-    """Apollo's link and urql's exchange send the document when they find this message or code among the errors."""
-
-    @pytest.mark.parametrize(("accept", "status"), [(JSON, 200), ("*/*", 200), (GRAPHQL, 400)])
-    @pytest.mark.parametrize("without_query", [{}, {"query": None}, {"query": ""}])
-    def test_a_hash_alone_is_answered_in_the_form_that_clients_look_for(
-        self, client: TestClient, accept: str, status: int, without_query: dict[str, object]
-    ) -> None:
-        """A hash without a document is answered PersistedQueryNotSupported, so that the client sends the document."""
-        response = post(client, {"operationName": "A", "variables": {}, "extensions": HASH, **without_query}, accept)
-        assert response.status_code == status
-        assert response.json() == {
-            "errors": [
-                {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
-            ]
-        }
-
-    @pytest.mark.parametrize("queries_by_get", [True, False])
-    def test_by_get_even_where_queries_by_get_are_off(self, queries_by_get: bool) -> None:
-        """A hash by GET, which both clients prefer, has the same answer where queries by GET are off."""
-        with TestClient(make_app(queries_by_get=queries_by_get)) as client:
-            response = client.get("/graphql", params={"extensions": json.dumps(HASH)}, headers={"accept": JSON})
-        assert (response.status_code, message(response)) == (200, "PersistedQueryNotSupported")
-
-    def test_a_document_beside_its_hash_is_run(self, client: TestClient) -> None:
-        """A request with both is answered as one without the hash."""
-        assert post(client, {"query": "{ hello }", "extensions": HASH}).json()["data"]["hello"]
-
-    @pytest.mark.parametrize("extensions", [None, {}, {"persistedQuery": None}])
-    def test_without_a_hash_the_document_is_missing(self, client: TestClient, extensions: object) -> None:
-        """A request without a document and without a hash stays a bad request."""
-        response = post(client, {"extensions": extensions})
-        assert (response.status_code, message(response)) == (400, "The parameter 'query' must be a string.")
-
-
 class TestBadRequests:
     @pytest.mark.parametrize(
         ("body", "expected"),

@@ -43,6 +43,8 @@ CONFIRM = f"""mutation ($input: ConfirmEmailChangeInput!) {{ result: confirmEmai
   __typename ... on ConfirmEmailChangeSuccess {{ customer {{ email }} }} {USER_ERROR} }} }}"""
 ERASE = f"""mutation ($input: AnonymizeCustomerInput!) {{ result: anonymizeCustomer(input: $input) {{
   __typename ... on AnonymizeCustomerSuccess {{ message }} {USER_ERROR} }} }}"""
+SECURE = f"""mutation ($input: SecureAccountInput!) {{ result: secureAccount(input: $input) {{
+  __typename ... on SecureAccountSuccess {{ message }} {USER_ERROR} }} }}"""
 POLICY = "{ result: registrationPolicy { password { refusesBreached minStrength } } }"
 
 
@@ -337,3 +339,27 @@ def test_the_policy_shows_what_new_passwords_are_asked_for(database: Database) -
         with installation(database, GatewaySettings(), policy=policy) as installed:
             answer = installed.client.post("/graphql", json={"query": POLICY})
             assert answer.json() == {"data": {"result": {"password": shown}}}
+
+
+class TestSecureAccount:
+    def test_needs_no_access_token(self, ada: Client) -> None:
+        """The token of an alert secures the account once; the access token is refused from then on."""
+        ada.result(CHANGE, password=PASSWORD, newPassword=NEW, confirmPassword=NEW)
+        (key,) = ada.installed.keys(MailKind.PASSWORD_CHANGED)
+        stranger = replace(ada, token=None)
+        assert stranger.result(SECURE, token=key) == {"__typename": "SecureAccountSuccess", "message": "Done."}
+        assert stranger.result(SECURE, token=key) == {
+            "__typename": "AlertTokenError",
+            "code": "ALERT_TOKEN",
+            "message": "This link is no longer valid.",
+        }
+        assert "errors" in ada.ask(ERASE, {})
+
+    def test_tells_that_the_address_is_taken(self, ada: Client) -> None:
+        """Where another customer has the former address by now, the answer says so."""
+        update = ada.result(UPDATE, email="new@example.org")
+        assert update["__typename"] == "UpdateCustomerSuccess"
+        ada.result(CONFIRM, token=ada.installed.keys(MailKind.EMAIL_CHANGE)[-1])
+        member(ada.installed.services)
+        (key,) = ada.installed.keys(MailKind.EMAIL_CHANGE_NOTICE)
+        assert replace(ada, token=None).result(SECURE, token=key)["code"] == "EMAIL_TAKEN"

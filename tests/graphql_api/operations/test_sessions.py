@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -102,6 +103,17 @@ class TestSigningIn:
             "email": ada.email,
             "firstName": ada.first_name,
         }
+
+    def test_a_customer_finds_only_itself_by_its_id(self, client: TestClient, services: Services) -> None:
+        """`node` answers with the caller's own customer, with null for every other id, and not without a token."""
+        ada, bob = confirmed(services), confirmed(services, email="bob@example.org")
+        token = tokens_of(client)["accessToken"]
+        refetch = "{{ result: node(id: {}) {{ __typename id ... on Customer {{ email }} }} }}"
+        own = refetch.format(f'"{ada.id}"')
+        assert result(ask(client, own, token)) == {"__typename": "Customer", "id": str(ada.id), "email": ada.email}
+        for other in (f'"{bob.id}"', f'"{uuid4()}"', '""', "7"):
+            assert result(ask(client, refetch.format(other), token)) is None
+        assert codes(ask(client, own)) == ["UNAUTHENTICATED"]
 
     def test_refusals_are_the_same_bytes(self, client: TestClient, services: Services) -> None:
         """Unknown, wrong and malformed credentials get the same bytes."""

@@ -30,7 +30,7 @@ from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, Member, confirmed, member
 from tests.registration.signing import sign_up
 
-PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
+PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE = "/password/restore", "/register/confirm-email", "/account/secure"
 EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
 UNKNOWN = "0" * 32
 
@@ -88,6 +88,10 @@ class Shop:
         update_profile(self.installed.services, caller, {"email": NEW_EMAIL}, CLIENT)
         return self.installed.keys(MailKind.EMAIL_CHANGE)[-1]
 
+    def alert_key(self) -> str:
+        self.email_key()
+        return self.installed.keys(MailKind.EMAIL_CHANGE_NOTICE)[-1]
+
     def content(self) -> dict[str, list[str]]:
         """Every row of every table."""
         return {table.name: sorted(map(repr, self.installed.rows(table))) for table in metadata.sorted_tables}
@@ -112,11 +116,11 @@ async def at_once(
         return await asyncio.gather(*(client.post(PASSWORD_PAGE, data=form) for _ in range(count)))
 
 
-@pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE])
+@pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE])
 class TestEveryPage:
     def test_changes_nothing_when_it_is_read(self, shop: Shop, path: str) -> None:
         """Opening a link changes no row, because mail scanners follow links."""
-        keys = {PASSWORD_PAGE: shop.reset_key, EMAIL_PAGE: shop.email_key}
+        keys = {PASSWORD_PAGE: shop.reset_key, EMAIL_PAGE: shop.email_key, SECURE_PAGE: shop.alert_key}
         key = keys[path]()
         before = shop.content()
         for _ in range(3):
@@ -381,3 +385,27 @@ def locked(database: Database, table: Table) -> Iterator[None]:
         if database.dialect == "postgresql":
             connection.execute(text(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE"))
         yield
+
+
+class TestTheSecurePage:
+    def test_secures_the_account_by_its_button(self, shop: Shop) -> None:
+        """The button ends sessions and password, and the page says so for a day; nothing but the button does it."""
+        key, installed = shop.alert_key(), shop.installed
+        shown = shop.get(SECURE_PAGE, key)
+        assert seen(shown) == (200, "Was this not you?")
+        assert Page(shown).inputs() == {"token": key}
+        assert isinstance(sign_in(installed.services, EMAIL, PASSWORD, CLIENT), Tokens)
+        assert shop.sent(SECURE_PAGE, token=key) == (303, f"?_locale=en_US&token={key}")
+        assert sign_in(installed.services, EMAIL, PASSWORD, CLIENT) == BadCredentials()
+        assert len(installed.keys(MailKind.RESET)) == 1
+        for page in (shop.get(SECURE_PAGE, key), shop.post(SECURE_PAGE, token=key)):
+            assert seen(page) == (200, "Done: your account is secured")
+        installed.clock.move(timedelta(days=1))
+        assert seen(shop.get(SECURE_PAGE, key)) == (404, "This link is no longer valid")
+
+    def test_says_that_the_address_is_gone(self, shop: Shop) -> None:
+        """Where another customer has the address by now, the page asks to write to the shop."""
+        key = shop.alert_key()
+        shop.post(EMAIL_PAGE, token=shop.installed.keys(MailKind.EMAIL_CHANGE)[-1])
+        member(shop.installed.services)
+        assert seen(shop.post(SECURE_PAGE, token=key)) == (409, "Your account is locked")

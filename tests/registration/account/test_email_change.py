@@ -93,13 +93,14 @@ class TestAsking:
         assert over.pending_email is None
 
     def test_both_addresses_get_a_mail(self, services: Services, caller: Caller, arrived: Deliver) -> None:
-        """The new address gets a link, the old one a notice without a key and without the new address."""
+        """The new address gets a link that proves it, the old one a notice without both."""
         arrived()
         update_profile(services, caller, {"email": NEW}, CLIENT)
         link, notice = arrived()
         assert (link["To"], link["Subject"]) == ("Ada.New@example.net", "Please confirm your new e-mail address")
         assert (notice["To"], notice["Subject"]) == (OLD, "Your e-mail address is about to change")
-        assert "token=" not in notice.as_string()
+        assert "confirm-email" not in notice.as_string()
+        assert "/account/secure?token=" in text_of(notice)
         assert "example.net" not in text_of(notice)
 
     def test_a_late_notice_goes_to_the_old_address(self, services: Services, caller: Caller, arrived: Deliver) -> None:

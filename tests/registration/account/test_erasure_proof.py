@@ -70,6 +70,7 @@ def test_it_finds_every_trace_of_a_customer_who_is_not_erased(services: Services
     }  # fmt: skip
     assert seen.pop("table email_claim") == {"address": 1, "customer_id": 1}
     assert seen.pop("table email_change") == {"email": 1, "customer_id": 1}
+    assert seen.pop("table alert_token") == {"email": 1, "customer_id": 1}
     assert seen.pop("table attempt") == {"key": 7}
     assert set(seen.pop("table audit")) == {"client_address"}
     mails = seen.pop("table mail")

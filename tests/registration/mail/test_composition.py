@@ -6,20 +6,20 @@ from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from html import unescape
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, delete, insert, update
 
-from registration.keys.link_keys import confirmation_key
+from registration.keys.link_keys import alert_key, confirmation_key, digest
 from registration.keys.secret import Secret
 from registration.language import Language
-from registration.mail.composition import Composer, Dropped, look_up
+from registration.mail.composition import LINKS, Composer, Dropped, look_up
 from registration.mail.outbox import BUCKETS, Job, claim
 from registration.mail.rendering import MailKind
 from registration.mail.transport import AboutUs, Refused
 from registration.storage.database import Database
-from registration.storage.tables import confirmation_token, customer, session
+from registration.storage.tables import alert_token, confirmation_token, customer, session
 from tests.registration.people import NOW, SECRET, signed_up
 
 COMPOSER = Composer(SECRET, "https://shop.example", Address("Shop", "mail", "shop.example"))
@@ -140,3 +140,27 @@ def text_of(database: Database, job: Job) -> str:
     body = message.get_body(("plain",))
     assert isinstance(body, EmailMessage)
     return str(body.get_content())
+
+
+ALERTS = [kind for kind, link in LINKS.items() if not link.is_needed]
+
+
+@pytest.mark.parametrize("kind", ALERTS)
+def test_an_alert_has_its_link_while_it_is_good(database: Database, kind: MailKind) -> None:
+    """A mail about security has the link "this was not me"; when that is over, or was never made, it goes without."""
+    customer_id = signed_up(database, kind=kind)
+    job = replace(claim_the_one(database), token_id=uuid4())
+    assert job.token_id
+    key = alert_key(SECRET, job.token_id)
+    assert "http" not in text_of(database, job)
+    assert "http" not in text_of(database, replace(job, token_id=None))
+    assert "ask for a new password at shop.example" in text_of(database, job).lower()
+    row = {"digest": digest(key), "customer_id": customer_id, "email": "ada@example.org"}
+    database.write(
+        lambda connection: connection.execute(insert(alert_token).values(**row, expires_at=NOW + timedelta(days=7)))
+    )
+    text = text_of(database, job)
+    assert f"https://shop.example/account/secure?token={key}&_locale=en_US" in text
+    assert "until 12 March 2026, 07:09 UTC" in text
+    database.write(lambda connection: connection.execute(update(alert_token).values(expires_at=NOW)))
+    assert "http" not in text_of(database, job)

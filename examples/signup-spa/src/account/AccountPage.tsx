@@ -29,20 +29,21 @@ export function AccountPage() {
   const { me } = data;
 
   async function leave() {
-    const refreshToken = session.refreshToken();
-    if (refreshToken) await signOut({ input: { refreshToken } });
+    await signOut({ input: { current: true } });
     session.close();
   }
 
   return (
     <div className="account">
       <div className="greeting">
-        <h1 ref={heading} tabIndex={-1}>
-          {t.account.title(me.firstName)}
-        </h1>
-        <p>
-          {t.account.reference} <b dir="ltr">{me.reference}</b> · {t.account.since(date(me.createdAt, { dateStyle: "long" }))}
-        </p>
+        <div>
+          <h1 ref={heading} tabIndex={-1}>
+            {t.account.title(me.firstName ?? "")}
+          </h1>
+          <p>
+            {t.account.reference} <b dir="ltr">{me.reference}</b> · {t.account.since(date(me.createdAt, { dateStyle: "long" }))}
+          </p>
+        </div>
         <button type="button" className="secondary" onClick={leave}>
           {t.account.signOut}
         </button>

@@ -12,7 +12,7 @@ export function AddressCard({ me, policy }: Props) {
 
   async function submit({ email, password }: Record<string, string>) {
     const { updateCustomer } = received(await update({ input: { email, password } }));
-    return updateOutcome(updateCustomer, t.address.done(email!));
+    return updateOutcome(updateCustomer, t, t.address.done(email!));
   }
 
   return (
@@ -28,7 +28,7 @@ export function AddressCard({ me, policy }: Props) {
           type="email"
           dir="ltr"
           autoComplete="email"
-          maxLength={policy.emailMaxLength}
+          maxLength={policy.fields.find(({ name }) => name === "email")?.maxLength ?? undefined}
         />
         <PasswordField name="password" label={t.fields.currentPassword} autoComplete="current-password" />
       </Form>

@@ -1,11 +1,11 @@
 import { useRef } from "react";
 import { useMutation } from "urql";
-import { Form, type Outcome, received } from "../form/Form";
+import { atField, Form, type Outcome, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
 import { EraseDocument, type EraseMutation } from "../generated/operations";
 import { go } from "../route";
 import { session } from "../session";
-import { useStrings } from "../strings";
+import { type Strings, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
 
 export function EraseCard() {
@@ -14,7 +14,7 @@ export function EraseCard() {
   const [, erase] = useMutation(EraseDocument);
 
   async function submit({ password }: Record<string, string>) {
-    return outcome(received(await erase({ input: { password } })).anonymizeCustomer, t.erase.done);
+    return outcome(received(await erase({ input: { password } })).anonymizeCustomer, t);
   }
 
   return (
@@ -27,7 +27,7 @@ export function EraseCard() {
       <dialog ref={dialog} aria-labelledby="erase-title">
         <h2 id="erase-title">{t.erase.question}</h2>
         <p>{t.erase.lead}</p>
-        <Form button={t.erase.button} danger onSubmit={submit}>
+        <Form button={t.erase.button} look="primary danger" onSubmit={submit}>
           <PasswordField name="password" label={t.fields.currentPassword} autoComplete="current-password" />
         </Form>
         <button type="button" className="secondary" onClick={() => dialog.current!.close()}>
@@ -38,13 +38,13 @@ export function EraseCard() {
   );
 }
 
-function outcome(result: EraseMutation["anonymizeCustomer"], done: string): Outcome {
+function outcome(result: EraseMutation["anonymizeCustomer"], t: Strings): Outcome {
   switch (result.__typename) {
     case "AnonymizeCustomerSuccess":
       session.close();
-      return go("/", done);
+      return go("/", t.erase.done);
     case "BadCredentialsError":
-      return { message: result.message, violations: [{ path: ["password"], message: result.message }] };
+      return atField("password", t.wrongPassword);
     case "TooManyAttemptsError":
       return result;
     default:

@@ -1,9 +1,9 @@
 import { useMutation } from "urql";
-import { Form, type Outcome, received } from "../form/Form";
+import { atField, Form, type Outcome, received } from "../form/Form";
 import { PasswordField, type PasswordRules } from "../form/PasswordField";
 import { ChangePasswordDocument, type ChangePasswordMutation } from "../generated/operations";
 import { session } from "../session";
-import { useStrings } from "../strings";
+import { type Strings, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
 
 export function PasswordCard({ rules }: { rules: PasswordRules }) {
@@ -12,7 +12,7 @@ export function PasswordCard({ rules }: { rules: PasswordRules }) {
 
   async function submit({ password, newPassword, confirmPassword }: Record<string, string>) {
     const input = { password: password!, newPassword: newPassword!, confirmPassword: confirmPassword! };
-    return outcome(received(await change({ input })).changePassword);
+    return outcome(received(await change({ input })).changePassword, t);
   }
 
   return (
@@ -28,13 +28,13 @@ export function PasswordCard({ rules }: { rules: PasswordRules }) {
   );
 }
 
-function outcome(result: ChangePasswordMutation["changePassword"]): Outcome {
+function outcome(result: ChangePasswordMutation["changePassword"], t: Strings): Outcome {
   switch (result.__typename) {
     case "ChangePasswordSuccess":
       session.forgetAccessToken(); // the gateway refuses it from now on
-      return { message: result.message, done: true };
+      return { message: t.password.done, done: true, empty: true };
     case "BadCredentialsError":
-      return { message: result.message, violations: [{ path: ["password"], message: result.message }] };
+      return atField("password", t.wrongPassword);
     case "InvalidInputError":
     case "TooManyAttemptsError":
       return result;

@@ -1,18 +1,17 @@
 import { useMutation } from "urql";
-import { Choice, Field } from "../form/Field";
-import { Form, type Outcome, received } from "../form/Form";
+import { atField, Form, type Outcome, received } from "../form/Form";
 import {
   type Gender,
-  type PolicyQuery,
   type ProfileFragment,
   type Salutation,
   UpdateProfileDocument,
   type UpdateProfileMutation,
 } from "../generated/operations";
-import { useStrings } from "../strings";
+import { given, type Policy, PolicyField } from "../form/PolicyField";
+import { type Strings, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
 
-export type Props = { me: ProfileFragment; policy: PolicyQuery["registrationPolicy"] };
+export type Props = { me: ProfileFragment; policy: Policy };
 
 export function ProfileCard({ me, policy }: Props) {
   const t = useStrings();
@@ -20,13 +19,13 @@ export function ProfileCard({ me, policy }: Props) {
 
   async function submit(values: Record<string, string>) {
     const input = {
-      salutation: values.salutation as Salutation,
-      gender: values.gender as Gender,
-      firstName: values.firstName,
-      lastName: values.lastName,
-      dateOfBirth: values.dateOfBirth || null,
+      salutation: given<Salutation>(values.salutation),
+      gender: given<Gender>(values.gender),
+      firstName: given(values.firstName),
+      lastName: given(values.lastName),
+      dateOfBirth: given(values.dateOfBirth),
     };
-    return updateOutcome(received(await update({ input })).updateCustomer, t.profile.done);
+    return updateOutcome(received(await update({ input })).updateCustomer, t, t.profile.done);
   }
 
   return (
@@ -34,41 +33,28 @@ export function ProfileCard({ me, policy }: Props) {
       <h2>{t.profile.title}</h2>
       <Form button={t.profile.button} onSubmit={submit}>
         <div className="row">
-          <Choice
-            name="salutation"
-            label={t.fields.salutation}
-            choices={policy.salutations}
-            labels={t.salutations}
-            value={me.salutation}
-          />
-          <Choice name="gender" label={t.fields.gender} choices={policy.genders} labels={t.genders} value={me.gender} />
+          <PolicyField policy={policy} name="salutation" value={me.salutation} />
+          <PolicyField policy={policy} name="gender" value={me.gender} />
         </div>
         <div className="row">
-          <Field name="firstName" label={t.fields.firstName} autoComplete="given-name" defaultValue={me.firstName} />
-          <Field name="lastName" label={t.fields.lastName} autoComplete="family-name" defaultValue={me.lastName} />
+          <PolicyField policy={policy} name="firstName" value={me.firstName} />
+          <PolicyField policy={policy} name="lastName" value={me.lastName} />
         </div>
-        <Field
-          name="dateOfBirth"
-          label={t.fields.dateOfBirth}
-          type="date"
-          autoComplete="bday"
-          defaultValue={me.dateOfBirth ?? ""}
-          optional
-        />
+        <PolicyField policy={policy} name="dateOfBirth" value={me.dateOfBirth} />
       </Form>
     </section>
   );
 }
 
 /** What came of a change of the profile or of the address. */
-export function updateOutcome(result: UpdateProfileMutation["updateCustomer"], done: string): Outcome {
+export function updateOutcome(result: UpdateProfileMutation["updateCustomer"], t: Strings, done: string): Outcome {
   switch (result.__typename) {
     case "UpdateCustomerSuccess":
       return { message: done, done: true };
     case "EmailTakenError":
-      return { message: result.message, violations: [{ path: ["email"], message: result.message }] };
+      return atField("email", result.message);
     case "BadCredentialsError":
-      return { message: result.message, violations: [{ path: ["password"], message: result.message }] };
+      return atField("password", t.wrongPassword);
     case "InvalidInputError":
     case "TooManyAttemptsError":
       return result;

@@ -65,13 +65,12 @@ export function Field({ name, label, optional, hint, ...input }: FieldProps) {
   );
 }
 
-type ChoiceProps<Value extends string> = Omit<Common, "hint"> & {
-  choices: readonly Value[];
-  labels: Record<Value, string>;
-  value?: Value | null;
+type ChoiceProps = Omit<Common, "hint"> & {
+  choices: { value: string; label: string }[];
+  value?: string | null;
 };
 
-export function Choice<Value extends string>({ name, label, optional, choices, labels, value }: ChoiceProps<Value>) {
+export function Choice({ name, label, optional, choices, value }: ChoiceProps) {
   const t = useStrings();
   const { control, ...frame } = useControl({ name, optional });
   return (
@@ -79,8 +78,8 @@ export function Choice<Value extends string>({ name, label, optional, choices, l
       <select {...control} defaultValue={value ?? ""}>
         <option value="">{t.choose}</option>
         {choices.map((choice) => (
-          <option key={choice} value={choice}>
-            {labels[choice]}
+          <option key={choice.value} value={choice.value}>
+            {choice.label}
           </option>
         ))}
       </select>

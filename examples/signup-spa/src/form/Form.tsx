@@ -9,6 +9,8 @@ export type Violation = { path: string[]; message: string };
 export type Outcome = {
   message?: string;
   done?: boolean;
+  /** Whether passwords and the other fields are to be as they were at first. */
+  empty?: boolean;
   violations?: Violation[];
   retryAfterSeconds?: number;
 } | void;
@@ -24,6 +26,11 @@ export function received<Data>(answer: Sent<Data>): Data {
   throw answer.error ?? new Error("no answer");
 }
 
+/** What is wrong with one field. */
+export function atField(name: string, message: string): Outcome {
+  return { violations: [{ path: [name], message }] };
+}
+
 /** The messages by the name of the field that they belong to. */
 function byField(violations: Violation[]): Errors {
   const errors: Errors = {};
@@ -33,13 +40,15 @@ function byField(violations: Violation[]): Errors {
 
 type Props = {
   button: string;
-  danger?: boolean;
+  /** What the button is about, for screen readers, where several buttons have the same text. */
+  about?: string;
+  look?: "primary" | "secondary" | "primary danger";
   onSubmit: (values: Record<string, string>) => Promise<Outcome>;
   children?: ReactNode;
 };
 
 /** Sends once at a time, shows what is wrong at its field and above, and counts down where the gateway asks to wait. */
-export function Form({ button, danger, onSubmit, children }: Props) {
+export function Form({ button, about, look = "primary", onSubmit, children }: Props) {
   const t = useStrings();
   const form = useRef<HTMLFormElement>(null);
   const underWay = useRef(false);
@@ -47,9 +56,10 @@ export function Form({ button, danger, onSubmit, children }: Props) {
   const [outcome, setOutcome] = useState<Outcome>();
   const [errors, setErrors] = useState<Errors>({});
   const [locked, lock] = useCountdown();
+  const [round, setRound] = useState(0);
 
   useEffect(() => {
-    if (outcome?.message) firstProblem(form.current!)?.focus();
+    if (outcome) firstProblem(form.current!)?.focus();
   }, [outcome]);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -63,6 +73,7 @@ export function Form({ button, danger, onSubmit, children }: Props) {
     setBusy(false);
     setOutcome(found);
     setErrors(byField(found?.violations ?? []));
+    if (found?.empty) setRound(round + 1);
     if (found?.retryAfterSeconds) lock(found.retryAfterSeconds);
   }
 
@@ -79,10 +90,11 @@ export function Form({ button, danger, onSubmit, children }: Props) {
           <Countdown seconds={locked} />
         </Notice>
       )}
-      <FieldErrors value={errors}>{children}</FieldErrors>
-      <button className={danger ? "primary danger" : "primary"} aria-disabled={busy || locked > 0}>
+      <FieldErrors key={round} value={errors}>{children}</FieldErrors>
+      <button className={look} aria-disabled={busy || locked > 0}>
         {busy && <span className="spinner" aria-hidden="true" />}
         {busy ? t.sending : button}
+        {about && <span className="unseen"> {about}</span>}
       </button>
     </form>
   );

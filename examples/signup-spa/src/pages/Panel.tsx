@@ -20,7 +20,7 @@ export function Panel({ title, lead, step, children }: Props) {
         <ol aria-label={t.steps.label}>
           {[t.steps.details, t.steps.address, t.steps.done].map((name, number) => (
             <li key={name} className={number < step ? "passed" : ""} aria-current={number === step ? "step" : undefined}>
-              <span>{name}</span>
+              <span className={number === step ? "" : "unseen-narrow"}>{name}</span>
             </li>
           ))}
         </ol>

@@ -47,7 +47,7 @@ function outcome(result: SignInMutation["createAccessToken"], email: string): Ou
   switch (result.__typename) {
     case "CreateAccessTokenSuccess":
       pending.clear();
-      session.open(result.tokens);
+      session.open(result.tokens.accessToken);
       return go("/account");
     case "EmailNotConfirmedError":
       pending.set({ email });

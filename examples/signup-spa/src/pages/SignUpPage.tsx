@@ -1,20 +1,14 @@
-import { useRef } from "react";
+import { use, useRef } from "react";
 import { useMutation, useQuery } from "urql";
-import { Checkbox, Choice, Field } from "../form/Field";
-import { Form, type Outcome, received } from "../form/Form";
+import { Checkbox } from "../form/Field";
+import { atField, Form, type Outcome, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
-import {
-  type Gender,
-  PolicyDocument,
-  type PolicyQuery,
-  type Salutation,
-  SignUpDocument,
-  type SignUpMutation,
-} from "../generated/operations";
+import { given, type Policy, PolicyField } from "../form/PolicyField";
+import { type Gender, PolicyDocument, type Salutation, SignUpDocument, type SignUpMutation } from "../generated/operations";
 import { Link } from "../Link";
 import { pending } from "../pending";
 import { go } from "../route";
-import { useStrings } from "../strings";
+import { Language, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
 import { Loading } from "./Loading";
 import { Panel } from "./Panel";
@@ -33,13 +27,19 @@ export function SignUpPage() {
   );
 }
 
-function SignUpForm({ policy }: { policy: PolicyQuery["registrationPolicy"] }) {
+function SignUpForm({ policy }: { policy: Policy }) {
   const t = useStrings();
   const [, signUp] = useMutation(SignUpDocument);
   const key = useRef(crypto.randomUUID());
+  const language = use(Language).toUpperCase();
 
   async function submit(values: Record<string, string>): Promise<Outcome> {
-    const { createCustomer } = received(await signUp({ input: { ...inputOf(values), idempotencyKey: key.current } }));
+    const input = {
+      ...inputOf(values),
+      language: policy.languages.find((each) => each === language),
+      idempotencyKey: key.current,
+    };
+    const { createCustomer } = received(await signUp({ input }));
     // An answer has come: what is sent next is another attempt. Without one, the same key makes sending again safe.
     key.current = crypto.randomUUID();
     return outcome(createCustomer, values.email!);
@@ -48,23 +48,15 @@ function SignUpForm({ policy }: { policy: PolicyQuery["registrationPolicy"] }) {
   return (
     <Form button={t.signUp.button} onSubmit={submit}>
       <div className="row">
-        <Choice name="salutation" label={t.fields.salutation} choices={policy.salutations} labels={t.salutations} />
-        <Choice name="gender" label={t.fields.gender} choices={policy.genders} labels={t.genders} />
+        <PolicyField policy={policy} name="salutation" />
+        <PolicyField policy={policy} name="gender" />
       </div>
       <div className="row">
-        <Field name="firstName" label={t.fields.firstName} autoComplete="given-name" maxLength={policy.nameMaxLength} />
-        <Field name="lastName" label={t.fields.lastName} autoComplete="family-name" maxLength={policy.nameMaxLength} />
+        <PolicyField policy={policy} name="firstName" />
+        <PolicyField policy={policy} name="lastName" />
       </div>
-      <Field
-        name="email"
-        label={t.fields.email}
-        hint={policy.confirmationRequired && t.signUp.emailHint}
-        type="email"
-        dir="ltr"
-        autoComplete="email"
-        maxLength={policy.emailMaxLength}
-      />
-      <Field name="dateOfBirth" label={t.fields.dateOfBirth} type="date" autoComplete="bday" optional />
+      <PolicyField policy={policy} name="email" hint={policy.confirmationRequired && t.signUp.emailHint} />
+      <PolicyField policy={policy} name="dateOfBirth" />
       <PasswordField name="password" label={t.fields.password} rules={policy.password} autoComplete="new-password" />
       <PasswordField name="confirmPassword" label={t.fields.confirmPassword} autoComplete="new-password" />
       <Checkbox name="acceptedTerms" label={t.fields.terms} />
@@ -74,12 +66,12 @@ function SignUpForm({ policy }: { policy: PolicyQuery["registrationPolicy"] }) {
 
 function inputOf(values: Record<string, string>) {
   return {
-    salutation: values.salutation as Salutation,
-    gender: values.gender as Gender,
-    firstName: values.firstName!,
-    lastName: values.lastName!,
+    salutation: given<Salutation>(values.salutation),
+    gender: given<Gender>(values.gender),
+    firstName: given(values.firstName),
+    lastName: given(values.lastName),
     email: values.email!,
-    dateOfBirth: values.dateOfBirth || null,
+    dateOfBirth: given(values.dateOfBirth),
     password: values.password!,
     confirmPassword: values.confirmPassword!,
     acceptedTerms: values.acceptedTerms === "on",
@@ -90,11 +82,11 @@ function inputOf(values: Record<string, string>) {
 function outcome(result: SignUpMutation["createCustomer"], email: string): Outcome {
   switch (result.__typename) {
     case "CreateCustomerSuccess":
-      return wait(result.confirmation?.expiresAt);
+      return result.confirmation ? wait(result.handle, result.confirmation.expiresAt) : go("/sign-in");
     case "RegistrationAccepted":
-      return wait();
+      return wait(result.handle);
     case "EmailTakenError":
-      return { message: result.message, violations: [{ path: ["email"], message: result.message }] };
+      return atField("email", result.message);
     case "InvalidInputError":
     case "TooManyAttemptsError":
     case "IdempotencyConflictError":
@@ -103,8 +95,8 @@ function outcome(result: SignUpMutation["createCustomer"], email: string): Outco
       return unreachable(result);
   }
 
-  function wait(expiresAt?: string) {
-    pending.set({ email, expiresAt });
+  function wait(handle: string, expiresAt?: string) {
+    pending.set({ email, handle, expiresAt });
     go("/waiting");
   }
 }

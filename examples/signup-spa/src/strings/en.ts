@@ -1,8 +1,3 @@
-import type { Gender, Salutation } from "../generated/operations";
-
-const salutations: Record<Salutation, string> = { MR: "Mr", MRS: "Mrs", MS: "Ms", DR: "Dr" };
-const genders: Record<Gender, string> = { FEMALE: "Female", MALE: "Male" };
-
 export const en = {
   shop: "Nordlicht",
   slogan: "Good lamps for long evenings.",
@@ -14,11 +9,10 @@ export const en = {
   loading: "Loading …",
   againIn: "Next attempt in",
   unreachable: "The shop does not answer as it should. Nothing is lost: please try again.",
+  wrongPassword: "This is not your password.",
   retry: "Try again",
   language: "Language",
   skip: "Skip to the content",
-  salutations,
-  genders,
   fields: {
     salutation: "Title",
     firstName: "First name",
@@ -50,11 +44,17 @@ export const en = {
   waiting: {
     title: "Look into your mailbox",
     lead: "If all is well, a mail is on its way to",
-    next: "Open the link in it, on this device or another one. Then sign in here.",
+    next: "Type its six digits here, or open its link, on this device or another one.",
+    code: "Six digits",
+    confirm: "Confirm",
+    left: (tries: number) => (tries === 1 ? "One more try." : `${tries} more tries.`),
+    ended: "The code has ended: use the link, or ask for another mail.",
+    nextLink: "Open the link in it, on this device or another one. Then sign in here.",
+    done: "Your address is confirmed. You can sign in now.",
     until: (moment: string) => `The link works until ${moment}.`,
     missing: "No mail? Look into the spam folder, or ask for another one.",
     resend: "Send another mail",
-    confirmed: "I have confirmed: sign in",
+    confirmed: "I have opened the link: sign in",
     other: "Use another address",
   },
   signIn: {
@@ -73,7 +73,7 @@ export const en = {
   },
   account: {
     link: "Your account",
-    title: (name: string) => `Hello, ${name}`,
+    title: (name: string) => (name ? `Hello, ${name}` : "Hello"),
     reference: "Customer number",
     since: (day: string) => `Customer since ${day}`,
     signOut: "Sign out",
@@ -89,10 +89,16 @@ export const en = {
     title: "Password",
     lead: "A new password signs you out on all other devices.",
     button: "Change the password",
+    done: "Your password is new. All other devices are signed out.",
   },
   sessions: {
     title: "Where you are signed in",
-    lead: "Sign out here, or on all devices at once, this one included.",
+    lead: "Is one of them not yours? End it, and choose a new password.",
+    unknown: "Unknown device",
+    here: "This device",
+    used: (moment: string) => `Last used ${moment}`,
+    end: "End",
+    ended: "It is signed out.",
     all: "Sign out everywhere",
   },
   erase: {

@@ -29,6 +29,8 @@ export function applyLanguage(code: string) {
 
 export const Language = createContext("en");
 
+export type { Strings };
+
 export function useStrings(): Strings {
   return languages[use(Language)]!.strings;
 }

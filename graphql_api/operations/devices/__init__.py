@@ -1,0 +1,1 @@
+"""Where a customer is signed in: the list, the end of one session, and "this was not me"."""

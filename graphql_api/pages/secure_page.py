@@ -1,0 +1,39 @@
+"""The page behind "this was not me" in mails about security. Opening it changes nothing; its button does."""
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graphql_api.engine.context import Context
+from graphql_api.pages.page import Page
+from registration import outcomes
+from registration.account.securing import is_alert_key, secure_account
+from registration.keys.used_keys import KeyKind, customer_of_used_key
+
+PAGE = Page("/account/secure", "secure")
+
+
+def routes(context_for: Callable[[Request], Context]) -> list[Route]:
+    return PAGE.routes(context_for, _show, _act)
+
+
+async def _show(context: Context, key: str) -> Response:
+    services, run = context.services, context.threads.run
+    if await run(is_alert_key, services, key):
+        return PAGE.render(context, "pending", 200, key=key)
+    used = await run(customer_of_used_key, services.database, KeyKind.ALERT, key, services.clock())
+    return PAGE.render(context, "done", 200) if used else PAGE.render(context, "refused", 404)
+
+
+async def _act(context: Context, form: Mapping[str, str]) -> Response:
+    key = form.get("token", "")
+    outcome = await context.threads.run(secure_account, context.services, key, context.client_ip)
+    match outcome:
+        case outcomes.Done() | outcomes.TokenRefused():
+            return PAGE.see(context, token=key)
+        case outcomes.EmailTaken():
+            return PAGE.render(context, "taken", 409)
+    assert_never(outcome)
