@@ -106,11 +106,12 @@ def test_choices_have_labels_in_the_language_of_the_visitor(installation: Instal
     def labels(header: str, **variables: str) -> list[str]:
         answer = installation.post(FIELDS, variables, **{"accept-language": header}).json()
         fields = {field["name"]: field for field in answer["data"]["registrationPolicy"]["fields"]}
-        return [choice["label"] for name in ("gender", "language") for choice in fields[name]["choices"]][:4]
+        return [choice["label"] for name in ("gender", "language") for choice in fields[name]["choices"]]
 
     assert labels("de")[:2] == labels("en", language="DE")[:2] == ["Weiblich", "Männlich"]
     assert labels("en")[:2] == labels("de", language="EN")[:2] == ["Female", "Male"]
-    assert labels("en")[2:] == labels("de")[2:] == ["English", "Deutsch"]
+    assert labels("en")[2:] == labels("de")[2:]
+    assert {"English", "Deutsch"} <= set(labels("de"))
 
 
 def test_without_terms_there_is_no_version(installation: Installation) -> None:

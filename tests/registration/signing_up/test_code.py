@@ -3,13 +3,17 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from registration.addresses.pending import CODE_ATTEMPTS
 from registration.keys.handles import LENGTH
+from registration.mail import outbox
+from registration.mail.composition import Composer, look_up
 from registration.outcomes import CodeRefused, Confirmed, Invalid, Registered, SignUpAccepted, ViolationCode
 from registration.rules.account import Code
 from registration.services import Services
@@ -189,3 +193,22 @@ def test_a_code_may_be_typed_with_spaces(services: Services, arrived: Deliver, h
     code = code_in(text_of(arrived()[0]))
     outcome = confirm_by_proof(services, {"code": f" {code[:3]} {code[3:]}\n", "handle": handle})
     assert isinstance(outcome, Confirmed)
+
+
+@pytest.mark.parametrize("in_subject", [True, False])
+def test_the_subject_can_begin_with_the_code(services: Services, handle: str, in_subject: bool) -> None:
+    """Where the setting says so, the subject of the mail begins with the code; without a code it does not."""
+    composer = Composer(services.secret, "https://shop.example", Address("", "a", "b.example"), in_subject)
+
+    def composed(connection: Connection) -> EmailMessage:
+        [job] = [
+            job for bucket in range(outbox.BUCKETS) for job in outbox.claim(connection, bucket, services.clock(), 9)
+        ]
+        message = composer.compose(job, look_up(connection, job), services.clock())
+        assert isinstance(message, EmailMessage)
+        return message
+
+    message = services.database.write(composed)
+    code = code_in(text_of(message))
+    subject = "Please confirm your e-mail address"
+    assert message["Subject"] == (f"{code}: {subject}" if in_subject else subject)
