@@ -113,9 +113,22 @@ def render(
     message["Auto-Submitted"] = "auto-generated"
     if correlation_id:
         message["X-Correlation-ID"] = correlation_id
-    words: dict[str, object] = {
-        "subject": subject,
-        "code": code,
+    words = _words(kind, customer, link, site=site, date=date, used=used) | {"subject": subject}
+    template = f"{kind}.mail"
+    html = _templates(escape=True).get_template(template).render(words, form="write.html")
+    text = _templates(escape=False).get_template(template).render(words, form="write.txt")
+    text = BLANK_LINES.sub("\n\n", text).strip() + "\n"
+    message.set_content(text, cte=_encoding(text))
+    message.add_alternative(html, subtype="html", cte=_encoding(html))
+    message["Content-Language"] = customer.language  # last, because making alternatives moves it into one of them
+    return message
+
+
+def _words(
+    kind: MailKind, customer: Customer, link: Link | None, *, site: str, date: datetime, used: UsedDevice
+) -> dict[str, object]:
+    return {
+        "code": link and link.code,
         "language": customer.language,
         "greeting": _greeting(customer, is_proven=_is_proven(kind, customer)),
         "is_confirmed": customer.confirmed_at is not None,
@@ -125,14 +138,6 @@ def render(
         "used": used,
         "moment": moment_in_words(date, customer.language),
     }
-    template = f"{kind}.mail"
-    html = _templates(escape=True).get_template(template).render(words, form="write.html")
-    text = _templates(escape=False).get_template(template).render(words, form="write.txt")
-    text = BLANK_LINES.sub("\n\n", text).strip() + "\n"
-    message.set_content(text, cte=_encoding(text))
-    message.add_alternative(html, subtype="html", cte=_encoding(html))
-    message["Content-Language"] = customer.language  # last, because making alternatives moves it into one of them
-    return message
 
 
 def _greeting(customer: Customer, *, is_proven: bool) -> str:
