@@ -243,12 +243,12 @@ class TestANewMail:
         response = press(installation, "resend", "ada@example.org")
         assert (response.status_code, response.headers["retry-after"]) == (429, "60")
         assert heading(response) == "Please wait a little"
-        assert "in\na minute." in response.text
+        assert "in a minute." in response.text
         for _ in range(4):
             installation.clock.move(timedelta(minutes=1))
             assert press(installation, "resend", "ada@example.org").status_code == 200
         installation.clock.move(timedelta(minutes=1))
-        assert "in\n24 hours." in press(installation, "resend", "ada@example.org").text
+        assert "in 24 hours." in press(installation, "resend", "ada@example.org").text
         installation.clock.move(timedelta(hours=23))
         assert "in\n55 minutes." in press(installation, "resend", "ada@example.org").text
         installation.clock.move(timedelta(minutes=1))
@@ -271,8 +271,8 @@ class TestEveryPage:
         installation.sign_up(email="bob@example.org")
         first, second = installation.confirmation_keys()
         for accepted, language, headings in (
-            ("fr, de-CH;q=0.8, en;q=0.5", "de", GERMAN),
-            ("fr", "en", ENGLISH),
+            ("fi, de-CH;q=0.8, en;q=0.5", "de", GERMAN),
+            ("fi", "en", ENGLISH),
         ):
             answers = all_pages(installation, first if language == "de" else second, accepted)
             assert [heading(answer) for answer in answers] == headings
@@ -290,7 +290,7 @@ class TestEveryPage:
 
     def test_ignores_a_language_that_it_does_not_speak(self, installation: Installation) -> None:
         """Where `_locale` names a language that is not ours, Accept-Language decides."""
-        answer = show(installation, UNKNOWN, locale="fr_FR", **{"accept-language": "de"})
+        answer = show(installation, UNKNOWN, locale="fi_FI", **{"accept-language": "de"})
         assert answer.headers["content-language"] == "de"
 
     def test_takes_no_encoded_form(self, installation: Installation) -> None:
