@@ -136,7 +136,10 @@ OUTCOMES: Mapping[str, Outcomes] = {
     ),
     "confirmCustomer": Outcomes(
         Error(422, "Failed to confirm a customer.", "425"),
-        {"CONFIRMATION_TOKEN": Error(422, "This email confirmation code is invalid or has been already used.", "423")},
+        dict.fromkeys(
+            ("CONFIRMATION_TOKEN", "CONFIRMATION_CODE"),
+            Error(422, "This email confirmation code is invalid or has been already used.", "423"),
+        ),
     ),
     "me": Outcomes(),
     "updateCustomer": Outcomes(

@@ -95,7 +95,7 @@ class TestAStream:
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json; charset=utf-8")
         by_hash = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
         answer = installation.client.post("/graphql", json=by_hash, headers={"accept": EVENT_STREAM})
-        assert answer.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
+        assert answer.json()["errors"][0]["message"] == "PersistedQueryNotFound"
 
     def test_needs_room(self, sqlite_url: str) -> None:
         """Where no more streams may be open, the answer is 503 with Retry-After."""

@@ -253,7 +253,7 @@ class TestANewMail:
         assert "in 55 minutes." in press(installation, "resend", "ada@example.org").text
         installation.clock.move(timedelta(minutes=1))
         german = press(installation, "resend", "ada@example.org", **{"accept-language": "de"})
-        assert "in 54 Minuten." in german.text
+        assert "in 54 Minuten noch einmal." in german.text
 
     def test_needs_an_address(self, installation: Installation) -> None:
         """A text that is not an address is answered 422 and asked for again."""
