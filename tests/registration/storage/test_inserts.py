@@ -65,6 +65,7 @@ def mail_with(reason: str | None, number: int) -> dict[str, object]:
         "settled_at": None,
         "reason": reason,
         "failing_since": None,
+        "correlation_id": None,
         "recipient": None,
     }
 
