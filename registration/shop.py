@@ -1,4 +1,4 @@
-"""The look of the shop: what pages and mails show of it, and the settings that say so."""
+"""The look of the shop: what pages show of it, and the settings that say so."""
 
 import re
 from base64 import b64encode
@@ -17,13 +17,13 @@ LARGEST_FILE = 200_000
 class ShopSettings(BaseModel):
     """Each field is the variable GATEWAY_<FIELD>, as in `Settings`."""
 
-    shop_name: Annotated[str, Field(max_length=60, description="name of the shop in pages and mails")] = ""
+    shop_name: Annotated[str, Field(max_length=60, description="name of the shop in pages")] = ""
     shop_color: Annotated[
-        str, Field(pattern=COLOR, description="of buttons in pages and mails; their text is black or white to suit")
+        str, Field(pattern=COLOR, description="of buttons in pages; their text is black or white to suit")
     ] = "#0b57d0"
     shop_logo: Annotated[str, Field(description="SVG, PNG, WebP or JPEG file that pages show above their text")] = ""
     shop_footer: Annotated[
-        str, Field(max_length=500, description="a line below pages and mails: the company's name and address")
+        str, Field(max_length=500, description="a line below pages: the company's name and address")
     ] = ""
     shop_css: Annotated[
         str, Field(description="CSS file that follows the style of our pages; it may embed images, and load nothing")
@@ -32,7 +32,7 @@ class ShopSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What pages and mails show of the shop; empty for what it does not have. `logo` is a data: address."""
+    """What pages show of the shop; empty for what it does not have. `logo` is a data: address."""
 
     name: str = ""
     color: str = "#0b57d0"
