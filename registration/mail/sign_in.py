@@ -39,7 +39,7 @@ def _answer(credentials: str, challenge: bytes | None = None) -> str:
 
 @cache
 def warn_of_plain_text(host: str, port: int) -> None:
-    """Log once that anybody on the way can read the credentials."""
+    """Log once that the credentials can be read on the way."""
     log.warning(
         "credentials travel in plain text", host=host, port=port, mend="the mail server offers smtp+starttls://"
     )

@@ -150,7 +150,7 @@ class Slow(ScriptedSender):
 
 
 def test_the_lease_of_a_mail_outlasts_a_slow_server(database: Database) -> None:
-    """While a mail server takes its time, the mail is nobody else's: it is sent once."""
+    """While a mail server takes its time, no other relay gets the mail: it is sent once."""
     signed_up(database)
     clock, slow, other = Clock(), Slow(Sent(), Broken("")), ScriptedSender()
     sending = Thread(target=relay_of(database, slow, clock).run_once)
