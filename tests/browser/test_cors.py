@@ -99,7 +99,7 @@ def test_the_script_of_the_readme_signs_up(serve: Serve, sqlite_url: str, browse
     gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("## From a browser")[2]
-    (script,) = re.findall(r"^```js\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    script, _ = re.findall(r"^```js\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     page = browser.new_page()
     page.goto(shop)
     script = script.replace("http://127.0.0.1:8000", gateway.base_url)
