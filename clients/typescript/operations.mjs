@@ -9,7 +9,8 @@ export function operations(schema) {
 }
 
 function operation(schema, kind, field) {
-  const name = field.name[0].toUpperCase() + field.name.slice(1);
+  // A query and a subscription may have one name; documents of a client may not.
+  const name = (kind === "subscription" ? "Follow" : "") + field.name[0].toUpperCase() + field.name.slice(1);
   const listed = (one, separator) => (field.args.length ? `(${field.args.map(one).join(separator)})` : "");
   const variables = listed((argument) => `$${argument.name}: ${argument.type}`, ", ");
   const given = listed((argument) => `${argument.name}: $${argument.name}`, ", ");

@@ -103,7 +103,7 @@ def sign_up_in_graphiql(site: Site, page: Page) -> None:
 
 
 def confirm_from_the_mailbox(page: Page, browser: BrowserContext) -> None:
-    page.get_by_role("row").filter(has_text="sonia@example.com").get_by_role("link").click()
+    page.get_by_role("listitem").filter(has_text="sonia@example.com").get_by_role("link").click()
     with browser.expect_page() as opened:
         page.frame_locator("iframe").get_by_role("link").first.click()
     opened.value.get_by_role("button", name="Yes, confirm my address").click()

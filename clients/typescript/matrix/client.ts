@@ -14,6 +14,12 @@ export interface Tokens {
   refreshToken: string;
 }
 
+// The token is null where it travels in a cookie, which the gateway of the matrix does not use.
+function inBody({ accessToken, refreshToken }: { accessToken: string; refreshToken: string | null }): Tokens {
+  if (refreshToken === null) throw new Error("no refresh token");
+  return { accessToken, refreshToken };
+}
+
 export interface Client {
   signUp(form: CreateCustomerInput): Promise<string>;
   confirm(token: string): Promise<string>;
@@ -40,12 +46,12 @@ export function graphqlClient(ask: Ask): Client {
     async signIn(email, password) {
       const { createAccessToken: result } = await ask(CreateAccessTokenDocument, { input: { email, password } });
       if (result.__typename !== "CreateAccessTokenSuccess") throw new Error(result.__typename);
-      return result.tokens;
+      return inBody(result.tokens);
     },
     async refresh(refreshToken) {
       const { refreshAccessToken: result } = await ask(RefreshAccessTokenDocument, { input: { refreshToken } });
       if (result.__typename !== "RefreshAccessTokenSuccess") throw new Error(result.__typename);
-      return result.tokens;
+      return inBody(result.tokens);
     },
     async email(accessToken) {
       return (await ask(MeDocument, {}, accessToken)).me!.email;

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from graphql_api.cli.main import main
 from graphql_api.settings import GatewaySettings
 from registration.account.erasure import anonymize
 from registration.environment import read_settings
@@ -22,6 +21,7 @@ from registration.services import Services
 from registration.sessions.access_tokens import Caller, authenticate
 from registration.storage.tables import audit
 from registration.wiring import open_services
+from tests.graphql_api.cli.commands import invoke
 from tests.registration.members import CLIENT, member
 
 PERSON = "ada@example.org\nAda\nBeispiel\n"
@@ -38,7 +38,7 @@ class Operator:
 
     def prove(self, given: str, reference: str = "") -> Result:
         command = ["erase-proof", reference or self.caller.customer.reference]
-        return CliRunner().invoke(main, command, input=given, env=self.environment)
+        return invoke(command, self.environment, given)
 
 
 @pytest.fixture
