@@ -44,8 +44,7 @@ def _locale(language: Language) -> str:
     if language.value == SOURCE:
         return "en_US"
     found = re.search(r'^"Language: (\w+)\\n"$', (CATALOGUES / f"{language}.po").read_text("utf-8"), re.MULTILINE)
-    if not found:
-        raise ValueError(f"the head of {language}.po names no Language, like de_DE")
+    assert found, f"the head of {language}.po names no Language, like de_DE"
     return found[1]
 
 

@@ -113,3 +113,9 @@ def test_a_header_that_is_there_is_left_alone() -> None:
     for _ in range(2):
         assert client.get("/").headers.get_list("referrer-policy") == ["same-origin"]
     assert security_headers(0) == SECURITY_HEADERS
+
+
+def test_early_answers_name_no_origin_where_no_page_may_call() -> None:
+    """Without origins a page cannot read an early answer, which has the security headers alone."""
+    outermost = SecurityHeaders(PlainTextResponse("x"))
+    assert outermost.of_early_answer([(b"origin", b"https://shop.example")]) == SECURITY_HEADERS
