@@ -76,13 +76,13 @@ class Line:
             except BaseException as error:
                 self._ends.put(Ended(self, error))
 
-    def _send_until_idle(self, session: Session, task: Task) -> None:
-        for number in range(1, MAILS_A_CONNECTION + 1):
+    def _send_until_idle(self, session: Session, first: Task) -> None:
+        task: Task | None = first
+        sent = 0
+        while task:
             self._ends.put(Ended(self, session.send(task.job.id, task.message)))
-            following = self._next() if number < MAILS_A_CONNECTION else None
-            if following is None:
-                return
-            task = following
+            sent += 1
+            task = self._next() if sent < MAILS_A_CONNECTION else None
 
     def _next(self) -> Task | None:
         try:

@@ -125,6 +125,8 @@ def write(connection: Connection, verdicts: Sequence[tuple[Job, Verdict]], now: 
                 outbox.postpone(connection, jobs, due_at, reason, failing_since)
             case GivenBack():
                 outbox.give_back(connection, jobs, now)
+            case _:
+                assert_never(verdict)
 
 
 def _by_verdict(pair: tuple[Job, Verdict]) -> str:
@@ -144,3 +146,5 @@ def report(verdicts: Sequence[tuple[Job, Verdict]]) -> None:
                 log.info("mail waits", reason=reason, **facts)
             case GivenBack():
                 pass
+            case _:
+                assert_never(verdict)

@@ -71,6 +71,23 @@ def test_nothing_is_looked_up_while_nothing_waits() -> None:
     asyncio.run(scene())
 
 
+def test_a_wait_that_was_given_up_during_a_look_is_passed_over() -> None:
+    """One of two waits for a key ends while the look is under way: the other one gets the fact."""
+
+    async def scene() -> int:
+        waits: list[asyncio.Task[int]] = []
+
+        async def look(_keys: Collection[str]) -> Mapping[str, int]:
+            waits[0].cancel()
+            return {"a": 1}
+
+        watch = Watch(look, pause=0)
+        waits += [asyncio.create_task(watch.fact_about("a")) for _ in range(2)]
+        return await waits[1]
+
+    assert asyncio.run(scene()) == 1
+
+
 def test_an_outage_is_no_end() -> None:
     """While the database is gone a wait goes on."""
 

@@ -1,6 +1,7 @@
 """Many connections at once, to one mail server and to several."""
 
 from email.message import EmailMessage
+from queue import SimpleQueue
 from threading import Barrier, Event, Thread
 from uuid import UUID
 
@@ -63,6 +64,15 @@ def test_a_connection_ends(database: Database, monkeypatch: pytest.MonkeyPatch, 
         assert server.connections == (2 if value else 3)
         assert server.heard.count("quit") == server.connections
     assert len(listed(database, "sent")) == 3
+
+
+def test_a_connection_that_has_not_begun_can_be_broken_off() -> None:
+    """There is nothing to end where no mail was handed over yet."""
+    line = lines.Line(ScriptedSender(), SimpleQueue())
+    line.abort()
+    assert line.is_aborted
+    line.close()
+    line.join(PATIENCE)
 
 
 def test_mails_are_spread_over_servers(database: Database) -> None:

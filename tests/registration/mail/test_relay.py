@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from random import Random
-from threading import Thread
+from threading import Event, Thread
 from uuid import UUID
 
 import pytest
@@ -39,7 +39,7 @@ from tests.registration.mail.relays import (
 from tests.registration.people import NOW, signed_up
 from tests.registration.stored import rows
 from tests.registration.tidying import KEEPING
-from tests.waiting import eventually
+from tests.waiting import eventually, wait_for
 
 
 def test_a_sign_up_gets_its_mail(database: Database, smtp: SmtpServer) -> None:
@@ -323,6 +323,55 @@ def test_a_relay_survives_a_database_outage(sqlite_url: str) -> None:
         sender.wait()
     database.close()
     other.close()
+
+
+def test_an_outage_when_a_relay_stops_leaves_its_mail_to_the_lease(sqlite_url: str) -> None:
+    """What was sent and cannot be settled any more waits on: it may come twice, and is not lost."""
+    database, other = open_database(sqlite_url, wait=0.05), open_database(sqlite_url)
+    signed_up(database)
+    begun, locked, stopped = Event(), Event(), Event()
+
+    def stop_amid(_mail_id: UUID) -> Outcome:
+        relay.stop()
+        begun.set()
+        wait_for(locked)
+        return Sent()
+
+    relay = relay_of(database, ScriptedSender(stop_amid))
+
+    def hold(_connection: Connection) -> None:
+        locked.set()
+        wait_for(stopped)
+
+    with capture_logs() as logs:
+        sending = Thread(target=relay.run)
+        sending.start()
+        wait_for(begun)
+        holding = Thread(target=other.write, args=[hold])
+        holding.start()
+        sending.join()
+        stopped.set()
+        holding.join()
+    assert "relay waits for the database" in str(logs)
+    assert len(listed(other, "waiting")) == 1
+    database.close()
+    other.close()
+
+
+def test_a_bug_in_a_sender_parks_the_mail(database: Database) -> None:
+    """A mail whose sender fails with an unexpected exception is parked, and the log tells where."""
+
+    text = "ada" + "@example.org"
+
+    def fail(_mail_id: UUID) -> Outcome:
+        raise ZeroDivisionError(text)
+
+    signed_up(database)
+    with capture_logs() as logs:
+        relay_of(database, ScriptedSender(fail)).run_once()
+    [entry] = listed(database, "parked")
+    assert entry.reason == "a bug of the gateway: ZeroDivisionError; the log has more"
+    assert text not in str(logs)
 
 
 def test_a_bug_does_not_end_the_relay(database: Database) -> None:
