@@ -158,12 +158,15 @@ def in_turns(
 
 @contextmanager
 def _side(checkout: Checkout, directory: Path, engine: Engine, costs: Costs, queue_seconds: int) -> Iterator[Side]:
-    """The checkout migrates an empty database itself; sign-ups through both doors fill caches and pools."""
-    with unmigrated_store(engine, directory) as empty:
-        environment = outer_environment() | {"GATEWAY_DATABASE_URL": empty.url}
-        subprocess.run([checkout.command, "migrate"], env=environment, stdout=subprocess.DEVNULL, check=True)
+    """The checkout makes its keys and migrates an empty database; sign-ups through both doors fill its caches."""
+    own = Path(tempfile.mkdtemp(dir=directory))
+    with unmigrated_store(engine, own) as empty:
+        environment = {"GATEWAY_DATABASE_URL": empty.url, "GATEWAY_KEYS_DIR": str(own / "keys")}
+        for arguments in (["keys", "new"], ["migrate"]):
+            command = [str(checkout.command), *arguments]
+            subprocess.run(command, env=outer_environment() | environment, stdout=subprocess.DEVNULL, check=True)
         queue = str(queue_seconds)
-        with gateway(directory, empty, costs, command=checkout.command, GATEWAY_QUEUE_SECONDS=queue) as running:
+        with gateway(own, empty, costs, command=checkout.command, GATEWAY_QUEUE_SECONDS=queue) as running:
             for door in DOORS:
                 one_load(running, empty, door, 8, 1.0)
             yield Side(checkout, empty, running)

@@ -41,10 +41,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def do_nothing() -> None:
-    """The default of `on_mail_enqueued`: the relay polls anyway."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """The collaborators of every use case.
@@ -76,7 +72,6 @@ class Services:
     shop: Shop = field(default_factory=Shop)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
-    on_mail_enqueued: Callable[[], None] = do_nothing
 
     def write_charged(self, bill: Bill, work: Callable[[Connection], Outcome]) -> Outcome | TooManyAttempts:
         """Do work in a transaction, as `Database.write` does, if its bill is within all budgets."""

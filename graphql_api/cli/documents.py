@@ -30,11 +30,18 @@ def build(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="f
 
     Fragments may stand in any of the files. The form is that of Apollo's persisted query manifest.
     """
-    operations = list(_operations("\n".join(path.read_text("utf-8") for path in files)))
+    operations = list(_operations("\n".join(map(_text_of, files))))
     if not operations:
         stop("the files have no operation")
     manifest = {"format": "apollo-persisted-query-manifest", "version": 1, "operations": operations}
     print(json.dumps(manifest, indent=2))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        stop(f"{path} is not UTF-8")
 
 
 def _operations(text: str) -> Iterator[dict[str, object]]:

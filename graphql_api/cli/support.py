@@ -57,17 +57,11 @@ def find(
 @one_line_errors
 def show_customer(reference: Reference, name: Name = "", as_json: AsJson = False) -> None:
     """Show one customer."""
-    found: list[Row[Any]] = []
-
-    def keep(_connection: object, _services: Services, row: Row[Any]) -> Answer:
-        found.append(row)
-        return Answer.DONE
-
     with opened() as services:
-        answer = actions.act(services, operator(name), reference, AuditKind.OPERATOR_SHOW, keep)
-    if answer is not Answer.DONE:
-        stop(answer.value)
-    _show(found[-1:], as_json=as_json)
+        shown = actions.show(services, operator(name), reference)
+    if isinstance(shown, Answer):
+        stop(shown.value)
+    _show([shown], as_json=as_json)
 
 
 @commands.command()

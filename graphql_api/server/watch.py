@@ -1,7 +1,7 @@
 """Waiting for what only the database tells: one look for all that wait in this process, none while nothing waits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from contextvars import Context
 from typing import Generic, TypeVar
 
@@ -47,11 +47,16 @@ class Watch(Generic[Key, Fact]):
             self._looking.cancel()
 
     async def _look_again_and_again(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(self._pause)
-            if self._waiting:
-                await self._look_once()
-        self._looking = None
+        try:
+            while self._waiting:
+                await asyncio.sleep(self._pause)
+                if self._waiting:
+                    await self._look_once()
+        except Exception as bug:  # each wait reports it, and the next one looks anew
+            for waiting in self._unanswered(self._waiting):
+                waiting.set_exception(bug)
+        finally:
+            self._looking = None
 
     async def _look_once(self) -> None:
         try:
@@ -60,6 +65,8 @@ class Watch(Generic[Key, Fact]):
             log.warning("cannot look for what pages wait for", reason=str(outage))
             return
         for key, fact in facts.items():
-            for waiting in self._waiting.get(key, ()):
-                if not waiting.done():
-                    waiting.set_result(fact)
+            for waiting in self._unanswered([key]):
+                waiting.set_result(fact)
+
+    def _unanswered(self, keys: Iterable[Key]) -> list[asyncio.Future[Fact]]:
+        return [waiting for key in keys for waiting in self._waiting.get(key, ()) if not waiting.done()]

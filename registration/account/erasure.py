@@ -32,23 +32,24 @@ def anonymize(services: Services, caller: Caller, password: str | None, client_i
         verified = verified_hash(services, caller.customer.id, password, client_ip)
         if not isinstance(verified, str):
             return verified
-    erase_confirmed(services, caller.customer.id, caller.customer.email)
+    # First, because the lock-out may count in another server: its outage then leaves everything as it was.
+    forget_counts(services, caller.customer.email)
+    services.database.write(partial(erase_confirmed, services, caller.customer.id))
+    services.database.empty_log()
     return Done()
 
 
-def erase_confirmed(services: Services, customer_id: UUID, email: str) -> None:
-    """Erase a confirmed customer of this address; does nothing for one that is gone or not confirmed.
+def forget_counts(services: Services, email: str) -> None:
+    """Forget the failed sign-ins and the mails that are counted for an address; writes in a transaction of its own.
 
-    Raises Unavailable as `anonymize` does.
+    Raises Unavailable.
     """
-    # First, because the lock-out may count in another server: its outage then leaves everything as it was.
     for secret, mark in product(services.secret.versions(), (attempt_prefix, mailbox_mark)):
         services.lockout.forget(mark(secret, key_of_stored(email)))
-    services.database.write(partial(_erase, services, customer_id))
-    services.database.empty_log()
 
 
-def _erase(services: Services, customer_id: UUID, connection: Connection) -> None:
+def erase_confirmed(services: Services, customer_id: UUID, connection: Connection) -> None:
+    """Erase a confirmed customer inside the caller's transaction; does nothing for one that is gone."""
     person = connection.execute(
         select(customer).where(customer.c.id == customer_id, customer.c.anonymized_at.is_(None)).with_for_update()
     ).one_or_none()

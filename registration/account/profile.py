@@ -60,9 +60,7 @@ def update_profile(
         return refused
     costs = frozenset({Cost.MAIL} if address else ())
     work = partial(_update, services, caller.customer.id, changes, client_ip)
-    outcome = services.write_charged(Bill(costs, client_ip, address.key if address else None), work)
-    services.on_mail_enqueued()
-    return outcome
+    return services.write_charged(Bill(costs, client_ip, address.key if address else None), work)
 
 
 def _new_address(caller: Caller, changes: ProfileChanges) -> EmailAddress | None:

@@ -59,9 +59,7 @@ def secure_account(services: Services, key: str, client_ip: str) -> SecuringOutc
         enqueue_reset_key(connection, services, person.id, now)
         return Done()
 
-    outcome = services.database.write(work)
-    services.on_mail_enqueued()
-    return outcome
+    return services.database.write(work)
 
 
 def _is_good(key: str, now: datetime) -> ColumnElement[bool]:

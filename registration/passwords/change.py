@@ -49,6 +49,4 @@ def change_password(
         audit.record(connection, services.new_id(), AuditKind.PASSWORD_CHANGE, customer_id, now, client_ip=client_ip)
         return Done()
 
-    outcome = services.database.write(work)
-    services.on_mail_enqueued()
-    return outcome
+    return services.database.write(work)

@@ -64,9 +64,7 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
         return Accepted()
 
-    outcome = services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
-    services.on_mail_enqueued()
-    return outcome
+    return services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
 
 
 def _recipient(services: Services, holder: Holder | None) -> UUID | None:
@@ -133,7 +131,6 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     email = services.database.write(work)
     if email is None:
         return ResetRefused(expired=False)
-    services.on_mail_enqueued()
     forget_attempts(services.lockout, services.secret, key_of_stored(email))
     return Done()
 

@@ -144,7 +144,6 @@ def _open_session_if_correct(
     if not services.lockout.in_database:
         services.lockout.give_back(attempt.lockout_key)
     settle_guess(services, attempt.client_ip)
-    services.on_mail_enqueued()
     return token_pair(services, grant, token, attempt.algorithm)
 
 

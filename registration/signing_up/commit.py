@@ -56,7 +56,6 @@ def commit(
             charged, written = services.database.write(partial(_commit_in, services, group, lock_wait, charge))
         services.budgets.remember(charged)
         outcomes |= written
-    services.on_mail_enqueued()
     return [outcomes[each.customer.id] for each in sign_ups]
 
 

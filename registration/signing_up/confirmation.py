@@ -162,9 +162,7 @@ def resend_confirmation(services: Services, email: object, client_ip: str) -> Re
             _enqueue_again(connection, services, address.key, services.clock())
         return blocked or Accepted()
 
-    outcome = services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
-    services.on_mail_enqueued()
-    return outcome
+    return services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)
 
 
 def _enqueue_again(connection: Connection, services: Services, email_key: str, now: datetime) -> None:

@@ -1,12 +1,16 @@
-"""What an operator can do for a customer: each in one transaction, with its audit row."""
+"""What an operator can do for a customer: each in one transaction, with its audit row.
+
+What is counted of failed sign-ins may lie in another server, and is forgotten besides.
+"""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, update
 
-from registration.account.erasure import erase_confirmed
+from registration.account.erasure import erase_confirmed, forget_counts
 from registration.account.profile import write_changes
 from registration.addresses.pending import erase_pending
 from registration.limits.lockout import forget_attempts
@@ -40,20 +44,36 @@ Action: TypeAlias = Callable[[Connection, Services, Row[Any]], Answer]
 
 
 def act(services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action) -> Answer:
-    """Lock the customer, act, and write the audit row if that was done."""
+    """Lock the customer, act, and write the audit row if that was done. Raises Unavailable."""
+    answer, _ = _act(services, operator, reference, kind, action)
+    return answer
 
-    def work(connection: Connection) -> Answer:
+
+def _act(
+    services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action
+) -> tuple[Answer, Row[Any] | None]:
+    """The answer, and the row as it was locked."""
+
+    def work(connection: Connection) -> tuple[Answer, Row[Any] | None]:
         row = by_reference(connection, reference, locked=True)
-        if row is None or row.anonymized_at:
-            return Answer.NO_CUSTOMER if row is None else Answer.ERASED
-        answer = action(connection, services, row)
+        if row is None:
+            return Answer.NO_CUSTOMER, None
+        answer = Answer.ERASED if row.anonymized_at else action(connection, services, row)
         if answer is Answer.DONE:
             operator.record(connection, services, kind, row.id)
-        return answer
+        return answer, row
 
-    answer = services.database.write(work)
-    services.on_mail_enqueued()
-    return answer
+    return services.database.write(work)
+
+
+def show(services: Services, operator: Operator, reference: str) -> Row[Any] | Answer:
+    """The row of a customer that is not erased, or why there is none."""
+    answer, row = _act(services, operator, reference, AuditKind.OPERATOR_SHOW, _leave)
+    return row if row and answer is Answer.DONE else answer
+
+
+def _leave(_connection: Connection, _services: Services, _row: Row[Any]) -> Answer:
+    return Answer.DONE
 
 
 def confirm(connection: Connection, services: Services, row: Row[Any]) -> Answer:
@@ -98,15 +118,9 @@ def sign_out(connection: Connection, services: Services, row: Row[Any]) -> Answe
 
 def unlock(services: Services, operator: Operator, reference: str) -> Answer:
     """End the lock-out after failed sign-ins, wherever it is counted."""
-    found: list[str] = []
-
-    def remember(_connection: Connection, _services: Services, row: Row[Any]) -> Answer:
-        found.append(row.email)
-        return Answer.DONE
-
-    answer = act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, remember)
-    for email in found[-1:]:
-        forget_attempts(services.lockout, services.secret, key_of_stored(email))
+    answer, row = _act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, _leave)
+    if row and answer is Answer.DONE:
+        forget_attempts(services.lockout, services.secret, key_of_stored(row.email))
     return answer
 
 
@@ -127,14 +141,15 @@ def correct(
 
 def erase(services: Services, operator: Operator, reference: str) -> Answer:
     """Erase a customer as the customer could. One that is not confirmed leaves no row, as when it is disowned."""
-    found: list[Row[Any]] = []
-
-    def erase_if_pending(connection: Connection, services: Services, row: Row[Any]) -> Answer:
-        found.append(row)
-        erase_pending(connection, row.id)
-        return Answer.DONE
-
-    answer = act(services, operator, reference, AuditKind.OPERATOR_ERASE, erase_if_pending)
-    for row in found[-1:]:
-        erase_confirmed(services, row.id, row.email)
+    # First, as when the customer does it.
+    if row := services.database.read(partial(by_reference, reference=reference)):
+        forget_counts(services, row.email)
+    answer = act(services, operator, reference, AuditKind.OPERATOR_ERASE, _erase)
+    services.database.empty_log()
     return answer
+
+
+def _erase(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    if not erase_pending(connection, row.id):
+        erase_confirmed(services, row.id, connection)
+    return Answer.DONE

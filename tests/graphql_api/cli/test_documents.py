@@ -67,6 +67,13 @@ def test_a_file_that_could_not_be_served_is_refused(empty_directory: Path, text:
     assert (complaint(refused), refused.stdout) == (reason, "")
 
 
+def test_a_file_that_cannot_be_read_is_named(empty_directory: Path) -> None:
+    """A file that is missing, or that is not text, ends the command with one line that names it."""
+    assert complaint(run("documents", "build", "missing.graphql")) == "missing.graphql: No such file or directory"
+    (empty_directory / "latin.graphql").write_bytes("query Größe { me { id } }".encode("latin-1"))
+    assert complaint(run("documents", "build", "latin.graphql")) == "latin.graphql is not UTF-8"
+
+
 def test_serve_needs_the_manifest_that_a_setting_names() -> None:
     """A manifest that is not there stops the start with one line."""
     assert complaint(run("serve", GATEWAY_MODE="development", GATEWAY_DOCUMENTS="missing.json")) == (

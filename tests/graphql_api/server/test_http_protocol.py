@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, cast
 
 import pytest
@@ -322,6 +322,24 @@ class TestDeparture:
                 connection.sendall(first + b"\r\nhello" + second + b"\r\nhello")
             eventually(lambda: told == ["/first"])
         assert caplog.messages == []
+
+
+class TestStop:
+    def test_is_told_to_answers_that_would_go_on(self) -> None:
+        """A server that stops sets the event of each open connection, so that a stream can end in good order."""
+
+        async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+            started.set()
+            await scope["gateway.closing"]().wait()
+            await PlainTextResponse("the end")(scope, receive, send)
+
+        started = Event()
+        with serving(BoundedHttpProtocol, stream) as address:
+            connection = socket.create_connection(address, timeout=PATIENCE)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert started.wait(PATIENCE)
+        with connection:
+            assert connection.recv(65536).endswith(b"the end")
 
 
 class TestSlowClient:

@@ -99,6 +99,25 @@ def test_an_outage_is_no_end() -> None:
     assert asyncio.run(scene()) == 1
 
 
+def test_a_look_that_fails_is_told_to_each_wait() -> None:
+    """A bug in a look ends the waits with it, and the next wait begins to look anew."""
+
+    async def scene() -> int:
+        bugs = [ZeroDivisionError("a bug")]
+
+        async def look(keys: Collection[str]) -> Mapping[str, int]:
+            if bugs:
+                raise bugs.pop()
+            return dict.fromkeys(keys, 1)
+
+        watch = Watch(look, pause=0)
+        failed = await asyncio.gather(watch.fact_about("a"), watch.fact_about("b"), return_exceptions=True)
+        assert [type(each) for each in failed] == [ZeroDivisionError] * 2
+        return await watch.fact_about("a")
+
+    assert asyncio.run(scene()) == 1
+
+
 def test_looking_has_no_deadline() -> None:
     """Looking outlives the request that began it, and is not bound by the deadline of that."""
 

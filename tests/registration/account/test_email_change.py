@@ -132,13 +132,6 @@ class TestAsking:
             (MailKind.EMAIL_CHANGE_NOTICE, "waiting", None),
         ]
 
-    def test_it_wakes_the_relay(self, services: Services, caller: Caller) -> None:
-        """A request announces its mails once."""
-        posted: list[None] = []
-        listening = replace(services, on_mail_enqueued=lambda: posted.append(None))
-        update_profile(listening, caller, {"email": NEW}, CLIENT)
-        assert posted == [None]
-
     def test_a_taken_address_is_refused(self, services: Services, caller: Caller) -> None:
         """A change to a taken address in any spelling is answered EmailTaken; no row and no mail is written."""
         confirmed(services, email="bob@example.org")

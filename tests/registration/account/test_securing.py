@@ -1,6 +1,5 @@
 """ "This was not me": what the key of a mail about security ends, gives back and begins."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -170,10 +169,3 @@ class TestSecuring:
         sign_in(services, ADA, NEW, INTRUDER, Device("iPhone"))
         assert len(keys(services, MailKind.NEW_DEVICE)) == 2
         assert len(rows(services.database, session)) == 3
-
-    def test_wakes_the_relay(self, services: Services, ada: Caller) -> None:
-        """The relay is told of the reset mail."""
-        key = change(services, ada)
-        calls: list[None] = []
-        secure_account(replace(services, on_mail_enqueued=lambda: calls.append(None)), key, CLIENT)
-        assert calls

@@ -150,13 +150,6 @@ class TestMail:
         (row,) = (row for row in rows(services.database, mail) if row["kind"] == MailKind.NEW_DEVICE)
         assert row["token_id"] == opened["Chrome (Windows)"]
 
-    def test_wakes_the_relay(self, services: Services) -> None:
-        """The relay is told of the mail."""
-        confirmed(services)
-        calls: list[None] = []
-        enter(replace(services, on_mail_enqueued=lambda: calls.append(None)))
-        assert calls
-
     def test_needs_the_right_password(self, services: Services) -> None:
         """A failed sign-in sends nothing: any client could flood the mailbox."""
         confirmed(services)

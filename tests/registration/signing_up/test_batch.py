@@ -125,13 +125,6 @@ class TestInOneTransaction:
         not_decoys = [(email, name) for email, name in customers(services.database) if name]
         assert not_decoys == [("ada@example.org", "Ada"), ("bob@example.org", "Ada")]
 
-    def test_mail_is_announced_once(self, services: Services) -> None:
-        """A batch announces its mails once, after the commit."""
-        posted: list[None] = []
-        listening = replace(services, on_mail_enqueued=lambda: posted.append(None))
-        together(listening, request(), request(email="bob@example.org"))
-        assert posted == [None]
-
 
 class TestPipeline:
     @pytest.fixture

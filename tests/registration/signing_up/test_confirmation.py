@@ -222,14 +222,6 @@ class TestResend:
         assert confirm(services, key) == TokenRefused()
         assert isinstance(confirm(services, newest_key(services)), Confirmed)
 
-    def test_wakes_the_relay(self, services: Services) -> None:
-        """A resend wakes the relay also for an unknown address, so that no trace tells which are known."""
-        posted: list[None] = []
-        resend_confirmation(
-            replace(services, on_mail_enqueued=lambda: posted.append(None)), "unknown@example.org", CLIENT
-        )
-        assert posted == [None]
-
     def test_outcomes_do_not_tell_whether_the_address_is_known(
         self, services: Services, clock: Clock, key: str
     ) -> None:

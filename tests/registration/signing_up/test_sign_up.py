@@ -102,12 +102,6 @@ class TestRegistered:
         assert PASSWORD not in everything
         assert key not in everything
 
-    def test_wakes_the_relay(self, services: Services) -> None:
-        """A sign-up announces its mail, so that the relay need not wait for its next poll."""
-        posted: list[None] = []
-        registered(replace(services, on_mail_enqueued=lambda: posted.append(None)))
-        assert posted == [None]
-
     def test_references_count_up(self, services: Services) -> None:
         """Customers get references with ascending numbers."""
         found = [registered(services, email=f"{number}@example.org").reference for number in range(3)]
@@ -142,11 +136,7 @@ class TestRegistered:
 class TestInvalid:
     def test_reports_every_violation_and_writes_nothing(self, services: Services) -> None:
         """Attributes that break rules are answered with every violation; no row, reference or mail is made."""
-        posted: list[None] = []
-        outcome = sign_up(
-            replace(services, on_mail_enqueued=lambda: posted.append(None)),
-            request(email="ada", firstName="", gender="x"),
-        )
+        outcome = sign_up(services, request(email="ada", firstName="", gender="x"))
         assert isinstance(outcome, Invalid)
         assert [violation.code for violation in outcome.violations] == [
             ViolationCode.NOT_AN_EMAIL,
@@ -155,7 +145,6 @@ class TestInvalid:
         ]
         assert counts(services.database) == {}
         assert rows(services.database, counter) == [{"name": "customer", "next": 1}]
-        assert posted == []
 
 
 class TestTaken:

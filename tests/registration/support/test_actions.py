@@ -1,9 +1,11 @@
 """What operators do for customers: each act has its effect, and an audit row with the operator's name."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import IntegrityError
 
 from registration.keys.link_keys import digest
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
@@ -133,6 +135,15 @@ class TestOtherActs:
         assert actions.erase(services, OLGA, pending) is Answer.DONE
         assert len(rows(services.database, customer)) == 1
         assert operators(services) == [("operator erase", "olga")] * 2
+
+    def test_an_erasure_and_its_audit_row_are_one(self, services: Services) -> None:
+        """A transaction that fails at the audit row of the operator leaves the customer as it was."""
+        ada = confirmed(services)
+        broken = replace(services, new_id=lambda: UUID(int=1))  # the second audit row has the id of the first
+        with pytest.raises(IntegrityError):
+            actions.erase(broken, OLGA, ada.reference)
+        [row] = rows(services.database, customer)
+        assert row["anonymized_at"] is None
 
     def test_nothing_is_recorded_that_was_not_done(self, services: Services) -> None:
         """An unknown reference has no row, and a long name of an operator is cut."""
