@@ -107,7 +107,8 @@ class Servers:
     def note(self, line: Line, outcome: Outcome, now: datetime) -> bool:
         """Learn from an outcome; True when the line's server rests now."""
         until = now + timedelta(seconds=self._random.uniform(5, 15))
-        return any(server.note(outcome, until) for server in self._servers if line in server.lines)
+        server = next(each for each in self._servers if line in each.lines)
+        return server.note(outcome, until)
 
     def leave(self, line: Line) -> None:
         """Leave a line to itself that cannot be made to end."""

@@ -111,11 +111,6 @@ def _subject(reference: str) -> str:
     return json.dumps({"customer_reference": reference} | ({} if number is None else {"id_customer": number}))
 
 
-def authenticate(services: Services, token: str) -> Caller | BadToken:
-    """The caller of a request with this token."""
-    return authenticate_all(services, [token])[0]
-
-
 def authenticate_all(services: Services, tokens: Sequence[str]) -> list[Caller | BadToken]:
     """The callers of requests with these tokens, in the same order, by one statement.
 

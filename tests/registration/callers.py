@@ -4,12 +4,17 @@ from registration.account.profile import update_profile
 from registration.outcomes import Tokens
 from registration.passwords.reset import request_reset
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller, authenticate_all
 from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import resend_confirmation
 from tests.registration.members import CLIENT, member
 
 EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984-05-17"
+
+
+def authenticate(services: Services, token: str) -> Caller | BadToken:
+    """The caller of a request with this token."""
+    return authenticate_all(services, [token])[0]
 
 
 def caller_of(services: Services, tokens: Tokens) -> Caller:

@@ -18,10 +18,11 @@ from registration.environment import read_settings
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.services import Services
-from registration.sessions.access_tokens import Caller, authenticate
+from registration.sessions.access_tokens import Caller
 from registration.storage.tables import audit
 from registration.wiring import open_services
 from tests.graphql_api.cli.commands import invoke
+from tests.registration.callers import authenticate
 from tests.registration.members import CLIENT, member
 
 PERSON = "ada@example.org\nAda\nBeispiel\n"

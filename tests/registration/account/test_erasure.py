@@ -23,12 +23,12 @@ from registration.outcomes import BadCredentials, Confirmed, Done, Gone, Registe
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sign_in import sign_in
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
 from tests.clock import Clock
-from tests.registration.callers import EMAIL, caller_of, with_traces_everywhere
+from tests.registration.callers import EMAIL, authenticate, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.signing import sign_up

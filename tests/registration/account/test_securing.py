@@ -15,14 +15,14 @@ from registration.outcomes import BadCredentials, Confirmed, Done, EmailTaken, R
 from registration.passwords.change import change_password
 from registration.passwords.reset import reset
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.alerts import LIFETIME
 from registration.sessions.devices import Device
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import alert_token, audit, customer, email_change, mail, session
 from tests.clock import Clock
-from tests.registration.callers import caller_of
+from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
 from tests.registration.sessions.test_sessions import at_once

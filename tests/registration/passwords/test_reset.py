@@ -27,11 +27,12 @@ from registration.outcomes import (
 from registration.passwords.reset import request_reset, reset, reset_refusal
 from registration.rules.password import PasswordPolicy
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, authenticate
+from registration.sessions.access_tokens import BadToken
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
 from tests.clock import Clock
+from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of

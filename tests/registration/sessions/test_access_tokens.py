@@ -20,10 +20,11 @@ from sqlalchemy import delete, update
 
 from registration.keys.signing_keys import Algorithm, SigningKeys, create_signing_key
 from registration.services import Services
-from registration.sessions.access_tokens import MAX_LENGTH, BadToken, Caller, authenticate
+from registration.sessions.access_tokens import MAX_LENGTH, BadToken, Caller
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer
 from tests.clock import Clock
+from tests.registration.callers import authenticate
 from tests.registration.members import Member, confirmed, member, signed_in
 
 LIFETIME = timedelta(hours=8)

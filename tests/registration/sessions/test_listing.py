@@ -7,14 +7,14 @@ import pytest
 
 from registration.outcomes import Done, RefreshRefused, SessionUnknown, Tokens
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, authenticate
+from registration.sessions.access_tokens import BadToken
 from registration.sessions.devices import Device
 from registration.sessions.listing import MOST, OpenSession, end_session, open_sessions
 from registration.sessions.sessions import end_sessions, refresh, revoke_all
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit
 from tests.clock import Clock
-from tests.registration.callers import caller_of
+from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.stored import rows

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, delete
 
 from registration.outcomes import Done, RefreshRefused, Tokens
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import end_sessions, refresh, revoke, revoke_all
 from registration.storage.database import Database
 from registration.storage.tables import audit, refresh_token
 from tests.clock import Clock
+from tests.registration.callers import authenticate
 from tests.registration.members import CLIENT, Member, member, signed_in
 from tests.registration.stored import rows
 from tests.waiting import PATIENCE

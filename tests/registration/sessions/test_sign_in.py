@@ -32,13 +32,13 @@ from registration.outcomes import (
 )
 from registration.passwords.reset import request_reset, reset
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import end_sessions
 from registration.sessions.sign_in import seconds_blocked, sign_in
 from registration.signing_up.confirmation import confirm
 from registration.storage.tables import attempt, audit, customer, mail, refresh_token, session
 from tests.clock import Clock
-from tests.registration.callers import caller_of
+from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, signed_in
 from tests.registration.signing import sign_up

@@ -11,7 +11,7 @@ from registration.keys.link_keys import digest
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
 from registration.records.audit import AuditKind
 from registration.services import Services
-from registration.sessions.access_tokens import BadToken, Caller, authenticate
+from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, mail, session
@@ -19,6 +19,7 @@ from registration.support import actions, search
 from registration.support.actions import Answer, act
 from registration.support.export import export
 from registration.support.operator import NAME_LENGTH, Operator
+from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
 from tests.registration.signing import sign_up
