@@ -26,7 +26,7 @@ class HeadRefused(Exception):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Bounds the head, the time and the number of requests on a connection; ignores Upgrade (RFC 9110, 7.8).
 
-    A connection that is surplus in `connections` serves one probe, or answers 503.
+    A connection that is surplus in `connections` serves one probe or preflight, or answers 503.
 
     uvicorn by itself collects a head of any size in quadratic time, waits for a request without end, queues pipelined
     requests without bound, and reports a disconnect only to the last of them. It also takes the body of a request
@@ -50,6 +50,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
+    _url_dropped = 0
     _is_url_refused = False
     _refusal: Refusal | None = None
     _is_all_there = False
@@ -96,11 +97,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         if not self._is_all_there:
             self._start_deadline()
-        if self._is_url_too_long():
-            self._refuse_url()
-        elif was_open and self._head_is_open and not self._head_began:
+        if was_open and self._head_is_open and not self._head_began:
             self._head_size += len(data)
-            if self._head_size > self.head_limit:
+            if self._head_size > self.head_limit and not self._is_url_too_long():
                 self._refuse(TOO_LARGE)
 
     def _feed(self, data: bytes) -> None:
@@ -129,6 +128,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         if not self._is_url_too_long():
             super().on_url(url)
+            return
+        self._url_dropped += len(url)
+        if (
+            self._url_dropped > URL_LIMIT
+        ):  # it may have no end; else the answer waits for the headers, to name the origin
+            self._refuse_url()
 
     def _is_url_too_long(self) -> bool:
         return len(self.url) > URL_LIMIT
@@ -160,7 +165,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_url_too_long():
             raise HeadRefused
         self._refusal = refusal_of(self.headers, self.parser.get_http_version())
-        if self._is_surplus and self.url.partition(b"?")[0] not in PROBES:
+        if self._is_surplus and not self._is_cheap():
             self._refusal = self._refusal or BUSY
         if self._refusal:
             raise HeadRefused
@@ -173,6 +178,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
         if len(self.pipeline) > self.pipeline_limit:
             raise InterruptedError  # stops the parser before it reads the rest
+
+    def _is_cheap(self) -> bool:
+        """Whether it is a probe, or a preflight, without which a page could not read the refusal of its request."""
+        is_preflight = any(name == b"access-control-request-method" for name, _ in self.headers)
+        return (is_preflight and self.parser.get_method() == b"OPTIONS") or self.url.partition(b"?")[0] in PROBES
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:

@@ -117,9 +117,9 @@ class TestHead:
             assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
 
     def test_whose_url_never_ends_is_refused(self, patient: tuple[str, int]) -> None:
-        """A URL without end is refused once, as soon as it is too long."""
+        """A URL without end is refused once, when it is twice as long as one may be."""
         until = b"65535 bytes."
-        answer = talk(patient, b"GET /", *[b"a" * 6_000] * 12, until=until)
+        answer = talk(patient, b"GET /", *[b"a" * 6_000] * 24, until=until)
         assert answer.startswith(b"HTTP/1.1 414 URI Too Long\r\n")
         assert answer.count(b"HTTP/1.1") == 1
 
@@ -261,8 +261,9 @@ def test_early_answers_have_the_headers_of_the_application() -> None:
         HEAD.replace(b"Host: x\r\n", b"") + b"Origin: %s\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\nOrigin: %s\r\nA: " + b"a" * 75_000,
+        b"GET /" + b"a" * 75_000 + b" HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\n\r\n",
     ],
-    ids=["no host", "coding", "long head"],
+    ids=["no host", "coding", "long head", "long URL"],
 )
 def test_early_answers_can_be_read_by_pages(request_bytes: bytes) -> None:
     """Pages of an allowed origin can read an early answer; those of another origin cannot."""
@@ -284,6 +285,18 @@ def test_a_page_can_read_that_there_are_too_many_connections() -> None:
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 5\r\n" in answer
     assert b"\r\naccess-control-allow-origin: https://shop.example\r\n" in answer
+
+
+def test_a_preflight_is_answered_beside_too_many_connections() -> None:
+    """Else the browser would not send the request, and the page could not read that it should come again."""
+    cors = Cors(echo, origins=["https://shop.example"], loopback=False, own_paths=["/graphql"])
+    protocol = partial(BoundedHttpProtocol, connections=Connections(ConnectionLimits(total=0)))
+    head = b"OPTIONS /graphql HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n"
+    with serving(cast("type[BoundedHttpProtocol]", protocol), cors) as address:
+        answer = talk(address, head + b"Access-Control-Request-Method: POST\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\naccess-control-allow-origin: https://shop.example\r\n" in answer
+        assert talk(address, head + b"\r\n").startswith(b"HTTP/1.1 503 ")
 
 
 class TestPipeline:
