@@ -7,7 +7,6 @@ from contextvars import copy_context
 from math import inf
 from typing import ParamSpec, TypeVar
 
-from graphql_api.server.admission import require_turn
 from registration.storage.deadline import remaining
 from registration.storage.outages import too_late
 
@@ -32,8 +31,7 @@ class Threads:
     async def run_hashing(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
-        """Run a use case that hashes a password, in a turn of the admission; raises HashWithoutTurn outside of one."""
-        require_turn()
+        """Run a use case that hashes a password, in a turn of the admission."""
         return await in_time(asyncio.wrap_future(self._hashing.submit(in_context(work, *args, **kwargs))))
 
     async def run(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:

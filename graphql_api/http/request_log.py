@@ -14,6 +14,7 @@ from structlog.contextvars import get_contextvars
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
 from registration import metrics
 from registration.correlation import bind_correlation_id
+from registration.hashing.passwords import MAY_HASH
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
 
@@ -71,6 +72,7 @@ class RequestLog:
             return
         correlation_id = bind_correlation_id()
         begin(self._longest)
+        MAY_HASH.set(False)  # until the admission gives it a turn
         started = self._clock()
         status = 0
 

@@ -4,15 +4,13 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from registration import metrics
+from registration.hashing.passwords import MAY_HASH
 
 Result = TypeVar("Result")
-HAS_TURN: ContextVar[bool] = ContextVar("has_turn", default=False)
-"""Whether the current task works in a turn of an admission."""
 
 Departure: TypeAlias = Callable[[], Awaitable[object]]
 """Completes when the client has gone, so that no work is done for it."""
@@ -30,16 +28,6 @@ Leave headroom: hashes slow down under load, and a refusal after waiting wastes 
 
 WATCH_AFTER = 0.5
 """Seconds of waiting before the connection is looked at for whether the client is still there."""
-
-
-class HashWithoutTurn(Exception):
-    """A bug: an operation hashes a password, and its resolver is not marked with `@costs(Cost.HASH)`."""
-
-
-def require_turn() -> None:
-    """Raises HashWithoutTurn outside of a turn of the admission."""
-    if not HAS_TURN.get():
-        raise HashWithoutTurn("mark the resolver with @costs(Cost.HASH), so that it waits for a hash slot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +72,17 @@ class Admission:
     async def run(
         self, work: Callable[[], Awaitable[Result]], departure: Departure | None = None
     ) -> Admitted[Result] | Refusal:
-        """Do the work when its turn comes. A cancelled caller leaves the queue."""
+        """Do the work when its turn comes; it may hash then. A cancelled caller leaves the queue."""
         if self._free > 0:
             self._free -= 1
         elif refusal := await self._wait(departure):
             return refusal
         started = self._clock()
-        turn = HAS_TURN.set(True)
+        outside = MAY_HASH.set(True)
         try:
             return Admitted(await work())
         finally:
-            HAS_TURN.reset(turn)
+            MAY_HASH.reset(outside)
             self.service_time += WEIGHT_OF_LATEST * (self._clock() - started - self.service_time)
             self._leave()
 

@@ -6,6 +6,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from enum import Enum
 from functools import partial
 from secrets import token_bytes
@@ -26,6 +27,13 @@ MAX_BYTES = 4096  # of a password
 NICENESS = 10
 """The niceness of hash threads, from 0 (as important as all others) to 19."""
 
+MAY_HASH: ContextVar[bool] = ContextVar("may_hash", default=True)
+"""False in a request that is not in a turn of the admission, and in the copies of its context that threads work in."""
+
+
+class HashNotAllowed(Exception):
+    """A bug: a request hashes without a turn. An operation gets one if its resolver is marked as one that hashes."""
+
 
 class Verdict(Enum):
     """Whether a password is the right one."""
@@ -42,7 +50,8 @@ class Verdict(Enum):
 class Passwords:
     """Hashes and verifies passwords on the threads of `slots` hash slots.
 
-    These threads do nothing else, because a hash that moves between many threads takes 2-3 ms more.
+    These threads do nothing else, because a hash that moves between many threads takes 2-3 ms more. `hash` and `verify`
+    raise HashNotAllowed where MAY_HASH is False.
     """
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, slots: int) -> None:
@@ -93,6 +102,8 @@ class Passwords:
     def _on_hash_thread(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
+        if not MAY_HASH.get():
+            raise HashNotAllowed
         if getattr(self._thread, "is_slot", False):
             return work(*args, **kwargs)
         metrics.QUEUE_FOR_SLOT.inc()

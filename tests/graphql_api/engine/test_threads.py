@@ -11,7 +11,7 @@ from threading import Event, current_thread
 import pytest
 
 from graphql_api.engine.threads import Threads
-from graphql_api.server.admission import Admission, Admitted, HashWithoutTurn
+from graphql_api.server.admission import Admission, Admitted
 from registration.storage.database import Unavailable
 from registration.storage.deadline import remaining, within
 
@@ -32,14 +32,6 @@ def test_a_running_use_case_outlives_its_caller_and_the_event_loop() -> None:
     assert asyncio.run(cancelled_while_waiting(future))
     future.set_result("done")
     assert future.result() == "done"
-
-
-def test_hashing_outside_of_a_turn_is_refused() -> None:
-    """An operation that hashes a password without the mark `@costs(Cost.HASH)` is a bug, and hashes nothing."""
-    threads = Threads(hashing=1, other=1)
-    with pytest.raises(HashWithoutTurn):
-        asyncio.run(threads.run_hashing(_name))
-    threads.close()
 
 
 def test_pools_are_told_apart() -> None:
