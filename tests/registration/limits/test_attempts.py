@@ -1,9 +1,12 @@
 """Counts of attempts: exact at the edges of a window and under concurrency."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from registration.limits.attempts import Limit, count_attempt
+from sqlalchemy import event
+
+from registration.limits.attempts import Limit, count_attempt, count_attempts
 from registration.storage.database import Database
 from tests.clock import Clock
 
@@ -43,3 +46,17 @@ def test_attempts_at_the_same_moment_are_all_counted(database: Database, clock: 
     with ThreadPoolExecutor(20) as threads:
         outcomes = list(threads.map(lambda _: count(database, clock), range(20)))
     assert outcomes.count(None) == LIMIT.count
+
+
+def test_keys_are_counted_in_their_order(database: Database, clock: Clock) -> None:
+    """Two nodes that count the same keys cannot deadlock, because both lock their rows in this order."""
+    counted: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "INSERT INTO attempt" in statement:
+            counted.extend(re.findall(r"key-\w", str(parameters)))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    numbers = {f"key-{name}": (1, LIMIT) for name in "cadb"}
+    database.write(lambda connection: count_attempts(connection, numbers, clock()))
+    assert counted == ["key-a", "key-b", "key-c", "key-d"]

@@ -1,5 +1,6 @@
 """Signing in: which clients get tokens, what a refusal tells, and what is written."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -106,6 +107,24 @@ class TestSuccess:
         assert isinstance(outcome, Tokens)
         assert len(commits) == 2
         assert [row["count"] for row in rows(services.database, attempt)] == [1]  # the hash alone is not given back
+
+    @pytest.mark.parametrize("windows", [(60, 120), (120, 60)])
+    def test_gives_back_in_the_order_in_which_it_counts(self, services: Services, windows: tuple[int, int]) -> None:
+        """Two sign-ins of a client cannot deadlock: both transactions lock the rows of `attempt` in one order."""
+        confirmed(services)
+        budgets = Budgets(Budget(Cost.GUESS, Payer.CLIENT, Limit(9, seconds)) for seconds in windows)
+        counted: list[str] = []
+        given_back: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+            if "INTO attempt" in statement or re.match(r"DELETE FROM attempt .*count", statement, re.DOTALL):
+                found = re.findall(r"[0-9a-f]{64}", str(parameters))
+                (counted if "INTO" in statement else given_back).extend(found)
+
+        event.listen(services.database.engine, "before_cursor_execute", note)
+        assert isinstance(enter(replace(services, budgets=budgets)), Tokens)
+        assert len(set(counted)) == 3
+        assert given_back == counted
 
     @pytest.mark.parametrize("spelling", ["ADA@EXAMPLE.ORG", "Ada@Example.Org"])
     def test_case_of_the_address_does_not_matter(self, services: Services, spelling: str) -> None:
