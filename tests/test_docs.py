@@ -25,7 +25,10 @@ IN_BRACKETS = re.compile(rf"\"\"\".*\(({SECTIONS})[,)]")
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name[:4])
 def test_a_decision_has_one_form(page: Path) -> None:
-    """A decision has a number, a date, a status, a first sentence and three parts, in at most 40 lines."""
+    """A decision has a number, a date, a status, a first sentence and three parts, in at most 40 lines.
+
+    It is built in part if, and only if, it says what is not built yet.
+    """
     text = page.read_text("utf-8")
     title, facts, sentence, *_ = text.split("\n\n")
     assert re.fullmatch(rf"# {page.name[:4]} \S.*", title)
@@ -33,6 +36,7 @@ def test_a_decision_has_one_form(page: Path) -> None:
     assert re.fullmatch(r"[^#|-].*\.", sentence, re.DOTALL)
     assert re.findall("^## .*$", text, re.MULTILINE) == PARTS
     assert text.count("\n") <= 40
+    assert ("not built yet" in text.lower()) == ("built in part" in facts)
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
@@ -83,6 +87,16 @@ def test_how_to_names_tests_and_files_that_exist() -> None:
     assert paths
     assert named - tests == set()
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+def test_decisions_name_files_that_exist() -> None:
+    """A path in a decision is one of the repository or of a package, with or without `.py`."""
+    roots = [REPOSITORY, *(REPOSITORY / name for name in ("registration", "graphql_api", "rest_compat"))]
+    paths = {path for page in DECISIONS for path in re.findall(r"`([\w.-]+(?:/[\w.-]+)+)`", page.read_text("utf-8"))}
+    assert len(paths) > 10
+    assert [
+        path for path in paths if not any((root / f"{path}{end}").exists() for root in roots for end in ("", ".py"))
+    ] == []
 
 
 def _cells(line: str) -> tuple[str, str, str]:

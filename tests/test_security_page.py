@@ -87,7 +87,7 @@ def shows_tokens(field: str) -> bool:
 def test_every_personal_column_is_classified() -> None:
     """Each column that is marked as personal is of one class of data, and each class says how it is protected."""
     rows = table(SECURITY, "class | columns")
-    marked = [f"{each.name}.{column.key}" for each in metadata.tables.values() for column in personal_columns(each)]
+    marked = [f"{each.name}.{column.name}" for each in metadata.tables.values() for column in personal_columns(each)]
     assert sorted(column(rows, 1)) == sorted(marked)
     assert all(len(row) == 3 and row[2] for row in rows)
 

@@ -1,1 +1,1 @@
-"""A customer's own data: profile, change of address, erasure and its proof."""
+"""A customer's own data: profile, change of address, erasure and its proof; housekeeping, which ends expired rows."""

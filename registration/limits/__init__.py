@@ -1,1 +1,1 @@
-"""Limits: counts of attempts, the lock-out of clients, replays by idempotency key."""
+"""Limits: counts of attempts, budgets of clients and mailboxes, the lock-out, replays by idempotency key."""

@@ -1,1 +1,1 @@
-"""Records of what happened (audit, events), and the deletion of expired rows."""
+"""Records of what happened: audit, events, and how many events wait."""

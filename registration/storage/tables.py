@@ -48,7 +48,7 @@ customer = Table(
 # Only confirmed customers can be erased, so anonymized + never confirmed = decoy.
 IS_DECOY = customer.c.anonymized_at.is_not(None) & customer.c.confirmed_at.is_(None)
 
-# Decoys are few and soon deleted; see addresses/decoys.py.
+# Decoys are few and soon deleted; see addresses/decoys.py. They were once called shadows.
 partial_index("ix_customer_shadow", "anonymized_at IS NOT NULL AND confirmed_at IS NULL", customer.c.created_at)
 # Housekeeping looks for accounts that were not confirmed.
 partial_index("ix_customer_pending", "anonymized_at IS NULL AND confirmed_at IS NULL", customer.c.created_at)

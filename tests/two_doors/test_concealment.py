@@ -132,12 +132,12 @@ def test_what_is_not_concealed(bob: Visitor) -> None:
 def test_what_is_written_for_a_known_address_is_no_customer(installed: Installation, bob: Visitor) -> None:
     """The reference of a decoy row is answered like an unknown one."""
     USES["POST /customers"](bob, ADDRESSES["confirmed"])
-    [shadow] = [row for row in installed.rows(customer) if row["anonymized_at"]]
+    [decoy] = [row for row in installed.rows(customer) if row["anonymized_at"]]
     claims = {row["customer_id"]: row["address"] for row in installed.rows(email_claim)}
-    assert claims[shadow["id"]] == shadow["email"]
+    assert claims[decoy["id"]] == decoy["email"]
     for method in ("GET", "PATCH", "DELETE"):
-        of_shadow, unknown = (bob.glue(method, f"/customers/{name}") for name in (shadow["reference"], "DE--00"))
-        assert seen(of_shadow, shadow["reference"]) == seen(unknown, "DE--00")
+        of_decoy, unknown = (bob.glue(method, f"/customers/{name}") for name in (decoy["reference"], "DE--00"))
+        assert seen(of_decoy, decoy["reference"]) == seen(unknown, "DE--00")
 
 
 def test_the_document_of_a_sign_up_has_no_id(bob: Visitor) -> None:
