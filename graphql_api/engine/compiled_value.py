@@ -39,8 +39,16 @@ def required(convert: Convert) -> Convert:
 
 def optional(convert: Convert) -> Convert:
     """For a nullable type: null stays null, and no other value may become null."""
-    convert_required = required(convert)
-    return lambda value: None if value is None else convert_required(value)
+
+    def convert_optional(value: Any) -> Any:
+        if value is None:
+            return None
+        converted = convert(value)
+        if converted is None or converted is Undefined:
+            raise UnfitValue
+        return converted
+
+    return convert_optional
 
 
 def list_of(convert: Convert) -> Convert:

@@ -76,7 +76,8 @@ class Executor:
         """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
         operation = await self._operation(request)
         answer = await self._execute(operation, request, context, mutation_allowed, departure)
-        note(answer.errors or ())
+        if answer.errors:
+            note(answer.errors)
         return answer
 
     async def stream(
@@ -100,7 +101,8 @@ class Executor:
         """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
         operation = _chosen(self._documents.ours(request.query), request)
         answer = await self._execute(operation, request, context, True, departure)
-        note(answer.errors or ())
+        if answer.errors:
+            note(answer.errors)
         return answer
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 def attributes_of(form: Any) -> dict[str, object]:
     """What was sent; values keep the types that GraphQL gave them, null is None."""
-    sent = ((public, getattr(form, name)) for name, public in _names(cast("Hashable", type(form))))
-    return {public: value for public, value in sent if value is not strawberry.UNSET}
+    names = _names(cast("Hashable", type(form)))
+    return {public: value for name, public in names if (value := getattr(form, name)) is not strawberry.UNSET}
 
 
 @cache

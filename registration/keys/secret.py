@@ -28,10 +28,12 @@ class Secret:
 
     def derive(self, purpose: str, *parts: str) -> str:
         """64 lower-case hex characters: HMAC-SHA-256 over the purpose and the parts."""
-        # Length prefixes, so that ("a", "bc") and ("ab", "c") differ.
-        encoded = [part.encode("utf-8", "surrogatepass") for part in (purpose, *parts)]
-        message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
-        return hmac.new(self._key, message, sha256).hexdigest()
+        digest = hmac.new(self._key, digestmod=sha256)
+        for part in (purpose, *parts):
+            encoded = part.encode("utf-8", "surrogatepass")
+            # Length prefixes, so that ("a", "bc") and ("ab", "c") differ.
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         return "Secret(***)"

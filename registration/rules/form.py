@@ -87,9 +87,9 @@ class Form:
     def choice(self, name: str, choices: Iterable[Choice]) -> Choice:
         """Read one of a few values, written exactly so."""
         value = self.raw.get(name, ABSENT)
-        chosen = next((choice for choice in choices if choice == value), None)
-        if chosen is not None:
-            return chosen
+        for choice in choices:
+            if choice == value:
+                return choice
         # A blank value is reported as no choice, too; null as blank only.
         if self._is_there(name, value) or not (value is ABSENT or value is None):
             self.refuse(name, ViolationCode.NOT_A_CHOICE)

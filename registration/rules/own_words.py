@@ -23,4 +23,6 @@ def has_only(words: frozenset[str], password: str) -> bool:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return "".join(letter for letter in normalize("NFKD", text.lower()) if not combining(letter))

@@ -50,16 +50,16 @@ def sign_up(services: Services, batcher: SignUpBatcher, request: SignUpRequest) 
 
 def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | SignUpOutcome:
     """Check the rules, the idempotency key and the limit, and hash the password; the outcome if it is known by then."""
-    today = services.clock().date()
+    now = services.clock()
     new = read_sign_up(
-        request.attributes, services.policy, today, of_person=services.of_person, smtputf8=services.smtputf8
+        request.attributes, services.policy, now.date(), of_person=services.of_person, smtputf8=services.smtputf8
     )
     if isinstance(new, list):
         return Invalid(tuple(new))
     tickets = _tickets_of(services, new)
     known = _known_outcome(services, tickets, new) if tickets else None
     bill = bill_of(request.client_ip, new)
-    refusal = known or services.budgets.remembered(services.secret, bill, services.clock())
+    refusal = known or services.budgets.remembered(services.secret, bill, now)
     return refusal or _prepared(services, request, new, tickets[0] if tickets else None)
 
 
