@@ -260,6 +260,7 @@ def send(server: str, limits: TimeLimits) -> Outcome:
         return session.send(UUID(int=1), _mail())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("verb", "limits"),
     [
