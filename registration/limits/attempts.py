@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, update
+from sqlalchemy import Connection, Executable, bindparam, delete, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.outcomes import TooManyAttempts
@@ -43,9 +43,11 @@ def count_attempt(connection: Connection, key: str, limit: Limit, now: datetime)
 
 
 def count_attempts(
-    connection: Connection, numbers: Mapping[str, tuple[int, Limit]], now: datetime
+    connection: Connection, numbers: Mapping[str, tuple[int, Limit]], now: datetime, most: int | None = None
 ) -> Mapping[str, Counted]:
     """Count so many attempts for each key, whose limit says how long its window lasts.
+
+    A key whose count is `most` or more is neither counted nor in the result; with None every key is counted.
 
     In the order of the keys, so that two nodes cannot wait for each other in a circle. The counting itself is one
     statement, so that attempts at the same moment cannot both be the last one allowed.
@@ -58,7 +60,7 @@ def count_attempts(
         {"key": key, "count": number, "window_ends_at": now + timedelta(seconds=limit.seconds)}
         for key, (number, limit) in sorted(numbers.items())
     ]
-    found = connection.execute(_upsert(connection.dialect.name), rows)
+    found = connection.execute(_upsert(connection.dialect.name, most), rows)
     return {key: Counted(count, window_ends_at) for key, count, window_ends_at in found}
 
 
@@ -69,11 +71,13 @@ def uncount_attempt(connection: Connection, key: str) -> None:
 
 
 @cache
-def _upsert(dialect: str) -> Executable:
+def _upsert(dialect: str, most: int | None) -> Executable:
     """Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
     insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
     upsert = insert.on_conflict_do_update(
-        index_elements=attempt.primary_key, set_={"count": attempt.c.count + insert.excluded.count}
+        index_elements=attempt.primary_key,
+        set_={"count": attempt.c.count + insert.excluded.count},
+        where=None if most is None else attempt.c.count < literal_column(str(most)),
     )
     returning: Executable = upsert.returning(attempt.c.key, attempt.c.count, attempt.c.window_ends_at)
     return returning

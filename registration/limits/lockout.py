@@ -7,16 +7,15 @@ ones are; it is given back if the password was right. Success resets nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from math import ceil
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, Executable, bindparam, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, select, update
 
 from registration.keys.secret import Secret
-from registration.limits.attempts import uncount_attempt
+from registration.limits.attempts import Limit, count_attempts, uncount_attempt
 from registration.limits.payers import client_of
 from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
@@ -115,22 +114,17 @@ class DatabaseLockout:
     def take(self, key: str, connection: Connection | None = None) -> Taken | Blocked:
         if connection is None:
             return self._database.write(partial(self.take, key))
-        now = self._clock()
-        count = self._count(connection, key, now)
-        if count is not None:
-            return Taken(last=count == self._terms.failures)
+        now, failures = self._clock(), self._terms.failures
+        limit = Limit(failures, int(self._terms.window.total_seconds()))
+        counted = count_attempts(connection, {key: (1, limit)}, now, most=failures).get(key)
+        if counted:
+            return Taken(last=counted.count == failures)
         blocked = self._blocked(connection, key, now)
         assert blocked is not None
         return blocked
 
     def blocked(self, key: str) -> Blocked | None:
         return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
-
-    def _count(self, connection: Connection, key: str, now: datetime) -> int | None:
-        """Count an attempt and return its number; None at the limit. One statement, so that none slips through."""
-        asked = {"counted": key, "now": now, "ends_at": now + self._terms.window, "most": self._terms.failures}
-        count: int | None = connection.execute(_upsert(connection.dialect.name), asked).scalar_one_or_none()
-        return count
 
     def _blocked(self, connection: Connection, key: str, now: datetime) -> Blocked | None:
         is_full = attempt.c.count >= self._terms.failures
@@ -162,24 +156,3 @@ class DatabaseLockout:
 
     def close(self) -> None:
         """Leave the database open, which the services close."""
-
-
-@cache
-def _upsert(dialect: str) -> Executable:
-    """Built once, because building takes longer than running it."""
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
-    now, ends_at = (bindparam(name, type_=attempt.c.window_ends_at.type) for name in ("now", "ends_at"))
-    is_over = attempt.c.window_ends_at <= now
-    upsert: Executable = (
-        insert.values(key=bindparam("counted"), count=1, window_ends_at=ends_at)
-        .on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "count": case((is_over, 1), else_=attempt.c.count + 1),
-                "window_ends_at": case((is_over, ends_at), else_=attempt.c.window_ends_at),
-            },
-            where=or_(is_over, attempt.c.count < bindparam("most")),
-        )
-        .returning(attempt.c.count)
-    )
-    return upsert
