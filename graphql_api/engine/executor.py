@@ -13,12 +13,7 @@ from graphql_api.engine.coercion import InputCode, InputViolation, variable_viol
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Prepared, choose
-from graphql_api.engine.errors import (
-    ErrorCode,
-    bad_input,
-    note,
-    public_error,
-)
+from graphql_api.engine.errors import ErrorCode, bad_input, note, public_error
 from graphql_api.engine.outcome import (
     Answer,
     Kind,

@@ -110,8 +110,10 @@ def _commit_in(
     allowed = [each for each in sign_ups if each.customer.id not in outcomes]
     # Sorted, so that two nodes that write the same addresses cannot wait for each other in a circle.
     in_order = sorted(allowed, key=lambda each: each.new.email.key)
-    at_once = [] if services.conceal else [each for each in in_order if each.ticket is None]
-    written = write_accounts(services, at_once, connection)
+    if services.conceal:
+        outcomes |= {each.customer.id: _commit_concealed(services, each, connection) for each in in_order}
+        return charged, outcomes
+    written = write_accounts(services, [each for each in in_order if each.ticket is None], connection)
     for each in in_order:
         is_written = each.customer.id in written
         outcomes[each.customer.id] = (
@@ -124,14 +126,22 @@ def _commit_one(services: Services, sign_up: PreparedSignUp, connection: Connect
     outcome = _outcome_of_first_use(services, sign_up, connection)
     if outcome is not None:
         return outcome
-    write = write_account_with_uniform_work if services.conceal else write_account
-    is_new = write(services, sign_up, connection)
-    if sign_up.ticket and (is_new or services.conceal):
-        # Of the decoy, too: a replay answers the same handle.
+    if not write_account(services, sign_up, connection):
+        return EmailTaken()
+    if sign_up.ticket:
         idempotency.finish(connection, sign_up.ticket, sign_up.customer.id)
-    if services.conceal:
-        return _accepted(services, sign_up.customer.id, sign_up.customer.created_at)
-    return _success(services, sign_up.customer) if is_new else EmailTaken()
+    return _success(services, sign_up.customer)
+
+
+def _commit_concealed(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome:
+    """As `_commit_one`, with the same answer and work when the address is taken."""
+    outcome = _outcome_of_first_use(services, sign_up, connection)
+    if outcome is not None:
+        return outcome
+    write_account_with_uniform_work(services, sign_up, connection)
+    if sign_up.ticket:  # of the decoy, too: a replay answers the same handle
+        idempotency.finish(connection, sign_up.ticket, sign_up.customer.id)
+    return _accepted(services, sign_up.customer.id, sign_up.customer.created_at)
 
 
 def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome | None:

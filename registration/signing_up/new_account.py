@@ -109,7 +109,7 @@ def write_account(services: Services, sign_up: PreparedSignUp, connection: Conne
     return True
 
 
-def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp, connection: Connection) -> bool:
+def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp, connection: Connection) -> None:
     """As `write_account`, with as many statements and rows when the address is taken: it writes a decoy then."""
     new = sign_up.customer
     holder = claim_with_uniform_work(connection, sign_up.new.email.key, new.id, new.created_at)
@@ -122,7 +122,6 @@ def write_account_with_uniform_work(services: Services, sign_up: PreparedSignUp,
                 _insert(batch, services, sign_up, CONFIRMATION_NEEDED, token_id=token_id)
             else:
                 _insert(batch, services, sign_up, ADDRESS_TAKEN, about=holder)
-    return is_new
 
 
 def _insert_side_rows(batch: Inserting, services: Services, sign_up: PreparedSignUp) -> None:
