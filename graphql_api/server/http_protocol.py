@@ -8,15 +8,15 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.server.connections import PROBES, ConnectionLimits, Connections, Unread
-from graphql_api.server.request_head import Refusal, refusal_of
+from graphql_api.server.request_head import EarlyAnswer, HeadState, refusal_of
 from graphql_api.server.response_headers import SecurityHeaders, early_answer
 
-TOO_LARGE = Refusal(b"431 Request Header Fields Too Large", "The head of the request has too many bytes.\n")
+TOO_LARGE = EarlyAnswer(b"431 Request Header Fields Too Large", "The head of the request has too many bytes.\n")
 
 # Bytes. httptools cannot split more. Refresh tokens of legacy clients stand in paths, and have about 3,000.
 URL_LIMIT = 65_535
-URL_TOO_LONG = Refusal(b"414 URI Too Long", f"The address of the request is longer than {URL_LIMIT} bytes.")
-BUSY = Refusal(b"503 Service Unavailable", "Too many connections are open.\n", ((b"retry-after", b"5"),))
+URL_TOO_LONG = EarlyAnswer(b"414 URI Too Long", f"The address of the request is longer than {URL_LIMIT} bytes.")
+BUSY = EarlyAnswer(b"503 Service Unavailable", "Too many connections are open.\n", ((b"retry-after", b"5"),))
 
 
 class HeadRefused(Exception):
@@ -50,14 +50,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     url = b""
     _deadline: asyncio.TimerHandle | None = None
-    _url_dropped = 0
-    _is_url_refused = False
-    _refusal: Refusal | None = None
     _is_all_there = False
-    _head_is_open = False
-    _head_began = False
-    _head_size = 0
-    _wants_upgrade = False
+    """Whether the last read ended the last request."""
     _running: RequestResponseCycle | None = None
     _is_surplus = False
     _closing: asyncio.Event | None = None
@@ -66,6 +60,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._connections = connections or Connections(ConnectionLimits())
         self._unread = Unread(self.unread_seconds)
+        self._head = HeadState()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,24 +77,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        was_open, self._is_all_there, self._head_began = self._head_is_open, False, False
+        head, self._is_all_there = self._head, False
         try:
             self._feed(data)
         except HttpParserError:
             if len(self.pipeline) > self.pipeline_limit:
                 self.transport.abort()
                 return
-            if self._refusal:
-                self._refuse(self._refusal)
+            if self._head.refusal:
+                self._refuse(self._head.refusal)
                 return
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
             return
         if not self._is_all_there:
             self._start_deadline()
-        if was_open and self._head_is_open and not self._head_began:
-            self._head_size += len(data)
-            if self._head_size > self.head_limit and not self._is_url_too_long():
+        if head.is_open and head is self._head:
+            head.size += len(data)
+            if head.size > self.head_limit and not self._is_url_too_long():
                 self._refuse(TOO_LARGE)
 
     def _feed(self, data: bytes) -> None:
@@ -121,18 +116,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return b"\r\n".join([method + b" " + self.url + b" HTTP/" + version, *kept, b"", b""])
 
     def on_message_begin(self) -> None:
-        self._head_is_open, self._head_began, self._head_size = True, True, 0
-        self._wants_upgrade = self._is_all_there = False
+        self._head, self._is_all_there = HeadState(is_open=True), False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         if not self._is_url_too_long():
             super().on_url(url)
             return
-        self._url_dropped += len(url)
-        if (
-            self._url_dropped > URL_LIMIT
-        ):  # it may have no end; else the answer waits for the headers, to name the origin
+        self._head.url_dropped += len(url)
+        # It may have no end; else the answer waits for the headers, to name the origin.
+        if self._head.url_dropped > URL_LIMIT:
             self._refuse_url()
 
     def _is_url_too_long(self) -> bool:
@@ -140,22 +133,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _refuse_url(self) -> None:
         """Answer once. The rest of the URL is read and dropped, so that the client reads the answer."""
-        if not self._is_url_refused:
-            self._is_url_refused = True
+        if not self._head.is_url_refused:
+            self._head.is_url_refused = True
             self._write(URL_TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:
         if not self._is_url_too_long():
-            self._refuse(Refusal(b"400 Bad Request", msg))
+            self._refuse(EarlyAnswer(b"400 Bad Request", msg))
             return
         self._refuse_url()
         self.transport.close()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: EarlyAnswer) -> None:
         self._write(refusal)
         self.transport.close()
 
-    def _write(self, refusal: Refusal) -> None:
+    def _write(self, refusal: EarlyAnswer) -> None:
         # uvicorn knows no headers before the first request.
         outermost = self.app if isinstance(self.app, SecurityHeaders) else SecurityHeaders(self.app)
         headers = outermost.of_early_answer(self.headers or ())
@@ -164,14 +157,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._is_url_too_long():
             raise HeadRefused
-        self._refusal = refusal_of(self.headers, self.parser.get_http_version())
+        head = self._head
+        head.refusal = refusal_of(self.headers, self.parser.get_http_version())
         if self._is_surplus and not self._is_cheap():
-            self._refusal = self._refusal or BUSY
-        if self._refusal:
+            head.refusal = head.refusal or BUSY
+        if head.refusal:
             raise HeadRefused
-        self._head_is_open, self._head_size = False, 0
-        self._wants_upgrade = self.parser.should_upgrade()
-        if self._wants_upgrade:
+        head.is_open, head.wants_upgrade = False, self.parser.should_upgrade()
+        if head.wants_upgrade:
             return
         super().on_headers_complete()
         if self._is_surplus:
@@ -185,7 +178,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return (is_preflight and self.parser.get_method() == b"OPTIONS") or self.url.partition(b"?")[0] in PROBES
 
     def on_message_complete(self) -> None:
-        if self._wants_upgrade:
+        if self._head.wants_upgrade:
             return
         if not self.cycle.response_complete:  # else only the deadline ends the connection
             self._is_all_there = True

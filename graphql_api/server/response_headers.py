@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphql_api.server.request_head import Refusal
+from graphql_api.server.request_head import EarlyAnswer
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -58,14 +58,14 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def early_answer(refusal: Refusal, headers: RawHeaders) -> bytes:
+def early_answer(answer: EarlyAnswer, headers: RawHeaders) -> bytes:
     """The bytes of a refusal with these headers besides its own."""
-    text = refusal.text.encode()
+    text = answer.text.encode()
     head = [
-        b"HTTP/1.1 " + refusal.status,
+        b"HTTP/1.1 " + answer.status,
         b"content-type: text/plain; charset=utf-8",
         b"content-length: %d" % len(text),
         b"connection: close",
-        *(name + b": " + value for name, value in (*refusal.headers, *headers)),
+        *(name + b": " + value for name, value in (*answer.headers, *headers)),
     ]
     return b"\r\n".join([*head, b"", text])
