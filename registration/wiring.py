@@ -18,7 +18,7 @@ from registration.keys.agreement import disagreement, keys_of_node
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.attempts import Limit
-from registration.limits.budgets import Budget, Budgets, Cost, Payer, Server
+from registration.limits.budgets import Budget, Budgets, Cost, CountServer, Payer
 from registration.limits.lockout import DatabaseLockout, Lockout, LockoutTerms
 from registration.mail.composition import Composer
 from registration.mail.relay import Relay
@@ -113,7 +113,7 @@ def open_lockout(settings: Settings, database: Database) -> Lockout:
     return _at_server(partial(RedisLockout, terms=terms), settings.attempts_url)
 
 
-def open_counts(settings: Settings) -> Server | None:
+def open_counts(settings: Settings) -> CountServer | None:
     """The server that counts budgets; None where the database does. Raises SettingsError."""
     if not settings.attempts_url:
         return None

@@ -158,7 +158,7 @@ def move_address(connection: Connection, services: Services, customer_id: UUID, 
         .where(email_claim.c.customer_id == customer_id, email_claim.c.address != key_of_stored(email))
         .returning(email_claim.c.address)
     ).one()
-    forget_address(connection, services, former)
+    forget_address(connection, services.secret, former)
     # A key in the old mailbox must not open the account any more.
     for table in (reset_token, export_token):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))

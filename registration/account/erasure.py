@@ -64,7 +64,7 @@ def erase_confirmed(services: Services, customer_id: UUID, connection: Connectio
     # After the sessions: a refresh in flight may have recorded that its token was used twice.
     for address in addresses:
         audit.forget_person(connection, customer_id, address)
-        forget_address(connection, services, address)
+        forget_address(connection, services.secret, address)
     # Without `client_ip`, which would be personal data again.
     audit.record(connection, services.new_id(), AuditKind.ERASE, customer_id, now)
     record_event(connection, services.new_id(), "customer.erased", customer_id, now)

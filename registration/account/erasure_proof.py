@@ -28,7 +28,7 @@ AT_A_TIME = 1000  # rows
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Wanted:
     """What to look for: addresses, and as names anything else that is personal, a date of birth for example."""
 
     addresses: Sequence[str] = field(repr=False)
@@ -54,14 +54,14 @@ class CannotProve:
     reason: str
 
 
-def person_of(lines: Sequence[str]) -> Person:
+def person_of(lines: Sequence[str]) -> Wanted:
     """Read what to look for, one a line: an address if it has an `@`, else a name. Empty lines are ignored."""
     given = [line.strip() for line in lines if line.strip()]
-    return Person([line for line in given if "@" in line], [line for line in given if "@" not in line])
+    return Wanted([line for line in given if "@" in line], [line for line in given if "@" not in line])
 
 
 def prove(
-    database: Database, secret: Secret, reference: str, person: Person, declared: MetaData = metadata
+    database: Database, secret: Secret, reference: str, person: Wanted, declared: MetaData = metadata
 ) -> list[Looked] | CannotProve:
     """Search every table and file; the erasure is proven if nothing is found. Marks of `declared` say what may stay.
 
@@ -81,7 +81,7 @@ def prove(
 class Search:
     """A search for traces of the person in tables."""
 
-    def __init__(self, customer_id: UUID, secret: Secret, person: Person, declared: MetaData) -> None:
+    def __init__(self, customer_id: UUID, secret: Secret, person: Wanted, declared: MetaData) -> None:
         self._declared = declared
         self._customer_id = customer_id
         self._address = _any_of(_forms(person) | _derived(secret, person))
@@ -132,7 +132,7 @@ def _should_be_gone(declared: Table | None, column: str, text: str) -> bool:
     return emptied is not None and text != ""
 
 
-def look_into_files(database: Database, person: Person) -> list[Looked]:
+def look_into_files(database: Database, person: Wanted) -> list[Looked]:
     """Search the files of an SQLite database; other engines have none.
 
     They hold what no table shows: free pages, and the log if it could not be emptied.
@@ -146,7 +146,7 @@ def look_into_files(database: Database, person: Person) -> list[Looked]:
     return [_look_into_file(file, person, full_names, alive if file == path else 0) for file in files]
 
 
-def _look_into_file(file: Path, person: Person, full_names: Sequence[str], alive: int) -> Looked:
+def _look_into_file(file: Path, person: Wanted, full_names: Sequence[str], alive: int) -> Looked:
     found = {
         "address": _count(file, _any_of(_forms(person))),
         "name": max(0, _count(file, _any_of(full_names)) - alive),
@@ -169,13 +169,13 @@ def _customers_named(connection: Connection, full_names: Sequence[str]) -> int:
     return connection.execute(select(func.count()).select_from(customer).where(has_one)).scalar_one()
 
 
-def _forms(person: Person) -> set[str]:
+def _forms(person: Wanted) -> set[str]:
     """The addresses as typed, in lower and in upper case, and their keys."""
     keys = {email_key(address) or "" for address in person.addresses} - {""}
     return keys | {form for address in person.addresses for form in (address, address.lower(), address.upper())}
 
 
-def _derived(secret: Secret, person: Person) -> set[str]:
+def _derived(secret: Secret, person: Wanted) -> set[str]:
     """What only the installation's secret derives from the addresses: the prefixes of the keys of attempts."""
     keys = [key for key in map(email_key, person.addresses) if key]
     marks = (address_mark, attempt_prefix, mailbox_mark)

@@ -1,7 +1,7 @@
 """The profile of a signed-in customer: attributes change at once, a new address waits for its proof."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -96,7 +96,7 @@ def _update(
         requested = request_change(connection, services, person, changes.email, client_ip)
         if not isinstance(requested, PendingChange):
             return requested
-    return _updated(connection, services, write_changes(connection, services, person, values, client_ip))
+    return _updated(connection, write_changes(connection, services, person, values, client_ip), services.clock())
 
 
 def write_changes(
@@ -113,8 +113,8 @@ def write_changes(
     return connection.execute(statement.returning(customer)).one()
 
 
-def _updated(connection: Connection, services: Services, person: Row[Any]) -> Updated:
-    pending = pending_change(connection, person.id, services.clock())
+def _updated(connection: Connection, person: Row[Any], now: datetime) -> Updated:
+    pending = pending_change(connection, person.id, now)
     if pending is None:
         return Updated(customer_of(person))
     return Updated(customer_of(person), pending.email, pending.confirm_before)

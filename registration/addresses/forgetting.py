@@ -4,23 +4,23 @@ from itertools import product
 
 from sqlalchemy import Connection, delete, func, select
 
+from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.records import audit
 from registration.rules.address import email_key
-from registration.services import Services
 from registration.storage.tables import attempt, email_change
 
 
-def forget_address(connection: Connection, services: Services, address: str) -> None:
+def forget_address(connection: Connection, secret: Secret, address: str) -> None:
     """Delete the counts of an address and the changes to it, and null it in audit rows without a customer.
 
     Runs inside the caller's transaction; `address` is given as its key. Rows with the customer's id are left to the
     caller.
     """
-    for secret, derive in product(services.secret.versions(), (address_mark, attempt_prefix, mailbox_mark)):
-        connection.execute(delete(attempt).where(attempt.c.key.startswith(derive(secret, address))))
+    for version, derive in product(secret.versions(), (address_mark, attempt_prefix, mailbox_mark)):
+        connection.execute(delete(attempt).where(attempt.c.key.startswith(derive(version, address))))
     connection.execute(delete(email_change).where(email_change.c.email.in_(_waiting_forms(connection, address))))
     audit.forget_address(connection, address)
 

@@ -76,7 +76,7 @@ class Charged:
         return TooManyAttempts.until(max(self.used_up.values()), now) if self.used_up else None
 
 
-class Server(Protocol):
+class CountServer(Protocol):
     """Where budgets are counted beside the database. Its methods raise Unavailable when it does not answer."""
 
     def count(self, numbers: Mapping[str, tuple[int, Limit]], now: datetime) -> Mapping[str, Counted]:
@@ -100,7 +100,7 @@ class Budgets:
     Without a server they are counted in the database.
     """
 
-    def __init__(self, budgets: Iterable[Budget] = (), server: Server | None = None) -> None:
+    def __init__(self, budgets: Iterable[Budget] = (), server: CountServer | None = None) -> None:
         self._budgets = tuple(budget for budget in budgets if budget.limit.count)
         self._server = server
         self._used_up: LRUCache[str, datetime] = LRUCache(REMEMBERED_KEYS)

@@ -36,7 +36,7 @@ from registration.rules.password import is_denied
 from registration.services import Services
 from registration.sessions.alerts import enqueue_alert
 from registration.signing_up.confirmation import mark_confirmed
-from registration.storage.database import replace_row
+from registration.storage.database import Database, replace_row
 from registration.storage.tables import customer, reset_token
 
 # Counted for each address, whether or not an account has it.
@@ -111,7 +111,7 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     if refused:
         return refused
     key_digest = digest(read.key)
-    if is_denied(read.password, services.policy, _words_of_customer(services, key_digest)):
+    if is_denied(read.password, services.policy, _words_of_customer(services.database, key_digest)):
         return Invalid((Violation("password", ViolationCode.PASSWORD_COMMON, Stage.PASSWORD),))
     password_hash = services.passwords.hash(read.password)
 
@@ -124,7 +124,7 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
         remember_used(connection, KeyKind.RESET, customer_id, [key_digest], now)
         mark_confirmed(connection, services, customer_id, client_ip)
         audit.record(connection, services.new_id(), AuditKind.RESET, customer_id, now, client_ip=client_ip)
-        email = str(connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one())
+        email: str = connection.scalars(select(customer.c.email).where(customer.c.id == customer_id)).one()
         enqueue_alert(connection, services, MailKind.PASSWORD_CHANGED, customer_id, email)
         return email
 
@@ -135,13 +135,11 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
     return Done()
 
 
-def _words_of_customer(services: Services, key_digest: str) -> frozenset[str]:
+def _words_of_customer(database: Database, key_digest: str) -> frozenset[str]:
     """The words of the name and address of the customer to whom a key was mailed; none if it was used meanwhile."""
     columns = (customer.c.first_name, customer.c.last_name, customer.c.email)
     named = select(*columns).join(reset_token, reset_token.c.customer_id == customer.c.id)
-    rows = services.database.read(
-        lambda connection: connection.execute(named.where(reset_token.c.digest == key_digest)).all()
-    )
+    rows = database.read(lambda connection: connection.execute(named.where(reset_token.c.digest == key_digest)).all())
     return words_of(*(text for row in rows for text in row))
 
 

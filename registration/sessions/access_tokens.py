@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from registration.customer import Customer, customer_of
 from registration.keys.signing_keys import Algorithm
-from registration.services import Services
+from registration.services import Services, SessionTerms
 from registration.storage import tables
 from registration.storage.references import number_in
 
@@ -81,9 +81,9 @@ class Grant:
     now: datetime
 
 
-def expiry(services: Services, grant: Grant) -> datetime:
+def expiry(terms: SessionTerms, grant: Grant) -> datetime:
     """When an access token of this grant expires: with its session at the latest."""
-    return min(grant.now + services.sessions.access_token, grant.session_ends_at)
+    return min(grant.now + terms.access_token, grant.session_ends_at)
 
 
 def issue(services: Services, grant: Grant, algorithm: Algorithm = "ES256") -> str:
@@ -94,7 +94,7 @@ def issue(services: Services, grant: Grant, algorithm: Algorithm = "ES256") -> s
         "jti": grant.session_id.hex + token_hex(24),
         "iat": grant.now.timestamp(),
         "nbf": grant.now.timestamp(),
-        "exp": expiry(services, grant).timestamp(),
+        "exp": expiry(services.sessions, grant).timestamp(),
         "sub": _subject(grant.reference),
         "customer_id": str(grant.customer_id),
         "scopes": SCOPES,

@@ -97,7 +97,7 @@ def tell_of_new_device(
     known = set(connection.scalars(MARKS, {"owner": customer_row.id}))
     is_first = not known and now < customer_row.created_at + services.sessions.longest
     # None is the mark of a session that was opened before there were marks.
-    if is_first or None in known or not known.isdisjoint(_marks(services, customer_row.id, device)):
+    if is_first or None in known or not known.isdisjoint(_marks(services.secret, customer_row.id, device)):
         return
     key = services.secret.derive("new device mails of a customer", str(customer_row.id))
     if count_attempt(connection, key, MAILS_OF_A_CUSTOMER, now) is None:
@@ -105,8 +105,8 @@ def tell_of_new_device(
         enqueue_alert(connection, services, kind, customer_row.id, customer_row.email, token_id=session_id)
 
 
-def _marks(services: Services, customer_id: UUID, device: Device) -> Iterable[str]:
-    return [device_mark(secret, customer_id, device) for secret in services.secret.versions()]
+def _marks(secret: Secret, customer_id: UUID, device: Device) -> Iterable[str]:
+    return [device_mark(version, customer_id, device) for version in secret.versions()]
 
 
 def _first_in(user_agent: str, words: dict[str, str]) -> str | None:

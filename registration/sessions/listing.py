@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from registration.outcomes import Done, EndSessionOutcome, SessionUnknown
-from registration.services import Services
+from registration.services import Services, SessionTerms
 from registration.sessions.access_tokens import Caller
 from registration.sessions.sessions import revoke_one
 from registration.storage.tables import refresh_token, session
@@ -40,7 +40,7 @@ def open_sessions(services: Services, caller: Caller) -> Sequence[OpenSession]:
     last_used = func.coalesce(used.scalar_subquery(), session.c.created_at, type_=session.c.created_at.type)
     statement = (
         select(session.c.id, session.c.device, session.c.place, session.c.created_at, last_used.label("last_used_at"))
-        .where(session.c.customer_id == caller.customer.id, _is_open(services, services.clock()))
+        .where(session.c.customer_id == caller.customer.id, _is_open(services.sessions, services.clock()))
         .order_by((session.c.id == caller.session_id).desc(), last_used.desc(), session.c.id)
         .limit(MOST)
     )
@@ -60,12 +60,12 @@ def end_session(services: Services, caller: Caller, session_id: str, client_ip: 
     return Done() if revoke_one(services, caller, wanted, client_ip) else SessionUnknown()
 
 
-def _is_open(services: Services, now: datetime) -> ColumnElement[bool]:
+def _is_open(terms: SessionTerms, now: datetime) -> ColumnElement[bool]:
     """Whether a session has a refresh token that works, or one revoked so lately that an access token may still do.
 
     The JSON:API door revokes refresh tokens alone (decision 0029).
     """
-    lately = now - services.sessions.access_token
+    lately = now - terms.access_token
     can_work = refresh_token.c.revoked_at.is_(None) | (refresh_token.c.revoked_at > lately)
     has_token = exists().where(refresh_token.c.session_id == session.c.id, refresh_token.c.expires_at > now, can_work)
-    return session.c.ended_at.is_(None) & (session.c.created_at > now - services.sessions.longest) & has_token
+    return session.c.ended_at.is_(None) & (session.c.created_at > now - terms.longest) & has_token

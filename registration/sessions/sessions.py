@@ -52,7 +52,7 @@ def token_pair(services: Services, grant: Grant, token: str, algorithm: Algorith
     """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
         access_token=issue(services, grant, algorithm),
-        expires_in=round((expiry(services, grant) - grant.now).total_seconds()),
+        expires_in=round((expiry(services.sessions, grant) - grant.now).total_seconds()),
         refresh_token=token,
     )
 

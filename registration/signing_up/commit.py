@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from registration.addresses.holders import NO_CUSTOMER
 from registration.customer import Customer
 from registration.keys.handles import handle_of
+from registration.keys.secret import Secret
 from registration.language import Language
 from registration.limits import idempotency
 from registration.limits.budgets import Bill, Charge, Charged, Cost
@@ -72,7 +73,7 @@ def replayed(services: Services, connection: Connection, record: Record, new: Ne
     if not record.same_input:
         return IdempotencyConflict()
     if services.conceal:
-        return _accepted(services, record.customer_id or NO_CUSTOMER, record.used_at)
+        return _accepted(services.secret, record.customer_id or NO_CUSTOMER, record.used_at)
     if record.customer_id is None:
         return EmailTaken()
     row = connection.execute(
@@ -141,7 +142,7 @@ def _commit_concealed(services: Services, sign_up: PreparedSignUp, connection: C
     write_account_with_uniform_work(services, sign_up, connection)
     if sign_up.ticket:  # of the decoy, too: a replay answers the same handle
         idempotency.finish(connection, sign_up.ticket, sign_up.customer.id)
-    return _accepted(services, sign_up.customer.id, sign_up.customer.created_at)
+    return _accepted(services.secret, sign_up.customer.id, sign_up.customer.created_at)
 
 
 def _outcome_of_first_use(services: Services, sign_up: PreparedSignUp, connection: Connection) -> SignUpOutcome | None:
@@ -160,5 +161,5 @@ def _success(services: Services, new: Customer) -> Registered:
     return Registered(new, confirm_before, handle_of(services.secret, new.id, new.created_at))
 
 
-def _accepted(services: Services, customer_id: UUID, used_at: datetime) -> SignUpAccepted:
-    return SignUpAccepted(handle_of(services.secret, customer_id, used_at))
+def _accepted(secret: Secret, customer_id: UUID, used_at: datetime) -> SignUpAccepted:
+    return SignUpAccepted(handle_of(secret, customer_id, used_at))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from registration.correlation import current_correlation_id
 from registration.customer import personal_data
+from registration.keys.secret import Secret
 from registration.language import Language
 from registration.limits import idempotency
 from registration.limits.idempotency import Ticket
@@ -56,14 +57,14 @@ def prepare(services: Services, request: SignUpRequest) -> PreparedSignUp | Sign
     )
     if isinstance(new, list):
         return Invalid(tuple(new))
-    tickets = _tickets_of(services, new)
+    tickets = _tickets_of(services.secret, new)
     known = _known_outcome(services, tickets, new) if tickets else None
     bill = bill_of(request.client_ip, new)
     refusal = known or services.budgets.remembered(services.secret, bill, now)
     return refusal or _prepared(services, request, new, tickets[0] if tickets else None)
 
 
-def _tickets_of(services: Services, new: NewCustomer) -> list[Ticket]:
+def _tickets_of(secret: Secret, new: NewCustomer) -> list[Ticket]:
     """The ticket of a sign-up with an idempotency key and, during a rotation, the one under the secret before."""
     if new.idempotency_key is None:
         return []
@@ -71,8 +72,8 @@ def _tickets_of(services: Services, new: NewCustomer) -> list[Ticket]:
     # What is not told is left out, because a name may be "None". The date of birth stays, for keys of older versions.
     told = {name: value for name, value in personal_data(new).items() if value is not None or name == "date_of_birth"}
     given = {"email": new.email, **told, "password": new.password, **chosen}
-    secrets = services.secret.versions()
-    return [idempotency.ticket_of(each, "createCustomer", new.idempotency_key, given) for each in secrets]
+    key = new.idempotency_key
+    return [idempotency.ticket_of(version, "createCustomer", key, given) for version in secret.versions()]
 
 
 def _known_outcome(services: Services, tickets: Sequence[Ticket], new: NewCustomer) -> SignUpOutcome | None:

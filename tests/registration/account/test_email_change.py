@@ -10,7 +10,7 @@ import pytest
 
 from registration.account.email_change import address_of_key, confirm_email_change
 from registration.account.erasure import anonymize
-from registration.account.erasure_proof import Person, prove
+from registration.account.erasure_proof import Wanted, prove
 from registration.account.profile import update_profile
 from registration.mail.rendering import MailKind
 from registration.outcomes import (
@@ -198,7 +198,7 @@ class TestProving:
         sign_in(services, OLD, "wrong", CLIENT)
         confirm_email_change(services, mailed_key(), CLIENT)
         anonymize(services, caller, None, CLIENT)
-        proof = prove(services.database, services.secret, caller.customer.reference, Person([OLD, NEW], ["Ada"]))
+        proof = prove(services.database, services.secret, caller.customer.reference, Wanted([OLD, NEW], ["Ada"]))
         assert isinstance(proof, list)
         assert [place for place in proof if place.found] == []
 

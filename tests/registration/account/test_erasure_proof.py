@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text, update
 
 from registration.account.erasure import anonymize
-from registration.account.erasure_proof import CannotProve, Looked, Person, person_of, prove
+from registration.account.erasure_proof import CannotProve, Looked, Wanted, person_of, prove
 from registration.limits.address_counts import address_mark
 from registration.limits.lockout import attempt_prefix
 from registration.services import Services
@@ -19,7 +19,7 @@ from tests.clock import Clock
 from tests.registration.callers import BIRTHDAY, EMAIL, WAITING, with_traces_everywhere
 from tests.registration.members import CLIENT, confirmed
 
-PERSON = Person([EMAIL, WAITING], ["Ada", "Beispiel", BIRTHDAY])
+PERSON = Wanted([EMAIL, WAITING], ["Ada", "Beispiel", BIRTHDAY])
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def erased(services: Services, ada: Caller) -> Caller:
     return ada
 
 
-def looked(services: Services, caller: Caller, person: Person = PERSON) -> list[Looked]:
+def looked(services: Services, caller: Caller, person: Wanted = PERSON) -> list[Looked]:
     answer = prove(services.database, services.secret, caller.customer.reference, person)
     assert isinstance(answer, list), answer
     return answer
 
 
-def found(services: Services, caller: Caller, person: Person = PERSON) -> dict[str, dict[str, int]]:
+def found(services: Services, caller: Caller, person: Wanted = PERSON) -> dict[str, dict[str, int]]:
     return {place.place: dict(place.found) for place in looked(services, caller, person) if place.found}
 
 
@@ -124,7 +124,7 @@ def test_a_row_that_should_be_gone_is_found(services: Services, erased: Caller) 
 
 def test_an_address_that_was_not_named_is_found(services: Services, erased: Caller) -> None:
     """The proof finds any address in the erased row, also one that it was not told to look for."""
-    assert found(services, erased, Person([], [])) == {}
+    assert found(services, erased, Wanted([], [])) == {}
     execute(services, "UPDATE customer SET email = 'other@example.org'")
     assert found(services, erased) == {"table customer": {"email": 1}}
 
@@ -165,19 +165,19 @@ def test_an_address_that_registered_again_is_found(services: Services, erased: C
 
 def test_what_to_look_for_is_read_line_by_line() -> None:
     """A line with an `@` is read as an address, any other as a name; empty lines and outer spaces are ignored."""
-    assert person_of(["  a@example.org ", "", "Ada", "de la Cruz", "b@example.org"]) == Person(
+    assert person_of(["  a@example.org ", "", "Ada", "de la Cruz", "b@example.org"]) == Wanted(
         ["a@example.org", "b@example.org"], ["Ada", "de la Cruz"]
     )
 
 
 def test_the_repr_of_what_to_look_for_is_empty() -> None:
     """The repr of what to look for holds no address and no name."""
-    assert repr(PERSON) == "Person()"
+    assert repr(PERSON) == "Wanted()"
 
 
 def test_text_that_is_no_address_is_searched_as_it_is(services: Services, erased: Caller) -> None:
     """A text that is no address is searched as it is, and no key is derived from it."""
-    assert found(services, erased, Person(["@"], [])).keys() >= {"table customer"}
+    assert found(services, erased, Wanted(["@"], [])).keys() >= {"table customer"}
 
 
 class TestBytes:

@@ -8,7 +8,7 @@ import pytest
 
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
-from registration.account.erasure_proof import Person, prove
+from registration.account.erasure_proof import Wanted, prove
 from registration.account.profile import update_profile
 from registration.keys.agreement import keys_of_node
 from registration.keys.handles import read_handle
@@ -160,7 +160,7 @@ def test_erasure_finds_the_counts_of_before(services: Services, rotated: Service
     sign_in(after, EMAIL, "wrong", CLIENT)
     request_reset(after, EMAIL, CLIENT)
     assert len(rows(services.database, attempt)) > traces
-    person = Person([EMAIL, WAITING], [])
+    person = Wanted([EMAIL, WAITING], [])
     anonymize(after, ada, None, CLIENT)
     looked = prove(after.database, after.secret, ada.customer.reference, person)
     assert isinstance(looked, list)
@@ -172,7 +172,7 @@ def test_the_proof_finds_counts_under_the_former_secret(services: Services, rota
     ada = caller_of(services, member(services).tokens)
     anonymize(services, ada, None, CLIENT)
     sign_in(services, "ada@example.org", "wrong", CLIENT)
-    looked = prove(rotated.database, rotated.secret, ada.customer.reference, Person(["ada@example.org"], []))
+    looked = prove(rotated.database, rotated.secret, ada.customer.reference, Wanted(["ada@example.org"], []))
     assert isinstance(looked, list)
     assert "table attempt" in [each.place for each in looked if each.found]
 

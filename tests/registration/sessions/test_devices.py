@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, delete, update
 
 from registration.account.erasure import anonymize
-from registration.account.erasure_proof import Person, prove
+from registration.account.erasure_proof import Wanted, prove
 from registration.keys.secret import Secret
 from registration.mail.rendering import MailKind
 from registration.outcomes import Tokens
@@ -220,7 +220,7 @@ def test_erasure_leaves_no_device(services: Services) -> None:
     assert tokens
     anonymize(services, caller_of(services, tokens), None, CLIENT)
     assert rows(services.database, session) == []
-    looked = prove(services.database, services.secret, ada.reference, Person([], ["Firefox (Linux)", "Atlantis"]))
+    looked = prove(services.database, services.secret, ada.reference, Wanted([], ["Firefox (Linux)", "Atlantis"]))
     assert isinstance(looked, list)
     assert {place.place: place.found for place in looked if place.found} == {}
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from registration.account.email_change import confirm_email_change
-from registration.account.erasure_proof import CannotProve, Person, prove
+from registration.account.erasure_proof import CannotProve, Wanted, prove
 from registration.account.profile import update_profile
 from registration.addresses.decoys import decoy_address
 from registration.language import Language
@@ -285,7 +285,7 @@ class TestDecoy:
         sign_up(services, FORM_OF_A_SIGN_UP)
         [reference] = [row["reference"] for row in rows(services.database, customer) if row["email"] != ADA]
         assert services.database.read(lambda connection: audit.trail(connection, reference)) is None
-        proof = prove(services.database, services.secret, reference, Person([], []))
+        proof = prove(services.database, services.secret, reference, Wanted([], []))
         assert proof == CannotProve(f"no customer has the reference {reference}")
 
     def test_is_deleted_by_housekeeping(self, services: Services, clock: Clock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import MetaData, String, Table, select
 
 from registration.account.erasure import anonymize, emptied_row
-from registration.account.erasure_proof import Person, prove
+from registration.account.erasure_proof import Wanted, prove
 from registration.addresses.decoys import decoy_of
 from registration.services import Services
 from registration.storage import tables
@@ -113,7 +113,7 @@ class TestMadeUpColumn:
         services.database.write(lambda connection: connection.execute(left))
 
         def columns_with_a_trace(declared: MetaData) -> set[str]:
-            person = Person(["ada@example.org"], [])
+            person = Wanted(["ada@example.org"], [])
             looked = prove(services.database, services.secret, ada.customer.reference, person, declared)
             assert isinstance(looked, list)
             return {column for place in looked if place.place == f"table {table}" for column in place.found}
