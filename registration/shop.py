@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
+DEFAULT_COLOR = "#0b57d0"
 LARGEST_FILE = 200_000
 """Bytes of a logo or a style sheet, which stands in every page."""
 
@@ -20,7 +21,7 @@ class ShopSettings(BaseModel):
     shop_name: Annotated[str, Field(max_length=60, description="name of the shop in pages")] = ""
     shop_color: Annotated[
         str, Field(pattern=COLOR, description="of buttons in pages; their text is black or white to suit")
-    ] = "#0b57d0"
+    ] = DEFAULT_COLOR
     shop_logo: Annotated[str, Field(description="SVG, PNG, WebP or JPEG file that pages show above their text")] = ""
     shop_footer: Annotated[
         str, Field(max_length=500, description="a line below pages: the company's name and address")
@@ -35,7 +36,7 @@ class Shop:
     """What pages show of the shop; empty for what it does not have. `logo` is a data: address."""
 
     name: str = ""
-    color: str = "#0b57d0"
+    color: str = DEFAULT_COLOR
     logo: str = ""
     footer: str = ""
     css: str = ""

@@ -100,12 +100,16 @@ def budgets_of(settings: Settings) -> Iterator[Budget]:
         yield Budget(Cost.HASH, Payer.NETWORK, Limit(settings.limit_hashes_per_network, QUARTER))
 
 
-def open_lockout(settings: Settings, database: Database) -> Lockout:
-    terms = LockoutTerms(
+def lockout_terms(settings: Settings) -> LockoutTerms:
+    return LockoutTerms(
         failures=settings.lockout_failures,
         window=timedelta(seconds=settings.lockout_window_seconds),
         block=timedelta(seconds=settings.lockout_block_seconds),
     )
+
+
+def open_lockout(settings: Settings, database: Database) -> Lockout:
+    terms = lockout_terms(settings)
     if not settings.attempts_url:
         return DatabaseLockout(database, terms, utc_now)
     from registration.limits.redis_lockout import RedisLockout  # noqa: PLC0415 - a client that most installations do not need

@@ -22,14 +22,14 @@ from registration.keys.link_keys import alert_key, confirmation_key, email_chang
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.limits.budgets import Budgets
-from registration.limits.lockout import DatabaseLockout, LockoutTerms
+from registration.limits.lockout import DatabaseLockout
 from registration.mail.rendering import MailKind
 from registration.services import Services
 from registration.shop import shop_of
 from registration.storage.database import Database
 from registration.storage.references import References
 from registration.storage.tables import mail
-from registration.wiring import budgets_of, password_policy, session_terms
+from registration.wiring import budgets_of, lockout_terms, password_policy, session_terms
 from tests.clock import Clock
 
 KEYS: dict[MailKind, Callable[[Secret, UUID], str]] = {
@@ -71,18 +71,13 @@ class Installation:
 def installation(database: Database, settings: GatewaySettings, **changed: Any) -> Iterator[Installation]:
     """An application made from settings; `changed` replaces members of its services."""
     clock = Clock()
-    terms = LockoutTerms(
-        failures=settings.lockout_failures,
-        window=timedelta(seconds=settings.lockout_window_seconds),
-        block=timedelta(seconds=settings.lockout_block_seconds),
-    )
     services = Services(
         database=database,
         passwords=Passwords(memory_kib=8, time_cost=1, parallelism=1, slots=2),
         secret=Secret(b"s" * 32),
         references=References(database, settings.reference_prefix),
         signing_keys=signing_keys(),
-        lockout=DatabaseLockout(database, terms, clock),
+        lockout=DatabaseLockout(database, lockout_terms(settings), clock),
         policy=password_policy(settings),
         of_person=settings.of_person,
         confirmation=timedelta(seconds=settings.confirmation_seconds) if settings.confirmation == "on" else None,

@@ -1,4 +1,7 @@
-"""Messages for people, in each language. Codes are the contract; these texts may change at any time."""
+"""Sentences of successes and violations, in each language. Codes are the contract; these texts may change at any time.
+
+Those of error members are in user_errors.py, those of the JSON:API door in rest_compat/errors.py.
+"""
 
 from collections.abc import Mapping
 

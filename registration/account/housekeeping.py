@@ -1,4 +1,4 @@
-"""Housekeeping: ends every row about a person that has served, and deletes expired rows."""
+"""Housekeeping: erases expired accounts, deletes expired rows and decoys, empties old audit rows; in slices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 from registration.addresses.pending import erase_pending, expired_accounts
 from registration.records.audit import forget_strangers
 from registration.records.events import record_event
+from registration.storage.personal import KEPT
 from registration.storage.tables import (
     IS_DECOY,
     alert_token,
@@ -28,9 +29,6 @@ from registration.storage.tables import (
     session,
     used_key,
 )
-
-KEPT = timedelta(days=30)
-"""Long enough for an operator to look into what became of a mail or a session."""
 
 ACCOUNTS_FOR_ROWS = 10
 """Erasing an account takes as many statements as some rows take time to delete."""

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import Column, MetaData, Table
+
+KEPT = timedelta(days=30)
+"""How long rows that have served stay: an operator can look into what became of a mail or a session."""
 
 
 class Emptied(Enum):

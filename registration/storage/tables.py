@@ -19,7 +19,7 @@ from sqlalchemy import (
 from registration.customer import Gender, Salutation
 from registration.language import Language
 from registration.storage.column_types import METADATA, Choice, Instant, partial_index
-from registration.storage.personal import Emptied, OnErasure, owned, personal
+from registration.storage.personal import KEPT, Emptied, OnErasure, owned, personal
 
 metadata = METADATA
 customer = Table(
@@ -91,7 +91,7 @@ session = Table(
     personal("device", String(60)),
     personal("place", String(60)),
     Column("device_mark", String(64)),
-    info=owned(OnErasure.DELETE, "30 days after its last possible refresh", pending=False),
+    info=owned(OnErasure.DELETE, f"{KEPT.days} days after its last possible refresh", pending=False),
 )
 
 # Declared after `session`, because erasure deletes in this order: a refresh in flight has locked its session, and has
@@ -108,7 +108,7 @@ refresh_token = Table(
     Column("used_at", Instant),
     Column("revoked_at", Instant),
     Column("parent", String(64)),
-    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
+    info=owned(OnErasure.DELETE, f"{KEPT.days} days after it expired", pending=False),
 )
 
 
@@ -121,7 +121,7 @@ def _only_token(name: str, *columns: Column[Any], pending: bool = False) -> Tabl
         Column("digest", String(64), nullable=False, unique=True),
         *columns,
         Column("expires_at", Instant, nullable=False, index=True),
-        info=owned(OnErasure.DELETE, "30 days after it expired", pending=pending),
+        info=owned(OnErasure.DELETE, f"{KEPT.days} days after it expired", pending=pending),
     )
 
 
@@ -138,7 +138,7 @@ alert_token = Table(
     Column("customer_id", Uuid, nullable=False, index=True),
     personal("email", String(320), nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
+    info=owned(OnErasure.DELETE, f"{KEPT.days} days after it expired", pending=False),
 )
 
 # Keys of the four tables above that were used in the last day; see keys/used_keys.py.
@@ -164,7 +164,7 @@ audit = Table(
     Column("correlation_id", String(16)),  # of the request
     Column("operator", String(64)),  # of ours, where one did it
     Column("created_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.EMPTY, "GATEWAY_KEEP_AUDIT_DAYS; without a customer, emptied after 30 days"),
+    info=owned(OnErasure.EMPTY, f"GATEWAY_KEEP_AUDIT_DAYS; without a customer, emptied after {KEPT.days} days"),
 )
 # Few rows have an address; housekeeping looks for the old ones among them.
 partial_index("ix_audit_address", "address IS NOT NULL", audit.c.email_key)
@@ -189,7 +189,7 @@ mail = Table(
     Column("correlation_id", String(16)),  # of the request that promised the mail
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
-    info=owned(OnErasure.DELETE, "30 days after it was sent or given up"),
+    info=owned(OnErasure.DELETE, f"{KEPT.days} days after it was sent or given up"),
 )
 # Without the mails that wait, which are in the index below.
 partial_index("ix_mail_settled_at", "settled_at IS NOT NULL", mail.c.settled_at)

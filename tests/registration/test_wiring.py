@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -16,15 +17,18 @@ from registration.keys.key_files import KeyFileError
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.limits.budgets import Cost, Payer
+from registration.limits.lockout import LockoutTerms
 from registration.mail.relay import Relay
 from registration.outcomes import Invalid, Registered, TooManyAttempts, ViolationCode
 from registration.rules.password import PasswordPolicy
-from registration.services import Services
+from registration.rules.person import PersonPolicy
+from registration.services import Services, SessionTerms
 from registration.settings import Switch
+from registration.shop import Shop
 from registration.storage.database import Unavailable
 from registration.storage.migrations import migrate
 from registration.storage.tables import customer, mail
-from registration.wiring import budgets_of, open_relay, open_services, password_policy
+from registration.wiring import budgets_of, lockout_terms, open_relay, open_services, password_policy
 from tests.registration.forms import request
 from tests.registration.signing import sign_up
 from tests.registration.stored import rows
@@ -62,6 +66,14 @@ class TestServices:
         assert isinstance(relay, Relay)
         assert relay.run_once() == 1
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+    def test_have_by_default_what_the_settings_say(self, wired: Services) -> None:
+        """Each default of the domain is the default of its setting: a change of one alone would change tests only."""
+        given = {each.name: each.default for each in fields(Services) if each.default is not MISSING}
+        assert {name: getattr(wired, name) for name in given} == given
+        assert (wired.of_person, wired.sessions, wired.shop) == (PersonPolicy(), SessionTerms(), Shop())
+        assert replace(wired.policy, deny_list=frozenset(), shop_words=frozenset()) == PasswordPolicy()
+        assert lockout_terms(GatewaySettings()) == LockoutTerms()
 
     @pytest.mark.parametrize(("switch", "offers"), [("on", True), ("off", False)])
     def test_know_whether_the_mail_server_lacks_smtputf8(
