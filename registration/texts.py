@@ -25,7 +25,7 @@ class Text:
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """Those of a language, read once from its catalogue; English needs none."""
+    """The translations of a language, read once from its catalogue; empty for English."""
     if language.value == SOURCE:
         return NullTranslations()
     # Only here: a process that speaks English only need not load it.

@@ -111,7 +111,7 @@ class Door:
 
 
 def _refusal(operation: Operation, call: Call, violations: Sequence[Violation]) -> Refused | None:
-    """Group 8 is about single attributes, group 9 about whose resource it is; all other rules belong to group 10."""
+    """Group 8 checks single attributes, group 9 that the resource is the caller's; group 10 has all other rules."""
     is_group_8 = any(violation.stage is Stage.ATTRIBUTE for violation in violations)
     if operation.foreign and not is_group_8 and not _is_own(call):
         return Refused((operation.foreign,))

@@ -24,7 +24,7 @@ class Reply:
 
 
 Execute = Callable[[Request, str, Mapping[str, object]], Awaitable[Reply]]
-"""Runs a document (the text) with variables for a request, whose headers say who asks and in which language."""
+"""Runs a document (the text) with variables for a request, whose headers hold the access token and the language."""
 
 
 async def run(

@@ -1,4 +1,4 @@
-"""Checks that the lock files name no host and lock all that pyproject.toml asks for; it never asks a registry.
+"""Checks that the lock files name no host and lock all that pyproject.toml asks for; it reads files only.
 
 `.venv/bin/python -m tests.lockfiles` prints what is wrong.
 """

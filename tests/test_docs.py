@@ -89,6 +89,14 @@ def test_how_to_names_tests_and_files_that_exist() -> None:
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
 
 
+def test_sentences_name_their_subject() -> None:
+    """Neither the product nor its pages say "nobody" or "whoever": they name the client, the customer, the process."""
+    pages = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
+    product = [path for path in CODE if "tests" not in path.relative_to(REPOSITORY).parts]
+    words = re.compile(r"\b(nobody|somebody|someone|anybody|anyone|whoever|whomever)\b", re.IGNORECASE)
+    assert [path.name for path in (*pages, *product) if words.search(path.read_text("utf-8"))] == []
+
+
 def test_decisions_name_files_that_exist() -> None:
     """A path in a decision is one of the repository or of a package, with or without `.py`."""
     roots = [REPOSITORY, *(REPOSITORY / name for name in ("registration", "graphql_api", "rest_compat"))]

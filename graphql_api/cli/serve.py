@@ -25,7 +25,7 @@ def serve(
     Stops at once where `migrate` or another act of an operator is needed. Waits for a database that is not there.
     """
     from graphql_api.server import server  # noqa: PLC0415 - the other commands need not wait for the server's imports
-    from graphql_api.server.metrics import metrics_served  # noqa: PLC0415
+    from graphql_api.server.metrics_port import metrics_served  # noqa: PLC0415
 
     if workers:
         os.environ["GATEWAY_WORKERS"] = str(workers)  # the workers read the environment themselves
@@ -51,7 +51,7 @@ def migrate() -> None:
 def relay() -> None:
     """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
     from graphql_api.server.hang_up import Terminal  # noqa: PLC0415 - the other commands begin once
-    from graphql_api.server.metrics import metrics_served  # noqa: PLC0415
+    from graphql_api.server.metrics_port import metrics_served  # noqa: PLC0415
 
     settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)

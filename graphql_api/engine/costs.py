@@ -13,7 +13,7 @@ MARK = "_costs"
 
 
 def costs(*what: Cost) -> Callable[[Resolver], Resolver]:
-    """Mark a resolver with what it has us do for a caller, known or not.
+    """Mark a resolver with the costs that it causes.
 
     With HASH its field waits for a hash slot, and a document may have one such field. What the mark names is what the
     use case behind the resolver charges (registration/limits/budgets.py); a field with another mark than HASH can

@@ -142,7 +142,7 @@ class Executor:
         return answer_of(results) if isinstance(results, ExecutionResult) else results
 
     def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
-        """Refused before its variables are looked at: under a flood that is most of the work there is."""
+        """The answer to an operation that is refused; asked before variables are read: under a flood most are."""
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
         if operation.is_subscription:

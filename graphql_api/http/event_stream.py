@@ -114,7 +114,7 @@ async def _next(bodies: AsyncIterator[Body]) -> Body | None:
 
 
 async def _closing(scope: Scope) -> None:
-    """Completes when the server closes the connection; never where there is no server."""
+    """Completes when the server closes the connection; waits without end where no server sets the event (tests)."""
     event: asyncio.Event = scope.get(CLOSING, asyncio.Event)()
     await event.wait()
 

@@ -133,7 +133,7 @@ class Connections:
             self._sweeper = None
 
     def sweep(self) -> None:
-        """Close the connections whose clients do not read; comes again while there are connections."""
+        """Close connections whose clients do not read; reschedules itself while connections are open."""
         now = self._clock()
         stalled = [connection for connection in self._open if connection.is_stalled(now)]
         for connection in stalled:

@@ -23,7 +23,7 @@ from registration.storage.tables import alert_token, customer, session
 NO_PASSWORD = ""
 """A hash that no password has."""
 FORGOTTEN = ""
-"""The mark of a session whose device is new again: it is no device's, unlike null."""
+"""`device_mark` after "this was not me": it matches no device. Null is that of sessions before there were marks."""
 
 
 def is_alert_key(services: Services, key: str) -> bool:

@@ -43,7 +43,7 @@ LEAST_BITS = 2048
 KID = re.compile(r"([1-9]\d{0,8})-[0-9a-f]{16}")
 LOOK_EVERY = 1.0  # seconds
 VERIFIED_TOKENS = 10_000
-"""How many tokens are remembered whose signature is right; a kilobyte each."""
+"""Verified tokens that are cached; about a kilobyte each."""
 ANY_TIME: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 
 log = structlog.get_logger(__name__)

@@ -65,7 +65,7 @@ def count_attempts(
 
 
 def uncount_attempt(connection: Connection, key: str) -> None:
-    """Take back an attempt that was none; a window without attempts is deleted, because it began with this one."""
+    """Uncount an attempt; deletes the window if it has no other."""
     if not connection.execute(DELETE_ONLY, {"counted": key}).rowcount:
         connection.execute(SUBTRACT, {"counted": key})
 

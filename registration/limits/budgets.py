@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Cost(StrEnum):
-    """What an operation has us do."""
+    """The costs that operations cause."""
 
     SIGN_UP = "sign-up"
     HASH = "hash"
@@ -40,7 +40,7 @@ class Cost(StrEnum):
 
 
 class Payer(StrEnum):
-    """Whose budget a cost is taken from."""
+    """The kinds of budgets: of a client, a network, a mailbox, or of all together."""
 
     CLIENT = "client"
     NETWORK = "network"
@@ -68,7 +68,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What came of a bill: the moment at which each key ends whose budget is used up. None are the usual case."""
+    """The result of charging a bill: for each key over its budget, when its window ends; usually empty."""
 
     used_up: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -126,8 +126,8 @@ class Budgets:
     def charging(self, secret: Secret, bills: Sequence[Bill], now: datetime) -> Iterator[Charge]:
         """Count every bill, in order, for the transaction inside the block; what that returns comes of them.
 
-        The counts of a transaction that fails are taken back. A bill beyond a budget is counted, too: budgets of other
-        payers do not depend on who was refused.
+        The counts of a transaction that fails are taken back. A refused bill still counts against the budgets of its
+        other payers.
         """
         keys = [self._keys(secret, bill) for bill in bills]
         if self._server is None:

@@ -49,7 +49,7 @@ class Blocked:
 class Lockout(Protocol):
     """Where attempts are counted. Every method raises Unavailable when that place does not answer.
 
-    What is given a connection is done inside the caller's transaction where `in_database`, and must not be where not.
+    Pass a connection only where `in_database`: the method then joins the caller's transaction.
     """
 
     @property

@@ -14,7 +14,7 @@ from registration.storage.database import Unavailable
 Result = TypeVar("Result")
 NAMESPACE = "registration:attempts:"
 TIMEOUT = 2.0  # seconds
-# The window begins with the first attempt that stays, so no key stays of one that was none.
+# Deletes the key with the last attempt; the next attempt begins a new window.
 GIVE_BACK = """
 for place, key in ipairs(KEYS) do
     if tonumber(redis.call('GET', key) or 0) > tonumber(ARGV[place]) then

@@ -26,7 +26,7 @@ Composed = EmailMessage | Dropped | Refused | AboutUs
 
 
 def check_nothing(_connection: Connection) -> None:
-    """What a relay checks that has nothing to disagree about."""
+    """The check of a relay that has no keys to compare: none."""
 
 
 class Intake:

@@ -157,17 +157,17 @@ def settle(
 def postpone(
     connection: Connection, jobs: Sequence[Job], due_at: datetime, reason: str, failing_since: datetime | None
 ) -> None:
-    """Let claimed mails wait until `due_at`; nothing happens once a lease is another's."""
+    """Let claimed mails wait until `due_at`, but those that another relay has claimed since."""
     _change(connection, jobs, due_at=due_at, reason=reason[:REASON_LENGTH], failing_since=failing_since)
 
 
 def give_back(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
-    """Make claimed mails due again, as if they had not been claimed; nothing happens once a lease is another's."""
+    """Make claimed mails due again, as if not claimed, but those that another relay has claimed since."""
     _change(connection, jobs, due_at=now)
 
 
 def renew(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
-    """Begin the leases of claimed mails anew; nothing happens once a lease is another's."""
+    """Begin the leases of claimed mails anew, but those that another relay has claimed since."""
     _change(connection, jobs, due_at=now + LEASE)
 
 

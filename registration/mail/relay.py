@@ -24,9 +24,9 @@ from registration.storage.database import Database, Unavailable
 
 CONNECTIONS = 8
 LOOK_EVERY = 0.5  # seconds between two looks at the mails under way
-# How long mails under way are waited for when the relay stops, and then for the ends of their connections.
+# At a stop: seconds to wait for mails in flight, and then for their connections to close.
 STOP_SECONDS, ABORT_SECONDS = 5.0, 2.0
-# No server that means well needs as long; one that sends a byte now and then could hold a connection for ever.
+# The longest send: without it a server that sends a byte now and then would hold a connection without end.
 LONGEST = timedelta(hours=1)
 RENEW_EVERY = timedelta(minutes=1)
 CHORE_BATCH = 500
@@ -158,7 +158,7 @@ class Relay:
                 raise outcome
             return bug_in(task.job, outcome)
         if ended.line.is_aborted and not isinstance(outcome, Sent | Refused | Deferred | Unknown):
-            # It tells of the broken connection as if the server had broken it.
+            # The error names the server, but the relay closed the connection.
             return self._broken_off()
         rests = self._servers.note(ended.line, outcome, self._clock())
         if isinstance(outcome, AboutUs) or (rests and isinstance(outcome, Broken | Unknown)):

@@ -27,7 +27,7 @@ SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 
 
 class Cause(Enum):
-    """Whom a reply is about."""
+    """The cause that a reply names: the recipient, or this installation."""
 
     RECIPIENT = "recipient"
     US = "us"

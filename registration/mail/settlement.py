@@ -36,12 +36,12 @@ class Patience:
     give_up: timedelta | None
 
 
-# From nothing on, so that mails do not come back all at once.
+# Waits are drawn from 0 on, so that retries spread out.
 DEFERRED = Patience(first=20, longest=3600, growth=2, least=0, give_up=timedelta(days=3))
 BROKEN = Patience(first=20, longest=3600, growth=2, least=0, give_up=timedelta(days=7))
-# Each further try may be a further copy, so there are few of them, further and further apart.
+# Each retry may deliver a copy, so retries are few and their intervals grow.
 UNKNOWN = Patience(first=600, longest=86_400, growth=4, least=0.5, give_up=timedelta(days=7))
-# Soon after an operator has mended it, all mails go.
+# Retried every five minutes without end, so mails leave soon after an operator has mended the cause.
 ABOUT_US = Patience(first=300, longest=300, growth=0, least=0, give_up=None)
 
 

@@ -136,7 +136,7 @@ def reset(services: Services, raw: Mapping[str, object], client_ip: str) -> Rese
 
 
 def _words_of_customer(database: Database, key_digest: str) -> frozenset[str]:
-    """The words of the name and address of the customer to whom a key was mailed; none if it was used meanwhile."""
+    """The words in the name and address of the key's customer; empty if the key was used meanwhile."""
     columns = (customer.c.first_name, customer.c.last_name, customer.c.email)
     named = select(*columns).join(reset_token, reset_token.c.customer_id == customer.c.id)
     rows = database.read(lambda connection: connection.execute(named.where(reset_token.c.digest == key_digest)).all())

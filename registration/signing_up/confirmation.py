@@ -137,7 +137,7 @@ def disown(services: Services, key: str) -> DisownOutcome:
         if customer_id is None or not erase_pending(connection, customer_id):
             return TokenRefused()
         record_event(connection, services.new_id(), "customer.disowned", customer_id, now)
-        # Without `client_ip`, which is personal: the erased account leaves no customer to whom it would belong.
+        # Without `client_ip`: it is personal, and no customer is left whose erasure would empty it.
         audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)
         return Disowned()
 

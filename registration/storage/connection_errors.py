@@ -30,7 +30,7 @@ PASSING = (
 
 
 def connection_failure(error: Error, password: str | None) -> Unavailable:
-    """What a connection that could not be made is to callers: Misconfigured where trying again is no use."""
+    """The exception for a failed connection: Misconfigured where trying again is no use."""
     text = " ".join(NOISE.sub("", str(error)).split())[:LONGEST]
     if password:
         text = text.replace(password, "***")

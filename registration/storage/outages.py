@@ -1,4 +1,4 @@
-"""What a database that does not do its work is to the rest of the program, and what an operator is told about it."""
+"""Errors of the database: the exceptions that the rest of the program sees, and the line for the operator."""
 
 from enum import StrEnum
 from typing import Any
@@ -74,7 +74,7 @@ def state_of(error: DBAPIError) -> str:
 
 
 def outage_of(error: DBAPIError) -> Unavailable:
-    """What a failed statement or connection is to a caller who may come again."""
+    """The exception for a failed statement or connection."""
     state = state_of(error)
     if state in MENDED_BY_OPERATOR:
         return Misconfigured(f"{_message(error)}; {MENDED_BY_OPERATOR[state]}")

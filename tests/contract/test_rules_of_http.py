@@ -319,7 +319,7 @@ class TestDocuments:
         assert answer.json()["data"]["id"] == own.reference
 
     def test_bodies_of_get_and_delete_are_ignored(self, shop: Shop) -> None:
-        """Whatever they hold (2.6)."""
+        """GET and DELETE ignore a body, even one that is no JSON (2.6)."""
         member = shop.member()
         assert shop.ask("GET", "/customers", b"{", token=member.access_token).status_code == 200
         assert shop.ask("DELETE", "/refresh-tokens/mine", b"{", token=member.access_token).status_code == 204
@@ -328,7 +328,7 @@ class TestDocuments:
 class TestPreflight:
     @pytest.mark.parametrize("missing", ["access_control_request_method", "access_control_request_headers", "origin"])
     def test_all_three_headers_are_needed(self, shop: Shop, missing: str) -> None:
-        """501 in plain text (2.7)."""
+        """A preflight without one of its three headers is answered 501 in plain text (2.7)."""
         response = shop.preflight("/customers", **{missing: ""})
         assert response.status_code == 501
         assert response.text == (
@@ -337,7 +337,7 @@ class TestPreflight:
         )
 
     def test_what_is_served_is_allowed(self, shop: Shop) -> None:
-        """Methods of the resource and OPTIONS; no origin is allowed that was not configured (2.3, 2.7)."""
+        """A preflight allows the methods of the resource and OPTIONS, but no origin by default (2.3, 2.7)."""
         response = shop.preflight("/customers/DE--1")
         assert response.status_code == 200
         assert response.headers["access-control-allow-methods"] == "GET, POST, PATCH, DELETE, OPTIONS"
@@ -350,7 +350,7 @@ class TestPreflight:
         "changed", [{"access_control_request_method": "PUT"}, {"access_control_request_headers": "x-other"}]
     )
     def test_anything_else_is_not(self, shop: Shop, changed: dict[str, str]) -> None:
-        """403 in plain text (2.7)."""
+        """A preflight for another method or header is answered 403 in plain text (2.7)."""
         response = shop.preflight("/customers", **changed)
         assert (response.status_code, response.text) == (403, "Not allowed.")
 

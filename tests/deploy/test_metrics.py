@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from graphql_api.server.metrics import Exposed
+from graphql_api.server.metrics_port import Exposed
 from harness.gateway import Gateway
 from harness.ports import HOST, free_port
 from harness.processes import tree

@@ -38,7 +38,7 @@ class TestWithoutCompiler:
 
 @pytest.mark.parametrize("name", ["cc", "gcc", "clang"])
 def test_any_compiler_will_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As CMake finds them."""
+    """The build finds cc, gcc or clang in PATH, and takes the compiler of CC before them."""
     (tmp_path / name).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
@@ -56,5 +56,5 @@ def test_source_is_checked_by_its_hash() -> None:
 
 
 def test_flags_name_the_processors() -> None:
-    """And optimise as the bindings' own build does not."""
+    """The compiler's flags name the processor and ask for -O3."""
     assert flags("x86-64-v3").startswith("-O3 -march=x86-64-v3")

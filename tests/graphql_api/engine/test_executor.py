@@ -115,7 +115,7 @@ class TestRefusesDocuments:
             ("query A { hello } query B { hello }", "OPERATION_NAME_REQUIRED"),
         ],
     )
-    def test_with_a_code(self, run: Run, document: str, code: str) -> None:
+    def test_are_answered_with_a_code(self, run: Run, document: str, code: str) -> None:
         """A wrong document is answered with its code and without data."""
         answer = run(document)
         assert answer.kind is Kind.REFUSED
@@ -196,7 +196,7 @@ class TestRefusesVariables:
             ),
         ],
     )
-    def test_by_path_and_code(self, run: Run, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    def test_have_path_and_code(self, run: Run, change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
         """Every violation of the variables is answered by path and code, without a value."""
         assert violations(run(CREATE, {"input": {**VALID_INPUT, **change}})) == expected
 
@@ -213,12 +213,12 @@ class TestRefusesVariables:
         """A variable that is missing, null or not an object is answered with its own path."""
         assert violations(run(CREATE, variables)) == [("input", code)]
 
-    def test_without_end(self, run: Run) -> None:
+    def test_are_answered_up_to_fifty(self, run: Run) -> None:
         """Of a thousand violations the first fifty are answered."""
         given = {**VALID_INPUT, "tags": [5] * 1000}
         assert len(violations(run(CREATE, {"input": given}))) == 50
 
-    def test_but_not_defaults(self, run: Run) -> None:
+    def test_may_lack_those_with_a_default(self, run: Run) -> None:
         """A variable with a default may be absent while another variable is wrong."""
         document = 'query ($name: String! = "you", $upto: Int!) { hello(name: $name) count(upto: $upto) }'
         assert violations(run(document, {"upto": SECRET})) == [("upto", "WRONG_TYPE")]
@@ -252,7 +252,7 @@ class TestRefusesLiterals:
             ),
         ],
     )
-    def test_by_path_and_code(self, run: Run, document: str, expected: list[tuple[str, str]]) -> None:
+    def test_have_path_and_code(self, run: Run, document: str, expected: list[tuple[str, str]]) -> None:
         """Every violation of a literal is answered by path and code, without the literal."""
         assert violations(run(document.replace("SECRET", SECRET))) == expected
 

@@ -114,7 +114,7 @@ class TestRequestPasswordReset:
         assert len(ada.installed.keys(MailKind.RESET)) == 1
 
     def test_says_it_in_german(self, ada: Client) -> None:
-        """The message follows Accept-Language."""
+        """The message is German for Accept-Language: de."""
         assert ada.result(REQUEST_RESET, language="de", email=EMAIL)["message"].startswith("Wenn ein Konto")
 
     def test_says_what_is_wrong_with_the_address(self, ada: Client) -> None:

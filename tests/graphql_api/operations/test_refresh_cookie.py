@@ -1,4 +1,7 @@
-"""The refresh token in a cookie, where a setting asks for that: who gets it, what it needs, and the door without it."""
+"""The refresh token in a cookie, where a setting asks for it: operations that set it, the header that it needs.
+
+The JSON:API door has no such cookie.
+"""
 
 from collections.abc import Iterator
 from typing import Any

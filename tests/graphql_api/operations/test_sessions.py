@@ -152,7 +152,7 @@ class TestSigningIn:
         assert wrong["code"] == "BAD_CREDENTIALS"
 
     def test_speaks_german(self, client: TestClient) -> None:
-        """The message follows Accept-Language."""
+        """The message is German for Accept-Language: de."""
         answer = result(ask(client, SIGN_IN, language="de", **ADA))
         assert answer["message"] == "Die E-Mail-Adresse oder das Passwort ist falsch."
 

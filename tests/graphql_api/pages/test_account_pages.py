@@ -157,7 +157,7 @@ class TestEveryPage:
         assert seen(shop.installed.client.get(path + cut_off)) == (404, "This link is no longer valid")
 
     def test_speaks_german(self, shop: Shop, path: str) -> None:
-        """The page follows Accept-Language."""
+        """The page is German for Accept-Language: de."""
         response = shop.get(path, UNKNOWN, **{"accept-language": "de"})
         assert response.headers["content-language"] == "de"
         assert Page(response).heading == "Dieser Link ist nicht mehr gültig"

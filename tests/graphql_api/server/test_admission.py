@@ -158,7 +158,7 @@ class TestDeparture:
         assert looked == []
 
     async def test_a_cancelled_caller_leaves_the_queue(self) -> None:
-        """Those behind move up."""
+        """A cancelled caller leaves the queue, and the next one gets its turn."""
         house = House()
         await settle()
         cancelled, next_one = house.enqueue("cancelled"), house.enqueue("next")

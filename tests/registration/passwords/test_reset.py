@@ -221,7 +221,7 @@ class TestReset:
         assert [row["confirmed_at"] for row in rows(services.database, customer)] == [before]
 
     def test_a_key_works_once(self, services: Services, mailed_key: Callable[[], str]) -> None:
-        """A used key is unknown."""
+        """A second use of a key is refused as that of an unknown one."""
         confirmed(services)
         key = mailed_key()
         assert reset(services, form(key), CLIENT) == Done()
