@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from babel import Locale
 from babel.dates import format_date
@@ -13,6 +14,9 @@ CATALOGUES = Path(__file__).with_name("catalogues")
 """One gettext catalogue for each language but that of the texts in the code."""
 
 SOURCE = "en"
+
+LOCALE = "_locale"
+"""The parameter of links and forms that names the language; without it a page goes by Accept-Language."""
 
 
 class Language(StrEnum):
@@ -52,6 +56,14 @@ def moment_in_words(instant: datetime, language: Language) -> str:
     """A moment as mails and pages show it, in UTC, because the reader's time zone is not known."""
     locale = "en_GB" if language.value == SOURCE else language.value  # the day first, as in other languages
     return f"{format_date(instant, 'long', locale)}, {instant:%H:%M} UTC"
+
+
+def in_language(url: str, language: Language) -> str:
+    """The address of a page of the shop that is to speak a language; empty if empty."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()
 
 
 def language_of(tag: str) -> Language | None:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from starlette.requests import Request
@@ -16,12 +16,9 @@ from graphql_api.engine.context import Context
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.http.body import Encoded, TooLarge, read_body
 from registration.correlation import current_correlation_id
-from registration.language import Language, language_of, moment_in_words
+from registration.language import LOCALE, in_language, language_of, moment_in_words
 from registration.storage.database import Unavailable
 from registration.texts import templates
-
-LOCALE = "_locale"
-"""The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
@@ -101,15 +98,16 @@ class Page:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
         bind_contextvars(outcome=state)
         nonce = secrets.token_urlsafe(16)
+        shop = context.services.shop
         html = TEMPLATES.get_template(f"{self.name}.html").render(
             state=state,
             tone=TONES.get(state, ""),
-            shop=context.services.shop,
+            shop=shop,
             language=context.language,
             nonce=nonce,
             # Relative to the page, which a proxy may serve at another path.
             action=f"?{LOCALE}={context.language.locale}",
-            sign_in_url=in_language(context.sign_in_url, context.language),
+            sign_in_url=in_language(shop.sign_in_url, context.language),
             in_words=moment_in_words,
             correlation_id=current_correlation_id(),
             **facts,
@@ -133,11 +131,3 @@ def _read_form(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))
     except ValueError:
         return {}
-
-
-def in_language(url: str, language: Language) -> str:
-    """The address of a page of the shop that is to speak a language, as links in mails name it; empty if empty."""
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()

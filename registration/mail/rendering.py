@@ -18,7 +18,8 @@ from email_validator import validate_email
 from jinja2 import Environment
 
 from registration.customer import Customer
-from registration.language import moment_in_words
+from registration.language import in_language, moment_in_words
+from registration.shop import Shop
 from registration.texts import Text, templates
 
 
@@ -93,6 +94,7 @@ def render(
     site: str,
     sender: Address,
     date: datetime,
+    shop: Shop,
     correlation_id: str | None = None,
     used: UsedDevice = UsedDevice(),
     code_in_subject: bool = False,
@@ -113,7 +115,8 @@ def render(
     message["Auto-Submitted"] = "auto-generated"
     if correlation_id:
         message["X-Correlation-ID"] = correlation_id
-    words = _words(kind, customer, link, site=site, date=date, used=used) | {"subject": subject}
+    words = _words(kind, customer, link, site=site, date=date, used=used)
+    words |= {"subject": subject, "shop": shop, "sign_in_url": in_language(shop.sign_in_url, customer.language)}
     template = f"{kind}.mail"
     html = _templates(escape=True).get_template(template).render(words, form="write.html")
     text = _templates(escape=False).get_template(template).render(words, form="write.txt")
