@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -112,6 +113,7 @@ def _content(setting: str, name: str) -> bytes:
     return content
 
 
+@lru_cache  # for each button of each mail
 def _luminance(color: str) -> float:
     """The relative luminance of WCAG 2.2, from 0 (black) to 1 (white)."""
     shares = (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))

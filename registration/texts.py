@@ -49,6 +49,7 @@ def templates(directory: Path, *, escape: bool = True) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
     )
     install: Callable[..., None] = environment.install_gettext_callables  # type: ignore[attr-defined]
     install(_gettext, _ngettext, newstyle=True)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from registration.keys.handles import code_of
 from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, reset_key
 from registration.keys.secret import Secret
 from registration.language import Language, in_language
+from registration.mail.message import Message
 from registration.mail.outbox import IS_WAITING, Job
 from registration.mail.rendering import Link, MailKind, UsedDevice, render
 from registration.mail.transport import AboutUs, Refused
@@ -86,7 +86,7 @@ class Composer:
     code_in_subject: bool = False
     shop: Shop = field(default_factory=Shop)
 
-    def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
+    def compose(self, job: Job, facts: Facts, now: datetime) -> Message | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
         person, kind = facts.customer, MailKind(job.kind)
         if person is None or person.anonymized_at is not None:
