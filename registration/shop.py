@@ -34,6 +34,9 @@ class ShopSettings(BaseModel):
     shop_css: Annotated[
         str, Field(description="CSS file that follows the style of our pages; it may embed images, and load nothing")
     ] = ""
+    templates_dir: Annotated[
+        str, Field(description="directory whose pages/ and mails/ hold templates instead of ours; docs/how-to.md")
+    ] = ""
     sign_in_url: Annotated[
         str, Field(description="the shop's sign-in page, where mails and the pages of mailed links lead at their end")
     ] = ""
@@ -57,7 +60,7 @@ class ShopSettings(BaseModel):
 class Shop:
     """What pages and mails show of the shop; empty for what it does not have.
 
-    `logo` is a data: address for pages, `mail_logo` an https: address for mails.
+    `logo` is a data: address for pages, `mail_logo` an https: address for mails. The templates are directories.
     """
 
     name: str = ""
@@ -67,6 +70,8 @@ class Shop:
     footer: str = ""
     css: str = ""
     sign_in_url: str = ""
+    page_templates: str = ""
+    mail_templates: str = ""
 
     @property
     def text_color(self) -> str:
@@ -77,6 +82,9 @@ class Shop:
 
 def shop_of(settings: ShopSettings) -> Shop:
     """Reads the files that the settings name. Raises ValueError, which begins with the name of the setting."""
+    own = Path(settings.templates_dir) if settings.templates_dir else None
+    if own and not (own / "pages").is_dir() and not (own / "mails").is_dir():
+        raise ValueError("GATEWAY_TEMPLATES_DIR names no directory with a directory pages or mails in it")
     return Shop(
         name=settings.shop_name,
         color=settings.shop_color,
@@ -85,6 +93,8 @@ def shop_of(settings: ShopSettings) -> Shop:
         footer=settings.shop_footer,
         css=_css(settings.shop_css) if settings.shop_css else "",
         sign_in_url=settings.sign_in_url,
+        page_templates=str(own / "pages") if own else "",
+        mail_templates=str(own / "mails") if own else "",
     )
 
 

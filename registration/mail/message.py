@@ -49,7 +49,7 @@ def _part(subtype: str, text: str) -> bytes:
     lines = text.splitlines()
     content = ("\r\n".join(lines) + "\r\n").encode()
     # No 8-bit text, which not every server takes.
-    is_plain = content.isascii() and max(map(len, lines)) <= LONGEST_LINE
+    is_plain = content.isascii() and max(map(len, lines), default=0) <= LONGEST_LINE
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: "
     if is_plain:
         return f"{head}7bit\r\n\r\n".encode() + content

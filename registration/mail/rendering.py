@@ -64,6 +64,7 @@ SUBJECTS = {
     MailKind.NEW_DEVICE: Text("A sign-in from a new device"),
 }
 HELLO, HELLO_NAME = Text("Hello,"), Text("Hello %(name)s,")
+TEMPLATES = Path(__file__).with_name("templates")
 BLANK_LINES = re.compile(r"\n{3,}")
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -120,8 +121,8 @@ def render(
     words = _words(kind, customer, link, site=site, date=date, used=used)
     words |= {"subject": subject, "shop": shop, "sign_in_url": in_language(shop.sign_in_url, customer.language)}
     template = f"{kind}.mail"
-    html = _templates(escape=True).get_template(template).render(words, form="write.html")
-    text = _templates(escape=False).get_template(template).render(words, form="write.txt")
+    html = mail_templates(shop.mail_templates, escape=True).get_template(template).render(words, form="write.html")
+    text = mail_templates(shop.mail_templates, escape=False).get_template(template).render(words, form="write.txt")
     text = BLANK_LINES.sub("\n\n", text).strip()
     return Message(sender.addr_spec, recipient, alternatives(headers, text, html, boundary=f"=_{mail_id}"))
 
@@ -181,5 +182,6 @@ def _recipient(email: str) -> str:
 
 
 @cache
-def _templates(*, escape: bool) -> Environment:
-    return templates(Path(__file__).with_name("templates"), escape=escape)
+def mail_templates(own: str, *, escape: bool) -> Environment:
+    """The templates of mails, for the HTML part with `escape`; those in the directory `own` are taken instead."""
+    return templates(TEMPLATES, own=own, escape=escape)

@@ -30,6 +30,7 @@ TEXTS = {
     "shop_color": "#0B6A37",
     "shop_logo": "/srv/shop/logo.svg",
     "shop_mail_logo": "https://shop.example/logo.png",
+    "templates_dir": "/srv/templates",
     "shop_footer": "The Shop Ltd, 1 High Street, London",
     "shop_css": "/srv/shop/pages.css",
     "reference_prefix": "AT",
