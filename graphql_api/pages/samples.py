@@ -49,6 +49,11 @@ SAMPLES: Mapping[str, list[tuple[str, Mapping[str, object]]]] = {
         ("too_many", LATER),
         ("unavailable", SOON),
     ],
+    "export": [
+        ("pending", KEY),
+        ("refused", NOTHING),
+        ("unavailable", SOON),
+    ],
     "secure": [
         ("pending", KEY),
         ("done", NOTHING),
