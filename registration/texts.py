@@ -93,15 +93,19 @@ def compile_own(environment: Environment, own: Path, ours: Path) -> None:
 
 
 @contextmanager
-def faults_told(file: Path | str) -> Iterator[None]:
-    """Turn whatever goes wrong in a template into a TemplateFault; `file` is named where it is in none."""
+def faults_told(own: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in a template into a TemplateFault, which names the innermost line below `own`.
+
+    A macro of ours can fail at a value that a template of the shop gave it. `own` is a file or a directory.
+    """
     try:
         yield
     except TemplateSyntaxError as error:
         raise TemplateFault(f"{error.filename}:{error.lineno}: {error.message}") from None
     except Exception as error:  # an expression in a template can raise anything
         frames = [each for each in extract_tb(error.__traceback__) if Path(each.filename).suffix in TEMPLATES]
-        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else f"{file}:1"
+        frames = [each for each in frames if own in Path(each.filename).parents] or frames
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else f"{own}:1"
         raise TemplateFault(f"{place}: {type(error).__name__}: {' '.join(str(error).split())}") from None
 
 

@@ -69,9 +69,10 @@ def try_pages(shop: Shop) -> None:
     """Render every page in every state and language. Raises TemplateFault."""
     if not shop.page_templates:
         return
-    compile_own(page_templates(shop.page_templates), Path(shop.page_templates), DIRECTORY)
+    own = Path(shop.page_templates)
+    compile_own(page_templates(shop.page_templates), own, DIRECTORY)
     for name, samples in SAMPLES.items():
         for state, facts in samples:
             for language in Language:
-                with faults_told(shop.page_templates):
+                with faults_told(own):
                     html_of(name, state, shop, language, "nonce", **facts)

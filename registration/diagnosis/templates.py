@@ -38,11 +38,12 @@ def try_mails(shop: Shop) -> None:
     """Render every kind of mail in every language, with as much in it as can be and as little. Raises TemplateFault."""
     if not shop.mail_templates:
         return
-    compile_own(mail_templates(shop.mail_templates, escape=True), Path(shop.mail_templates), TEMPLATES)
+    own = Path(shop.mail_templates)
+    compile_own(mail_templates(shop.mail_templates, escape=True), own, TEMPLATES)
     for kind in MailKind:
         for language in Language:
             for customer, link, used in _samples(kind):
-                with faults_told(shop.mail_templates):
+                with faults_told(own):
                     render(
                         UUID(int=2),
                         kind,

@@ -107,6 +107,11 @@ def test_a_template_can_use_another_of_the_shop(tmp_path: Path) -> None:
             "{path}:1: UndefinedError: 'None' has no attribute 'upper'",
         ),
         ("mails/welcome.mail", "{% if language == 'ar' %}{{ 1 // 0 }}{% endif %}", "{path}:1: ZeroDivisionError: *"),
+        (
+            "mails/reset.mail",
+            "{% import form as write with context %}\n{% call write.mail() %}\n{{ write.paragraph(x) }}\n{% endcall %}",
+            "{path}:3: UndefinedError: 'x' is undefined",
+        ),
         ("mails/welcom.mail", "", "{path}: no template of ours has this name, and none of yours uses it"),
         ("mails/write.html", "", "*confirmation.mail:2: UndefinedError: *"),
         ("pages/confirmation.html", '{% extends "missing.html" %}', "{path}:1: TemplateNotFound: missing.html"),
