@@ -28,7 +28,11 @@ def rspamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rspamd]:
 
 
 def fresh_mail(kind: MailKind, language: Language, shop: Shop, used: UsedDevice) -> Message:
-    """A mail of now; the name of its sender is ASCII, because rspamd takes accents in one for another alphabet."""
+    """A mail of now.
+
+    The name of its sender is ASCII: in mails of languages without accents rspamd takes those in a name for another
+    alphabet (0.7 to 1.3 points in English, Dutch and Arabic).
+    """
     now = datetime.now(UTC)
     yesterday = now - timedelta(days=1)
     return render(
