@@ -113,4 +113,4 @@ lock: ## write requirements.lock and native.lock from pyproject.toml
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made except var/
-	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules examples/signup-spa/{node_modules,dist,src/generated} benchmarks/peers/node_modules clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules examples/signup-spa/{node_modules,dist} benchmarks/peers/node_modules clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

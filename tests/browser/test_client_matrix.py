@@ -10,8 +10,9 @@ import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from harness.client_package import built, run_node
 from harness.gateway import Gateway
-from tests.clients.package import built, bundle, run_node, run_tsc
+from tests.clients.package import bundle, run_tsc
 from tests.conftest import Serve
 from tests.graphql_api.installation import FORM
 from tests.waiting import eventually

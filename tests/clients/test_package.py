@@ -16,7 +16,8 @@ from graphql import (
 
 from graphql_api.engine.documents import Documents
 from graphql_api.schema import schema
-from tests.clients.package import CLIENT, NPM, REPOSITORY, built, run_node, run_npm, run_tsc
+from harness.client_package import CLIENT, NPM, REPOSITORY, built, run_node, run_npm
+from tests.clients.package import run_tsc
 
 PROGRAM = """
 import introspection from "registration-gateway-client/introspection.json" with { type: "json" };

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
+import { MeDocument, RegistrationPolicyDocument, RevokeRefreshTokenDocument } from "registration-gateway-client";
 import { useMutation, useQuery } from "urql";
-import { MeDocument, PolicyDocument, SignOutDocument } from "../generated/operations";
 import { Loading } from "../pages/Loading";
 import { session } from "../session";
 import { useDate, useStrings } from "../strings";
@@ -15,8 +15,8 @@ export function AccountPage() {
   const date = useDate();
   const heading = useRef<HTMLHeadingElement>(null);
   const [{ data, error }, again] = useQuery({ query: MeDocument });
-  const [{ data: rules }] = useQuery({ query: PolicyDocument });
-  const [, signOut] = useMutation(SignOutDocument);
+  const [{ data: rules }] = useQuery({ query: RegistrationPolicyDocument });
+  const [, signOut] = useMutation(RevokeRefreshTokenDocument);
   const loaded = Boolean(data && rules);
 
   useEffect(() => {

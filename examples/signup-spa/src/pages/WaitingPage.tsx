@@ -1,15 +1,15 @@
 import { useEffect } from "react";
-import { useMutation, useQuery, useSubscription } from "urql";
-import { Field } from "../form/Field";
-import { atField, Form, type Outcome, received } from "../form/Form";
 import {
-  ConfirmCodeDocument,
-  type ConfirmCodeMutation,
-  PolicyDocument,
-  ProgressDocument,
+  ConfirmCustomerDocument,
+  type ConfirmCustomerMutation,
+  RegistrationPolicyDocument,
+  FollowRegistrationDocument,
   ResendConfirmationDocument,
   type ResendConfirmationMutation,
-} from "../generated/operations";
+} from "registration-gateway-client";
+import { useMutation, useQuery, useSubscription } from "urql";
+import { Field } from "../form/Field";
+import { atField, Form, invalid, type Outcome, received } from "../form/Form";
 import { Link } from "../Link";
 import { pending } from "../pending";
 import { go } from "../route";
@@ -51,7 +51,7 @@ export function WaitingPage() {
 /** Moves on as soon as the address is confirmed, on whatever device the link of the mail was opened. */
 function useConfirmation(handle = "") {
   const t = useStrings();
-  const [{ data, fetching }, again] = useSubscription({ query: ProgressDocument, variables: { handle }, pause: !handle });
+  const [{ data, fetching }, again] = useSubscription({ query: FollowRegistrationDocument, variables: { handle }, pause: !handle });
   const state = data?.registration?.state;
   const isOver = data !== undefined && state !== "PENDING";
 
@@ -72,7 +72,7 @@ const DIGITS = 6;
 
 function CodeForm({ handle }: { handle: string }) {
   const t = useStrings();
-  const [, confirm] = useMutation(ConfirmCodeDocument);
+  const [, confirm] = useMutation(ConfirmCustomerDocument);
 
   async function submit({ code }: Record<string, string>) {
     return confirmed(received(await confirm({ input: { code, handle } })).confirmCustomer, t);
@@ -94,14 +94,15 @@ function CodeForm({ handle }: { handle: string }) {
   );
 }
 
-function confirmed(result: ConfirmCodeMutation["confirmCustomer"], t: Strings): Outcome {
+function confirmed(result: ConfirmCustomerMutation["confirmCustomer"], t: Strings): Outcome {
   switch (result.__typename) {
     case "ConfirmCustomerSuccess":
       return go("/sign-in", t.waiting.done);
     case "ConfirmationCodeError":
       return atField("code", result.attemptsLeft ? `${result.message} ${t.waiting.left(result.attemptsLeft)}` : t.waiting.ended);
-    case "ConfirmationTokenError":
     case "InvalidInputError":
+      return invalid(result);
+    case "ConfirmationTokenError":
       return result;
     default:
       return unreachable(result);
@@ -111,7 +112,7 @@ function confirmed(result: ConfirmCodeMutation["confirmCustomer"], t: Strings): 
 function ResendForm({ email }: { email: string }) {
   const t = useStrings();
   const [, resend] = useMutation(ResendConfirmationDocument);
-  const [{ data }] = useQuery({ query: PolicyDocument });
+  const [{ data }] = useQuery({ query: RegistrationPolicyDocument });
   const pause = data?.registrationPolicy.resendPauseSeconds;
 
   async function submit() {
@@ -126,6 +127,7 @@ function resent(result: ResendConfirmationMutation["resendConfirmation"], pause?
     case "ResendConfirmationAccepted":
       return { message: result.message, done: true, retryAfterSeconds: pause };
     case "InvalidInputError":
+      return invalid(result);
     case "TooManyAttemptsError":
       return result;
     default:
