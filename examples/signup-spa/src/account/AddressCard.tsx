@@ -12,7 +12,7 @@ export function AddressCard({ me, policy }: Props) {
 
   async function submit({ email, password }: Record<string, string>) {
     const { updateCustomer } = received(await update({ input: { email, password } }));
-    return updateOutcome(updateCustomer, t, t.address.done(email!));
+    return updateOutcome(updateCustomer, t, { message: t.address.done(email!), done: true, empty: true });
   }
 
   return (

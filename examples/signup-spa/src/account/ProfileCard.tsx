@@ -25,7 +25,7 @@ export function ProfileCard({ me, policy }: Props) {
       lastName: given(values.lastName),
       dateOfBirth: given(values.dateOfBirth),
     };
-    return updateOutcome(received(await update({ input })).updateCustomer, t, t.profile.done);
+    return updateOutcome(received(await update({ input })).updateCustomer, t, { message: t.profile.done, done: true });
   }
 
   return (
@@ -47,10 +47,10 @@ export function ProfileCard({ me, policy }: Props) {
 }
 
 /** What came of a change of the profile or of the address. */
-export function updateOutcome(result: UpdateCustomerMutation["updateCustomer"], t: Strings, done: string): Outcome {
+export function updateOutcome(result: UpdateCustomerMutation["updateCustomer"], t: Strings, done: Outcome): Outcome {
   switch (result.__typename) {
     case "UpdateCustomerSuccess":
-      return { message: done, done: true };
+      return done;
     case "EmailTakenError":
       return atField("email", result.message);
     case "BadCredentialsError":

@@ -81,9 +81,12 @@ export function Form({ button, about, look = "primary", onSubmit, children }: Pr
     if (errors[name]) setErrors({ ...errors, [name]: [] });
   }
 
+  const mended = outcome?.fields && Object.values(errors).every((each) => each.length === 0);
+  const waited = outcome?.retryAfterSeconds && !locked;
+
   return (
     <form ref={form} noValidate aria-busy={busy} onSubmit={submit} onInput={forget}>
-      {outcome?.message && (!outcome.retryAfterSeconds || locked > 0) && (
+      {outcome?.message && !mended && !waited && (
         <Notice kind={outcome.done ? "success" : "problem"}>
           {outcome.message}
           <Countdown seconds={locked} />

@@ -42,7 +42,10 @@ export function WaitingPage() {
       <p>{t.waiting.missing}</p>
       <ResendForm email={email} />
       <p className="instead">
-        <Link to="/sign-in">{t.waiting.confirmed}</Link> · <Link to="/">{t.waiting.other}</Link>
+        <Link to="/sign-in">{t.waiting.confirmed}</Link>
+      </p>
+      <p className="instead">
+        <Link to="/">{t.waiting.other}</Link>
       </p>
     </Panel>
   );
@@ -116,16 +119,16 @@ function ResendForm({ email }: { email: string }) {
   const pause = data?.registrationPolicy.resendPauseSeconds;
 
   async function submit() {
-    return resent(received(await resend({ input: { email } })).resendConfirmation, pause);
+    return resent(received(await resend({ input: { email } })).resendConfirmation, t, pause);
   }
 
   return <Form button={t.waiting.resend} look="secondary" onSubmit={submit} />;
 }
 
-function resent(result: ResendConfirmationMutation["resendConfirmation"], pause?: number): Outcome {
+function resent(result: ResendConfirmationMutation["resendConfirmation"], t: Strings, pause?: number): Outcome {
   switch (result.__typename) {
     case "ResendConfirmationAccepted":
-      return { message: result.message, done: true, retryAfterSeconds: pause };
+      return { message: `${result.message} ${t.waiting.newest}`, done: true, retryAfterSeconds: pause };
     case "InvalidInputError":
       return invalid(result);
     case "TooManyAttemptsError":

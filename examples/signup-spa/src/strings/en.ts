@@ -54,6 +54,7 @@ export const en = {
     until: (moment: string) => `The link works until ${moment}.`,
     missing: "No mail? Look into the spam folder, or ask for another one.",
     resend: "Send another mail",
+    newest: "Only the code of the newest mail counts.",
     confirmed: "I have opened the link: sign in",
     other: "Use another address",
   },
