@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from structlog.contextvars import bound_contextvars
 
 from graphql_api.pages import (
     confirmation_page,
@@ -90,7 +91,8 @@ def rendered(name: str, facts: dict[str, Any], language: Language) -> Answer:
     context = Mock(language=language, sign_in_url="https://shop.example/login")
     context.services.shop = SHOP
     facts = {fact: told(value, language) for fact, value in facts.items()}
-    response = pages[page_name].render(context, state, 200, **facts)
+    with bound_contextvars(correlation_id="0123456789abcdef"):
+        response = pages[page_name].render(context, state, 200, **facts)
     return Answer(200, dict(response.headers), bytes(response.body).decode())
 
 
