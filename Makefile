@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup native console run demo example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
+.PHONY: help setup native console run demo client example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,6 +52,9 @@ demo: export GATEWAY_MAIL_URL ?= file://$(CURDIR)/var/mail
 demo: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
 demo: console ## build the single-page example of examples/signup-spa and serve it on http://127.0.0.1:8080 beside the gateway
 	@exec $(BIN)/python -m examples.demo
+
+client: $(STAMP) ## build the npm package of clients/typescript, and print the file that `npm install` takes
+	@$(BIN)/python -m harness.client_package
 
 check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/ruff check

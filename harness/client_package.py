@@ -1,6 +1,10 @@
-"""clients/typescript, built: packages of its lock are installed once for each version of the lock."""
+"""clients/typescript, built: packages of its lock are installed once for each version of the lock.
+
+`make client` prints the file that a front end installs.
+"""
 
 import fcntl
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,13 @@ def built() -> Path:
         if is_older(CLIENT / "dist" / "signUp.js", sources()):
             run_node("build.mjs")
     return CLIENT
+
+
+def packed(directory: Path) -> Path:
+    """The package as one file in this directory, which `npm install` takes."""
+    built()
+    (made,) = json.loads(run_npm("pack", "--ignore-scripts", "--json", f"--pack-destination={directory}"))
+    return directory / str(made["filename"])
 
 
 def sources() -> list[Path]:
@@ -46,3 +57,7 @@ def output(done: "subprocess.CompletedProcess[Any]") -> str:
     if done.returncode != 0:
         raise RuntimeError(f"{done.stdout}{done.stderr}")
     return str(done.stdout)
+
+
+if __name__ == "__main__":
+    print(packed(CLIENT))

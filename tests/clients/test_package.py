@@ -16,7 +16,7 @@ from graphql import (
 
 from graphql_api.engine.documents import Documents
 from graphql_api.schema import schema
-from harness.client_package import CLIENT, NPM, REPOSITORY, built, run_node, run_npm
+from harness.client_package import CLIENT, NPM, REPOSITORY, built, packed, run_node, run_npm
 from tests.clients.package import run_tsc
 
 PROGRAM = """
@@ -50,10 +50,9 @@ pytestmark = pytest.mark.long
 
 def test_the_package_works_in_an_empty_project(tmp_path: Path) -> None:
     """`npm pack` makes what npm installs, tsc compiles and Node runs; signUp() answers with errors by field."""
-    built()
-    (packed,) = json.loads(run_npm("pack", "--ignore-scripts", "--json", f"--pack-destination={tmp_path}"))
+    package = packed(tmp_path)
     (tmp_path / "package.json").write_text('{"name": "shop", "private": true, "type": "module"}')
-    run_npm("install", *NPM, "--prefer-offline", f"./{packed['filename']}", cwd=tmp_path)
+    run_npm("install", *NPM, "--prefer-offline", f"./{package.name}", cwd=tmp_path)
     (tmp_path / "program.ts").write_text(PROGRAM)
     run_tsc(*TSC, "program.ts", cwd=tmp_path)
     shown = json.loads(run_node("program.js", cwd=tmp_path))
