@@ -72,8 +72,8 @@ def test_every_client_goes_the_whole_way(gateway: Gateway, browser: BrowserConte
         requests[entry] = client.requests
         page.close()
     assert told == EXPECTED
-    assert [each for each in requests["apollo"] if each.startswith("GET ")]
     for entry in ("apollo", "urql"):
+        assert [each for each in requests[entry] if each.startswith("GET ")], entry
         assert [each for each in requests[entry] if "sha256Hash" in each and '"query"' not in each], entry
 
 
