@@ -2,9 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 from unittest.mock import Mock
@@ -13,15 +16,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from structlog.contextvars import bound_contextvars
 
-from graphql_api.pages import (
-    confirmation_page,
-    email_change_page,
-    mailbox,
-    page,
-    password_page,
-    secure_page,
-    start_page,
-)
+from graphql_api import pages
+from graphql_api.pages import mailbox, page, start_page
 from graphql_api.types.messages import violation_message
 from registration.language import Language
 from registration.outcomes import Violation, ViolationCode
@@ -37,7 +33,6 @@ class Answer(NamedTuple):
 
 
 Answers: TypeAlias = dict[str, Answer]
-PAGES: tuple[ModuleType, ...] = (confirmation_page, email_change_page, password_page, secure_page)
 SHOP = Shop("Café Ünal", "#7a1f5c", footer="Café Ünal GmbH, Lange Straße 1, Berlin")
 EMAIL = "a" * 64 + "@" + "b" * 27 + ".example"
 KEY = "0" * 32
@@ -57,6 +52,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "confirmation unavailable": {"retry_after": 5},
     "email_change pending": {"email": EMAIL, "key": KEY},
     "email_change unavailable": {"retry_after": 5},
+    "export pending": {"key": KEY},
+    "export unavailable": {"retry_after": 5},
     "password form": {"key": KEY, "rules": RULES, "problems": {"password": [], "confirmPassword": []}},
     "password too_many": {"retry_after": HOURS},
     "password unavailable": {"retry_after": 5},
@@ -68,10 +65,18 @@ FACTS: dict[str, dict[str, Any]] = {
 WRONG = {"key": KEY, "rules": [], "problems": {"password": RULES, "confirmPassword": DIFFERS}}
 
 
+def modules() -> Iterator[ModuleType]:
+    """Those of the pages behind mailed links."""
+    for each in iter_modules(pages.__path__):
+        module = import_module(f"{pages.__name__}.{each.name}")
+        if hasattr(module, "PAGE"):
+            yield module
+
+
 def states() -> list[str]:
     """`page state` of each page behind a mailed link, as its module renders them."""
     found = list[str]()
-    for module in PAGES:
+    for module in modules():
         rendered = re.findall(
             r'(?:PAGE\.render\(context,|else PAGE\.render\(context,) "(\w+)"', inspect.getsource(module)
         )
@@ -87,12 +92,12 @@ def linked(language: Language) -> Answers:
 
 def rendered(name: str, facts: dict[str, Any], language: Language) -> Answer:
     page_name, state = name.split()
-    pages: dict[str, page.Page] = {module.PAGE.name: module.PAGE for module in PAGES}
+    by_name: dict[str, page.Page] = {module.PAGE.name: module.PAGE for module in modules()}
     context = Mock(language=language, sign_in_url="https://shop.example/login")
     context.services.shop = SHOP
     facts = {fact: told(value, language) for fact, value in facts.items()}
     with bound_contextvars(correlation_id="0123456789abcdef"):
-        response = pages[page_name].render(context, state, 200, **facts)
+        response = by_name[page_name].render(context, state, 200, **facts)
     return Answer(200, dict(response.headers), bytes(response.body).decode())
 
 
