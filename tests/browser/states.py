@@ -69,7 +69,7 @@ def modules() -> Iterator[ModuleType]:
     """Those of the pages behind mailed links."""
     for each in iter_modules(pages.__path__):
         module = import_module(f"{pages.__name__}.{each.name}")
-        if hasattr(module, "PAGE"):
+        if isinstance(getattr(module, "PAGE", None), page.Page):
             yield module
 
 
@@ -77,10 +77,8 @@ def states() -> list[str]:
     """`page state` of each page behind a mailed link, as its module renders them."""
     found = list[str]()
     for module in modules():
-        rendered = re.findall(
-            r'(?:PAGE\.render\(context,|else PAGE\.render\(context,) "(\w+)"', inspect.getsource(module)
-        )
-        found += [f"{module.PAGE.name} {each}" for each in sorted({*rendered, *module.PAGE.results, "unavailable"})]
+        named = re.findall(r'PAGE\.render\(context, "(\w+)"', inspect.getsource(module))
+        found += [f"{module.PAGE.name} {each}" for each in sorted({*named, *module.PAGE.results, "unavailable"})]
     return found
 
 
