@@ -5,6 +5,7 @@ import { Loading } from "../pages/Loading";
 import { session } from "../session";
 import { useDate, useStrings } from "../strings";
 import { AddressCard } from "./AddressCard";
+import { DataCard } from "./DataCard";
 import { EraseCard } from "./EraseCard";
 import { PasswordCard } from "./PasswordCard";
 import { ProfileCard } from "./ProfileCard";
@@ -53,6 +54,7 @@ export function AccountPage() {
         <AddressCard me={me} policy={rules.registrationPolicy} />
         <PasswordCard rules={rules.registrationPolicy.password} />
         <SessionsCard />
+        <DataCard />
         <EraseCard />
       </div>
     </div>

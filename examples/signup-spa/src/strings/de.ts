@@ -104,6 +104,11 @@ export const de: Strings = {
     ended: "Es ist abgemeldet.",
     all: "Überall abmelden",
   },
+  data: {
+    title: "Ihre Daten",
+    lead: "Wir senden Ihnen einen Link zu einer Datei mit allem, was über Sie gespeichert ist.",
+    button: "Meine Daten anfordern",
+  },
   erase: {
     title: "Konto löschen",
     lead: "Ihre Daten werden endgültig gelöscht. Ihre Adresse kann sich wieder registrieren.",

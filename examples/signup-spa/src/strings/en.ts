@@ -102,6 +102,11 @@ export const en = {
     ended: "It is signed out.",
     all: "Sign out everywhere",
   },
+  data: {
+    title: "Your data",
+    lead: "We send you a link to a file with all that is stored about you.",
+    button: "Ask for my data",
+  },
   erase: {
     title: "Erase your account",
     lead: "Your data is erased for ever. Your address can register again.",
