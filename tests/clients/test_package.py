@@ -1,6 +1,7 @@
 """clients/typescript: what a front end gets that installs the package."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,11 @@ def test_the_package_has_the_whole_contract() -> None:
     assert isinstance(codes, GraphQLEnumType)
     script = (dist / "generated.js").read_text("utf-8")
     assert [code for code in codes.values if f"{code}: '{code}'" not in script] == []
+
+
+def test_scripts_of_packages_need_no_node_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm's scripts find the Node of the wheel: `make demo` works where none is installed."""
+    (tmp_path / "package.json").write_text('{"scripts": {"show": "node --version"}}')
+    (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run_npm("run", "--silent", "show", cwd=tmp_path) == run_node("--version")
