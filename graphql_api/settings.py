@@ -70,7 +70,7 @@ class GatewaySettings(Settings):
     graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
     introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
-    graphql_get: Annotated[ByMode, Field(description="queries by GET; by their hash alone always")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET; with their hash always")] = "mode"
     documents: Annotated[
         str, Field(description="manifest of documents that clients may name by hash; `registration-gateway documents`")
     ] = ""
