@@ -71,7 +71,7 @@ PERFECT = Measured(
     sign_ins=[SignIns(engine, 100.0, 9.0, 9.9, 0.5, 20.0) for engine in ENGINES],
     sign_in_limits=SignInLimits(80.0, 4.5),
     with_mails=[
-        WithMails(engine, door, way, 90.0, 100.0, 9.0, 10.0, 9.5, 0.5, (0.2, 0.5) if "SMTP" in way else None)
+        WithMails(engine, door, way, 90.0, 100.0, 9.0, 10.0, 0.5, (0.2, 0.5) if "SMTP" in way else None, 9.5)
         for engine in ENGINES
         for door in DOORS
         for way in WAYS
