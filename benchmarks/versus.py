@@ -58,6 +58,7 @@ class Side:
     checkout: Checkout
     store: Store
     running: Gateway
+    directory: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class SideBySide:
 
     def starts(self) -> Row:
         with self._sides("sqlite", CHEAPEST) as sides:
-            seen = in_turns(sides, self.rounds, partial(_start_seconds, directory=self.directory))
+            seen = in_turns(sides, self.rounds, _start_seconds)
         return Row("seconds from start to first answer", *seen, wanted="<= 1.5")
 
     def floods(self) -> Row:
@@ -169,7 +170,7 @@ def _side(checkout: Checkout, directory: Path, engine: Engine, costs: Costs, que
         with gateway(own, empty, costs, command=checkout.command, GATEWAY_QUEUE_SECONDS=queue) as running:
             for door in DOORS:
                 one_load(running, empty, door, 8, 1.0)
-            yield Side(checkout, empty, running)
+            yield Side(checkout, empty, running, own)
 
 
 def _sign_up_ms(side: Side, door: Door, seconds: float) -> float:
@@ -182,8 +183,8 @@ def _typename_ratio(side: Side, bare_url: str, seconds: float) -> float:
     return rate / mean([before, reads.bare_rate(bare_url, seconds)])
 
 
-def _start_seconds(side: Side, directory: Path) -> float:
-    return one_start(directory, side.store, side.checkout.command).seconds
+def _start_seconds(side: Side) -> float:
+    return one_start(side.directory, side.store, side.checkout.command).seconds
 
 
 def _capacity(side: Side) -> float:

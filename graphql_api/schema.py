@@ -16,6 +16,7 @@ from graphql_api.operations.create_customer import CreateCustomerResult, create_
 from graphql_api.operations.devices.end_session import EndSessionResult, end_session
 from graphql_api.operations.devices.secure_account import SecureAccountResult, secure_account
 from graphql_api.operations.devices.sessions import Session, sessions
+from graphql_api.operations.export_my_data import ExportMyDataResult, export_my_data
 from graphql_api.operations.me import me, node
 from graphql_api.operations.refresh_access_token import RefreshAccessTokenResult, refresh_access_token
 from graphql_api.operations.registration_policy import RegistrationPolicy, registration_policy
@@ -108,6 +109,10 @@ class Mutation:
     )
     confirm_email_change: ConfirmEmailChangeResult = strawberry.field(
         resolver=confirm_email_change, description="Prove a new address with the token of the mail; works once."
+    )
+    export_my_data: ExportMyDataResult = strawberry.field(
+        resolver=export_my_data,
+        description="Ask for a copy of all data about the customer of the access token, as JSON, by a link in a mail.",
     )
     anonymize_customer: AnonymizeCustomerResult = strawberry.field(
         resolver=anonymize_customer, description="Erase the customer of the access token, for ever."

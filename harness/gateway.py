@@ -87,11 +87,14 @@ class Gateway:
         deadline = time.monotonic() + PATIENCE
         while not succeeds(self.port, "/readyz"):
             if self._process.poll() is not None:
-                raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()}")
+                raise RuntimeError(f"the gateway did not start:\n{self._end_of_log()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"the gateway did not get ready:\n{self.log.read_text()}")
+                raise RuntimeError(f"the gateway did not get ready:\n{self._end_of_log()}")
             time.sleep(0.05)
+
+    def _end_of_log(self) -> str:
+        return "".join(self.log.read_text().splitlines(keepends=True)[-20:])
 
     def stop(self) -> None:
         """Stop as by Ctrl-C. Raises AssertionError unless the process ends by itself with status 0."""
@@ -102,7 +105,7 @@ class Gateway:
         except subprocess.TimeoutExpired:
             process.kill()
             status = process.wait(PATIENCE)
-        assert status == 0, f"the gateway ended with {status}:\n{self.log.read_text()}"
+        assert status == 0, f"the gateway ended with {status}:\n{self._end_of_log()}"
 
     def kill(self) -> None:
         """End all its processes at once, as by a crash."""

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from graphql_api.app import create_app
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
-from registration.keys.link_keys import alert_key, confirmation_key, email_change_key, reset_key
+from registration.keys.link_keys import alert_key, confirmation_key, email_change_key, export_key, reset_key
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.limits.budgets import Budgets
@@ -39,6 +39,7 @@ KEYS: dict[MailKind, Callable[[Secret, UUID], str]] = {
     MailKind.PASSWORD_CHANGED: alert_key,
     MailKind.EMAIL_CHANGE_NOTICE: alert_key,
     MailKind.NEW_DEVICE: alert_key,
+    MailKind.DATA_EXPORT: export_key,
 }
 
 

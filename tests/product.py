@@ -2,18 +2,18 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGES = ("registration", "graphql_api", "rest_compat")
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def trees() -> list[tuple[str, ast.Module]]:
     """The syntax tree of every module, after its path."""
-    for package in PACKAGES:
-        for path in sorted((REPOSITORY / package).rglob("*.py")):
-            if "node_modules" not in path.parts:
-                yield str(path.relative_to(REPOSITORY)), ast.parse(path.read_text("utf-8"))
+    paths = (path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py")))
+    return [(str(path.relative_to(REPOSITORY)), ast.parse(path.read_text("utf-8"))) for path in paths]
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -29,6 +30,15 @@ PARAMETERS = re.compile(f"(?:{PARAMETER})+")
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a connection; one without an IP address, such as a Unix socket, has neither address nor text."""
+
+    address: IpAddress | None
+    text: str
+    is_trusted: bool
+
+
 class ClientIps:
     """Finds the addresses of clients behind the proxies in `trusted`. `clock` counts seconds."""
 
@@ -36,6 +46,7 @@ class ClientIps:
         self._trusted = trusted
         self._clock = clock
         self._silent_until = float("-inf")
+        self._peer = lru_cache(maxsize=1024)(self._look_at)
 
     def of(self, request: Request) -> str:
         """The nearest address that is not a trusted proxy, read from the right end of X-Forwarded-For or Forwarded.
@@ -44,9 +55,10 @@ class ClientIps:
         What is further left was written by the client, and the hop's own text can differ for each request (RFC 7239,
         6.3), which would leave guesses without a limit. Empty when the peer has no IP address (a Unix socket).
         """
-        address = _read_peer(request.client.host) if request.client else None
-        if address is None or not self._is_trusted(address):
-            return "" if address is None else str(address)
+        peer = self._peer_of(request)
+        address = peer.address
+        if address is None or not peer.is_trusted:
+            return peer.text
         for hop in _hops(request.headers):
             found = _read_hop(hop)
             if found is None:
@@ -63,8 +75,15 @@ class ClientIps:
 
     def is_behind_proxy(self, request: Request) -> bool:
         """Whether a trusted proxy sent the request, so that its headers are believed."""
-        address = _read_peer(request.client.host) if request.client else None
-        return address is not None and self._is_trusted(address)
+        return self._peer_of(request).is_trusted
+
+    def _peer_of(self, request: Request) -> Peer:
+        host, _ = request.scope.get("client") or ("", 0)
+        return self._peer(host)
+
+    def _look_at(self, host: str) -> Peer:
+        address = _read(host)
+        return Peer(address, "" if address is None else str(address), address is not None and self._is_trusted(address))
 
     def _is_trusted(self, address: IpAddress) -> bool:
         return any(address in network for network in self._trusted)
@@ -131,9 +150,6 @@ def _read(text: str) -> IpAddress | None:
         return None
     # A socket for both versions shows IPv4 as ::ffff:192.0.2.1.
     return (address.version == 6 and address.ipv4_mapped) or address
-
-
-_read_peer = lru_cache(maxsize=1024)(_read)
 
 
 @lru_cache(maxsize=1024)

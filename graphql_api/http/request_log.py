@@ -1,7 +1,8 @@
 """The outermost layer: it gives each request a correlation id, a deadline, a log line and its place in the metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from math import inf
 
 import structlog
@@ -10,11 +11,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
-from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
+from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
 from registration import metrics
 from registration.correlation import bind_correlation_id
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
+
+REFUSAL_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -24,17 +27,43 @@ def no_network(_request: Request) -> str:
     return ""
 
 
+class Refusals:
+    """Lets one refused request a second be logged: in a flood a line of each would cost as much as its answer."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._silent_until = -inf
+        self._number = 0
+
+    def since_last_line(self) -> int | None:
+        """Count a refusal; the number of those that the line stands for, or None if it gets no line."""
+        self._number += 1
+        if (now := self._clock()) < self._silent_until:
+            return None
+        self._silent_until = now + REFUSAL_PAUSE_SECONDS
+        number, self._number = self._number, 0
+        return number
+
+
 class RequestLog:
     """Logs the template of the route instead of path and query, which can hold tokens and addresses.
 
     A request ends at most `longest` seconds after its body is there: until then it waits for a client, not for us.
-    `network_of` names the network of its client.
+    `network_of` names the network of its client. `clock` counts seconds.
     """
 
-    def __init__(self, app: ASGIApp, longest: float = inf, network_of: Callable[[Request], str] = no_network) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        longest: float = inf,
+        network_of: Callable[[Request], str] = no_network,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._app = app
         self._network_of = network_of
         self._longest = longest
+        self._clock = clock
+        self._refusals = Refusals(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +71,7 @@ class RequestLog:
             return
         correlation_id = bind_correlation_id()
         begin(self._longest)
-        started = time.perf_counter()
+        started = self._clock()
         status = 0
 
         async def receive_and_begin() -> Message:
@@ -66,26 +95,37 @@ class RequestLog:
                 raise
             await response(scope, receive, send_and_note)
         finally:
-            route = getattr(scope.get("route"), "path", "-")
-            seconds = time.perf_counter() - started
-            log.info(
-                "request",
-                method=scope["method"],
-                route=route,
-                status=status,
-                client=self._network_of(Request(scope)),
-                seconds=round(seconds, 4),
-                **_counted(route, status, seconds),
-            )
+            self._note(scope, status, self._clock() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and log a request; without an operation and an outcome its route and its status stand for them."""
+        known = get_contextvars()
+        route = getattr(scope.get("route"), "path", "-")
+        operation, outcome = known.get("operation", route), known.get("outcome", str(status))
+        _seconds_of(operation).observe(seconds)
+        _number_of(operation, outcome).inc()
+        refused: Mapping[str, int] = {}
+        if outcome == ErrorCode.OVERLOADED:
+            number = self._refusals.since_last_line()
+            if number is None:
+                return
+            refused = {"refused": number}
+        log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            client=self._network_of(Request(scope)),
+            seconds=round(seconds, 4),
+            operation=operation,
+            outcome=outcome,
+            **refused,
+        )
 
 
-def _counted(route: str, status: int, seconds: float) -> dict[str, str]:
-    """Count a request; what counts as its operation and its outcome: without one, its route and its status."""
-    known = get_contextvars()
-    operation, outcome = known.get("operation", route), known.get("outcome", str(status))
-    metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
-    metrics.OPERATIONS.labels(operation, outcome).inc()
-    return {"operation": operation, "outcome": outcome}
+# The values of labels are bounded; the library looks for a child under a lock each time.
+_seconds_of = cache(metrics.REQUEST_SECONDS.labels)
+_number_of = cache(metrics.OPERATIONS.labels)
 
 
 def _fault(error: Exception, correlation_id: str) -> Response:

@@ -13,6 +13,8 @@ ACCEPTED = Text("If this address can be used, a mail is on its way.")
 
 RESET_ACCEPTED = Text("If an account has this address, a mail with a link to a new password is on its way.")
 
+EXPORT_ACCEPTED = Text("A mail with a link to your data is on its way.")
+
 DONE = Text("Done.")
 
 VIOLATIONS: Mapping[ViolationCode, Text] = {

@@ -26,7 +26,7 @@ from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
 from registration.sessions.alerts import enqueue_alert
 from registration.storage.database import replace_row
-from registration.storage.tables import customer, email_change, email_claim, reset_token
+from registration.storage.tables import customer, email_change, email_claim, export_token, reset_token
 
 # Else a customer could flood a stranger's mailbox, or ask which of many addresses are registered.
 LIMITS_OF_AN_ADDRESS = (Limit(5, 3600), Limit(20, 86_400))
@@ -160,7 +160,8 @@ def move_address(connection: Connection, services: Services, customer_id: UUID, 
     ).one()
     forget_address(connection, services, former)
     # A key in the old mailbox must not open the account any more.
-    connection.execute(delete(reset_token).where(reset_token.c.customer_id == customer_id))
+    for table in (reset_token, export_token):
+        connection.execute(delete(table).where(table.c.customer_id == customer_id))
     moved = update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=now)
     record_event(connection, services.new_id(), "customer.email_changed", customer_id, now)
     # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.

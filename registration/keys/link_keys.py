@@ -26,6 +26,11 @@ def alert_key(secret: Secret, token_id: UUID) -> str:
     return secret.derive("account alert", str(token_id))[:32]
 
 
+def export_key(secret: Secret, token_id: UUID) -> str:
+    """The key of a link to a customer's own data, of the same form."""
+    return secret.derive("data export", str(token_id))[:32]
+
+
 def digest(key: str) -> str:
     """What the database keeps of a key: SHA-256 in hex. A key is 128 random bits, so nothing slower is needed."""
     # A client's key may hold lone surrogates; it then fits no row.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, exists, func, 
 
 from registration.customer import customer_of
 from registration.keys.handles import code_of
-from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, reset_key
+from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, export_key, reset_key
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.mail.outbox import IS_WAITING, Job
@@ -24,6 +24,7 @@ from registration.storage.tables import (
     confirmation_token,
     customer,
     email_change,
+    export_token,
     mail,
     reset_token,
     session,
@@ -48,6 +49,7 @@ LINKS = {
     MailKind.CONFIRMATION: LinkKind(confirmation_token, confirmation_key, "register/confirm"),
     MailKind.RESET: LinkKind(reset_token, reset_key, "password/restore"),
     MailKind.EMAIL_CHANGE: LinkKind(email_change, email_change_key, "register/confirm-email"),
+    MailKind.DATA_EXPORT: LinkKind(export_token, export_key, "account/export"),
     MailKind.PASSWORD_CHANGED: THIS_WAS_NOT_ME,
     MailKind.EMAIL_CHANGE_NOTICE: THIS_WAS_NOT_ME,
     MailKind.NEW_DEVICE: THIS_WAS_NOT_ME,

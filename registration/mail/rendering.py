@@ -33,6 +33,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGE_NOTICE = "email_change_notice"
     ALREADY_REGISTERED = "already_registered"
     NEW_DEVICE = "new_device"
+    DATA_EXPORT = "data_export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ SUBJECTS = {
     MailKind.EMAIL_CHANGE_NOTICE: Text("Your e-mail address is about to change"),
     MailKind.ALREADY_REGISTERED: Text("There is an account with this address already"),
     MailKind.NEW_DEVICE: Text("A sign-in from a new device"),
+    MailKind.DATA_EXPORT: Text("Your data"),
 }
 HELLO, HELLO_NAME = Text("Hello,"), Text("Hello %(name)s,")
 BLANK_LINES = re.compile(r"\n{3,}")

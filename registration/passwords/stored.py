@@ -11,7 +11,7 @@ from registration.rules.password import forms_of
 from registration.services import Services
 from registration.sessions.guesses import charge_guess, give_guess_back, settle_guess
 from registration.sessions.sessions import end_sessions
-from registration.storage.tables import customer, email_change, reset_token
+from registration.storage.tables import customer, email_change, export_token, reset_token
 
 
 def verified_hash(
@@ -50,8 +50,8 @@ def store_password(
 ) -> bool:
     """Store a hash inside the caller's transaction and end every session but `keep`; False if the customer is gone.
 
-    With an `old_hash`, also False if that hash is not stored any more. Deletes the customer's reset key and pending
-    change of address, too: another client that knew the old password may have asked for them.
+    With an `old_hash`, also False if that hash is not stored any more. Deletes the customer's reset key, export key
+    and pending change of address, too: another client that knew the old password may have asked for them.
     """
     is_old = [] if old_hash is None else [customer.c.password_hash == old_hash]
     stored = connection.execute(
@@ -61,7 +61,7 @@ def store_password(
     )
     if stored.rowcount != 1:
         return False
-    for table in (reset_token, email_change):
+    for table in (reset_token, email_change, export_token):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     end_sessions(connection, customer_id, now, keep)
     record_event(connection, services.new_id(), "customer.password_changed", customer_id, now)

@@ -35,6 +35,8 @@ class AuditKind(StrEnum):
     EMAIL_CHANGE = "email change"
     TOKEN_REUSE = "token reuse"
     SECURE = "secure"
+    EXPORT_REQUEST = "export request"
+    EXPORT = "export"
     ERASE = "erase"
     BLOCK = "block"
     UNBLOCK = "unblock"

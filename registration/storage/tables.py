@@ -1,5 +1,7 @@
 """The tables, as every supported engine understands them."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -109,26 +111,24 @@ refresh_token = Table(
     info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
 )
 
-# At most one a customer: a new request replaces the old key.
-reset_token = Table(
-    "reset_token",
-    metadata,
-    Column("customer_id", Uuid, primary_key=True),
-    Column("digest", String(64), nullable=False, unique=True),
-    Column("expires_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.DELETE, "30 days after it expired"),
-)
 
+def _only_token(name: str, *columns: Column[Any], pending: bool = False) -> Table:
+    """Tokens of which a customer has at most one: a new request replaces the old key."""
+    return Table(
+        name,
+        metadata,
+        Column("customer_id", Uuid, primary_key=True),
+        Column("digest", String(64), nullable=False, unique=True),
+        *columns,
+        Column("expires_at", Instant, nullable=False, index=True),
+        info=owned(OnErasure.DELETE, "30 days after it expired", pending=pending),
+    )
+
+
+reset_token = _only_token("reset_token", pending=True)
 # An address that waits for its proof; it is claimed only when proven, so that no customer can block a stranger's.
-email_change = Table(
-    "email_change",
-    metadata,
-    Column("customer_id", Uuid, primary_key=True),
-    Column("digest", String(64), nullable=False, unique=True),
-    personal("email", String(320), nullable=False),
-    Column("expires_at", Instant, nullable=False, index=True),
-    info=owned(OnErasure.DELETE, "30 days after it expired", pending=False),
-)
+email_change = _only_token("email_change", personal("email", String(320), nullable=False))
+export_token = _only_token("export_token")
 
 # At most seven days old; `email` is the address that the customer had when the mail was enqueued.
 alert_token = Table(

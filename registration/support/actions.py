@@ -142,7 +142,8 @@ def correct(
 def erase(services: Services, operator: Operator, reference: str) -> Answer:
     """Erase a customer as the customer could. One that is not confirmed leaves no row, as when it is disowned."""
     # First, as when the customer does it.
-    if row := services.database.read(partial(by_reference, reference=reference)):
+    row = services.database.read(partial(by_reference, reference=reference))
+    if row and not row.anonymized_at:
         forget_counts(services, row.email)
     answer = act(services, operator, reference, AuditKind.OPERATOR_ERASE, _erase)
     services.database.empty_log()

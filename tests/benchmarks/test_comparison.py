@@ -25,6 +25,7 @@ def drawn(seed: int, first: Times, second: Times) -> Comparison:
     return compare([(first(random), second(random)) for _ in range(PAIRS)], random)
 
 
+@pytest.mark.long
 def test_equal_times_are_not_told_apart() -> None:
     """Of thirty comparisons without a difference, at most one is called distinguishable."""
     told_apart = [drawn(seed, request_time, request_time).is_distinguishable for seed in range(30)]

@@ -36,6 +36,7 @@ def test_each_door_signs_customers_up(database: Database, database_url: str) -> 
     assert not any("rest_compat/" in file for file in graphql.files)
 
 
+@pytest.mark.long
 def test_the_command_prints_figures_goals_and_trees() -> None:
     """`python -m benchmarks.trace --tree` needs no server and prints no line of the log."""
     command = [sys.executable, "-m", "benchmarks.trace", "--warm-ups", "1", "--tree"]

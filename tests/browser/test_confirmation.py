@@ -47,6 +47,7 @@ def sign_up(gateway: Gateway, language: str, **changes: str) -> str:
     return next(str(word) for word in body.get_content().split() if "token=" in word)
 
 
+@pytest.mark.long
 def test_the_owner_confirms_once(gateway: Gateway, page: Page, tmp_path: Path) -> None:
     """The link and its button confirm; loading again, Back and the link say so; a cut link offers a new mail."""
     link = sign_up(gateway, "en")
@@ -77,6 +78,7 @@ def test_the_owner_confirms_once(gateway: Gateway, page: Page, tmp_path: Path) -
     expect(page.get_by_role("heading")).to_have_text("Please look into your mailbox")
 
 
+@pytest.mark.long
 def test_a_stranger_is_disowned_on_a_phone(gateway: Gateway, page: Page, tmp_path: Path) -> None:
     """On a phone, in German, a hostile name stays text, and disowning frees the address."""
     page.set_viewport_size({"width": 390, "height": 844})

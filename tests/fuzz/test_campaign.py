@@ -164,6 +164,7 @@ class TestRequests:
         assert not set("aZ1漢") & set(case_changers())
 
 
+@pytest.mark.long
 class TestCampaign:
     def test_goes_on_where_it_stopped(self, tmp_path: Path) -> None:
         """A campaign finds no failure, keeps a corpus, and is not run again with its seed."""

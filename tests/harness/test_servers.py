@@ -73,6 +73,7 @@ class TestPostgres:
             assert not directory.exists()
 
 
+@pytest.mark.long
 class TestReusedDatabase:
     @pytest.mark.parametrize(
         "change",
@@ -133,6 +134,7 @@ def answers(url: str) -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unmeasured")
 class TestGateway:
     def test_serves_and_stops_cleanly(self, serve: Serve, database_url: str) -> None:

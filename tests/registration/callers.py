@@ -1,5 +1,6 @@
 """Signed-in customers, made by use cases."""
 
+from registration.account.data_export import request_export
 from registration.account.profile import update_profile
 from registration.outcomes import Tokens
 from registration.passwords.reset import request_reset
@@ -31,4 +32,5 @@ def with_traces_everywhere(services: Services) -> Caller:
     resend_confirmation(services, EMAIL, CLIENT)
     request_reset(services, EMAIL, CLIENT)
     update_profile(services, caller, {"email": WAITING}, CLIENT)
+    request_export(services, caller, CLIENT)
     return caller

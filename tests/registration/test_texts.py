@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -21,7 +22,12 @@ TRANSLATED = [Language(path.stem) for path in sorted(CATALOGUES.glob("*.po"))]
 Key = tuple[str, ...] | str
 
 
-def in_the_code() -> Iterator[Key]:
+@cache
+def in_the_code() -> frozenset[Key]:
+    return frozenset(_extracted())
+
+
+def _extracted() -> Iterator[Key]:
     for path in (path for room in ("registration", "graphql_api") for path in (ROOT / room).rglob("*")):
         method = "python" if path.suffix == ".py" else "jinja2" if path.parent.name == "templates" else None
         if method:
@@ -53,7 +59,7 @@ def test_languages_are_those_of_the_catalogues() -> None:
 def test_every_text_is_translated(language: Language) -> None:
     """No text of the code lacks a translation, none is marked as fuzzy, and no translation lacks its text."""
     messages = [message for message in catalogue(language) if message.id]
-    assert {message.id for message in messages} == set(in_the_code())
+    assert {message.id for message in messages} == in_the_code()
     assert [message.id for message in messages if message.fuzzy] == []
     assert [message.id for message in messages if not all(forms_of(message))] == []
 

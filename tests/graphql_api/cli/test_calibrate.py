@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from graphql_api.cli.calibration_report import build_in_words, memory_in_words
 from registration.hashing.calibration import Costs, Speed
 from registration.hashing.machine import cores
@@ -24,6 +26,7 @@ def calibrate(*options: str, **environment: str) -> list[str]:
     return lines
 
 
+@pytest.mark.long
 def test_measures_and_proposes() -> None:
     """The command prints build, settings, memory, speed and a proposal; the defaults get no warning."""
     lines = calibrate("--memory-mib=32", "--milliseconds=1000")
@@ -45,6 +48,7 @@ def test_warns_of_weak_costs_and_too_many_slots() -> None:
     assert warnings[2].startswith("Warning: the proposal is weaker than OWASP's minimum")
 
 
+@pytest.mark.long
 def test_measures_nothing_that_does_not_fit() -> None:
     """Settings that need more memory than the machine has are warned about before anything is measured."""
     lines = calibrate(GATEWAY_HASH_MEMORY_KIB="4194304", GATEWAY_HASH_SLOTS="256", GATEWAY_WORKERS="64")

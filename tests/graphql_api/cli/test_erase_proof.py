@@ -105,6 +105,7 @@ def test_says_why_there_is_nothing_to_prove(operator: Operator, given: str, refe
     assert (result.exit_code, result.stderr) == (2, f"registration-gateway: {complaint}\n")
 
 
+@pytest.mark.long
 def test_asks_at_a_terminal(operator: Operator) -> None:
     """At a terminal the command asks for what to look for, so that no argument list or shell history holds it."""
     anonymize(operator.services, operator.caller, None, CLIENT)

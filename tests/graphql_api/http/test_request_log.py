@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, Router, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from structlog.contextvars import merge_contextvars
+from structlog.contextvars import bind_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.http.client_ip import ClientIps
@@ -98,6 +98,31 @@ def test_a_request_is_one_line_with_the_template_of_its_route(client: TestClient
         "outcome": "200",
         "correlation_id": response.text,
     }
+
+
+def test_refusals_in_a_flood_share_a_line_a_second(entries: Entries) -> None:
+    """Of the requests that are refused as too many one a second is logged, with the number since the line before it."""
+
+    async def refuse(_request: Request) -> Response:
+        bind_contextvars(operation="createCustomer", outcome="OVERLOADED")
+        return PlainTextResponse("later", 503)
+
+    routes = [Route("/refused", refuse), Route("/customers/{reference}", show)]
+    client = TestClient(RequestLog(Router(routes), clock=lambda: now))
+    for moment, path in [
+        (0.0, "/refused"),
+        (0.5, "/refused"),
+        (0.9, "/customers/1"),
+        (0.9, "/refused"),
+        (1.0, "/refused"),
+    ]:
+        now = moment
+        client.get(path)
+    assert [(entry["outcome"], entry.get("refused")) for entry in entries] == [
+        ("OVERLOADED", 1),
+        ("200", None),
+        ("OVERLOADED", 3),
+    ]
 
 
 def test_a_path_that_nothing_serves_is_not_shown(client: TestClient, entries: Entries) -> None:

@@ -45,6 +45,8 @@ ERASE = f"""mutation ($input: AnonymizeCustomerInput!) {{ result: anonymizeCusto
   __typename ... on AnonymizeCustomerSuccess {{ message }} {USER_ERROR} }} }}"""
 SECURE = f"""mutation ($input: SecureAccountInput!) {{ result: secureAccount(input: $input) {{
   __typename ... on SecureAccountSuccess {{ message }} {USER_ERROR} }} }}"""
+EXPORT = f"""mutation {{ result: exportMyData {{
+  __typename ... on ExportMyDataAccepted {{ message }} {USER_ERROR} }} }}"""
 POLICY = "{ result: registrationPolicy { password { refusesBreached minStrength } } }"
 
 
@@ -339,6 +341,24 @@ def test_the_policy_shows_what_new_passwords_are_asked_for(database: Database) -
         with installation(database, GatewaySettings(), policy=policy) as installed:
             answer = installed.client.post("/graphql", json={"query": POLICY})
             assert answer.json() == {"data": {"result": {"password": shown}}}
+
+
+class TestExportMyData:
+    def test_mails_a_link(self, ada: Client) -> None:
+        """The answer holds no data: the way to them is the mailbox."""
+        assert ada.result(EXPORT) == {
+            "__typename": "ExportMyDataAccepted",
+            "message": "A mail with a link to your data is on its way.",
+        }
+        assert len(ada.installed.keys(MailKind.DATA_EXPORT)) == 1
+        assert is_unauthenticated(replace(ada, token=None).ask(EXPORT, {}))
+
+    def test_says_when_to_try_again(self, database: Database) -> None:
+        """A client whose budget of mails is used up gets no mail more."""
+        two_mails = Budgets([Budget(Cost.MAIL, Payer.MAILBOX, Limit(2, 3600))])
+        with installation(database, GatewaySettings(), budgets=two_mails) as limited:
+            ada = Client(limited, member(limited.services).tokens.access_token)  # the first mail
+            assert [ada.result(EXPORT).get("code") for _ in range(2)] == [None, "TOO_MANY_ATTEMPTS"]
 
 
 class TestSecureAccount:

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from graphql_api.app import create_app
 from graphql_api.http.body import BODY_LIMIT
 from graphql_api.settings import GatewaySettings
+from registration.account.data_export import request_export
 from registration.account.profile import update_profile
 from registration.hashing.passwords import Passwords
 from registration.mail.rendering import MailKind
@@ -31,7 +32,8 @@ from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, Member, confirmed, member
 from tests.registration.signing import sign_up
 
-PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE = "/password/restore", "/register/confirm-email", "/account/secure"
+PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
+SECURE_PAGE, EXPORT_PAGE = "/account/secure", "/account/export"
 EMAIL, NEW_EMAIL, NEW = "ada@example.org", "Ada.New@example.net", "brand new horse"
 UNKNOWN = "0" * 32
 GOOD = "Difference.1"
@@ -94,6 +96,10 @@ class Shop:
         self.email_key()
         return self.installed.keys(MailKind.EMAIL_CHANGE_NOTICE)[-1]
 
+    def export_key(self) -> str:
+        request_export(self.installed.services, caller_of(self.installed.services, self.ada.tokens), CLIENT)
+        return self.installed.keys(MailKind.DATA_EXPORT)[-1]
+
     def content(self) -> dict[str, list[str]]:
         """Every row of every table."""
         return {table.name: sorted(map(repr, self.installed.rows(table))) for table in metadata.sorted_tables}
@@ -118,11 +124,16 @@ async def at_once(
         return await asyncio.gather(*(client.post(PASSWORD_PAGE, data=form) for _ in range(count)))
 
 
-@pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE])
+@pytest.mark.parametrize("path", [PASSWORD_PAGE, EMAIL_PAGE, SECURE_PAGE, EXPORT_PAGE])
 class TestEveryPage:
     def test_changes_nothing_when_it_is_read(self, shop: Shop, path: str) -> None:
         """Opening a link changes no row, because mail scanners follow links."""
-        keys = {PASSWORD_PAGE: shop.reset_key, EMAIL_PAGE: shop.email_key, SECURE_PAGE: shop.alert_key}
+        keys = {
+            PASSWORD_PAGE: shop.reset_key,
+            EMAIL_PAGE: shop.email_key,
+            SECURE_PAGE: shop.alert_key,
+            EXPORT_PAGE: shop.export_key,
+        }
         key = keys[path]()
         before = shop.content()
         for _ in range(3):
@@ -439,3 +450,21 @@ class TestTheSecurePage:
         shop.post(EMAIL_PAGE, token=shop.installed.keys(MailKind.EMAIL_CHANGE)[-1])
         member(shop.installed.services)
         assert seen(shop.post(SECURE_PAGE, token=key)) == (409, "Your account is locked")
+
+
+class TestTheExportPage:
+    def test_downloads_the_data_by_its_button(self, shop: Shop) -> None:
+        """The button sends a JSON file that no cache keeps, each time until the key is a day old."""
+        key = shop.export_key()
+        shown = shop.get(EXPORT_PAGE, key)
+        assert seen(shown) == (200, "Your data")
+        assert Page(shown).inputs() == {"token": key}
+        for _ in range(2):
+            file = shop.post(EXPORT_PAGE, token=key)
+            assert (file.status_code, file.headers["content-type"]) == (200, "application/json")
+            assert file.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+            assert (file.headers["cache-control"], file.headers["referrer-policy"]) == ("no-store", "no-referrer")
+            assert file.json()["customer"][0]["email"] == EMAIL
+        shop.installed.clock.move(timedelta(days=1))
+        for page in (shop.get(EXPORT_PAGE, key), shop.post(EXPORT_PAGE, token=key)):
+            assert seen(page) == (404, "This link is no longer valid")

@@ -8,6 +8,7 @@ from contextlib import closing
 from threading import Barrier
 
 import httpx2
+import pytest
 
 from harness.gateway import Gateway
 from registration.keys.secret import load_secret
@@ -69,6 +70,7 @@ def follow_in_tabs(threads: ThreadPoolExecutor, gateway: Gateway, handle: str) -
     return tabs
 
 
+@pytest.mark.long
 def test_tabs_follow_until_the_server_stops(serve: Serve, sqlite_url: str) -> None:
     """Tabs at two workers see a confirmation from elsewhere; SIGTERM ends those that still wait, without `complete`.
 

@@ -21,6 +21,7 @@ from registration.storage.tables import (
     customer,
     email_change,
     event,
+    export_token,
     idempotency,
     mail,
     refresh_token,
@@ -65,6 +66,7 @@ def stored(moment: datetime) -> dict[Table, dict[str, object]]:
         reset_token: token_row(moment),
         email_change: token_row(moment) | {"email": "new@example.org"},
         alert_token: token_row(moment) | {"email": "ada@example.org"},
+        export_token: token_row(moment),
         used_key: token_row(moment) | {"kind": "reset"},
         refresh_token: token_row(moment) | {"session_id": uuid4()},
         session: {"id": uuid4(), "customer_id": uuid4(), "created_at": moment - KEEPING.session},
@@ -84,7 +86,7 @@ def store(database: Database, given: dict[Table, dict[str, object]]) -> None:
 def test_expired_rows_are_deleted(database: Database) -> None:
     """Rows that expired a month ago are deleted from every table, one table in a slice."""
     store(database, stored(LONG_AGO))
-    assert tidied(database, NOW) == [1] * 12
+    assert tidied(database, NOW) == [1] * 13
     assert counts(database) == {}
 
 
@@ -92,7 +94,7 @@ def test_other_rows_stay(database: Database) -> None:
     """Rows that have not expired stay in every table."""
     store(database, stored(NOW + timedelta(seconds=1)))
     assert tidied(database, NOW) == []
-    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 12
+    assert [len(rows(database, table)) for table in stored(NOW)] == [1] * 13
 
 
 def test_a_waiting_mail_stays_however_old(database: Database) -> None:
@@ -237,7 +239,7 @@ def test_no_slice_reads_a_whole_table(services: Services, clock: Clock) -> None:
             plans[statement] = "\n".join(str(row[-1]) for row in found)
 
     services.database.write(look)
-    assert len(plans) == 16
+    assert len(plans) == 17
     whole = {plan for plan in plans.values() for line in plan.splitlines() if reads_all(line)}
     assert whole == set()
 
