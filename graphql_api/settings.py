@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from registration.environment import SettingsError
-from registration.rules.web_address import is_web_address
 from registration.settings import ByMode, Settings, Switch
 
 # As a browser writes it (RFC 6454, 6.2): without a path, and without the port that the scheme has by itself.
@@ -64,9 +63,6 @@ class GatewaySettings(Settings):
             ge=0, le=10**9, description="Strict-Transport-Security in production where PUBLIC_URL is https; 0 is off"
         ),
     ] = 365 * 24 * 3600
-    sign_in_url: Annotated[
-        str, Field(description="the shop's sign-in page, to which the pages of mailed links lead when they are done")
-    ] = ""
     id_company_user: Annotated[Switch, Field(description="idCompanyUser: null in token documents of the REST door")] = (
         "off"
     )
@@ -74,7 +70,7 @@ class GatewaySettings(Settings):
     graphiql: Annotated[ByMode, Field(description="GraphiQL at /graphql")] = "mode"
     introspection: Annotated[ByMode, Field(description="schema introspection")] = "mode"
     field_suggestions: Annotated[ByMode, Field(description="'Did you mean' in errors")] = "mode"
-    graphql_get: Annotated[ByMode, Field(description="queries by GET; by their hash alone always")] = "mode"
+    graphql_get: Annotated[ByMode, Field(description="queries by GET; with their hash always")] = "mode"
     documents: Annotated[
         str, Field(description="manifest of documents that clients may name by hash; `registration-gateway documents`")
     ] = ""
@@ -99,13 +95,6 @@ class GatewaySettings(Settings):
             value.encode("idna")
         except UnicodeError:
             raise ValueError("is no address or name of a host") from None
-        return value
-
-    @field_validator("sign_in_url")
-    @classmethod
-    def _is_web_page(cls, value: str) -> str:
-        if value and not is_web_address(value):
-            raise ValueError("must be an http:// or https:// address")
         return value
 
     @field_validator("trusted_proxies")

@@ -1,10 +1,11 @@
 """The languages of mails, pages and messages, and the choice of one for a client."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from babel import Locale
 from babel.dates import format_date
@@ -13,6 +14,9 @@ CATALOGUES = Path(__file__).with_name("catalogues")
 """One gettext catalogue for each language but that of the texts in the code."""
 
 SOURCE = "en"
+
+LOCALE = "_locale"
+"""The parameter of links and forms that names the language; without it a page goes by Accept-Language."""
 
 
 class Language(StrEnum):
@@ -31,7 +35,7 @@ class Language(StrEnum):
     @property
     def direction(self) -> str:
         """`ltr`, or `rtl` for a script that runs from right to left."""
-        return Locale.parse(self.locale).text_direction
+        return _direction(self)
 
     @property
     def own_name(self) -> str:
@@ -48,10 +52,28 @@ def _locale(language: Language) -> str:
     return found[1]
 
 
+@cache
+def _direction(language: Language) -> str:
+    return Locale.parse(language.locale).text_direction
+
+
 def moment_in_words(instant: datetime, language: Language) -> str:
     """A moment as mails and pages show it, in UTC, because the reader's time zone is not known."""
+    return f"{_day_in_words(instant.date(), language)}, {instant:%H:%M} UTC"
+
+
+@lru_cache(maxsize=256)  # mails name the same few days
+def _day_in_words(day: date, language: Language) -> str:
     locale = "en_GB" if language.value == SOURCE else language.value  # the day first, as in other languages
-    return f"{format_date(instant, 'long', locale)}, {instant:%H:%M} UTC"
+    return format_date(day, "long", locale)
+
+
+def in_language(url: str, language: Language) -> str:
+    """The address of a page of the shop that is to speak a language; empty if empty."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()
 
 
 def language_of(tag: str) -> Language | None:

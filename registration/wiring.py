@@ -179,6 +179,7 @@ def open_relay(settings: Settings, services: Services) -> Relay:
             settings.link_url,
             address,
             code_in_subject=settings.confirmation_code == "subject",
+            shop=services.shop,
         ),
         senders,
         clock=services.clock,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
 HOSTS = ("://", "--index-url", "--extra-index-url", "--find-links", "--trusted-host")
@@ -70,9 +71,10 @@ def package_locks() -> list[Path]:
 
 
 def resolved(lock: str) -> list[str]:
-    """Where npm says it downloaded a package."""
-    packages: dict[str, dict[str, str]] = json.loads(lock)["packages"]
-    return [f"{name} has `resolved`" for name, package in packages.items() if "resolved" in package]
+    """Where npm says it downloaded a package; a link is a folder of this repository."""
+    packages: dict[str, dict[str, Any]] = json.loads(lock)["packages"]
+    downloaded = [name for name, package in packages.items() if "resolved" in package and not package.get("link")]
+    return [f"{name} has `resolved`" for name in downloaded]
 
 
 if __name__ == "__main__":

@@ -148,7 +148,8 @@ class TestLockfiles:
         assert lockfiles.asked(manifest) - lockfiles.locked(lock) == {"b", "c", "d"}
 
     def test_sees_where_npm_downloaded(self) -> None:
-        """An entry with `resolved` names the registry of the machine that made the lock."""
+        """An entry with `resolved` names the registry of the machine that made the lock, or a folder beside."""
         assert lockfiles.resolved('{"packages": {"": {}, "a": {"resolved": "https://example.com/a.tgz"}}}') == [
             "a has `resolved`"
         ]
+        assert lockfiles.resolved('{"packages": {"a": {"resolved": "../../clients/a", "link": true}}}') == []

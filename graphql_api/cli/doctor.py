@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from graphql_api.cli.installation import try_templates
 from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table
 from graphql_api.settings import GatewaySettings
 from registration.diagnosis.finding import Finding, Verdict, bad, good, worse
@@ -55,8 +56,19 @@ def _settings(settings: GatewaySettings) -> Iterator[Finding]:
         yield bad("settings", str(error), "set what the line names")
     else:
         yield good("settings", f"complete for {settings.mode}")
+    yield from _templates(settings)
     for name in settings.unknown:
         yield worse("settings", f"{name} is not a setting of ours", "look for a typo: registration-gateway settings")
+
+
+def _templates(settings: GatewaySettings) -> Iterator[Finding]:
+    if settings.templates_dir:
+        try:
+            try_templates(settings)
+        except SettingsError as error:
+            yield bad("templates", str(error), "mend the file that the line names")
+        else:
+            yield good("templates", f"all of {settings.templates_dir} can be used")
 
 
 def _mail(settings: GatewaySettings) -> Iterator[Finding]:

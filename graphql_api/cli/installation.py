@@ -8,7 +8,7 @@ from graphql_api.cli.terminal import stop
 from graphql_api.http.logs import configure_logs
 from graphql_api.server.notices import tell, warn
 from graphql_api.settings import GatewaySettings
-from registration.environment import read_settings
+from registration.environment import SettingsError, read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
 from registration.keys.secret import create_secret
 from registration.keys.signing_keys import create_signing_keys, has_signing_key
@@ -71,6 +71,7 @@ def prepare(settings: GatewaySettings) -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     read_manifest(settings.documents)
+    try_templates(settings)
     if settings.is_embedded:
         create_keys(Path(settings.keys_dir), settings.token_algorithm)
         migrate(settings)
@@ -78,6 +79,21 @@ def prepare(settings: GatewaySettings) -> None:
         if settings.relay == "on":
             open_relay(settings, services)
         demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+
+
+def try_templates(settings: GatewaySettings) -> None:
+    """Raises SettingsError where a template of GATEWAY_TEMPLATES_DIR cannot be used."""
+    from graphql_api.pages.samples import try_pages  # noqa: PLC0415 - other commands need not wait for it
+    from registration.diagnosis.templates import try_mails  # noqa: PLC0415
+    from registration.texts import TemplateFault  # noqa: PLC0415
+    from registration.wiring import open_shop  # noqa: PLC0415
+
+    shop = open_shop(settings)
+    try:
+        try_pages(shop)
+        try_mails(shop)
+    except TemplateFault as error:
+        raise SettingsError(f"GATEWAY_TEMPLATES_DIR: {error}") from None
 
 
 def demand_database(database: Database, keys: NodeKeys) -> None:

@@ -55,6 +55,7 @@ def relay() -> None:
 
     settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)
+    installation.try_templates(settings)
     installation.say_where(settings)
     terminal = Terminal()
     with metrics_served(settings):

@@ -42,8 +42,6 @@ class Context:
     registrations: Watch[Handle, RegistrationState]
     authorization: str | None = field(default=None, repr=False)
     device: Device = UNKNOWN
-    sign_in_url: str = ""
-    """The shop's sign-in page; empty where no setting names it."""
     refresh_cookie: RefreshCookie | None = None
     """Where the refresh token travels instead of the body; None where it does not, and at the JSON:API door."""
     legacy: bool = False

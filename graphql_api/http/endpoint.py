@@ -51,6 +51,8 @@ NOT_TRUSTED = Answer(
 
 GivenContext = TypeVar("GivenContext")
 
+WITH_HASH = ", and queries by GET with their SHA-256 (persisted queries)"
+
 NO_ROOM = overloaded_answer(UNAVAILABLE_RETRY_AFTER)
 
 
@@ -62,7 +64,7 @@ class GraphQLEndpoint(Generic[GivenContext]):
     """An ASGI application for `Route("/graphql", …)`; under a Mount, POST /graphql would be redirected.
 
     `cookie_of` is asked for a Set-Cookie when an operation has run. `graphiql` answers browsers.
-    `queries_by_get` allows queries, but not mutations, by GET.
+    `queries_by_get` allows queries, but not mutations, by GET; those that name their hash are allowed always.
     """
 
     def __init__(
@@ -125,9 +127,10 @@ class GraphQLEndpoint(Generic[GivenContext]):
         return response
 
     async def _operation(self, request: Request, media_type: str | None) -> OperationRequest | Answer | BadRequest:
-        if request.method not in self._methods and not (request.method == "GET" and _asks_by_hash(request)):
+        if request.method not in self._methods and not (request.method == "GET" and _has_hash(request)):
             allow = {"allow": ", ".join(self._methods)}
-            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only.", allow)
+            but = WITH_HASH if request.method == "GET" else ""
+            return BadRequest(405, f"This address takes {' and '.join(self._methods)} only{but}.", allow)
         if media_type is None:
             return BadRequest(406, f"The answer is {JSON} or {GRAPHQL}, and Accept takes neither.")
         parameters = await posted(request) if request.method == "POST" else in_query(request.query_params)
@@ -165,10 +168,10 @@ def _accept(request: Request) -> str:
     return ",".join(request.headers.getlist("accept"))
 
 
-def _asks_by_hash(request: Request) -> bool:
-    """A query that a hash alone names may come by GET even where queries by GET are off: no document is in the URL."""
+def _has_hash(request: Request) -> bool:
+    """Whether a GET names its document by hash, with or without the document: the links of clients send both by GET."""
     parameters = in_query(request.query_params)
-    return isinstance(parameters, dict) and is_named(parameters)
+    return isinstance(parameters, dict) and isinstance(document_hash(parameters), str)
 
 
 def _bad_request(bad: BadRequest, media_type: str) -> Response:

@@ -3,10 +3,12 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -16,12 +18,10 @@ from graphql_api.engine.context import Context
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.http.body import Encoded, TooLarge, read_body
 from registration.correlation import current_correlation_id
-from registration.language import Language, language_of, moment_in_words
+from registration.language import LOCALE, Language, in_language, language_of, moment_in_words
+from registration.shop import Shop
 from registration.storage.database import Unavailable
 from registration.texts import templates
-
-LOCALE = "_locale"
-"""The parameter of mailed links and of forms that names the language; without it Accept-Language decides."""
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
@@ -36,7 +36,16 @@ TONES = {
 MAX_FIELDS = 100
 """Of a form. Ours have at most four; to read 16,000 would hold up other requests."""
 
-TEMPLATES = templates(Path(__file__).with_name("templates"))
+DIRECTORY = Path(__file__).with_name("templates")
+
+
+@cache
+def page_templates(own: str) -> Environment:
+    """The templates of pages; those in the directory `own` are taken instead. Without one for the development tools."""
+    return templates(DIRECTORY, own=own)
+
+
+TEMPLATES = page_templates("")
 log = structlog.get_logger(__name__)
 
 
@@ -101,19 +110,7 @@ class Page:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
         bind_contextvars(outcome=state)
         nonce = secrets.token_urlsafe(16)
-        html = TEMPLATES.get_template(f"{self.name}.html").render(
-            state=state,
-            tone=TONES.get(state, ""),
-            shop=context.services.shop,
-            language=context.language,
-            nonce=nonce,
-            # Relative to the page, which a proxy may serve at another path.
-            action=f"?{LOCALE}={context.language.locale}",
-            sign_in_url=in_language(context.sign_in_url, context.language),
-            in_words=moment_in_words,
-            correlation_id=current_correlation_id(),
-            **facts,
-        )
+        html = html_of(self.name, state, context.services.shop, context.language, nonce, **facts)
         headers = NOT_STORED | {
             "Content-Language": context.language,
             # img-src data: is the empty icon, without which a browser asks for /favicon.ico.
@@ -127,17 +124,30 @@ class Page:
         return HTMLResponse(html, status, headers)
 
 
+def html_of(name: str, state: str, shop: Shop, language: Language, nonce: str, **facts: object) -> str:
+    """A page in a state; its template gets the facts."""
+    return (
+        page_templates(shop.page_templates)
+        .get_template(f"{name}.html")
+        .render(
+            state=state,
+            tone=TONES.get(state, ""),
+            shop=shop,
+            language=language,
+            nonce=nonce,
+            # Relative to the page, which a proxy may serve at another path.
+            action=f"?{LOCALE}={language.locale}",
+            sign_in_url=in_language(shop.sign_in_url, language),
+            in_words=moment_in_words,
+            correlation_id=current_correlation_id(),
+            **facts,
+        )
+    )
+
+
 def _read_form(body: bytes) -> dict[str, str]:
     """Empty for a form with too many fields."""
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))
     except ValueError:
         return {}
-
-
-def in_language(url: str, language: Language) -> str:
-    """The address of a page of the shop that is to speak a language, as links in mails name it; empty if empty."""
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    return parts._replace(query="&".join(filter(None, (parts.query, f"{LOCALE}={language.locale}")))).geturl()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
-from email.message import EmailMessage
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -15,10 +14,12 @@ from registration.customer import customer_of
 from registration.keys.handles import code_of
 from registration.keys.link_keys import alert_key, confirmation_key, digest, email_change_key, export_key, reset_key
 from registration.keys.secret import Secret
-from registration.language import Language
+from registration.language import Language, in_language
+from registration.mail.message import Message
 from registration.mail.outbox import IS_WAITING, Job
 from registration.mail.rendering import Link, MailKind, UsedDevice, render
 from registration.mail.transport import AboutUs, Refused
+from registration.shop import Shop
 from registration.storage.tables import (
     alert_token,
     confirmation_token,
@@ -86,8 +87,9 @@ class Composer:
     site: str
     sender: Address
     code_in_subject: bool = False
+    shop: Shop = field(default_factory=Shop)
 
-    def compose(self, job: Job, facts: Facts, now: datetime) -> EmailMessage | Dropped | Refused | AboutUs:
+    def compose(self, job: Job, facts: Facts, now: datetime) -> Message | Dropped | Refused | AboutUs:
         """The mail, or why there is none."""
         person, kind = facts.customer, MailKind(job.kind)
         if person is None or person.anonymized_at is not None:
@@ -106,6 +108,7 @@ class Composer:
             site=self.site,
             sender=self.sender,
             date=job.created_at,
+            shop=self.shop,
             correlation_id=job.correlation_id,
             used=facts.used,
             code_in_subject=self.code_in_subject,
@@ -128,7 +131,7 @@ class Composer:
         if valid_until is None or valid_until <= now:
             return Refused("the confirmation key expired before the mail could be sent")
         # The storefront's language, as the legacy contract has it (11); its _store names a shop, which we do not know.
-        url = f"{self.site}/{kind.path}?token={key}&_locale={language.locale}"
+        url = in_language(f"{self.site}/{kind.path}?token={key}", language)
         return Link(url, valid_until, code_of(secret, job.token_id) if digest(key) in facts.coded else None)
 
 

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from email.message import EmailMessage
 from functools import partial
 from traceback import format_tb
 from uuid import UUID
@@ -13,9 +12,9 @@ from sqlalchemy import Connection
 
 from registration.mail import outbox
 from registration.mail.composition import Composer, Dropped, Facts, look_up
-from registration.mail.outbox import Job
+from registration.mail.message import Message
+from registration.mail.outbox import Job, park_unreadable
 from registration.mail.transport import AboutUs, Refused
-from registration.mail.unreadable import park_unreadable
 from registration.storage.database import Database
 from registration.storage.outages import is_about_a_row
 
@@ -23,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 Check = Callable[[Connection], None]
 """Raises Unavailable where this node must send no mail."""
-Composed = EmailMessage | Dropped | Refused | AboutUs
+Composed = Message | Dropped | Refused | AboutUs
 
 
 def check_nothing(_connection: Connection) -> None:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import EmailMessage
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from registration.mail.message import Message
 from registration.mail.outbox import Job
 from registration.mail.transport import Outcome, Sender, Session
 
@@ -20,7 +20,7 @@ class Task:
     """A mail that is being sent since `began`."""
 
     job: Job
-    message: EmailMessage = field(repr=False)
+    message: Message = field(repr=False)
     began: datetime
 
 

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
-from registration.mail.outbox import IS_WAITING
-from registration.mail.unreadable import RAW_ID, has_raw_id
+from registration.mail.outbox import IS_WAITING, RAW_ID, has_raw_id
 from registration.storage.outages import is_about_a_row
 from registration.storage.tables import customer, mail
 

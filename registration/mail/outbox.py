@@ -12,8 +12,10 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    String,
     Subquery,
     bindparam,
+    cast,
     insert,
     literal_column,
     select,
@@ -24,6 +26,7 @@ from sqlalchemy import (
 
 from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
+from registration.storage.outages import is_about_a_row
 from registration.storage.tables import mail
 
 BUCKETS = 16
@@ -32,6 +35,8 @@ LEASE = timedelta(minutes=5)
 REASON_LENGTH = 500
 # A constant in the statement, because SQLite uses a partial index for nothing else.
 IS_WAITING = mail.c.status == literal_column("'waiting'")
+
+RAW_ID = cast(mail.c.id, String)  # which can be read whatever the column holds
 
 # Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
 INSERT = insert(mail)
@@ -206,3 +211,24 @@ def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | Non
         .where(mail.c.status == "parked", *chosen)
         .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None, failing_since=None)
     ).rowcount
+
+
+def has_raw_id(raw_id: str) -> ColumnElement[bool]:
+    return cast(mail.c.id, String) == raw_id
+
+
+def park_unreadable(connection: Connection, now: datetime, limit: int) -> None:
+    """Park those of the next mails to claim whose row holds a value that is none of its column's type.
+
+    To read them together with others would fail for all.
+    """
+    for raw_id in connection.scalars(due(RAW_ID), {"now": now, "limit": limit}).all():
+        is_it = IS_WAITING & has_raw_id(raw_id)
+        try:
+            connection.execute(select(*CLAIMED).where(is_it)).all()
+        except Exception as error:
+            if not is_about_a_row(error):
+                raise
+            reason = f"the row cannot be read: {type(error).__name__}"
+            parked = {"status": "parked", "settled_at": now, "reason": reason, "recipient": None}
+            connection.execute(update(mail).where(is_it).values(parked))

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from functools import partial
 from random import Random
 from threading import Event
@@ -16,6 +15,7 @@ from registration.mail.alarms import Alarms
 from registration.mail.composition import Composer, Dropped
 from registration.mail.intake import Check, Intake, bug_in, check_nothing, trace
 from registration.mail.lines import Ended, Line, Task
+from registration.mail.message import Message
 from registration.mail.outbox import Job
 from registration.mail.servers import Servers
 from registration.mail.settlement import GivenBack, verdict_on
@@ -150,7 +150,7 @@ class Relay:
         room = self._servers.room(self._clock())
         while room and self._intake.waiting:
             job, message = self._intake.next()
-            if isinstance(message, EmailMessage):
+            if isinstance(message, Message):
                 self._servers.send(Task(job, message, self._clock()))
                 room -= 1
             else:

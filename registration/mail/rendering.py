@@ -3,10 +3,8 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -18,7 +16,10 @@ from email_validator import validate_email
 from jinja2 import Environment
 
 from registration.customer import Customer
-from registration.language import moment_in_words
+from registration.language import in_language, moment_in_words
+from registration.mail.message import Message, alternatives, mailbox, unstructured
+from registration.rules.address import PLAIN_DOMAIN, PLAIN_LOCAL
+from registration.shop import Shop
 from registration.texts import Text, templates
 
 
@@ -65,6 +66,7 @@ SUBJECTS = {
     MailKind.DATA_EXPORT: Text("Your data"),
 }
 HELLO, HELLO_NAME = Text("Hello,"), Text("Hello %(name)s,")
+TEMPLATES = Path(__file__).with_name("templates")
 BLANK_LINES = re.compile(r"\n{3,}")
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
@@ -95,35 +97,36 @@ def render(
     site: str,
     sender: Address,
     date: datetime,
+    shop: Shop,
     correlation_id: str | None = None,
     used: UsedDevice = UsedDevice(),
     code_in_subject: bool = False,
-) -> EmailMessage:
+) -> Message:
     """The mail with a text and an HTML part, the same at every try; `site` is the base of the storefront's links.
 
     `used` is for a mail about a device, and `date` is then when it was used.
     """
     recipient = _recipient(customer.email)
-    message = EmailMessage(policy=SMTP if recipient.username.isascii() else SMTPUTF8)
-    message["From"] = sender
-    message["To"] = recipient
     code, subject = link and link.code, SUBJECTS[kind][customer.language]
-    # Python's own folding loses a space between two encoded words.
-    message.set_raw("Subject", _encoded(f"{code}: {subject}" if code and code_in_subject else subject))
-    message["Date"] = date
-    message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
+    encoded = unstructured(subject, "Subject: 123456:" if code else "Subject")
+    headers = {
+        "From": mailbox(sender.display_name, sender.addr_spec, "From"),
+        "To": recipient,
+        "Subject": f"{code}: {encoded}" if code and code_in_subject else encoded,
+        "Date": format_datetime(date),
+        "Message-ID": f"<{mail_id}@{sender.domain}>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": customer.language,
+    }
     if correlation_id:
-        message["X-Correlation-ID"] = correlation_id
-    words = _words(kind, customer, link, site=site, date=date, used=used) | {"subject": subject}
+        headers["X-Correlation-ID"] = correlation_id
+    words = _words(kind, customer, link, site=site, date=date, used=used)
+    words |= {"subject": subject, "shop": shop, "sign_in_url": in_language(shop.sign_in_url, customer.language)}
     template = f"{kind}.mail"
-    html = _templates(escape=True).get_template(template).render(words, form="write.html")
-    text = _templates(escape=False).get_template(template).render(words, form="write.txt")
-    text = BLANK_LINES.sub("\n\n", text).strip() + "\n"
-    message.set_content(text, cte=_encoding(text))
-    message.add_alternative(html, subtype="html", cte=_encoding(html))
-    message["Content-Language"] = customer.language  # last, because making alternatives moves it into one of them
-    return message
+    html = mail_templates(shop.mail_templates, escape=True).get_template(template).render(words, form="write.html")
+    text = mail_templates(shop.mail_templates, escape=False).get_template(template).render(words, form="write.txt")
+    text = BLANK_LINES.sub("\n\n", text).strip()
+    return Message(sender.addr_spec, recipient, alternatives(headers, text, html, boundary=f"=_{mail_id}"))
 
 
 def _words(
@@ -171,22 +174,16 @@ def _is_proven(kind: MailKind, customer: Customer) -> bool:
     return kind is not MailKind.EMAIL_CHANGE and (customer.confirmed_at or customer.created_at) > customer.created_at
 
 
-def _encoded(subject: str) -> str:
-    charset = "us-ascii" if subject.isascii() else "utf-8"
-    return Header(subject, charset, header_name="Subject").encode(linesep="\r\n")
-
-
-def _recipient(email: str) -> Address:
-    # The host in its ASCII form, so that only a non-ASCII local part asks the mail server for SMTPUTF8.
+def _recipient(email: str) -> str:
+    """The address with its host in ASCII, so that only a non-ASCII local part asks the mail server for SMTPUTF8."""
+    local, _, domain = email.rpartition("@")
+    if PLAIN_LOCAL.fullmatch(local) and PLAIN_DOMAIN.fullmatch(domain):
+        return f"{local}@{domain.lower()}"
     address = validate_email(email, check_deliverability=False, test_environment=True)
-    return Address("", address.local_part, address.ascii_domain)
-
-
-def _encoding(text: str) -> str:
-    # No 8-bit text, which not every server takes. A line has at most 998 characters (RFC 5322, 2.1.1).
-    return "7bit" if text.isascii() and max(map(len, text.splitlines())) < 998 else "quoted-printable"
+    return f"{address.local_part}@{address.ascii_domain}"
 
 
 @cache
-def _templates(*, escape: bool) -> Environment:
-    return templates(Path(__file__).with_name("templates"), escape=escape)
+def mail_templates(own: str, *, escape: bool) -> Environment:
+    """The templates of mails, for the HTML part with `escape`; those in the directory `own` are taken instead."""
+    return templates(TEMPLATES, own=own, escape=escape)

@@ -6,11 +6,13 @@ import ssl
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
+from registration.mail.message import Message
 from registration.mail.smtp import PORTS, Manners, Smtp
 from registration.mail.transport import AboutUs, Outcome, Sender, Sent
 
@@ -71,9 +73,10 @@ class Console:
     def session(self) -> AbstractContextManager["Console"]:
         return nullcontext(self)
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
-        text = message.get_body(("plain",))
-        headers = "".join(f"{name}: {value}\n" for name, value in message.items())
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
+        parsed = message_from_bytes(message.content, EmailMessage, policy=policy.default)
+        text = parsed.get_body(("plain",))
+        headers = "".join(f"{name}: {value}\n" for name, value in parsed.items())
         # Bytes, because the console's own encoding may lack a letter of a name.
         sys.stdout.buffer.write(f"{headers}\n{text.get_content() if text else ''}\n".encode())
         sys.stdout.flush()
@@ -92,11 +95,11 @@ class Directory:
     def session(self) -> AbstractContextManager["Directory"]:
         return nullcontext(self)
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
         temp_path = self.path / f".{mail_id}"
         try:
             with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(message.as_bytes())
+                file.write(message.content)
             temp_path.replace(self.path / f"{mail_id}.eml")
         except OSError as error:
             return AboutUs(f"the directory cannot be written: {error.strerror}")

@@ -1,16 +1,15 @@
 """Mail servers, by SMTP (RFC 5321). Reasons quote only reply codes: a server's text can hold the address or mail."""
 
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from smtplib import SMTP, SMTPResponseException
 from socket import SHUT_RDWR, create_connection, socket
 from uuid import UUID
 
+from registration.mail.message import Message
 from registration.mail.replies import OF_A_MAIL, Step, judge
 from registration.mail.sign_in import sign_in, warn_of_plain_text
 from registration.mail.transport import AboutUs, Broken, Outcome, Refused, Sent, Unknown
@@ -93,7 +92,7 @@ class SmtpSession:
         self._has_served = False
         self._is_aborted = False
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
         try:
             outcome = self._hand_over(self._client or self._connect(), message)
         except SMTPResponseException as error:
@@ -126,24 +125,21 @@ class SmtpSession:
         self._step = Step.EHLO
         client.ehlo_or_helo_if_needed()
 
-    def _hand_over(self, client: Client, message: EmailMessage) -> Outcome:
-        [sender], [recipient] = message["From"].addresses, message["To"].addresses
-        content = re.sub(rb"(?m)^\.", b"..", message.as_bytes()) + b".\r\n"
-        is_ascii = (sender.addr_spec + recipient.addr_spec).isascii()
-        if not is_ascii and not client.has_extn("smtputf8"):
+    def _hand_over(self, client: Client, message: Message) -> Outcome:
+        if message.needs_smtputf8 and not client.has_extn("smtputf8"):
             return Refused(LACKS_SMTPUTF8)
         self._step = Step.MAIL
         if self._is_aborted:  # while it connected, when there was no socket yet
             raise ConnectionAbortedError
-        _expect(client.mail(sender.addr_spec, () if is_ascii else ("SMTPUTF8", "BODY=8BITMIME")), 250)
+        _expect(client.mail(message.sender, ("SMTPUTF8", "BODY=8BITMIME") if message.needs_smtputf8 else ()), 250)
         self._step = Step.RCPT
-        _expect(client.rcpt(recipient.addr_spec), 250, 251)
+        _expect(client.rcpt(message.recipient), 250, 251)
         self._step = Step.DATA
         _expect(client.docmd("DATA"), 354)
         self._step = Step.END
         assert client.sock
         client.sock.settimeout(self._server.manners.limits.end)
-        client.send(content)
+        client.send(message.content.replace(b"\r\n.", b"\r\n..") + b".\r\n")  # RFC 5321, 4.5.2
         _expect(client.getreply(), 250)
         client.sock.settimeout(self._server.manners.limits.reply)
         return Sent()

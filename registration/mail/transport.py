@@ -2,9 +2,10 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Protocol
 from uuid import UUID
+
+from registration.mail.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ Outcome = Sent | Refused | Deferred | AboutUs | Broken | Unknown
 class Session(Protocol):
     """A connection for many mails, which opens at the first one. One thread sends."""
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome: ...
+    def send(self, mail_id: UUID, message: Message) -> Outcome: ...
 
     def abort(self) -> None:
         """End the send that is under way. For other threads; a mail server that is being looked up is not noticed."""

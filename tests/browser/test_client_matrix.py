@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
+from harness.client_package import CLIENT, NPM, REPOSITORY, built, packed, run_node, run_npm
 from harness.gateway import Gateway
-from tests.clients.package import built, bundle, run_node, run_tsc
+from tests.clients.package import bundle, run_tsc
 from tests.conftest import Serve
 from tests.graphql_api.installation import FORM
 from tests.waiting import eventually
@@ -71,9 +72,35 @@ def test_every_client_goes_the_whole_way(gateway: Gateway, browser: BrowserConte
         requests[entry] = client.requests
         page.close()
     assert told == EXPECTED
-    assert [each for each in requests["apollo"] if each.startswith("GET ")]
     for entry in ("apollo", "urql"):
+        assert [each for each in requests[entry] if each.startswith("GET ")], entry
         assert [each for each in requests[entry] if "sha256Hash" in each and '"query"' not in each], entry
+
+
+def test_the_program_of_the_readme_signs_up(
+    serve: Serve, sqlite_url: str, browser: BrowserContext, shop: str, tmp_path: Path
+) -> None:
+    """The TypeScript below "From a browser" in README.md compiles in an empty project, and signs up from its page."""
+    gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_MODE="development")
+    section = (REPOSITORY / "README.md").read_text("utf-8").partition("## From a browser")[2]
+    (program,) = re.findall(r"^```ts\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (tmp_path / "package.json").write_text('{"name": "shop", "private": true, "type": "module"}')
+    (tmp_path / "main.ts").write_text(program.replace("http://127.0.0.1:8000", gateway.base_url))
+    run_npm("install", *NPM, "--prefer-offline", f"./{packed(tmp_path).name}", cwd=tmp_path)
+    run_tsc("--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "main.ts", cwd=tmp_path)
+    esbuild = str(CLIENT / "node_modules" / "esbuild" / "bin" / "esbuild")
+    script = run_node(esbuild, "main.ts", "--bundle", "--format=esm", "--log-level=warning", cwd=tmp_path)
+    told = list[str]()
+    page = browser.new_page()
+    for _ in range(2):
+        page.goto(shop)
+        page.add_script_tag(content=script, type="module")
+        expect(page.locator("body")).not_to_be_empty()
+        told.append(page.locator("body").inner_text())
+    assert told == [
+        "Your number is DE--1. A mail is on its way.",
+        "This e-mail address is already registered or waiting for its confirmation.",
+    ]
 
 
 def made(gateway: Gateway) -> None:

@@ -1,141 +1,149 @@
-"""The look of every page that we serve, in every state; Chromium shows the answers of an application here."""
+"""The look of every page that we serve, in every state; Chromium shows what the templates make."""
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
+from urllib.parse import quote, unquote
 
-import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from examples import demo
-from graphql_api.pages import mailbox
-from graphql_api.settings import GatewaySettings
-from registration.shop import Shop
-from registration.storage.database import open_database
+from registration.language import Language
 from tests.browser.spa import AXE
-from tests.graphql_api.pages.test_account_pages import EMAIL_PAGE, NEW, NEW_EMAIL, PASSWORD_PAGE, UNKNOWN
-from tests.graphql_api.pages.test_account_pages import Shop as Customers
-from tests.graphql_api.pages.test_start_page import BROWSER
-from tests.in_process import installation
-from tests.registration.forms import request
-from tests.registration.members import member
-from tests.registration.signing import sign_up
+from tests.browser.states import FACTS, Answers, Words, linked, of_development, states
 
 pytestmark = pytest.mark.long
-Answers: TypeAlias = dict[str, httpx2.Response]
-FIND = "axe.run().then(result => result.violations.map(each => [each.id, each.nodes[0].html]))"
-SITE = "http://pages.test"
-CONFIRM = "/register/confirm"
-OF_SHOP: dict[str, Any] = {
-    "shop_name": "Café Ünal",
-    "shop_color": "#7a1f5c",
-    "shop_footer": "Café Ünal GmbH, Lange Straße 1, Berlin",
+KINDS = {
+    "success": {"confirmed", "disowned", "done"},
+    "failure": {"refused", "taken", "not_an_address"},
+    "wait": {"too_many", "unavailable"},
+    "mail": {"sent", "resent"},
+    "question": {"pending", "form"},
 }
+SITE = "http://pages.test"
+NARROW, WIDE = 320, 1024
+FIND = "axe.run().then(result => result.violations.map(each => [each.id, each.nodes[0].html]))"
+
+CUT = """() => {
+  const found = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    const box = text.parentElement.closest("main, header, footer")?.getBoundingClientRect();
+    if (!box || !text.data.trim()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const lines = [...range.getClientRects()];
+    if (lines.some((line) => line.left < box.left - 1 || line.right > box.right + 1)) found.push(text.data.trim());
+  }
+  return [document.documentElement.scrollWidth, found];
+}"""
+"""The width that the page needs, and texts that stand outside of their card."""
+
+START = """() => {
+  const heading = document.querySelector("h1"), { direction } = getComputedStyle(heading);
+  const range = document.createRange();
+  range.selectNodeContents(heading);
+  const side = direction === "rtl" ? "right" : "left";
+  return [direction, Math.abs(range.getClientRects()[0][side] - heading.getBoundingClientRect()[side]) < 1];
+}"""
+"""The direction of the page, and whether the first line of its heading begins at that side."""
+
+LOOK = """() => {
+  const main = getComputedStyle(document.querySelector("main")), mark = document.querySelector(".mark");
+  return mark && { icon: mark.innerHTML.trim(), color: getComputedStyle(mark).color, edge: main.borderTopColor };
+}"""
+
+WIDEST = """(words) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = "17px system-ui, sans-serif";
+  const widths = words.map((word) => pen.measureText(word).width);
+  return [Math.max(...widths), widths.reduce((one, other) => one + other, 0)];
+}"""
+"""The width of the widest word, and that of all words."""
 
 
 @pytest.fixture
-def answers(sqlite_url: str, tmp_path: Path) -> Answers:
-    """Every page in every state, by a name."""
-    settings = GatewaySettings(mode="development", limits="on", sign_in_url="https://shop.example/login", **OF_SHOP)
-    with installation(open_database(sqlite_url), settings) as installed:
-        customers = Customers(installed, member(installed.services))
-        found = confirmations(customers) | changes(customers) | resets(customers)
-        found["start"] = installed.client.get("/", headers={"accept": BROWSER})
-    return found | mails(tmp_path)
-
-
-def confirmations(customers: Customers) -> Answers:
-    sign_up(customers.installed.services, request(email="bob@example.org"))
-    key = customers.confirmation_key()
-    return {
-        "pending": customers.get(CONFIRM, key),
-        "refused": customers.get(CONFIRM, UNKNOWN),
-        "no-address": customers.post(CONFIRM, action="resend", email="bob"),
-        "resent": customers.post(CONFIRM, action="resend", email="bob@example.org"),
-        "confirmed": customers.post(CONFIRM, action="confirm", token=key),
-    }
-
-
-def changes(customers: Customers) -> Answers:
-    key = customers.email_key()
-    return {"change": customers.get(EMAIL_PAGE, key), "changed": customers.post(EMAIL_PAGE, token=key)}
-
-
-def resets(customers: Customers) -> Answers:
-    key = customers.reset_key(NEW_EMAIL)
-    form = {"action": "reset", "token": key, "password": NEW, "confirmPassword": NEW}
-    return {
-        "password": customers.get(PASSWORD_PAGE, key),
-        "problems": customers.post(PASSWORD_PAGE, **form | {"password": "x", "confirmPassword": "y"}),
-        "saved": customers.post(PASSWORD_PAGE, **form),
-        "sent": customers.post(PASSWORD_PAGE, action="request", email=NEW_EMAIL),
-        "too-many": [customers.post(PASSWORD_PAGE, action="request", email=NEW_EMAIL) for _ in range(10)][-1],
-    }
-
-
-def mails(directory: Path) -> Answers:
-    name = "00000000-0000-4000-8000-000000000001"
-    (directory / f"{name}.eml").write_text(
-        "From: Shop <mail@shop.example>\nTo: ada@example.org\nSubject: Please confirm your e-mail address\n"
-        f"Date: Sat, 28 Nov 2026 20:00:00 +0000\nMessage-ID: <{name}@shop.example>\n\n{SITE}/{'x' * 90}\n"
-    )
-    box = Starlette(routes=mailbox.routes(directory, Shop()))
-    with TestClient(box, base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
-        return {"mailbox": client.get("/mailbox"), "mail": client.get(f"/mailbox/{name}")}
-
-
-@pytest.fixture
-def page(browser: BrowserContext, answers: Answers) -> Page:
-    """A page whose addresses are the names of the answers."""
-    demo.install()
-
-    def answer(route: Route) -> None:
-        found = answers.get(route.request.url.removeprefix(f"{SITE}/"))
-        if found is None:
-            route.fulfill(status=200, content_type="text/html", body="<title>-</title>")
-        else:
-            route.fulfill(status=found.status_code, headers=dict(found.headers), body=found.content)
-
+def page(browser: BrowserContext) -> Page:
     page = browser.new_page()
-    page.route("**/*", answer)
+    page.emulate_media(reduced_motion="reduce")
     return page
 
 
+def serve(page: Page, answers: Answers) -> None:
+    """Make the names of the answers addresses of the page."""
+
+    def answer(route: Route) -> None:
+        found = answers.get(unquote(route.request.url.removeprefix(f"{SITE}/")))
+        if found is None:
+            route.fulfill(status=200, content_type="text/html", body="<title>-</title>")
+        else:
+            route.fulfill(status=found.status, headers=found.headers, body=found.text)
+
+    page.unroute_all()
+    page.route("**/*", answer)
+
+
+def test_every_state_is_looked_at() -> None:
+    """No state that a page has is missed here, and no fact is for one that it does not have."""
+    assert FACTS.keys() - set(states()) == set()
+    assert {"confirmation disowned", "secure taken", "email_change taken", "password sent"} <= set(states())
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_used(page: Page, answers: Answers, scheme: str, tmp_path: Path) -> None:
-    """Light and dark, axe-core finds nothing; at 320 px nothing is cut off, and no page breaks its own policy."""
+def test_every_page_can_be_used(page: Page, scheme: Any, tmp_path: Path) -> None:
+    """Light and dark, axe-core finds nothing, no page breaks its own policy, and each kind of state has its look."""
+    demo.install()
     complaints = list[str]()
     page.on("console", lambda message: complaints.append(message.text))
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": WIDE, "height": 768})
     session = page.context.new_cdp_session(page)
-    found = dict[str, object]()
+    answers = linked(Language.EN) | of_development(tmp_path)
+    serve(page, answers)
+    found, looks = dict[str, object](), dict[str, Any]()
     for name in answers:
-        page.set_viewport_size({"width": 1024, "height": 768})
-        page.goto(f"{SITE}/{name}")
+        page.goto(f"{SITE}/{quote(name)}")
+        looks[name] = page.evaluate(LOOK)
         page.screenshot(path=tmp_path / f"{name}-{scheme}.png", full_page=True)
         # Not through the page's own eval, which the policy forbids.
         run = f"{AXE.read_text()}; {FIND}"
         result = session.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
-        page.set_viewport_size({"width": 320, "height": 640})
-        page.screenshot(path=tmp_path / f"{name}-{scheme}-320.png", full_page=True)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        found[name] = (result["result"].get("value"), width)
-    assert found == dict.fromkeys(answers, ([], 320))
+        found[name] = result["result"].get("value")
+    assert {name: each for name, each in found.items() if each != []} == {}
     assert [text for text in complaints if "Content Security Policy" in text] == []
+    tell_apart({name: look for name, look in looks.items() if name in linked(Language.EN)})
 
 
-def test_what_went_well_looks_different(answers: Answers) -> None:
-    """Success, failure, a wait and a mail that is on its way have a colour and an icon each."""
-    tones = {name: answer.text.partition('<main class="')[2].partition('"')[0] for name, answer in answers.items()}
-    looks = {"success": set[str](), "failure": set[str](), "waiting": set[str](), "mailed": set[str](), "": set[str]()}
-    for name, tone in tones.items():
-        looks[tone].add(name)
-    assert looks == {
-        "success": {"confirmed", "changed", "saved"},
-        "failure": {"refused", "no-address"},
-        "waiting": {"too-many"},
-        "mailed": {"resent", "sent"},
-        "": {"pending", "change", "password", "problems", "start", "mailbox", "mail"},
-    }
+def tell_apart(looks: dict[str, Any]) -> None:
+    """Success, failure, a wait and a mail that is on its way have a colour and an icon each; a question has none."""
+    kinds = {kind: [look for name, look in looks.items() if name.split()[1] in KINDS[kind]] for kind in KINDS}
+    assert {kind: len({str(look) for look in found}) for kind, found in kinds.items()} == dict.fromkeys(KINDS, 1)
+    assert kinds.pop("question")[0] is None
+    for part in ("icon", "color", "edge"):
+        assert len({found[0][part] for found in kinds.values()}) == len(kinds), part
+
+
+def test_nothing_is_cut_off_on_a_narrow_screen(page: Page, tmp_path: Path) -> None:
+    """At 320 px every text stands in its card, and begins at the side of its language.
+
+    Looked at are English, the languages with the widest word and the widest texts, and Arabic.
+    """
+    page.set_viewport_size({"width": NARROW, "height": 640})
+    answers = {language: linked(language) for language in Language}
+    widths = {language: measured(page, answers[language]) for language in Language}
+    widest = {max(widths, key=lambda language: widths[language][each]) for each in (0, 1)}
+    answers[Language.EN] |= of_development(tmp_path)
+    found = dict[str, object]()
+    for language in sorted({Language.EN, *widest, Language("ar")}):
+        expected = [NARROW, [], language.direction, True]
+        serve(page, answers[language])
+        for name in answers[language]:
+            page.goto(f"{SITE}/{quote(name)}")
+            if (seen := [*page.evaluate(CUT), *page.evaluate(START)]) != expected:
+                found[f"{language} {name}"] = seen
+    assert found == {}
+
+
+def measured(page: Page, answers: Answers) -> list[float]:
+    return list(page.evaluate(WIDEST, [word for answer in answers.values() for word in Words(answer.text).found]))

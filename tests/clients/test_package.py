@@ -1,6 +1,7 @@
 """clients/typescript: what a front end gets that installs the package."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from graphql import (
 
 from graphql_api.engine.documents import Documents
 from graphql_api.schema import schema
-from tests.clients.package import CLIENT, NPM, REPOSITORY, built, run_node, run_npm, run_tsc
+from harness.client_package import CLIENT, NPM, REPOSITORY, built, packed, run_node, run_npm
+from tests.clients.package import run_tsc
 
 PROGRAM = """
 import introspection from "registration-gateway-client/introspection.json" with { type: "json" };
@@ -49,10 +51,9 @@ pytestmark = pytest.mark.long
 
 def test_the_package_works_in_an_empty_project(tmp_path: Path) -> None:
     """`npm pack` makes what npm installs, tsc compiles and Node runs; signUp() answers with errors by field."""
-    built()
-    (packed,) = json.loads(run_npm("pack", "--ignore-scripts", "--json", f"--pack-destination={tmp_path}"))
+    package = packed(tmp_path)
     (tmp_path / "package.json").write_text('{"name": "shop", "private": true, "type": "module"}')
-    run_npm("install", *NPM, "--prefer-offline", f"./{packed['filename']}", cwd=tmp_path)
+    run_npm("install", *NPM, "--prefer-offline", f"./{package.name}", cwd=tmp_path)
     (tmp_path / "program.ts").write_text(PROGRAM)
     run_tsc(*TSC, "program.ts", cwd=tmp_path)
     shown = json.loads(run_node("program.js", cwd=tmp_path))
@@ -89,3 +90,11 @@ def test_the_package_has_the_whole_contract() -> None:
     assert isinstance(codes, GraphQLEnumType)
     script = (dist / "generated.js").read_text("utf-8")
     assert [code for code in codes.values if f"{code}: '{code}'" not in script] == []
+
+
+def test_scripts_of_packages_need_no_node_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm's scripts find the Node of the wheel: `make demo` works where none is installed."""
+    (tmp_path / "package.json").write_text('{"scripts": {"show": "node --version"}}')
+    (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run_npm("run", "--silent", "show", cwd=tmp_path) == run_node("--version")

@@ -29,6 +29,8 @@ TEXTS = {
     "shop_name": "The Shop",
     "shop_color": "#0B6A37",
     "shop_logo": "/srv/shop/logo.svg",
+    "shop_mail_logo": "https://shop.example/logo.png",
+    "templates_dir": "/srv/templates",
     "shop_footer": "The Shop Ltd, 1 High Street, London",
     "shop_css": "/srv/shop/pages.css",
     "reference_prefix": "AT",
@@ -219,6 +221,7 @@ class TestWrongValues:
                 ("SIGN_IN_URL", "javascript:alert(1)"),
                 ("SIGN_IN_URL", "https://u:hunter2@h"),
             ),
+            *(("SHOP_MAIL_LOGO", "http://shop.example/logo.png"), ("SHOP_MAIL_LOGO", "/srv/logo.png")),
             ("MAILBOX", "on"),
         ],
     )

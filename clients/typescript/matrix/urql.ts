@@ -1,4 +1,4 @@
-// urql with its exchange for persisted queries; queries go by POST, as README.md says.
+// urql with its exchange for persisted queries, as it is: queries go by GET.
 import { Client as UrqlClient, fetchExchange } from "@urql/core";
 import { persistedExchange } from "@urql/exchange-persisted";
 import { type Ask, bearer, type Client, graphqlClient } from "./client.js";
@@ -6,8 +6,7 @@ import { type Ask, bearer, type Client, graphqlClient } from "./client.js";
 export function open(url: string): Client {
   const client = new UrqlClient({
     url: `${url}/graphql`,
-    preferGetMethod: false,
-    exchanges: [persistedExchange({ preferGetForPersistedQueries: false, enableForMutation: true }), fetchExchange],
+    exchanges: [persistedExchange({ enableForMutation: true }), fetchExchange],
   });
   const ask: Ask = async (document, variables, accessToken) => {
     const isQuery = document.definitions.some((each) => each.kind === "OperationDefinition" && each.operation === "query");

@@ -2,7 +2,7 @@ import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 import { print } from "graphql";
 
 /** Runs one operation and returns its data; what a GraphQL client of your choice does, or `execute` below. */
-export type Execute = <Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables) => Promise<Data>;
+export type Execute = <Data, Variables extends Record<string, unknown>>(document: TypedDocumentNode<Data, Variables>, variables: Variables) => Promise<Data>;
 
 /** An entry of `errors`: about the request, not about what it asks for. */
 export interface RequestError {

@@ -2,7 +2,9 @@ import type { Execute } from "./execute.js";
 import { CreateCustomerDocument, type CreateCustomerInput, type CreateCustomerMutation } from "./generated.js";
 
 export type SignUpResult = CreateCustomerMutation["createCustomer"];
-type Violation = Extract<SignUpResult, { __typename: "InvalidInputError" }>["violations"][number];
+
+/** What is wrong with a field, as any operation answers it. */
+export type Violation = Extract<SignUpResult, { __typename: "InvalidInputError" }>["violations"][number];
 
 /** What is wrong with a field; `params` has the figures of the rule, like `minimum`. */
 export interface FieldError {

@@ -1,6 +1,6 @@
 import { authExchange } from "@urql/exchange-auth";
+import { RefreshAccessTokenDocument } from "registration-gateway-client";
 import { cacheExchange, Client, fetchExchange } from "urql";
-import { RefreshDocument } from "./generated/operations";
 import { session } from "./session";
 
 const meta = document.querySelector<HTMLMetaElement>("meta[name=gateway]");
@@ -33,7 +33,7 @@ function authentication(fetchOptions: RequestInit) {
     didAuthError: (error) => error.graphQLErrors.some((each) => each.extensions.code === "UNAUTHENTICATED"),
     async refreshAuth() {
       if (!session.isOpen()) return;
-      const answer = await utilities.mutate(RefreshDocument, { input: {} }, { fetchOptions });
+      const answer = await utilities.mutate(RefreshAccessTokenDocument, { input: {} }, { fetchOptions });
       const result = answer.data?.refreshAccessToken;
       if (result?.__typename === "RefreshAccessTokenSuccess") session.open(result.tokens.accessToken);
       else if (result) session.close();

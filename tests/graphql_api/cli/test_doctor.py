@@ -49,6 +49,15 @@ def test_something_bad_ends_with_1(settings: dict[str, str]) -> None:
     assert bad["mail server"].startswith("GATEWAY_MAIL_URL is not set")
 
 
+@pytest.mark.parametrize(("content", "verdict"), [("Welcome!", "good"), ("{% if %}", "bad")])
+def test_templates_of_the_shop_are_tried(settings: dict[str, str], tmp_path: Path, content: str, verdict: str) -> None:
+    """Where templates are taken instead of ours, a line says whether they can be used."""
+    (tmp_path / "mails").mkdir()
+    (tmp_path / "mails" / "welcome.mail").write_text(content)
+    result = run("doctor", "--json", **settings, GATEWAY_TEMPLATES_DIR=str(tmp_path))
+    assert [each["verdict"] for each in json.loads(result.stdout) if each["what"] == "templates"] == [verdict]
+
+
 def test_settings_that_cannot_be_read_end_with_2() -> None:
     """A wrong value ends the doctor as it would end the gateway."""
     assert complaint(run("doctor", GATEWAY_PORT="x")).startswith("GATEWAY_PORT ")

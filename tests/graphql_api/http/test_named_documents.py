@@ -82,12 +82,19 @@ class TestPersistedQueries:
         assert get(client, documentId=digest(HELLO).upper()).json() == data
 
     def test_by_get_only_queries_are_run(self, client: TestClient) -> None:
-        """A hash of a mutation by GET is refused; so is a document by GET where queries by GET are off."""
+        """A mutation by GET is refused, by its hash and with it."""
         post(client, query=TOUCH, **persisted(TOUCH))
-        refused = get(client, **persisted(TOUCH))
+        for refused in (get(client, **persisted(TOUCH)), get(client, query=TOUCH, **persisted(TOUCH))):
+            assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+    def test_by_get_a_document_needs_its_hash(self, client: TestClient) -> None:
+        """Where queries by GET are off, a document runs with its hash, as urql's exchange sends it, and not without."""
+        refused = get(client, query=HELLO)
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
-        assert get(client, query=HELLO, **persisted(HELLO)).status_code == 405
-        assert code(get(client, **persisted(HELLO))) == "PERSISTED_QUERY_NOT_FOUND"
+        assert "with their SHA-256" in refused.json()["errors"][0]["message"]
+        assert get(client, query=HELLO, **persisted("another")).status_code == 400
+        assert get(client, query=HELLO, **persisted(HELLO)).json() == {"data": {"hello": "Hello you"}}
+        assert get(client, **persisted(HELLO)).json() == {"data": {"hello": "Hello you"}}
 
     @pytest.mark.parametrize(
         "named",

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from graphql_api.pages.mailbox import SHOWN, routes
+from registration.mail.message import Message
 from registration.mail.senders import open_sender
 from registration.shop import Shop
 
@@ -33,7 +34,7 @@ def put(directory: Path, mail_id: UUID = ID, *, subject: str = "Please confirm",
     if html:
         message.add_alternative(f'<html><head></head><body><a href="{LINK}">Confirm</a></body></html>', subtype="html")
     with open_sender(f"file://{directory}").session() as session:
-        session.send(mail_id, message)
+        session.send(mail_id, Message("", "", message.as_bytes()))
     return directory / f"{mail_id}.eml"
 
 

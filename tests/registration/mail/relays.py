@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.headerregistry import Address
-from email.message import EmailMessage
 from random import Random
 from threading import Event, Thread
 from uuid import UUID
 
 from registration.mail.composition import Composer
 from registration.mail.listing import MailRecord, list_mails
+from registration.mail.message import Message
 from registration.mail.relay import Relay
 from registration.mail.transport import Outcome, Sender, Sent
 from registration.storage.database import Database
@@ -48,7 +48,7 @@ class ScriptedSender:
     def session(self) -> Iterator["ScriptedSender"]:
         yield self
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
         self.handed.append(mail_id)
         return self.answer(mail_id)
 
@@ -105,7 +105,7 @@ class Signalling(ScriptedSender):
         super().__init__(answer)
         self.was_handed = Event()
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
         outcome = super().send(mail_id, message)
         self.was_handed.set()
         return outcome

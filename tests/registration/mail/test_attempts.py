@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from email.message import EmailMessage
 from socket import create_server, socket
 from threading import Event, Thread, Timer
 from uuid import UUID
@@ -15,6 +14,7 @@ from structlog.testing import capture_logs
 
 from harness.ports import HOST, free_port
 from registration.mail import outbox
+from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import LONGEST, Relay
 from registration.mail.senders import open_sender
@@ -22,6 +22,7 @@ from registration.mail.smtp import Manners, TimeLimits
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Sent, Unknown
 from registration.settings import Settings
 from registration.storage.database import Database, open_database
+from tests.registration.mail.messages import short_message
 from tests.registration.mail.relays import (
     COMPOSER,
     RANDOM,
@@ -139,7 +140,7 @@ class Slow(ScriptedSender):
         self.outcome = outcome
         self._outcome_of_abort = outcome_of_abort
 
-    def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+    def send(self, mail_id: UUID, message: Message) -> Outcome:
         self.handed.append(mail_id)
         self.is_waiting.set()
         wait_for(self.released)
@@ -245,20 +246,13 @@ def test_a_session_that_was_broken_off_sends_nothing() -> None:
     """A session that is broken off before it has a connection carries no mail afterwards."""
     with Script({}) as server, open_sender(server.url).session() as session:
         session.abort()
-        outcome = session.send(UUID(int=1), _mail())
+        outcome = session.send(UUID(int=1), short_message())
     assert isinstance(outcome, Broken)
-
-
-def _mail() -> EmailMessage:
-    message = EmailMessage()
-    message["From"], message["To"] = "shop@example.org", "ada@example.org"
-    message.set_content("Hello.")
-    return message
 
 
 def send(server: str, limits: TimeLimits) -> Outcome:
     with open_sender(server, manners=Manners(limits)).session() as session:
-        return session.send(UUID(int=1), _mail())
+        return session.send(UUID(int=1), short_message())
 
 
 @pytest.mark.long

@@ -1,6 +1,5 @@
 """Many connections at once, to one mail server and to several."""
 
-from email.message import EmailMessage
 from queue import SimpleQueue
 from threading import Barrier, Event, Thread
 from uuid import UUID
@@ -9,6 +8,7 @@ import pytest
 
 from harness.smtp import SmtpServer
 from registration.mail import lines
+from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import CONNECTIONS, Relay
 from registration.mail.senders import open_sender
@@ -127,7 +127,7 @@ def test_a_batch_that_dies_half_way_loses_none(database: Database, smtp: SmtpSer
     real = open_sender(smtp.url)
 
     class Dying(ScriptedSender):
-        def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+        def send(self, mail_id: UUID, message: Message) -> Outcome:
             with real.session() as session:
                 session.send(mail_id, message)
             self.handed.append(mail_id)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from random import Random
 from threading import Event, Thread
 from uuid import UUID
@@ -16,6 +15,7 @@ from harness.smtp import SmtpServer
 from registration.limits import idempotency
 from registration.limits.attempts import Limit, count_attempt
 from registration.limits.idempotency import Ticket
+from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import Relay
 from registration.mail.senders import open_sender
@@ -94,7 +94,7 @@ def test_both_copies_of_a_mail_have_one_message_id(database: Database, smtp: Smt
     signed_up(database)
 
     class Dying(ScriptedSender):
-        def send(self, mail_id: UUID, message: EmailMessage) -> Outcome:
+        def send(self, mail_id: UUID, message: Message) -> Outcome:
             with open_sender(smtp.url).session() as session:
                 session.send(mail_id, message)
             raise SystemExit

@@ -2,17 +2,20 @@
 
 import re
 from datetime import datetime, timedelta
-from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import default
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from registration.language import Language, moment_in_words
+from registration.mail import rendering
 from registration.mail.composition import LINKS
+from registration.mail.message import Message
 from registration.mail.rendering import HELLO_NAME, Link, MailKind, greeting_name, parse_sender, render
+from registration.shop import Shop
+from tests.registration.mail.messages import parsed
 from tests.registration.people import NOW, customer
 
 ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
@@ -20,17 +23,31 @@ KEY = "0123456789abcdef0123456789abcdef"
 SITE = "https://shop.example"
 URL = f"{SITE}/register/confirm?token={KEY}"
 SENDER = Address("Shop", "mail", "shop.example")
+PLAIN = Shop()
+CAFE = Shop(
+    name="Café <Ünal>",
+    color="#ffd500",
+    mail_logo="https://shop.example/logo.png?a=1&b=2",
+    footer="Café Ünal GmbH, Berlin",
+    sign_in_url="https://shop.example/login",
+)
+STYLE = Path(__file__).parents[3] / "graphql_api" / "pages" / "templates" / "style.css"
+WRITE = Path(rendering.__file__).parent / "templates" / "write.html"
 
 
-def written(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
+def written(
+    kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, shop: Shop = PLAIN, **changes: object
+) -> Message:
     """The mail as a sender gets it."""
     link = Link(URL, NOW) if kind in LINKS else None
-    return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=NOW)
+    return render(ID, kind, customer(**changes), link=link, site=site, sender=SENDER, date=NOW, shop=shop)
 
 
-def mail(kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, **changes: object) -> EmailMessage:
+def mail(
+    kind: MailKind = MailKind.CONFIRMATION, *, site: str = SITE, shop: Shop = PLAIN, **changes: object
+) -> EmailMessage:
     """The mail as it arrives."""
-    return message_from_bytes(written(kind, site=site, **changes).as_bytes(), EmailMessage, policy=default)
+    return parsed(written(kind, site=site, shop=shop, **changes))
 
 
 def part(message: EmailMessage, kind: str) -> str:
@@ -96,13 +113,56 @@ def test_a_link_is_in_the_mails_that_need_one(kind: MailKind, language: Language
 
 def test_the_text_can_be_read_without_decoding() -> None:
     """An ASCII mail is not encoded, so that its link can be copied from the raw file."""
-    assert URL in written().as_string()
+    assert URL.encode() in written().content
 
 
 @pytest.mark.parametrize("kind", MailKind)
 def test_the_html_fetches_nothing(kind: MailKind) -> None:
     """The HTML part loads nothing and has no script."""
     assert not re.search(r"<(img|script|link|iframe|form|object)|@import|url\(", part(mail(kind), "html"))
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("kind", MailKind)
+def test_the_shop_is_in_every_mail(kind: MailKind, language: Language) -> None:
+    """Both parts name the shop and its footer; the HTML part has its logo, and its colours on buttons."""
+    message = mail(kind, language=language, shop=CAFE)
+    html, text = part(message, "html"), part(message, "plain")
+    assert '<img src="https://shop.example/logo.png?a=1&amp;b=2" alt="Café &lt;Ünal&gt;"' in html
+    assert "Café Ünal GmbH, Berlin" in html
+    assert text.endswith("\nCafé <Ünal>\nCafé Ünal GmbH, Berlin\n")
+    assert ("background:#ffd500;color:#000000" in html) == (kind in LINKS or kind is MailKind.WELCOME)
+
+
+def test_without_a_logo_the_name_is_shown() -> None:
+    """A shop with a name and no logo for mails has its name above the text, and no image."""
+    html = part(mail(shop=Shop(name="Café <Ünal>")), "html")
+    assert "\nCafé &lt;Ünal&gt;\n" in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "confirmed_at", "leads"),
+    [
+        (MailKind.WELCOME, NOW, True),
+        (MailKind.ALREADY_REGISTERED, NOW, True),
+        (MailKind.ALREADY_REGISTERED, None, False),
+        (MailKind.RESET, NOW, False),
+    ],
+)
+def test_mails_that_invite_to_sign_in_lead_there(kind: MailKind, confirmed_at: datetime | None, leads: bool) -> None:
+    """Where the reader can sign in, both parts have the sign-in page in the reader's language."""
+    message = mail(kind, shop=CAFE, language=Language("de"), confirmed_at=confirmed_at)
+    for form in ("plain", "html"):
+        assert ("https://shop.example/login?_locale=de_DE" in part(message, form)) == leads
+    assert (">Anmelden</a>" in part(message, "html")) == leads
+
+
+def test_mails_have_the_colours_of_pages() -> None:
+    """Each colour of a mail is one of the style sheet of pages; white is written in full, for old mail programs."""
+    colours = set(re.findall(r"#[0-9a-f]{6}\b", WRITE.read_text()))
+    assert len(colours) > 10
+    assert colours - set(re.findall(r"#[0-9a-f]{6}\b", STYLE.read_text())) == {"#ffffff"}
 
 
 def test_markup_in_a_name_is_shown_as_text() -> None:
@@ -205,27 +265,27 @@ def test_a_very_long_name_keeps_lines_legal() -> None:
     """No line of a mail has more than 998 characters, however long the name is in HTML."""
     proven = NOW + timedelta(days=1)
     message = written(MailKind.WELCOME, first_name="'" * 100, last_name='"' * 100, confirmed_at=proven)
-    assert max(map(len, message.as_bytes().split(b"\r\n"))) <= 998
-    assert "&#39;" * 100 in part(message, "html")
+    assert max(map(len, message.content.split(b"\r\n"))) <= 998
+    assert "&#39;" * 100 in part(parsed(message), "html")
 
 
 def test_an_international_host_needs_no_international_server() -> None:
     """The host of an address is sent in its ASCII form, which every mail server accepts."""
     message = mail(email="Ada@Bücher.example", language=Language("de"))
     assert message["To"] == "Ada@xn--bcher-kva.example"
-    assert message.as_bytes().isascii()
+    assert written(email="Ada@Bücher.example").content.isascii()
 
 
 def test_an_international_mailbox_is_written_in_utf8() -> None:
     """A local part outside ASCII is written in UTF-8."""
     message = written(MailKind.WELCOME, email="jörg@bücher.example")
-    assert "To: jörg@xn--bcher-kva.example\r\n".encode() in message.as_bytes()
+    assert "To: jörg@xn--bcher-kva.example\r\n".encode() in message.content
 
 
 def test_credentials_in_the_storefront_address_stay_out() -> None:
     """A mail names only the host and the port of the storefront's URL."""
     message = written(MailKind.WELCOME, site="https://user:secret@shop.example:8443/de")
-    assert "at shop.example:8443 is ready" in part(message, "plain")
+    assert "at shop.example:8443 is ready" in part(parsed(message), "plain")
 
 
 def test_repr_of_a_link_holds_no_key() -> None:

@@ -1,7 +1,6 @@
 """How a relay introduces itself to a mail server, and signs in to it."""
 
 from base64 import b64decode
-from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
 
@@ -15,18 +14,16 @@ from registration.mail.smtp import Manners
 from registration.mail.transport import AboutUs, Outcome, Sent
 from registration.settings import Settings
 from registration.wiring import manners_of
+from tests.registration.mail.messages import short_message
 from tests.registration.mail.scripted_server import Script
 
 OFFERS_TOKENS = "250-hello\r\n250 AUTH XOAUTH2"
 
 
 def send(server: Script, manners: Manners, user: str = "") -> Outcome:
-    message = EmailMessage()
-    message["From"], message["To"] = "shop@example.org", "ada@example.org"
-    message.set_content("Hello.")
     url = server.url.replace("//", f"//{user}@") if user else server.url
     with open_sender(url, manners=manners).session() as session:
-        return session.send(UUID(int=1), message)
+        return session.send(UUID(int=1), short_message())
 
 
 def credentials_in(server: Script) -> list[bytes]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, bindparam, text, update
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
-from registration.mail.unreadable import park_unreadable
+from registration.mail.outbox import park_unreadable
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.tables import confirmation_token, customer, mail
 from tests.registration.mail.relays import ScriptedSender, listed, relay_of

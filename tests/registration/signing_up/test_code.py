@@ -14,6 +14,7 @@ from registration.addresses.pending import CODE_ATTEMPTS
 from registration.keys.handles import LENGTH
 from registration.mail import outbox
 from registration.mail.composition import Composer, look_up
+from registration.mail.message import Message
 from registration.outcomes import CodeRefused, Confirmed, Invalid, Registered, SignUpAccepted, ViolationCode
 from registration.rules.account import Code
 from registration.services import Services
@@ -22,6 +23,7 @@ from registration.signing_up.confirmation import confirm, resend_confirmation
 from registration.storage.tables import audit, confirmation_token, customer, mail
 from tests.clock import Clock
 from tests.registration.forms import request
+from tests.registration.mail.messages import parsed
 from tests.registration.members import CLIENT, confirmed
 from tests.registration.post import Deliver, deliver, key_in, text_of
 from tests.registration.signing import sign_up
@@ -203,8 +205,8 @@ def test_the_subject_can_begin_with_the_code(services: Services, handle: str, in
     def composed(connection: Connection) -> EmailMessage:
         [job] = outbox.claim(connection, connection.scalars(select(mail.c.id)).all(), services.clock())
         message = composer.compose(job, look_up(connection, [job])[job.id], services.clock())
-        assert isinstance(message, EmailMessage)
-        return message
+        assert isinstance(message, Message)
+        return parsed(message)
 
     message = services.database.write(composed)
     code = code_in(text_of(message))

@@ -1,10 +1,11 @@
 import { useEffect, useRef } from "react";
+import { MeDocument, RegistrationPolicyDocument, RevokeRefreshTokenDocument } from "registration-gateway-client";
 import { useMutation, useQuery } from "urql";
-import { MeDocument, PolicyDocument, SignOutDocument } from "../generated/operations";
 import { Loading } from "../pages/Loading";
 import { session } from "../session";
 import { useDate, useStrings } from "../strings";
 import { AddressCard } from "./AddressCard";
+import { DataCard } from "./DataCard";
 import { EraseCard } from "./EraseCard";
 import { PasswordCard } from "./PasswordCard";
 import { ProfileCard } from "./ProfileCard";
@@ -15,8 +16,8 @@ export function AccountPage() {
   const date = useDate();
   const heading = useRef<HTMLHeadingElement>(null);
   const [{ data, error }, again] = useQuery({ query: MeDocument });
-  const [{ data: rules }] = useQuery({ query: PolicyDocument });
-  const [, signOut] = useMutation(SignOutDocument);
+  const [{ data: rules }] = useQuery({ query: RegistrationPolicyDocument });
+  const [, signOut] = useMutation(RevokeRefreshTokenDocument);
   const loaded = Boolean(data && rules);
 
   useEffect(() => {
@@ -53,6 +54,7 @@ export function AccountPage() {
         <AddressCard me={me} policy={rules.registrationPolicy} />
         <PasswordCard rules={rules.registrationPolicy.password} />
         <SessionsCard />
+        <DataCard />
         <EraseCard />
       </div>
     </div>

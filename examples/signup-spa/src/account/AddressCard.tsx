@@ -1,18 +1,18 @@
+import { UpdateCustomerDocument } from "registration-gateway-client";
 import { useMutation } from "urql";
 import { Field } from "../form/Field";
 import { Form, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
-import { UpdateProfileDocument } from "../generated/operations";
 import { useStrings } from "../strings";
 import { type Props, updateOutcome } from "./ProfileCard";
 
 export function AddressCard({ me, policy }: Props) {
   const t = useStrings();
-  const [, update] = useMutation(UpdateProfileDocument);
+  const [, update] = useMutation(UpdateCustomerDocument);
 
   async function submit({ email, password }: Record<string, string>) {
     const { updateCustomer } = received(await update({ input: { email, password } }));
-    return updateOutcome(updateCustomer, t, t.address.done(email!));
+    return updateOutcome(updateCustomer, t, { message: t.address.done(email!), done: true, empty: true });
   }
 
   return (

@@ -1,8 +1,8 @@
 import { useRef } from "react";
+import { AnonymizeCustomerDocument, type AnonymizeCustomerMutation } from "registration-gateway-client";
 import { useMutation } from "urql";
 import { atField, Form, type Outcome, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
-import { EraseDocument, type EraseMutation } from "../generated/operations";
 import { go } from "../route";
 import { session } from "../session";
 import { type Strings, useStrings } from "../strings";
@@ -11,7 +11,7 @@ import { unreachable } from "../unreachable";
 export function EraseCard() {
   const t = useStrings();
   const dialog = useRef<HTMLDialogElement>(null);
-  const [, erase] = useMutation(EraseDocument);
+  const [, erase] = useMutation(AnonymizeCustomerDocument);
 
   async function submit({ password }: Record<string, string>) {
     return outcome(received(await erase({ input: { password } })).anonymizeCustomer, t);
@@ -38,7 +38,7 @@ export function EraseCard() {
   );
 }
 
-function outcome(result: EraseMutation["anonymizeCustomer"], t: Strings): Outcome {
+function outcome(result: AnonymizeCustomerMutation["anonymizeCustomer"], t: Strings): Outcome {
   switch (result.__typename) {
     case "AnonymizeCustomerSuccess":
       session.close();

@@ -1,7 +1,7 @@
+import { ChangePasswordDocument, type ChangePasswordMutation } from "registration-gateway-client";
 import { useMutation } from "urql";
-import { atField, Form, type Outcome, received } from "../form/Form";
+import { atField, Form, invalid, type Outcome, received } from "../form/Form";
 import { PasswordField, type PasswordRules } from "../form/PasswordField";
-import { ChangePasswordDocument, type ChangePasswordMutation } from "../generated/operations";
 import { session } from "../session";
 import { type Strings, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
@@ -36,6 +36,7 @@ function outcome(result: ChangePasswordMutation["changePassword"], t: Strings): 
     case "BadCredentialsError":
       return atField("password", t.wrongPassword);
     case "InvalidInputError":
+      return invalid(result);
     case "TooManyAttemptsError":
       return result;
     default:

@@ -1,21 +1,21 @@
-import { useMutation } from "urql";
-import { atField, Form, type Outcome, received } from "../form/Form";
 import {
   type Gender,
-  type ProfileFragment,
+  type MeQuery,
   type Salutation,
-  UpdateProfileDocument,
-  type UpdateProfileMutation,
-} from "../generated/operations";
+  UpdateCustomerDocument,
+  type UpdateCustomerMutation,
+} from "registration-gateway-client";
+import { useMutation } from "urql";
+import { atField, Form, invalid, type Outcome, received } from "../form/Form";
 import { given, type Policy, PolicyField } from "../form/PolicyField";
 import { type Strings, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
 
-export type Props = { me: ProfileFragment; policy: Policy };
+export type Props = { me: NonNullable<MeQuery["me"]>; policy: Policy };
 
 export function ProfileCard({ me, policy }: Props) {
   const t = useStrings();
-  const [, update] = useMutation(UpdateProfileDocument);
+  const [, update] = useMutation(UpdateCustomerDocument);
 
   async function submit(values: Record<string, string>) {
     const input = {
@@ -25,7 +25,7 @@ export function ProfileCard({ me, policy }: Props) {
       lastName: given(values.lastName),
       dateOfBirth: given(values.dateOfBirth),
     };
-    return updateOutcome(received(await update({ input })).updateCustomer, t, t.profile.done);
+    return updateOutcome(received(await update({ input })).updateCustomer, t, { message: t.profile.done, done: true });
   }
 
   return (
@@ -47,15 +47,16 @@ export function ProfileCard({ me, policy }: Props) {
 }
 
 /** What came of a change of the profile or of the address. */
-export function updateOutcome(result: UpdateProfileMutation["updateCustomer"], t: Strings, done: string): Outcome {
+export function updateOutcome(result: UpdateCustomerMutation["updateCustomer"], t: Strings, done: Outcome): Outcome {
   switch (result.__typename) {
     case "UpdateCustomerSuccess":
-      return { message: done, done: true };
+      return done;
     case "EmailTakenError":
       return atField("email", result.message);
     case "BadCredentialsError":
       return atField("password", t.wrongPassword);
     case "InvalidInputError":
+      return invalid(result);
     case "TooManyAttemptsError":
       return result;
     default:

@@ -1,12 +1,12 @@
-import { useMutation, useQuery } from "urql";
-import { Form, type Outcome, received } from "../form/Form";
 import {
   EndSessionDocument,
   type EndSessionMutation,
   SessionsDocument,
   type SessionsQuery,
-  SignOutDocument,
-} from "../generated/operations";
+  RevokeRefreshTokenDocument,
+} from "registration-gateway-client";
+import { useMutation, useQuery } from "urql";
+import { Form, type Outcome, received } from "../form/Form";
 import { session } from "../session";
 import { useDate, useStrings } from "../strings";
 import { unreachable } from "../unreachable";
@@ -16,7 +16,7 @@ type Device = NonNullable<SessionsQuery["sessions"]>[number];
 export function SessionsCard() {
   const t = useStrings();
   const [{ data }] = useQuery({ query: SessionsDocument });
-  const [, signOut] = useMutation(SignOutDocument);
+  const [, signOut] = useMutation(RevokeRefreshTokenDocument);
 
   async function everywhere() {
     received(await signOut({ input: { all: true } }));

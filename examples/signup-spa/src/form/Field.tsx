@@ -1,13 +1,13 @@
 import { type InputHTMLAttributes, type ReactNode, use, useId } from "react";
 import { useStrings } from "../strings";
-import { FieldErrors } from "./Form";
+import { type Errors, FieldProblems } from "./Form";
 
 type Common = { name: string; label: ReactNode; optional?: boolean; hint?: ReactNode };
 
 /** All that ties a control to its label, its hint and its errors. */
 export function useControl({ name, optional, hint }: Omit<Common, "label">) {
   const id = useId();
-  const errors = use(FieldErrors)[name] ?? [];
+  const errors = use(FieldProblems)[name] ?? [];
   const invalid = errors.length > 0;
   const described = [hint && `${id}-hint`, invalid && `${id}-errors`].filter(Boolean).join(" ");
   const control = {
@@ -20,7 +20,7 @@ export function useControl({ name, optional, hint }: Omit<Common, "label">) {
   return { id, errors, control };
 }
 
-type FrameProps = Omit<Common, "name"> & { id: string; errors: string[]; children: ReactNode };
+type FrameProps = Omit<Common, "name"> & { id: string; errors: Errors[string]; children: ReactNode };
 
 /** The label above a control; its hint and all that is wrong with it below. */
 export function Frame({ id, errors, label, optional, hint, children }: FrameProps) {
@@ -37,17 +37,19 @@ export function Frame({ id, errors, label, optional, hint, children }: FrameProp
           {hint}
         </div>
       )}
-      <Errors id={id} errors={errors} />
+      <Problems id={id} errors={errors} />
     </div>
   );
 }
 
-function Errors({ id, errors }: { id: string; errors: string[] }) {
+function Problems({ id, errors }: { id: string; errors: Errors[string] }) {
   return (
     errors.length > 0 && (
       <ul className="errors" id={`${id}-errors`}>
-        {errors.map((error) => (
-          <li key={error} dir="auto">{error}</li>
+        {errors.map(({ message }) => (
+          <li key={message} dir="auto">
+            {message}
+          </li>
         ))}
       </ul>
     )
@@ -66,7 +68,7 @@ export function Field({ name, label, optional, hint, ...input }: FieldProps) {
 }
 
 type ChoiceProps = Omit<Common, "hint"> & {
-  choices: { value: string; label: string }[];
+  choices: readonly { value: string; label: string }[];
   value?: string | null;
 };
 
@@ -95,7 +97,7 @@ export function Checkbox({ name, label }: { name: string; label: string }) {
         <input {...control} type="checkbox" />
         <span>{label}</span>
       </label>
-      <Errors id={id} errors={errors} />
+      <Problems id={id} errors={errors} />
     </div>
   );
 }

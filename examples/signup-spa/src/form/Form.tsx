@@ -1,9 +1,11 @@
 import { createContext, type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { fieldErrors, type Violation } from "registration-gateway-client";
 import { useStrings } from "../strings";
 import { Countdown, useCountdown } from "./Countdown";
 import { Notice } from "./Notice";
 
-export type Violation = { path: string[]; message: string };
+/** What is wrong with each field, by its name. */
+export type Errors = Record<string, { message: string }[]>;
 
 /** What came of sending a form: nothing means that it is done, and the page goes on. */
 export type Outcome = {
@@ -11,14 +13,13 @@ export type Outcome = {
   done?: boolean;
   /** Whether passwords and the other fields are to be as they were at first. */
   empty?: boolean;
-  violations?: Violation[];
+  fields?: Errors;
   retryAfterSeconds?: number;
 } | void;
 
-type Errors = Record<string, string[]>;
 type Sent<Data> = { data?: Data; error?: { networkError?: Error; message: string } };
 
-export const FieldErrors = createContext<Errors>({});
+export const FieldProblems = createContext<Errors>({});
 
 /** The data of an answer. Throws where there is none: the network or the gateway failed, and sending again is safe. */
 export function received<Data>(answer: Sent<Data>): Data {
@@ -28,14 +29,12 @@ export function received<Data>(answer: Sent<Data>): Data {
 
 /** What is wrong with one field. */
 export function atField(name: string, message: string): Outcome {
-  return { violations: [{ path: [name], message }] };
+  return { fields: { [name]: [{ message }] } };
 }
 
-/** The messages by the name of the field that they belong to. */
-function byField(violations: Violation[]): Errors {
-  const errors: Errors = {};
-  for (const { path, message } of violations) (errors[path.at(-1) ?? ""] ??= []).push(message);
-  return errors;
+/** What is wrong with the input of any operation, each at its field. */
+export function invalid(result: { message: string; violations: readonly Violation[] }): Outcome {
+  return { message: result.message, fields: fieldErrors(result.violations) };
 }
 
 type Props = {
@@ -72,7 +71,7 @@ export function Form({ button, about, look = "primary", onSubmit, children }: Pr
     underWay.current = false;
     setBusy(false);
     setOutcome(found);
-    setErrors(byField(found?.violations ?? []));
+    setErrors(found?.fields ?? {});
     if (found?.empty) setRound(round + 1);
     if (found?.retryAfterSeconds) lock(found.retryAfterSeconds);
   }
@@ -82,15 +81,18 @@ export function Form({ button, about, look = "primary", onSubmit, children }: Pr
     if (errors[name]) setErrors({ ...errors, [name]: [] });
   }
 
+  const mended = outcome?.fields && Object.values(errors).every((each) => each.length === 0);
+  const waited = outcome?.retryAfterSeconds && !locked;
+
   return (
     <form ref={form} noValidate aria-busy={busy} onSubmit={submit} onInput={forget}>
-      {outcome?.message && (!outcome.retryAfterSeconds || locked > 0) && (
+      {outcome?.message && !mended && !waited && (
         <Notice kind={outcome.done ? "success" : "problem"}>
           {outcome.message}
           <Countdown seconds={locked} />
         </Notice>
       )}
-      <FieldErrors key={round} value={errors}>{children}</FieldErrors>
+      <FieldProblems key={round} value={errors}>{children}</FieldProblems>
       <button className={look} aria-disabled={busy || locked > 0}>
         {busy && <span className="spinner" aria-hidden="true" />}
         {busy ? t.sending : button}

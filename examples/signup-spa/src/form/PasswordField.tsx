@@ -1,9 +1,9 @@
 import { useState } from "react";
-import type { PolicyQuery } from "../generated/operations";
+import type { RegistrationPolicyQuery } from "registration-gateway-client";
 import { useStrings } from "../strings";
 import { Frame, useControl } from "./Field";
 
-export type PasswordRules = PolicyQuery["registrationPolicy"]["password"];
+export type PasswordRules = RegistrationPolicyQuery["registrationPolicy"]["password"];
 
 type Props = { name: string; label: string; rules?: PasswordRules; autoComplete: "current-password" | "new-password" };
 

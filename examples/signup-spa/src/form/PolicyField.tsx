@@ -1,9 +1,9 @@
 import type { InputHTMLAttributes } from "react";
-import type { PolicyQuery } from "../generated/operations";
+import type { RegistrationPolicyQuery } from "registration-gateway-client";
 import { useStrings } from "../strings";
 import { Choice, Field } from "./Field";
 
-export type Policy = PolicyQuery["registrationPolicy"];
+export type Policy = RegistrationPolicyQuery["registrationPolicy"];
 type Name = keyof typeof attributes;
 
 /** What the browser is to know of each field besides its rules, which are the gateway's. */

@@ -1,7 +1,7 @@
+import { RequestPasswordResetDocument, type RequestPasswordResetMutation } from "registration-gateway-client";
 import { useMutation } from "urql";
 import { Field } from "../form/Field";
-import { Form, type Outcome, received } from "../form/Form";
-import { ForgotPasswordDocument, type ForgotPasswordMutation } from "../generated/operations";
+import { Form, invalid, type Outcome, received } from "../form/Form";
 import { Link } from "../Link";
 import { useStrings } from "../strings";
 import { unreachable } from "../unreachable";
@@ -10,7 +10,7 @@ import { Panel } from "./Panel";
 /** Asks for the mail; the page behind its link, where the new password is chosen, is the gateway's. */
 export function ForgottenPage() {
   const t = useStrings();
-  const [, ask] = useMutation(ForgotPasswordDocument);
+  const [, ask] = useMutation(RequestPasswordResetDocument);
 
   async function submit({ email }: Record<string, string>) {
     return outcome(received(await ask({ input: { email: email! } })).requestPasswordReset);
@@ -28,11 +28,12 @@ export function ForgottenPage() {
   );
 }
 
-function outcome(result: ForgotPasswordMutation["requestPasswordReset"]): Outcome {
+function outcome(result: RequestPasswordResetMutation["requestPasswordReset"]): Outcome {
   switch (result.__typename) {
     case "RequestPasswordResetAccepted":
       return { message: result.message, done: true };
     case "InvalidInputError":
+      return invalid(result);
     case "TooManyAttemptsError":
       return result;
     default:

@@ -1,8 +1,8 @@
+import { CreateAccessTokenDocument, type CreateAccessTokenMutation } from "registration-gateway-client";
 import { useMutation } from "urql";
 import { Field } from "../form/Field";
 import { Form, type Outcome, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
-import { SignInDocument, type SignInMutation } from "../generated/operations";
 import { Link } from "../Link";
 import { pending } from "../pending";
 import { go } from "../route";
@@ -13,7 +13,7 @@ import { Panel } from "./Panel";
 
 export function SignInPage() {
   const t = useStrings();
-  const [, signIn] = useMutation(SignInDocument);
+  const [, signIn] = useMutation(CreateAccessTokenDocument);
 
   async function submit({ email, password }: Record<string, string>) {
     const { createAccessToken } = received(await signIn({ input: { email: email!, password: password! } }));
@@ -43,7 +43,7 @@ export function SignInPage() {
   );
 }
 
-function outcome(result: SignInMutation["createAccessToken"], email: string): Outcome {
+function outcome(result: CreateAccessTokenMutation["createAccessToken"], email: string): Outcome {
   switch (result.__typename) {
     case "CreateAccessTokenSuccess":
       pending.clear();

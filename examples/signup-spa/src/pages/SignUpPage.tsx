@@ -1,10 +1,17 @@
 import { use, useRef } from "react";
-import { useMutation, useQuery } from "urql";
+import {
+  type Execute,
+  type Gender,
+  RegistrationPolicyDocument,
+  type Salutation,
+  signUp,
+  type SignUpResult,
+} from "registration-gateway-client";
+import { useClient, useQuery } from "urql";
 import { Checkbox } from "../form/Field";
-import { atField, Form, type Outcome, received } from "../form/Form";
+import { atField, type Errors, Form, type Outcome, received } from "../form/Form";
 import { PasswordField } from "../form/PasswordField";
 import { given, type Policy, PolicyField } from "../form/PolicyField";
-import { type Gender, PolicyDocument, type Salutation, SignUpDocument, type SignUpMutation } from "../generated/operations";
 import { Link } from "../Link";
 import { pending } from "../pending";
 import { go } from "../route";
@@ -15,7 +22,7 @@ import { Panel } from "./Panel";
 
 export function SignUpPage() {
   const t = useStrings();
-  const [answer, again] = useQuery({ query: PolicyDocument });
+  const [answer, again] = useQuery({ query: RegistrationPolicyDocument });
   const policy = answer.data?.registrationPolicy;
   return (
     <Panel title={t.signUp.title} lead={t.signUp.lead} step={0}>
@@ -29,9 +36,11 @@ export function SignUpPage() {
 
 function SignUpForm({ policy }: { policy: Policy }) {
   const t = useStrings();
-  const [, signUp] = useMutation(SignUpDocument);
+  const client = useClient();
   const key = useRef(crypto.randomUUID());
   const language = use(Language).toUpperCase();
+
+  const execute: Execute = async (document, variables) => received(await client.mutation(document, variables));
 
   async function submit(values: Record<string, string>): Promise<Outcome> {
     const input = {
@@ -39,10 +48,10 @@ function SignUpForm({ policy }: { policy: Policy }) {
       language: policy.languages.find((each) => each === language),
       idempotencyKey: key.current,
     };
-    const { createCustomer } = received(await signUp({ input }));
+    const { result, fields } = await signUp(execute, input);
     // An answer has come: what is sent next is another attempt. Without one, the same key makes sending again safe.
     key.current = crypto.randomUUID();
-    return outcome(createCustomer, values.email!);
+    return outcome(result, fields, values.email!);
   }
 
   return (
@@ -79,7 +88,7 @@ function inputOf(values: Record<string, string>) {
 }
 
 /** What each member of the union means for the form; the compiler asks for all of them. */
-function outcome(result: SignUpMutation["createCustomer"], email: string): Outcome {
+function outcome(result: SignUpResult, fields: Errors, email: string): Outcome {
   switch (result.__typename) {
     case "CreateCustomerSuccess":
       return result.confirmation ? wait(result.handle, result.confirmation.expiresAt) : go("/sign-in");
@@ -88,6 +97,7 @@ function outcome(result: SignUpMutation["createCustomer"], email: string): Outco
     case "EmailTakenError":
       return atField("email", result.message);
     case "InvalidInputError":
+      return { message: result.message, fields };
     case "TooManyAttemptsError":
     case "IdempotencyConflictError":
       return result;

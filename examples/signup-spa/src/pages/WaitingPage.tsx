@@ -1,15 +1,15 @@
 import { useEffect } from "react";
-import { useMutation, useQuery, useSubscription } from "urql";
-import { Field } from "../form/Field";
-import { atField, Form, type Outcome, received } from "../form/Form";
 import {
-  ConfirmCodeDocument,
-  type ConfirmCodeMutation,
-  PolicyDocument,
-  ProgressDocument,
+  ConfirmCustomerDocument,
+  type ConfirmCustomerMutation,
+  RegistrationPolicyDocument,
+  FollowRegistrationDocument,
   ResendConfirmationDocument,
   type ResendConfirmationMutation,
-} from "../generated/operations";
+} from "registration-gateway-client";
+import { useMutation, useQuery, useSubscription } from "urql";
+import { Field } from "../form/Field";
+import { atField, Form, invalid, type Outcome, received } from "../form/Form";
 import { Link } from "../Link";
 import { pending } from "../pending";
 import { go } from "../route";
@@ -42,7 +42,10 @@ export function WaitingPage() {
       <p>{t.waiting.missing}</p>
       <ResendForm email={email} />
       <p className="instead">
-        <Link to="/sign-in">{t.waiting.confirmed}</Link> · <Link to="/">{t.waiting.other}</Link>
+        <Link to="/sign-in">{t.waiting.confirmed}</Link>
+      </p>
+      <p className="instead">
+        <Link to="/">{t.waiting.other}</Link>
       </p>
     </Panel>
   );
@@ -51,7 +54,7 @@ export function WaitingPage() {
 /** Moves on as soon as the address is confirmed, on whatever device the link of the mail was opened. */
 function useConfirmation(handle = "") {
   const t = useStrings();
-  const [{ data, fetching }, again] = useSubscription({ query: ProgressDocument, variables: { handle }, pause: !handle });
+  const [{ data, fetching }, again] = useSubscription({ query: FollowRegistrationDocument, variables: { handle }, pause: !handle });
   const state = data?.registration?.state;
   const isOver = data !== undefined && state !== "PENDING";
 
@@ -72,7 +75,7 @@ const DIGITS = 6;
 
 function CodeForm({ handle }: { handle: string }) {
   const t = useStrings();
-  const [, confirm] = useMutation(ConfirmCodeDocument);
+  const [, confirm] = useMutation(ConfirmCustomerDocument);
 
   async function submit({ code }: Record<string, string>) {
     return confirmed(received(await confirm({ input: { code, handle } })).confirmCustomer, t);
@@ -94,14 +97,15 @@ function CodeForm({ handle }: { handle: string }) {
   );
 }
 
-function confirmed(result: ConfirmCodeMutation["confirmCustomer"], t: Strings): Outcome {
+function confirmed(result: ConfirmCustomerMutation["confirmCustomer"], t: Strings): Outcome {
   switch (result.__typename) {
     case "ConfirmCustomerSuccess":
       return go("/sign-in", t.waiting.done);
     case "ConfirmationCodeError":
       return atField("code", result.attemptsLeft ? `${result.message} ${t.waiting.left(result.attemptsLeft)}` : t.waiting.ended);
-    case "ConfirmationTokenError":
     case "InvalidInputError":
+      return invalid(result);
+    case "ConfirmationTokenError":
       return result;
     default:
       return unreachable(result);
@@ -111,21 +115,22 @@ function confirmed(result: ConfirmCodeMutation["confirmCustomer"], t: Strings): 
 function ResendForm({ email }: { email: string }) {
   const t = useStrings();
   const [, resend] = useMutation(ResendConfirmationDocument);
-  const [{ data }] = useQuery({ query: PolicyDocument });
+  const [{ data }] = useQuery({ query: RegistrationPolicyDocument });
   const pause = data?.registrationPolicy.resendPauseSeconds;
 
   async function submit() {
-    return resent(received(await resend({ input: { email } })).resendConfirmation, pause);
+    return resent(received(await resend({ input: { email } })).resendConfirmation, t, pause);
   }
 
   return <Form button={t.waiting.resend} look="secondary" onSubmit={submit} />;
 }
 
-function resent(result: ResendConfirmationMutation["resendConfirmation"], pause?: number): Outcome {
+function resent(result: ResendConfirmationMutation["resendConfirmation"], t: Strings, pause?: number): Outcome {
   switch (result.__typename) {
     case "ResendConfirmationAccepted":
-      return { message: result.message, done: true, retryAfterSeconds: pause };
+      return { message: `${result.message} ${t.waiting.newest}`, done: true, retryAfterSeconds: pause };
     case "InvalidInputError":
+      return invalid(result);
     case "TooManyAttemptsError":
       return result;
     default:

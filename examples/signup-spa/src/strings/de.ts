@@ -56,6 +56,7 @@ export const de: Strings = {
     until: (moment) => `Der Link gilt bis ${moment}.`,
     missing: "Keine Mail? Schauen Sie in den Spam-Ordner, oder lassen Sie sich noch eine senden.",
     resend: "Noch eine Mail senden",
+    newest: "Es gilt nur der Code der neuesten Mail.",
     confirmed: "Link geöffnet: zur Anmeldung",
     other: "Eine andere Adresse verwenden",
   },
@@ -102,6 +103,11 @@ export const de: Strings = {
     end: "Abmelden",
     ended: "Es ist abgemeldet.",
     all: "Überall abmelden",
+  },
+  data: {
+    title: "Ihre Daten",
+    lead: "Wir senden Ihnen einen Link zu einer Datei mit allem, was über Sie gespeichert ist.",
+    button: "Meine Daten anfordern",
   },
   erase: {
     title: "Konto löschen",

@@ -54,6 +54,7 @@ export const en = {
     until: (moment: string) => `The link works until ${moment}.`,
     missing: "No mail? Look into the spam folder, or ask for another one.",
     resend: "Send another mail",
+    newest: "Only the code of the newest mail counts.",
     confirmed: "I have opened the link: sign in",
     other: "Use another address",
   },
@@ -100,6 +101,11 @@ export const en = {
     end: "End",
     ended: "It is signed out.",
     all: "Sign out everywhere",
+  },
+  data: {
+    title: "Your data",
+    lead: "We send you a link to a file with all that is stored about you.",
+    button: "Ask for my data",
   },
   erase: {
     title: "Erase your account",
