@@ -91,7 +91,7 @@ endef
 bench-disclosure: $(STAMP) ## whether the time of an answer tells that an address is registered: ten minutes
 	@$(BIN)/python -m benchmarks.disclosure $(ARGUMENTS)
 
-bench: $(STAMP) ## how fast it is here: half an hour, or QUICK=1 six minutes; needs wrk (apt-get install wrk)
+bench: $(STAMP) ## how fast it is here: forty minutes, or QUICK=1 eight; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 bench-peers: $(STAMP) ## the same for better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once

@@ -12,6 +12,7 @@ from statistics import median
 from benchmarks import (
     growth,
     hash_engines,
+    mails,
     metrics,
     overhead,
     pressure,
@@ -49,6 +50,7 @@ class Plan:
     sizes: tuple[int, ...]
     starts: int
     floods: int
+    drained: int
 
 
 FULL = Plan(
@@ -61,6 +63,7 @@ FULL = Plan(
     sizes=(1_000, 100_000, 1_000_000),
     starts=5,
     floods=31,
+    drained=10_000,
 )
 QUICK = Plan(
     seconds=3,
@@ -72,12 +75,13 @@ QUICK = Plan(
     sizes=(1_000, 20_000),
     starts=1,
     floods=5,
+    drained=500,
 )
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="six minutes instead of thirty, and less exact")
+    arguments.add_argument("--quick", action="store_true", help="eight minutes instead of forty, and less exact")
     plan = QUICK if arguments.parse_args().quick else FULL
     # On a disk, as a database would be: /tmp can be memory.
     place = Path("var")
@@ -109,6 +113,8 @@ def measure(directory: Path, plan: Plan) -> Measured:
     without_hash: dict[Engine, tuple[float, float]] = {}
     breakdown: dict[Engine, overhead.Breakdown] = {}
     signed_in: list[sign_ins.SignIns] = []
+    with_mails: list[mails.WithMails] = []
+    backlogs: list[mails.Backlog] = []
     for engine in ENGINES:
         for workers in plan.workers:
             with timed(f"registrations, {engine}, {workers} workers"), store(engine, directory) as empty:
@@ -125,6 +131,9 @@ def measure(directory: Path, plan: Plan) -> Measured:
             limit_costs.append(sign_up_limit.measure(directory, engine, plan.seconds, plan.limit_rounds))
         with timed(f"sign-ins, {engine}"), store(engine, directory) as empty:
             signed_in.append(sign_ins.measure(directory, empty, engine, plan.seconds, plan.judged_rounds))
+        with timed(f"mails, {engine}"):
+            with_mails += mails.measure(directory, engine, plan.seconds, plan.rounds)
+            backlogs.append(mails.of_a_slow_server(directory, engine, plan.drained, 3 * plan.seconds))
         with timed(f"growth, {engine}"):
             grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
     with store("sqlite", directory) as empty:
@@ -152,6 +161,8 @@ def measure(directory: Path, plan: Plan) -> Measured:
         metrics_ms=metrics_ms,
         sign_ins=signed_in,
         sign_in_limits=sign_in_limits,
+        with_mails=with_mails,
+        backlogs=backlogs,
     )
 
 

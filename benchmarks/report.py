@@ -115,6 +115,25 @@ def _body(measured: Measured) -> Iterator[str]:
         ],
     )
     yield from section(
+        "Registrations with their mails (CPU of gateway and relay)",
+        (
+            *("engine", "door", "mails", "rate/s", "bare hash/s", "hash ms", "CPU ms", "share", "a mail ms"),
+            *("database ms", "seconds to arrive, p50", "p99"),
+        ),
+        [
+            (
+                *(row.engine, row.door, row.way, row.rate, row.bare_rate, row.hash_ms, row.server_ms, row.share),
+                *(row.mail_ms, row.database_ms, *(row.waits or (None, None))),
+            )
+            for row in measured.with_mails
+        ],
+    )
+    yield from section(
+        "Mails to a server that takes 100 ms for one",
+        ("engine", "mails/s", "with 32 connections", "share of the registrations/s meanwhile"),
+        [(each.engine, each.by_default, each.by_many, each.kept_up) for each in measured.backlogs],
+    )
+    yield from section(
         "Growth (CPU ms of server and database)",
         ("engine", "customers", "registration", "sign-in", "registration without the hash"),
         [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.growth import Growth
 from benchmarks.hash_engines import Engines
+from benchmarks.mails import Backlog, WithMails
 from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure
 from benchmarks.reads import Read
@@ -39,6 +40,8 @@ class Measured:
     metrics_ms: float
     sign_ins: list[SignIns]
     sign_in_limits: SignInLimits
+    with_mails: list[WithMails]
+    backlogs: list[Backlog]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def targets(measured: Measured) -> Iterator[Target]:
     limits = measured.sign_in_limits
     yield Target("sign-ins a second and processor, 7 MiB and 5 passes", ">= 75", limits.a_core)
     yield Target("seconds of the longest answer in ten times as many sign-ins", "<= 5", limits.longest)
+    yield from _mail_targets(measured)
     yield from _growth_targets(measured.growth)
     yield Target("seconds from start to first answer", "<= 1.5", measured.start.seconds)
     yield Target("resident MiB at rest, one worker", "<= 80", measured.start.memory)
@@ -98,6 +102,20 @@ def _registration_targets(measured: Measured) -> Iterator[Target]:
         share = {row.kind.door: row.share for row in chosen if row.kind.engine == engine}
         # Shares, because the speed of the machine differs from minute to minute.
         yield Target(f"CPU of REST against GraphQL, {engine}", "<= 1.03", share["graphql"] / share["rest"])
+
+
+def _mail_targets(measured: Measured) -> Iterator[Target]:
+    for row in measured.with_mails:
+        name = f"{row.way}, {row.door}, {row.engine}"
+        if row.way != "no mails":
+            yield Target(f"hash share of CPU, registrations with their mails, {name}", ">= 0.88", row.share)
+        if row.way == "SMTP" and row.waits:
+            yield Target(f"seconds until a mail has arrived, p99, {name}", "<= 1", row.waits[1])
+    for backlog in measured.backlogs:
+        yield Target(f"mails/s at 100 ms a mail, as it comes, {backlog.engine}", ">= 60", backlog.by_default)
+        yield Target(f"mails/s at 100 ms a mail, 32 connections, {backlog.engine}", ">= 200", backlog.by_many)
+        # The last mail may take a moment longer than the first.
+        yield Target(f"mails at 100 ms a mail against registrations, {backlog.engine}", ">= 0.95", backlog.kept_up)
 
 
 def _name(row: Registrations) -> str:

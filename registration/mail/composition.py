@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, exists, func, literal_column, or_, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, exists, func, literal_column, or_, select
 
 from registration.customer import customer_of
 from registration.keys.handles import code_of
@@ -134,10 +135,19 @@ class Composer:
         return Link(url, valid_until, code_of(secret, job.token_id) if digest(key) in facts.coded else None)
 
 
+# Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
+PEOPLE = select(customer).where(customer.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@cache
+def _tokens_of(table: Table) -> Select[Any]:
+    return select(table).where(table.c.customer_id.in_(bindparam("ids", expanding=True)))
+
+
 def look_up(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, Facts]:
     """Read the facts of mails, by mail; one statement for each kind of fact."""
     ids = [job.customer_id for job in jobs]
-    people = {row.id: row for row in connection.execute(select(customer).where(customer.c.id.in_(ids)))}
+    people = {row.id: row for row in connection.execute(PEOPLE, {"ids": ids})}
     facts = {job.id: Facts(people.get(job.customer_id), {}, None) for job in jobs}
     for kind in {job.kind for job in jobs}:
         alike = [job for job in jobs if job.kind == kind]
@@ -152,7 +162,7 @@ def look_up(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, Facts]:
 
 def _add_tokens(connection: Connection, table: Table, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
     tokens: dict[UUID, list[Row[Any]]] = {job.customer_id: [] for job in jobs}
-    for row in connection.execute(select(table).where(table.c.customer_id.in_(list(tokens)))):
+    for row in connection.execute(_tokens_of(table), {"ids": list(tokens)}):
         tokens[row.customer_id].append(row)
     for job in jobs:
         found = tokens[job.customer_id]

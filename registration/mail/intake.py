@@ -1,6 +1,7 @@
-"""The intake of the relay: claims mails that are due and composes them, many with one statement."""
+"""The intake of the relay: claims mails that are due, many with one statement, and composes each when it can leave."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from traceback import format_tb
@@ -29,16 +30,43 @@ def check_nothing(_connection: Connection) -> None:
 
 
 class Intake:
-    """What a relay gets out of the database. One row that cannot be read holds up no other mail."""
+    """What a relay gets out of the database. One row that cannot be read holds up no other mail.
+
+    `waiting` are the mails that are claimed and have no connection yet, the longest due first.
+    """
 
     def __init__(self, database: Database, composer: Composer, clock: Callable[[], datetime], check: Check) -> None:
         self._database = database
         self._composer = composer
         self._clock = clock
         self._check = check
+        self._facts: dict[UUID, Facts | Refused] = {}
+        self.waiting: deque[Job] = deque()
 
-    def claim(self, limit: int) -> list[Job]:
-        """Raises Unavailable."""
+    def claim(self, limit: int) -> int:
+        """Claim mails that are due and look up what they need; the number of those. Raises Unavailable.
+
+        Also then `waiting` has what was claimed.
+        """
+        jobs = self._claim_readable(limit)
+        self.waiting.extend(jobs)
+        if jobs:
+            self._facts.update(self._look_up(jobs))
+        return len(jobs)
+
+    def next(self) -> tuple[Job, Composed]:
+        """The next waiting mail."""
+        job = self.waiting.popleft()
+        return job, self._compose(job, self._facts.pop(job.id))
+
+    def take_back(self) -> list[Job]:
+        """All waiting mails, which do not wait any more."""
+        jobs = list(self.waiting)
+        self.waiting.clear()
+        self._facts.clear()
+        return jobs
+
+    def _claim_readable(self, limit: int) -> list[Job]:
         try:
             return self._claim(limit)
         except Exception as error:
@@ -57,11 +85,6 @@ class Intake:
 
         ids = self._database.read(look)
         return self._database.write(partial(outbox.claim, ids=ids, now=now)) if ids else []
-
-    def compose(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Composed]]:
-        """Each mail as soon as it is composed. Raises Unavailable before the first of them."""
-        facts = self._look_up(jobs)
-        return ((job, self._compose(job, facts[job.id])) for job in jobs)
 
     def _look_up(self, jobs: Sequence[Job]) -> dict[UUID, Facts | Refused]:
         try:

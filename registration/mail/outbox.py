@@ -111,20 +111,28 @@ def due_ids(connection: Connection, now: datetime, limit: int) -> list[UUID]:
     return list(connection.scalars(due(mail.c.id), {"now": now, "limit": limit}))
 
 
+# Built once, as above.
+STILL_DUE = (
+    select(mail.c.id)
+    .where(mail.c.id.in_(bindparam("ids", expanding=True)), IS_WAITING, mail.c.due_at <= bindparam("now"))
+    .with_for_update(skip_locked=True)
+)
+CLAIM = (
+    update(mail)
+    .where(mail.c.id.in_(bindparam("ids", expanding=True)))
+    .values(attempts=mail.c.attempts + 1, due_at=bindparam("until"))
+    .returning(*CLAIMED)
+)
+
+
 def claim(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Job]:
     """Claim those of the mails that are due still, for the time of a lease; no other relay gets them before it ends.
 
     Skips those that another transaction has locked. The jobs are in the order of the ids.
     """
-    still_due = select(mail.c.id).where(mail.c.id.in_(ids), IS_WAITING, mail.c.due_at <= now)
-    locked = connection.scalars(still_due.with_for_update(skip_locked=True)).all()
-    rows = connection.execute(
-        update(mail)
-        .where(mail.c.id.in_(locked))
-        .values(attempts=mail.c.attempts + 1, due_at=now + LEASE)
-        .returning(*CLAIMED)
-    )
-    return sorted((Job(**row) for row in rows.mappings()), key=lambda job: ids.index(job.id))
+    locked = connection.scalars(STILL_DUE, {"ids": ids, "now": now}).all()
+    rows = connection.execute(CLAIM, {"ids": locked, "until": now + LEASE})
+    return sorted((Job(*row) for row in rows), key=lambda job: ids.index(job.id))
 
 
 @cache
@@ -148,15 +156,25 @@ def _head(column: ColumnElement[Any], bucket: int) -> Subquery:
     )
 
 
+SENT = (
+    update(mail)
+    .where(mail.c.id.in_(bindparam("ids", expanding=True)), IS_WAITING)
+    .values(status="sent", settled_at=bindparam("now"), reason=bindparam("why"), recipient=None)
+)
+
+
 def settle(
     connection: Connection, jobs: Sequence[Job], status: Settled, now: datetime, reason: str | None = None
 ) -> None:
     """Close mails. `sent` is recorded unconditionally, other outcomes only by the current holder of the lease."""
-    those = mail.c.id.in_([job.id for job in jobs]) if status == "sent" else _held(jobs)
+    reason = reason and reason[:REASON_LENGTH]
+    if status == "sent":
+        connection.execute(SENT, {"ids": [job.id for job in jobs], "now": now, "why": reason})
+        return
     # The address of a mail is kept for as long as the mail may still be sent.
     recipient = {} if status == "parked" else {"recipient": None}
-    closed = {"status": status, "settled_at": now, "reason": reason and reason[:REASON_LENGTH]}
-    connection.execute(update(mail).where(those, IS_WAITING).values(closed | recipient))
+    closed = {"status": status, "settled_at": now, "reason": reason}
+    connection.execute(update(mail).where(_held(jobs), IS_WAITING).values(closed | recipient))
 
 
 def postpone(

@@ -23,6 +23,8 @@ from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refu
 from registration.storage.database import Database, Unavailable
 
 CONNECTIONS = 8
+HELD = timedelta(seconds=5)  # how long a claimed mail waits for a connection; then it is given back
+SETTLE_EVERY = 0.25  # seconds, while a batch leaves; a relay that is killed sends again what it has not settled
 LOOK_EVERY = 0.5  # seconds between two looks at the mails under way
 # At a stop: seconds to wait for mails in flight, and then for their connections to close.
 STOP_SECONDS, ABORT_SECONDS = 5.0, 2.0
@@ -32,7 +34,6 @@ RENEW_EVERY = timedelta(minutes=1)
 CHORE_BATCH = 500
 
 log = structlog.get_logger(__name__)
-
 
 Chore = Callable[[Connection, datetime, int], int]
 """Work that a relay does about once an hour, in slices between mails: on at most so many rows; 0 when it is done."""
@@ -48,8 +49,8 @@ class Relay:
     A mail is sent twice only if its relay dies between sending and settling, or if the mail server's answer is lost;
     both copies then have the same Message-ID. The clocks of all nodes must agree to well within the lease.
 
-    One thread turns: it settles the mails that ended, and claims as many as there are free connections. So no mail
-    waits claimed, and a mail server that is slow holds up only what it was given.
+    One thread turns: it settles the mails that ended, and claims as many as there are free connections, or a batch
+    while mail servers are quick. A mail server that is slow holds up only what it was given.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class Relay:
         self._stop_seconds = stop_seconds
         self._unsettled: list[tuple[Job, Outcome | Dropped | GivenBack]] = []
         self._alarms = Alarms(clock)
-        self._renew_at = clock()
+        self._renew_at = self._claimed_at = clock()
+        self._settle_at = 0.0  # of time.monotonic
+        self._may_be_more = False
         self._chore = chore
         self._chore_at = clock()
 
@@ -105,41 +108,52 @@ class Relay:
         Raises Unavailable.
         """
         count = 0
-        while (claimed := self._turn()) or self._unsettled or self._servers.under_way():
+        while (claimed := self._turn()) or self._unsettled or self._intake.waiting or self._servers.under_way():
             count += claimed
             self._hear(LOOK_EVERY if self._servers.under_way() else 0)
         self._servers.close()
         return count
 
     def _turn(self) -> int:
-        """Settle what has ended, and begin to send what is due, as far as there is room; the number of those."""
+        """Settle what has ended, claim what is due, and begin to send as far as there is room; the number claimed."""
         self._look_after_lines()
-        self._settle()
-        room = 0 if self._stopping.is_set() else self._servers.room(self._clock())
-        jobs = self._intake.claim(room) if room else []
-        if jobs:
-            self._hand_over(jobs)
-        return len(jobs)
+        if not self._intake.waiting or time.monotonic() >= self._settle_at:
+            self._settle()
+        claimed = 0 if self._intake.waiting else self._claim()
+        self._hand_over()
+        return claimed
+
+    def _claim(self) -> int:
+        self._claimed_at = self._clock()
+        limit = 0 if self._stopping.is_set() else self._servers.appetite(self._claimed_at)
+        try:
+            claimed = self._intake.claim(limit) if limit else 0
+        except Exception:
+            self._give_back()
+            raise
+        self._may_be_more = claimed == limit
+        return claimed
+
+    def _give_back(self) -> None:
+        """Let mails that have no connection yet be claimed by other relays, or again."""
+        self._unsettled += [(job, GivenBack()) for job in self._intake.take_back()]
 
     def _wait(self, is_tidy: bool) -> None:
-        """Wait for mails that are due; where all connections are taken, for one that becomes free."""
-        is_full = not self._servers.room(self._clock()) and self._servers.under_way()
-        if is_full:
+        """Wait for mails to become due; where more are than there are free connections, for one of those."""
+        if self._servers.under_way() and (self._may_be_more or self._intake.waiting):
             self._hear(LOOK_EVERY)
             return
-        if is_tidy:  # short enough to wait for a mail, and long enough for several to come together
-            self._stopping.wait(self._random.uniform(0.1, 0.3))
+        if is_tidy:  # short enough to wait for a mail, and long enough for many to come together
+            self._stopping.wait(self._random.uniform(0.2, 0.4))
         self._hear(0)
 
-    def _hand_over(self, jobs: Sequence[Job]) -> None:
-        try:
-            composed = self._intake.compose(jobs)
-        except Unavailable:
-            self._unsettled += [(job, GivenBack()) for job in jobs]
-            raise
-        for job, message in composed:
+    def _hand_over(self) -> None:
+        room = self._servers.room(self._clock())
+        while room and self._intake.waiting:
+            job, message = self._intake.next()
             if isinstance(message, Message):
                 self._servers.send(Task(job, message, self._clock()))
+                room -= 1
             else:
                 self._unsettled.append((job, message))
 
@@ -160,10 +174,11 @@ class Relay:
         if ended.line.is_aborted and not isinstance(outcome, Sent | Refused | Deferred | Unknown):
             # The error names the server, but the relay closed the connection.
             return self._broken_off()
-        rests = self._servers.note(ended.line, outcome, self._clock())
+        now = self._clock()
+        rests = self._servers.note(ended.line, outcome, now, now - task.began)
         if isinstance(outcome, AboutUs) or (rests and isinstance(outcome, Broken | Unknown)):
             self._alarms.call(outcome)
-        if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and not self._servers.rest(self._clock()):
+        if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and not self._servers.rest(now):
             return GivenBack()  # another server may take it
         return outcome
 
@@ -177,11 +192,14 @@ class Relay:
         verdicts = [(job, verdict_on(job, outcome, now, self._random)) for job, outcome in self._unsettled]
         self._database.write(partial(settlement.write, verdicts=verdicts, now=now))
         self._unsettled.clear()
+        self._settle_at = time.monotonic() + SETTLE_EVERY
         settlement.report(verdicts)
 
     def _look_after_lines(self) -> None:
-        """Renew the leases of the mails under way, and break off those that take too long."""
+        """Renew the leases of the mails under way, break off those that take too long, and hold no others for long."""
         now, lines = self._clock(), self._servers.under_way()
+        if self._stopping.is_set() or self._servers.rest(now) or now - self._claimed_at >= HELD:
+            self._give_back()
         for line in lines:
             if line.task and now - line.task.began >= LONGEST:
                 self._break_off([line])
@@ -212,6 +230,7 @@ class Relay:
             self._hear(left)
 
     def _finish(self) -> None:
+        self._give_back()
         self._await(self._servers.under_way(), self._stop_seconds)
         self._break_off(self._servers.under_way())
         try:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from benchmarks.growth import Growth
 from benchmarks.hash_engines import Engines
+from benchmarks.mails import WAYS, Backlog, WithMails
 from benchmarks.overhead import Breakdown
 from benchmarks.pressure import Pressure, Round, Stretch
 from benchmarks.reads import Read
@@ -69,4 +70,11 @@ PERFECT = Measured(
     metrics_ms=0.03,
     sign_ins=[SignIns(engine, 100.0, 9.0, 9.9, 0.5, 20.0) for engine in ENGINES],
     sign_in_limits=SignInLimits(80.0, 4.5),
+    with_mails=[
+        WithMails(engine, door, way, 90.0, 100.0, 9.0, 10.0, 0.5, (0.2, 0.5) if "SMTP" in way else None, 9.5)
+        for engine in ENGINES
+        for door in DOORS
+        for way in WAYS
+    ],
+    backlogs=[Backlog(engine, 70.0, 250.0, 0.98) for engine in ENGINES],
 )

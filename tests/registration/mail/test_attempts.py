@@ -91,7 +91,8 @@ def test_a_mail_at_which_the_server_hangs_up_holds_up_no_other(database: Databas
             relay.run_once()
             clock.pass_(timedelta(seconds=15))
     assert len(handler.kept) == len(listed(database, "sent")) == 15
-    assert {entry.reason for entry in listed(database, "waiting")} == {
+    # Some may have been given back before they were tried.
+    assert {entry.reason for entry in listed(database, "waiting")} - {None} == {
         f"the connection broke at {'recipient' if step == 'RCPT' else 'content'}: "
         "SMTPServerDisconnected: Connection unexpectedly closed"
     }

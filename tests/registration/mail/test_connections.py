@@ -17,7 +17,7 @@ from registration.storage.database import Database
 from registration.storage.tables import mail
 from tests.registration.mail.relays import COMPOSER, RANDOM, Clock, ScriptedSender, listed, relay_of
 from tests.registration.mail.scripted_server import Script
-from tests.registration.people import signed_up
+from tests.registration.people import NOW, signed_up
 from tests.registration.stored import rows
 from tests.waiting import PATIENCE, eventually, wait_for
 
@@ -157,4 +157,4 @@ def test_mails_that_break_together_put_their_server_to_rest(database: Database) 
     relay_of(database, sender).run_once()
     assert 4 <= len(sender.handed) <= 1 + 2 + CONNECTIONS
     untried = [entry for entry in listed(database, "waiting") if entry.id not in sender.handed]
-    assert {entry.attempts for entry in untried} == {0}
+    assert {(entry.due_at, entry.reason) for entry in untried} == {(NOW, None)}
