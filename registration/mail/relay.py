@@ -26,8 +26,7 @@ CONNECTIONS = 8
 HELD = timedelta(seconds=5)  # how long a claimed mail waits for a connection; then it is given back
 SETTLE_EVERY = 0.25  # seconds, while a batch leaves; a relay that is killed sends again what it has not settled
 LOOK_EVERY = 0.5  # seconds between two looks at the mails under way
-# At a stop: seconds to wait for mails in flight, and then for their connections to close.
-STOP_SECONDS, ABORT_SECONDS = 5.0, 2.0
+STOP_SECONDS, ABORT_SECONDS = 5.0, 2.0  # at a stop, for mails in flight, and then for their connections
 # The longest send: without it a server that sends a byte now and then would hold a connection without end.
 LONGEST = timedelta(hours=1)
 RENEW_EVERY = timedelta(minutes=1)
