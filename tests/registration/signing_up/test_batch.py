@@ -113,6 +113,16 @@ class TestInOneTransaction:
         assert outcomes[3] == IdempotencyConflict()
         assert counts(services.database) == pending(2) | {"idempotency": 1}
 
+    def test_idempotency_keys_hold_within_a_concealed_batch(self, services: Services) -> None:
+        """In conceal mode the twin of a request gets the same handle; other input with its key is a conflict."""
+        twin = request(idempotencyKey=KEY)
+        other = request(idempotencyKey=KEY, firstName="Eve")
+        outcomes = together(replace(services, conceal=True), twin, twin, other)
+        assert isinstance(outcomes[0], SignUpAccepted)
+        assert outcomes[0] == outcomes[1]
+        assert outcomes[2] == IdempotencyConflict()
+        assert len(customers(services.database)) == 1
+
     def test_known_address_writes_as_many_rows(self, services: Services) -> None:
         """In conceal mode a known and a new address in one batch have the same outcome and write as many rows."""
         concealing = replace(services, conceal=True)
