@@ -7,6 +7,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.server.answer_transport import AnswerTransport
 from graphql_api.server.connections import PROBES, ConnectionLimits, Connections, Unread
 from graphql_api.server.request_head import EarlyAnswer, HeadState, refusal_of
 from graphql_api.server.response_headers import SecurityHeaders, early_answer
@@ -54,6 +55,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Whether the last read ended the last request."""
     _running: RequestResponseCycle | None = None
     _is_surplus = False
+    _closes_after_body = False
     _closing: asyncio.Event | None = None
 
     def __init__(self, *args: Any, connections: Connections | None = None, **kwargs: Any) -> None:
@@ -81,6 +83,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except HttpParserError:
+            if self._closes_after_body:
+                self.transport.close()
+                return
             if len(self.pipeline) > self.pipeline_limit:
                 self.transport.abort()
                 return
@@ -155,7 +160,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.write(early_answer(refusal, (*self.server_state.default_headers, *headers)))
 
     def on_headers_complete(self) -> None:
-        if self._is_url_too_long():
+        if self._closes_after_body or self._is_url_too_long():
             raise HeadRefused
         head = self._head
         head.refusal = refusal_of(self.headers, self.parser.get_http_version())
@@ -179,6 +184,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._head.wants_upgrade:
+            return
+        if self._closes_after_body:
+            self.transport.close()
             return
         if not self.cycle.response_complete:  # else only the deadline ends the connection
             self._is_all_there = True
@@ -213,8 +221,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle  # uvicorn remembers only the cycle that arrived last
+        cycle.transport = AnswerTransport(self.transport, self._close_after_body)  # type: ignore[assignment]
         cycle.scope["gateway.closing"] = self.closing  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
+
+    def _close_after_body(self) -> None:
+        """Until then the deadline ends the connection. Requests behind this one are not served."""
+        if self._running and self._running.more_body:
+            self._closes_after_body = True
+        else:
+            self.transport.close()
 
     def _start_deadline(self) -> None:
         if self._deadline is None:

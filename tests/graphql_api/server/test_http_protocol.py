@@ -313,6 +313,34 @@ class TestPipeline:
             assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
 
 
+class TestEarlyAnswer:
+    @pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+    def test_reaches_a_client_that_goes_on_sending(self, patient: tuple[str, int], connection: bytes) -> None:
+        """An answer before the body is there is not lost in a reset: the rest is read before the connection closes."""
+        body = b"b" * 20_000_000
+        head = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
+        with socket.create_connection(patient, timeout=PATIENCE) as client:
+            client.sendall(head % (len(body), connection) + body)
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+            client.sendall(b"GET /early HTTP/1.1\r\nHost: x\r\n\r\n")
+            with suppress(ConnectionResetError):  # it closes while the second request is on its way
+                assert bool(client.recv(65536)) is (connection == b"keep-alive")
+
+    def test_is_the_last_of_a_connection_that_ends(self) -> None:
+        """A request in the read that ends the body before it is not served: its client would get no answer."""
+        served: list[str] = []
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            served.append(scope["path"])
+            await PlainTextResponse("early")(scope, receive, send)
+
+        protocol = partial(BoundedHttpProtocol, connections=Connections(ConnectionLimits(total=0)))
+        probe = b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+        with serving(cast("type[BoundedHttpProtocol]", protocol), application) as address:
+            assert talk(address, probe, b"hello" + probe + b"hello").count(b"HTTP/1.1 200 OK") == 1
+        assert served == ["/healthz"]
+
+
 async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer when the client has disconnected, and note which request."""
     while (await receive())["type"] != "http.disconnect":
