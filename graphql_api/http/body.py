@@ -46,7 +46,5 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLar
 
 
 def _is_encoded(headers: Headers) -> bool:
-    if "content-encoding" not in headers:
-        return False
     codings = ",".join(headers.getlist("content-encoding")).split(",")
     return any(coding.strip().lower() not in {"", "identity"} for coding in codings)

@@ -10,6 +10,8 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from graphql_api.server.throttle import Throttle
+
 IpAddress = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -44,8 +46,7 @@ class ClientIps:
 
     def __init__(self, trusted: Networks, clock: Callable[[], float]) -> None:
         self._trusted = trusted
-        self._clock = clock
-        self._silent_until = float("-inf")
+        self._lines = Throttle(LOG_PAUSE_SECONDS, clock)
         self._peer = lru_cache(maxsize=1024)(self._look_at)
 
     def of(self, request: Request) -> str:
@@ -90,9 +91,8 @@ class ClientIps:
 
     def _tell(self, proxy: IpAddress, hop: str) -> None:
         """Log the shape of a hop, at most once in LOG_PAUSE_SECONDS; the hop itself may be a client's address."""
-        if self._clock() < self._silent_until:
+        if not self._lines.count():
             return
-        self._silent_until = self._clock() + LOG_PAUSE_SECONDS
         shape = re.sub(r"\w", "x", hop[:LONGEST_HOP], flags=re.ASCII)
         log.warning("a trusted proxy names a client unreadably and counts as the client", proxy=str(proxy), shape=shape)
 

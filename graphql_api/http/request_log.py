@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
+from graphql_api.server.throttle import Throttle
 from registration import metrics
 from registration.correlation import bind_correlation_id
 from registration.hashing.passwords import MAY_HASH
@@ -26,24 +27,6 @@ log = structlog.get_logger(__name__)
 def no_network(_request: Request) -> str:
     """What stands in the log where clients are not told apart."""
     return ""
-
-
-class Refusals:
-    """Lets one refused request a second be logged: in a flood a line of each would cost as much as its answer."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._silent_until = -inf
-        self._number = 0
-
-    def since_last_line(self) -> int | None:
-        """Count a refusal; the number of those that the line stands for, or None if it gets no line."""
-        self._number += 1
-        if (now := self._clock()) < self._silent_until:
-            return None
-        self._silent_until = now + REFUSAL_PAUSE_SECONDS
-        number, self._number = self._number, 0
-        return number
 
 
 class RequestLog:
@@ -64,7 +47,8 @@ class RequestLog:
         self._network_of = network_of
         self._longest = longest
         self._clock = clock
-        self._refusals = Refusals(clock)
+        # In a flood a line of each refusal would cost as much as its answer.
+        self._refusals = Throttle(REFUSAL_PAUSE_SECONDS, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,8 +92,8 @@ class RequestLog:
         _number_of(operation, outcome).inc()
         refused: Mapping[str, int] = {}
         if outcome == ErrorCode.OVERLOADED:
-            number = self._refusals.since_last_line()
-            if number is None:
+            number = self._refusals.count()
+            if not number:
                 return
             refused = {"refused": number}
         log.info(

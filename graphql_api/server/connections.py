@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from graphql_api.server.throttle import Throttle
 from registration.limits.payers import client_of
 
 PROBES = frozenset({b"/healthz", b"/readyz"})
@@ -90,7 +91,7 @@ class Connections:
         self._waiting: dict[Connection, None] = {}
         self._surplus: dict[Connection, None] = {}
         self._sweeper: asyncio.TimerHandle | None = None
-        self._silent_until = float("-inf")
+        self._lines = Throttle(LOG_PAUSE_SECONDS, clock)
 
     def enter(self, connection: Connection, ip: str) -> bool:
         """Count a new connection; False when it is surplus. It waits for its client from now on."""
@@ -176,8 +177,7 @@ class Connections:
 
     def _tell(self) -> None:
         """Log that there are too many, at most once in LOG_PAUSE_SECONDS."""
-        if self._clock() < self._silent_until:
+        if not self._lines.count():
             return
-        self._silent_until = self._clock() + LOG_PAUSE_SECONDS
         limits = {"limit": self._limits.total, "limit_of_a_client": self._limits.per_client}
         log.warning("too many connections: closing those that wait longest", open=len(self._open), **limits)
