@@ -84,8 +84,8 @@ def prepare(settings: GatewaySettings) -> None:
 def try_templates(settings: GatewaySettings) -> None:
     """Raises SettingsError where a template of GATEWAY_TEMPLATES_DIR cannot be used."""
     from graphql_api.pages.samples import try_pages  # noqa: PLC0415 - other commands need not wait for it
-    from registration.diagnosis.templates import try_mails  # noqa: PLC0415
-    from registration.texts import TemplateFault  # noqa: PLC0415
+    from registration.diagnosis.mail_samples import try_mails  # noqa: PLC0415
+    from registration.templates import TemplateFault  # noqa: PLC0415
     from registration.wiring import open_shop  # noqa: PLC0415
 
     shop = open_shop(settings)

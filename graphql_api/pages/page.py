@@ -21,7 +21,7 @@ from registration.correlation import current_correlation_id
 from registration.language import LOCALE, Language, in_language, language_of, moment_in_words
 from registration.shop import Shop
 from registration.storage.database import Unavailable
-from registration.texts import templates
+from registration.templates import templates
 
 NOT_STORED = {"Cache-Control": "no-store"}
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from graphql_api.pages.page import DIRECTORY, html_of, page_templates
-from registration.diagnosis.templates import CONFIRMED, MOMENT, PENDING
+from registration.diagnosis.mail_samples import CONFIRMED, MOMENT, PENDING
 from registration.language import Language
 from registration.shop import Shop
 from registration.signing_up.confirmation import PendingSignUp
-from registration.texts import compile_own, faults_told
+from registration.templates import compile_own, faults_told
 
 KEY = {"key": "0" * 32}
 SOON: Mapping[str, object] = {"retry_after": 60}

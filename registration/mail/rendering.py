@@ -20,7 +20,8 @@ from registration.language import in_language, moment_in_words
 from registration.mail.message import Message, alternatives, mailbox, unstructured
 from registration.rules.address import PLAIN_DOMAIN, PLAIN_LOCAL
 from registration.shop import Shop
-from registration.texts import Text, templates
+from registration.templates import templates
+from registration.texts import Text
 
 
 class MailKind(StrEnum):

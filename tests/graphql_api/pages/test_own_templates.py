@@ -9,14 +9,14 @@ import pytest
 from graphql_api.pages import page
 from graphql_api.pages.page import html_of
 from graphql_api.pages.samples import SAMPLES, try_pages
-from registration.diagnosis.templates import try_mails
+from registration.diagnosis.mail_samples import try_mails
 from registration.environment import SettingsError
 from registration.language import Language
 from registration.mail import rendering
 from registration.mail.rendering import MailKind
 from registration.settings import Settings
 from registration.shop import Shop
-from registration.texts import TemplateFault
+from registration.templates import TemplateFault
 from registration.wiring import open_shop
 from tests.graphql_api.cli.commands import complaint, run
 from tests.registration.mail.test_rendering import mail, part

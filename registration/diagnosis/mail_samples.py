@@ -12,7 +12,7 @@ from registration.language import Language
 from registration.mail.composition import LINKS
 from registration.mail.rendering import TEMPLATES, Link, MailKind, UsedDevice, mail_templates, render
 from registration.shop import Shop
-from registration.texts import compile_own, faults_told
+from registration.templates import compile_own, faults_told
 
 MOMENT = datetime(2026, 3, 5, 7, 9, tzinfo=UTC)
 SITE = "https://shop.example"
