@@ -1,10 +1,8 @@
 """What every command does at the terminal: it prints tables or JSON, and ends with one line where it cannot work."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import wraps
 from typing import Annotated, NoReturn, ParamSpec, TypeVar
 
@@ -12,6 +10,7 @@ import typer
 
 from registration.environment import SettingsError
 from registration.keys.key_files import KeyFileError
+from registration.readable_json import readable_json
 from registration.storage.database import Unavailable
 
 Arguments = ParamSpec("Arguments")
@@ -32,11 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for another pr
 
 def show_json(rows: Sequence[Mapping[str, object]] | Mapping[str, object]) -> None:
     """Print an array of objects or one object; moments in ISO 8601."""
-    print(json.dumps(rows, default=_as_text, indent=2, ensure_ascii=False))
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    print(readable_json(rows))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

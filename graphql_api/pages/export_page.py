@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from graphql_api.engine.context import Context
 from graphql_api.pages.page import NOT_STORED, Page
-from registration.account.data_export import as_json, export_by_key, is_export_key
+from registration.account.data_export import export_by_key, is_export_key
+from registration.readable_json import readable_json
 
 PAGE = Page("/account/export", "export")
 HEADERS = NOT_STORED | {"Content-Disposition": 'attachment; filename="my-data.json"', "Referrer-Policy": "no-referrer"}
@@ -29,4 +30,4 @@ async def _act(context: Context, form: Mapping[str, str]) -> Response:
     rows = await context.threads.run(export_by_key, context.services, key, context.client_ip)
     if rows is None:
         return PAGE.render(context, "refused", 404)
-    return Response(as_json(rows), headers=HEADERS, media_type="application/json")
+    return Response(readable_json(rows), headers=HEADERS, media_type="application/json")

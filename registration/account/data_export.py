@@ -1,6 +1,5 @@
 """A copy of all data about a person, for the rights to access and to portability (GDPR, articles 15 and 20)."""
 
-import json
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeAlias
@@ -75,11 +74,6 @@ def rows_about(connection: Connection, customer_id: UUID) -> Rows:
     return {name: rows for name, rows in found.items() if rows}
 
 
-def as_json(rows: Rows) -> str:
-    """Moments in ISO 8601."""
-    return json.dumps(rows, default=_as_text, indent=2, ensure_ascii=False)
-
-
 def is_told(column: "Column[Any]") -> bool:
     """Personal data but a password's hash, choices, moments, and what a row is; keys and digests open something."""
     if "personal" in column.info:
@@ -98,7 +92,3 @@ def _rows(connection: Connection, table: Table, customer_id: UUID) -> list[dict[
     columns = [column for column in table.columns if is_told(column)]
     rows = connection.execute(select(*columns).where(table.c[owner.owner] == customer_id)).all()
     return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

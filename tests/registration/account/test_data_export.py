@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from registration.account.data_export import as_json, export_by_key, is_export_key, request_export
+from registration.account.data_export import export_by_key, is_export_key, request_export
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
@@ -13,6 +13,7 @@ from registration.keys.link_keys import digest, email_change_key, export_key
 from registration.mail.rendering import MailKind
 from registration.outcomes import Accepted, Confirmed, Done
 from registration.passwords.change import change_password
+from registration.readable_json import readable_json
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
 from registration.storage.tables import audit, export_token, mail
@@ -50,7 +51,7 @@ def test_shows_all_about_the_customer(services: Services, ada: Member, caller: C
     assert is_export_key(services, key)
     found = export_by_key(services, key, "192.0.2.9")
     assert found is not None
-    text = as_json(found)
+    text = readable_json(found)
     [person] = json.loads(text)["customer"]
     assert (person["first_name"], person["email"]) == ("Ada", ada.customer.email)
     assert person["created_at"] == ada.customer.created_at.isoformat()
