@@ -14,6 +14,7 @@ CATALOGUES = Path(__file__).with_name("catalogues")
 """One gettext catalogue for each language but that of the texts in the code."""
 
 SOURCE = "en"
+OF_SOURCE = {"Language": "en_US", "X-Own-Name": "English"}
 
 LOCALE = "_locale"
 """The parameter of links and forms that names the language; without it a page goes by Accept-Language."""
@@ -30,7 +31,7 @@ class Language(StrEnum):
     @property
     def locale(self) -> str:
         """The form `xx_YY` of the legacy wire contract, which the head of the catalogue tells."""
-        return _locale(self)
+        return _head(self, "Language")
 
     @property
     def direction(self) -> str:
@@ -39,16 +40,17 @@ class Language(StrEnum):
 
     @property
     def own_name(self) -> str:
-        """What the language calls itself."""
-        return str(Locale.parse(self.value).language_name).capitalize()
+        """What the language calls itself; the catalogue tells it, because Babel loads a MiB for each language."""
+        return _head(self, "X-Own-Name")
 
 
 @cache
-def _locale(language: Language) -> str:
+def _head(language: Language, field: str) -> str:
+    """A field in the head of a catalogue; English has none."""
     if language.value == SOURCE:
-        return "en_US"
-    found = re.search(r'^"Language: (\w+)\\n"$', (CATALOGUES / f"{language}.po").read_text("utf-8"), re.MULTILINE)
-    assert found, f"the head of {language}.po names no Language, like de_DE"
+        return OF_SOURCE[field]
+    found = re.search(rf'^"{field}: (.+)\\n"$', (CATALOGUES / f"{language}.po").read_text("utf-8"), re.MULTILINE)
+    assert found, f"the head of {language}.po has no {field}"
     return found[1]
 
 

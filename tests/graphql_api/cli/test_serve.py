@@ -39,6 +39,13 @@ def test_a_server_holds_no_library_of_the_terminal() -> None:
     assert done.stdout == "False\n"
 
 
+def test_a_server_loads_no_language_before_it_is_spoken() -> None:
+    """What a server imports loads no data of Babel, which has a MiB for each language."""
+    code = "import graphql_api.app, babel.localedata; print(list(babel.localedata._cache))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 class TestMigrate:
     def test_makes_the_database_current(self) -> None:
         """`migrate` creates the schema of this version; a second call changes nothing."""
