@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias, TypeGuard, assert_never, cast
+from typing import Any, TypeAlias, TypeGuard, TypeVar, assert_never, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema, subscribe
 from graphql.execution import Executor as Execution
@@ -30,6 +30,8 @@ from graphql_api.server.admission import Admission, Admitted, Departed, Departur
 Context: TypeAlias = object
 """Resolvers get it as it is; the executor does not look into it."""
 
+
+Noted = TypeVar("Noted", Answer, Operation | Answer)
 
 Work: TypeAlias = Callable[[], Awaitable[Answer]]
 
@@ -69,11 +71,21 @@ class Executor:
         departure: Departure | None = None,
     ) -> Answer:
         """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
-        operation = await self._operation(request)
-        answer = await self._execute(operation, request, context, mutation_allowed, departure)
-        if answer.errors:
-            note(answer.errors)
-        return answer
+        prepared = await self.prepare(request, mutation_allowed=mutation_allowed)
+        return await self.run(prepared, request, context, departure) if isinstance(prepared, Operation) else prepared
+
+    async def prepare(self, request: OperationRequest, *, mutation_allowed: bool) -> Operation | Answer:
+        """What `run` is for, or the answer where nothing is to run: then no context need be made."""
+        return _noted(self._allowed(await self._operation(request), mutation_allowed=mutation_allowed))
+
+    async def run(
+        self, operation: Operation, request: OperationRequest, context: Context, departure: Departure | None = None
+    ) -> Answer:
+        """The answer to an operation that `prepare` found in this request."""
+        work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
+        if isinstance(work, Answer):
+            return _noted(work)
+        return _noted(await self._in_turn(work, departure) if operation.hashes else await work())
 
     async def stream(
         self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
@@ -84,42 +96,21 @@ class Executor:
             note_operation(f"subscription {operation.field}")
             found = await self._subscribed(operation, request, context)
         else:
-            found = await self._execute(operation, request, context, mutation_allowed, departure)
+            allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
+            found = await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed
         if isinstance(found, Answer):
-            note(found.errors or ())
-            yield found
+            yield _noted(found)
             return
         async for result in found:
             yield answer_of(result)
 
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
         """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
-        operation = _chosen(self._documents.ours(request.query), request)
-        answer = await self._execute(operation, request, context, True, departure)
-        if answer.errors:
-            note(answer.errors)
-        return answer
+        ours = self._allowed(_chosen(self._documents.ours(request.query), request), mutation_allowed=True)
+        return await self.run(ours, request, context, departure) if isinstance(ours, Operation) else _noted(ours)
 
     def close(self) -> None:
         self._preparation.close()
-
-    async def _execute(
-        self,
-        operation: Operation | Answer,
-        request: OperationRequest,
-        context: Context,
-        mutation_allowed: bool,
-        departure: Departure | None,
-    ) -> Answer:
-        if isinstance(operation, Answer):
-            return operation
-        note_operation(operation.field)
-        if refused := self._refused(operation, mutation_allowed=mutation_allowed):
-            return refused
-        work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
-        if isinstance(work, Answer):
-            return work
-        return await self._in_turn(work, departure) if operation.hashes else await work()
 
     async def _operation(self, request: OperationRequest) -> Operation | Answer:
         operations = self._documents.kept(request.query) or await self._preparation.prepared(request.query)
@@ -141,14 +132,17 @@ class Executor:
         )
         return answer_of(results) if isinstance(results, ExecutionResult) else results
 
-    def _refused(self, operation: Operation, *, mutation_allowed: bool) -> Answer | None:
-        """The answer to an operation that is refused; asked before variables are read: under a flood most are."""
+    def _allowed(self, operation: Operation | Answer, *, mutation_allowed: bool) -> Operation | Answer:
+        """The operation, or the answer where it is refused, before variables are read: under a flood most are."""
+        if isinstance(operation, Answer):
+            return operation
+        note_operation(operation.field)
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
         if operation.is_subscription:
             return Answer(Kind.REFUSED, errors=[_SUBSCRIPTION_NOT_ALLOWED])
         refusal = self._admission.refusal() if operation.hashes else None
-        return overloaded_answer(refusal.retry_after) if refusal else None
+        return overloaded_answer(refusal.retry_after) if refusal else operation
 
     def _compiled_work(self, operation: Operation, request: OperationRequest, context: Context) -> Work | None:
         """The compiled operation, if there is one and the variables fit it; None leaves them to graphql-core."""
@@ -231,6 +225,13 @@ _MUTATION_NOT_ALLOWED = public_error(ErrorCode.MUTATION_NOT_ALLOWED, "A mutation
 _SUBSCRIPTION_NOT_ALLOWED = public_error(
     ErrorCode.SUBSCRIPTION_NOT_ALLOWED, "A subscription needs Accept: text/event-stream."
 )
+
+
+def _noted(answer: Noted) -> Noted:
+    """The same; errors of an answer are named in the log line of its request."""
+    if isinstance(answer, Answer) and answer.errors:
+        note(answer.errors)
+    return answer
 
 
 def _chosen(operations: Prepared, request: OperationRequest) -> Operation | Answer:

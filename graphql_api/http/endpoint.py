@@ -1,7 +1,7 @@
 """GraphQL over HTTP, as the specification of that name says: one request runs one operation and gets one response."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import UnionType
 from typing import Any, Generic, TypeVar, assert_never, cast
 
@@ -117,10 +117,11 @@ class GraphQLEndpoint(Generic[GivenContext]):
             return _bad_request(operation, media_type or JSON)
         if isinstance(operation, Answer):
             return _answer_response(operation, media_type or JSON)
+        prepared = await self._executor.prepare(operation, mutation_allowed=request.method == "POST")
+        if isinstance(prepared, Answer):
+            return _answer_response(prepared, media_type or JSON)
         context = self._context_for(request)
-        answer = await self._executor.execute(
-            operation, context, mutation_allowed=request.method == "POST", departure=partial(departure, request)
-        )
+        answer = await self._executor.run(prepared, operation, context, partial(departure, request))
         response = _answer_response(answer, media_type or JSON)
         if cookie := self._cookie_of(context):
             response.headers.append("set-cookie", cookie)
@@ -176,7 +177,7 @@ def _has_hash(request: Request) -> bool:
 
 def _bad_request(bad: BadRequest, media_type: str) -> Response:
     body = {"errors": [public_error(ErrorCode.BAD_REQUEST, bad.message)]}
-    return _response(bad.status, body, media_type, bad.headers)
+    return _response(bad.status, encode(body).encode(), media_type, bad.headers)
 
 
 def _body(answer: Answer) -> dict[str, Any]:
@@ -188,8 +189,20 @@ def _body(answer: Answer) -> dict[str, Any]:
     return body
 
 
+def _encoded(answer: Answer) -> bytes:
+    """The body as bytes. In a flood most are the same."""
+    if answer.kind is Kind.OVERLOADED and answer.retry_after is not None:
+        return _encoded_refusal(answer.retry_after)
+    return encode(_body(answer)).encode()
+
+
+@lru_cache(64)
+def _encoded_refusal(retry_after: int) -> bytes:
+    return encode(_body(overloaded_answer(retry_after))).encode()
+
+
 def _answer_response(answer: Answer, media_type: str) -> Response:
-    body = _body(answer)
+    body = _encoded(answer)
     headers = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
     match answer.kind:
         case Kind.EXECUTED:
@@ -209,12 +222,12 @@ def _challenge(answer: Answer) -> dict[str, str]:
     return {"www-authenticate": "Bearer"} if ErrorCode.UNAUTHENTICATED in codes else {}
 
 
-def _response(status: int, body: dict[str, Any], media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+def _response(status: int, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     response = _PreparedResponse(status_code=status)
-    response.body = encode(body).encode()
+    response.body = body
     response.raw_headers = [
         *HEADERS[media_type],
-        (b"content-length", str(len(response.body)).encode()),
+        (b"content-length", str(len(body)).encode()),
         *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
     ]
     return response
