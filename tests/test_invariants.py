@@ -135,6 +135,13 @@ def _read_from(holder: str) -> set[str]:
     return names
 
 
+def test_no_key_is_in_the_repository() -> None:
+    """A command that an operator tries in a clone leaves its keys beside the packages; none of them is committed."""
+    command = ["git", "ls-files", "*.pem", "*.key", "keys/*"]
+    kept = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split()
+    assert kept == []
+
+
 def test_lock_files_are_complete_and_name_no_host() -> None:
     """Any registry serves an installation, and what it serves is checked by hash."""
     assert lockfiles.problems() == []
