@@ -13,7 +13,7 @@ from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
 from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
-from graphql_api.cli.serve import migrate, relay, serve
+from graphql_api.cli.serve import distribute, migrate, relay, serve
 from graphql_api.cli.settings import settings
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -34,7 +34,7 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor):
+for command in (serve, migrate, distribute, relay, schema, settings, erase_proof, audit, calibrate, doctor):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
