@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registration.form_settings import FormSettings
 from registration.hashing.machine import cores
 from registration.rules.web_address import is_web_address
 from registration.shop import ShopSettings
+from registration.storage.address import address_of
 
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
@@ -156,7 +156,7 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     @classmethod
     def _database_is_known(cls, value: str) -> str:
         try:
-            url = make_url(value)
+            url = address_of(value)
         except (ArgumentError, ValueError):  # their texts can quote the password
             raise ValueError("is not a database URL") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -219,7 +219,7 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     @property
     def database_place(self) -> str:
         """Where the database is: the absolute path of its file, or the address of its server without a password."""
-        path = make_url(self.database_url).database or ""
+        path = address_of(self.database_url).database or ""
         return str(Path(path).absolute()) if self.is_embedded else masked(self.database_url)
 
     @property

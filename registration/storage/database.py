@@ -10,11 +10,12 @@ from math import inf
 from threading import Semaphore
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, make_url
+from sqlalchemy import Connection, Engine, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from registration import metrics
+from registration.storage.address import address_of
 from registration.storage.deadline import remaining
 from registration.storage.outages import (
     MENDED_BY_OPERATOR,
@@ -114,7 +115,7 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
 
     Raises Unavailable when the directory of an SQLite file cannot be made, Misconfigured when the URL cannot be used.
     """
-    parsed = make_url(url)
+    parsed = address_of(url)
     if parsed.get_backend_name() == "sqlite":
         writer, reader = open_sqlite(parsed, readers, wait)
         return Database(Connections(writer, 1, wait), Connections(reader, readers, wait))

@@ -8,6 +8,7 @@ from psycopg.errors import ConnectionTimeout
 from psycopg.pq import Conninfo
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from registration.storage.address import number_of_hosts
 from registration.storage.bounded_connection import BoundedConnection
 from registration.storage.connection_errors import connection_failure
 from registration.storage.connection_needs import ENCODING, OptionsError, session_settings
@@ -37,10 +38,12 @@ def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
     )
 
     names, values = list(settings), list(settings.values())
+    hosts = number_of_hosts(url)
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
-        options = {"connect_timeout": max(1, ceil(min(wait, remaining())))} | options
+        # The driver waits so long for each host.
+        options = {"connect_timeout": max(1, ceil(min(wait, remaining()) / hosts))} | options
         try:
             connection = BoundedConnection.connect(*arguments, autocommit=True, **options)
         except ConnectionTimeout:

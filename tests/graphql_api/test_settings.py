@@ -298,6 +298,7 @@ class TestShown:
         ("value", "masked"),
         [
             ("postgresql://user:hunter2@[::1]:5432/shop", "postgresql://user:***@[::1]:5432/shop"),
+            ("postgresql://user:hunter2@a:5432,b:5433/shop", "postgresql://user:***@a:5432,b:5433/shop"),
             (
                 "postgresql://h:5432/shop?password=hunt@er2&sslmode=require",
                 "postgresql://h:5432/shop?password=***&sslmode=require",
