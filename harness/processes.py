@@ -25,6 +25,18 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def working_in(directory: Path) -> list[int]:
+    """The ids of all processes whose working directory this is: those of a PostgreSQL, for its data directory."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_in(entry, directory)]
+
+
+def _is_in(process: Path, directory: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == directory
+    except OSError:  # ended meanwhile, or of another user
+        return False
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its descendants, including those that have ended."""
     return sum(map(_cpu, tree(pid)))

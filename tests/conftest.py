@@ -99,6 +99,13 @@ def statements_fit_several_nodes() -> Iterator[None]:
     assert statements.new_strays() == []
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured, with `record_property`: the output of a test that passes is not shown."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid}: {name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The superuser's URL of the PostgreSQL of this test run."""
