@@ -46,6 +46,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     unread_seconds = 10.0
     """How long a client may read nothing of an answer that waits for it."""
 
+    last_call_seconds = 0.5
+    """How long a connection without a request stays open when this process stops: one may be on its way."""
+
     pipeline_limit = 32
     """Requests of one connection that may wait for responses to earlier ones."""
 
@@ -172,7 +175,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if head.wants_upgrade:
             return
         super().on_headers_complete()
-        if self._is_surplus:
+        if self._is_surplus or self.closing().is_set():
             self.cycle.keep_alive = False
         if len(self.pipeline) > self.pipeline_limit:
             raise InterruptedError  # stops the parser before it reads the rest
@@ -200,9 +203,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._connections.waits(self)
 
     def shutdown(self) -> None:
-        super().shutdown()
-        if self._closing:
-            self._closing.set()
+        self.closing().set()
+        is_waiting = self.cycle is None or self.cycle.response_complete
+        self.loop.call_later(self.last_call_seconds if is_waiting else 0, super().shutdown)
 
     def closing(self) -> asyncio.Event:
         """Set when this process stops: for responses that would go on."""

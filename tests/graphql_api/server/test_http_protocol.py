@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from threading import Event, Thread
 from typing import Any, cast
@@ -27,6 +27,10 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
 
 class Hasty(BoundedHttpProtocol):
     request_seconds = 0.2
+
+
+class Patient(BoundedHttpProtocol):
+    last_call_seconds = 30.0
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -365,7 +369,46 @@ class TestDeparture:
         assert caplog.messages == []
 
 
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 class TestStop:
+    def test_answers_requests_on_their_way(self) -> None:
+        """A request that comes after the stop, on a new connection or on one that waits, is the last one there."""
+        request = HEAD + b"\r\nhello"
+        answers: list[bytes] = []
+        with ExitStack() as open_ones:
+            with serving(Patient) as address:
+                new, old = (open_ones.enter_context(socket.create_connection(address, PATIENCE)) for _ in range(2))
+                old.sendall(request)
+                while not old.recv(65536).endswith(b"hello"):
+                    pass
+
+                def ask_late() -> None:
+                    eventually(partial(refuses, address))
+                    for connection in (new, old):
+                        connection.sendall(request)
+                        answers.append(b"".join(iter(partial(connection.recv, 65536), b"")))
+
+                asking = Thread(target=ask_late)
+                asking.start()
+            asking.join()
+        assert [answer.count(b"HTTP/1.1 200 OK") for answer in answers] == [1, 1]
+        assert [b"connection: close" in answer for answer in answers] == [True, True]
+
+    def test_ends_connections_without_a_request(self) -> None:
+        """A connection that waits does not keep the process from ending."""
+        with ExitStack() as open_ones:
+            with serving(BoundedHttpProtocol) as address:
+                connection = open_ones.enter_context(socket.create_connection(address, PATIENCE))
+                assert talk(address, HEAD + b"\r\nhello", until=b"hello")
+            assert connection.recv(1) == b""
+
     def test_is_told_to_answers_that_would_go_on(self) -> None:
         """A server that stops sets the event of each open connection, so that a stream can end in good order."""
 
