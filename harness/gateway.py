@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,17 +25,31 @@ COMMAND = Path(sys.executable).with_name("registration-gateway")
 # The kernel sends SIGTERM when the process that started it has ended, also by SIGKILL.
 DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 PATIENCE = 60  # seconds
+# What systemd does with the socket that it listens on: the service finds it as file descriptor 3.
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Gateway:
     """`registration-gateway serve`; it keeps its port over restarts. `settings` are GATEWAY_ variables.
 
     Mails are written as files into `mail_directory`. GATEWAY_ variables of this process are not passed on.
-    `command` is another one than our `registration-gateway`, such as that of another checkout.
+    `command` is another one than our `registration-gateway`, such as that of another checkout. With a `listener`, as
+    systemd has it, clients that come while no process serves wait for the next one.
     """
 
-    def __init__(self, directory: Path, settings: dict[str, str], command: Path = COMMAND) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict[str, str],
+        command: Path = COMMAND,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self.port = listener.getsockname()[1] if listener else free_port()
         self.base_url = f"http://{HOST}:{self.port}"
         self.mail_directory = directory / "mail"
         self.log = directory / "log"
@@ -51,7 +66,8 @@ class Gateway:
         }
         self.keys_directory = Path(self._environment["GATEWAY_KEYS_DIR"])
         self._directory = directory
-        self._command = command
+        self.command = command
+        self._listener = listener
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         create_secret(self.keys_directory)
@@ -74,9 +90,12 @@ class Gateway:
 
     def start(self) -> None:
         """Return when the gateway answers that it is ready. Raises RuntimeError, with its log, if it does not start."""
+        inherited = [self._listener.fileno()] if self._listener else []
+        as_systemd = [sys.executable, "-c", AS_SYSTEMD, *map(str, inherited)] if inherited else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DIES_WITH_US, self._command, "serve"],
+                [*DIES_WITH_US, *as_systemd, self.command, "serve"],
+                pass_fds=inherited,
                 cwd=self._directory,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -96,16 +115,18 @@ class Gateway:
     def _end_of_log(self) -> str:
         return "".join(self.log.read_text().splitlines(keepends=True)[-20:])
 
-    def stop(self) -> None:
-        """Stop as by Ctrl-C. Raises AssertionError unless the process ends by itself with status 0."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop as by Ctrl-C. Raises AssertionError unless the process ends by itself, as that signal lets it end."""
         process, self._process = self.process, None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         try:
             status = process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             status = process.wait(PATIENCE)
-        assert status == 0, f"the gateway ended with {status}:\n{self._end_of_log()}"
+        assert status == (0 if how == signal.SIGINT else -how), (
+            f"the gateway ended with {status}:\n{self._end_of_log()}"
+        )
 
     def kill(self) -> None:
         """End all its processes at once, as by a crash."""

@@ -3,10 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
-from threading import Event, Thread
+from threading import Event, Lock, Thread
+
+from sqlalchemy import update
 
 from harness.gateway import Gateway
 from registration.storage.database import Database
@@ -14,9 +17,6 @@ from registration.storage.tables import confirmation_token, customer, email_clai
 from tests.faults.doors import DOORS, Answer
 from tests.registration.stored import rows
 from tests.waiting import eventually
-
-CLIENTS = 2  # at each gateway
-PAUSE = 0.05  # seconds between two sign-ups of a client
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,22 @@ class SignUp:
 class Load:
     """What the clients have seen so far, by the gateway's number."""
 
-    def __init__(self, gateways: Sequence[Gateway]) -> None:
-        self.seen: list[list[SignUp]] = [[] for _ in gateways]
+    def __init__(self, gateways: int, clients: int) -> None:
+        self.seen: list[list[SignUp]] = [[] for _ in range(gateways)]
+        self.asking = [[Lock() for _ in range(clients)] for _ in range(gateways)]
+        """Held by each client of each gateway while it waits for an answer."""
 
     @property
     def sign_ups(self) -> list[SignUp]:
         return [sign_up for at_one in self.seen for sign_up in at_one]
+
+    @contextmanager
+    def kept_from(self, gateway: int) -> Iterator[None]:
+        """Let its clients wait, as a proxy does that leads nowhere there; begins when all have their answers."""
+        with ExitStack() as held:
+            for lock in self.asking[gateway]:
+                held.enter_context(lock)
+            yield
 
     def wait_for_success(self, number: int = 20) -> None:
         """Return when each gateway has registered so many more customers."""
@@ -55,27 +65,32 @@ class Load:
 
 
 @contextmanager
-def load(gateways: Sequence[Gateway]) -> Iterator[Load]:
-    found, done, numbers = Load(gateways), Event(), count()
+def load(gateways: Sequence[Gateway], *, clients: int = 2, pause: float = 0.05) -> Iterator[Load]:
+    """So many clients at each gateway, which wait so many seconds between two sign-ups."""
+    found, done, numbers = Load(len(gateways), clients), Event(), count()
 
-    def sign_up_again_and_again(at: int) -> None:
-        while not done.wait(PAUSE):
-            number = next(numbers)
-            address, sent = f"{number}@example.org", time.monotonic()
-            answer = DOORS[number % 2](gateways[at], address)()
-            answered = time.monotonic()
-            found.seen[at].append(SignUp(address, answer, answered, answered - sent))
+    def sign_up_again_and_again(at: int, asking: Lock) -> None:
+        while not done.wait(pause):
+            with asking:
+                sign_up(at)
 
-    places = [at for at in range(len(gateways)) for _ in range(CLIENTS)]
-    clients = [Thread(target=sign_up_again_and_again, args=[at]) for at in places]
-    for client in clients:
-        client.start()
+    def sign_up(at: int) -> None:
+        number = next(numbers)
+        address, sent = f"{number}@example.org", time.monotonic()
+        answer = DOORS[number % 2](gateways[at], address)()
+        answered = time.monotonic()
+        found.seen[at].append(SignUp(address, answer, answered, answered - sent))
+
+    places = [(at, asking) for at, locks in enumerate(found.asking) for asking in locks]
+    threads = [Thread(target=sign_up_again_and_again, args=place) for place in places]
+    for thread in threads:
+        thread.start()
     try:
         yield found
     finally:
         done.set()
-        for client in clients:
-            client.join()
+        for thread in threads:
+            thread.join()
 
 
 def registered(sign_ups: Sequence[SignUp]) -> int:
@@ -83,12 +98,26 @@ def registered(sign_ups: Sequence[SignUp]) -> int:
 
 
 def assert_all_stored(database: Database, sign_ups: Sequence[SignUp]) -> None:
-    """Each acknowledged sign-up has its customer, with one claim, token, mail and event; nothing else is there."""
-    found = {row["id"]: row for row in rows(database, customer)}
-    stored = {row["email"]: row["reference"] for row in found.values()}
+    """Each acknowledged sign-up has its customer, and each customer has one claim, token, mail and event."""
+    addresses = {sign_up.address for sign_up in sign_ups}
+    stored = [row for row in rows(database, customer) if row["email"] in addresses]
+    references = {row["email"]: row["reference"] for row in stored}
     acknowledged = {each.address: each.answer.reference for each in sign_ups if each.is_registered and each.answer}
-    assert acknowledged.items() <= stored.items()
-    assert stored.keys() <= {sign_up.address for sign_up in sign_ups}
-    assert len(set(stored.values())) == len(stored) == len(found)
+    assert acknowledged.items() <= references.items()
+    assert len(set(references.values())) == len(references) == len(stored)
     for table in (email_claim, confirmation_token, mail, event):
-        assert Counter(row["customer_id"] for row in rows(database, table)) == dict.fromkeys(found, 1), table.name
+        found = Counter(row["customer_id"] for row in rows(database, table))
+        assert {row["id"]: found[row["id"]] for row in stored} == {row["id"]: 1 for row in stored}, table.name
+
+
+def wait_for_mails(database: Database) -> None:
+    """Return when all mails are sent, or not needed any more."""
+    eventually(lambda: {row["status"] for row in rows(database, mail)} <= {"sent", "dropped"})
+
+
+def send_the_rest(database: Database) -> None:
+    """Return when all mails are sent. Those that a relay had claimed before a fault wait for no lease."""
+    now = datetime.now(UTC)
+    late = update(mail).where(mail.c.status == "waiting").values(due_at=now)
+    database.write(lambda connection: connection.execute(late).close())
+    wait_for_mails(database)

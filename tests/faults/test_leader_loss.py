@@ -4,22 +4,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from harness.patroni import PatroniCluster
 from harness.smtp import SmtpServer
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
-from registration.storage.tables import customer, mail
+from registration.storage.tables import customer
 from tests.conftest import Serve
 from tests.faults.doors import get
-from tests.faults.load import assert_all_stored, load
+from tests.faults.load import assert_all_stored, load, send_the_rest
 from tests.registration.stored import rows
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
@@ -61,14 +58,6 @@ def test_nothing_is_lost_with_the_leader(
         assert_one_mail_each(database, smtp)
         for gateway in gateways:
             gateway.stop()
-
-
-def send_the_rest(database: Database) -> None:
-    """Return when all mails are sent. Those that a relay had claimed when the leader died wait for no lease."""
-    now = datetime.now(UTC)
-    late = update(mail).where(mail.c.status == "waiting").values(due_at=now)
-    database.write(lambda connection: connection.execute(late).close())
-    eventually(lambda: {row["status"] for row in rows(database, mail)} == {"sent"})
 
 
 def assert_one_mail_each(database: Database, smtp: SmtpServer) -> None:
