@@ -42,6 +42,7 @@ def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
     if not _is_migrated(database):
+        database.close()
         stop(f"{settings.database_place} is not at this version; run: registration-gateway migrate")
     return database
 

@@ -15,7 +15,7 @@ from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
 from graphql_api.cli.serve import migrate, relay, serve
 from graphql_api.cli.settings import settings
-from graphql_api.cli.transfers import restore_check
+from graphql_api.cli.transfers import copy, restore_check
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +35,7 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor, restore_check):
+for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor, restore_check, copy):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
