@@ -5,9 +5,11 @@ simulated: at saturation the throughput is that of the part that has the least (
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,20 +108,23 @@ def needs(costs: Costs, rate: float) -> Mapping[str, float]:
 
 
 def measure(directory: Path, seconds: float) -> Costs:
-    """Load a gateway for some seconds; then a relay of its own sends the mails that wait."""
+    """Load a gateway for some seconds while its relay is stopped; then the relay sends the mails that wait."""
     with ExitStack() as stack:
         empty = stack.enter_context(store("postgresql", directory))
         server = stack.enter_context(sink(QUICK_SECONDS))
         running = stack.enter_context(gateway(directory, empty, bare_hash.PRODUCTION))
+        process = stack.enter_context(relay(directory, empty, GATEWAY_MAIL_URL=server.url))
         one_load(running, empty, "graphql", 8, 1.0)  # fills caches and pools
-        customers, before = empty.customers(), _counted(empty)
-        load = one_load(running, empty, "graphql", CONCURRENCY, seconds)
-        signed_up, seen = empty.customers() - customers, _counted(empty).since(before)
-        mails, before = empty.waiting_mails(), _counted(empty)
-        with relay(directory, empty, GATEWAY_MAIL_URL=server.url) as process:
-            wait_until_sent(empty, process)
-            spent, sent = cpu_seconds(process.pid), _counted(empty).since(before)
-        moments = sorted(server.taken().values())
+        wait_until_sent(empty, process)
+        early = len(server.taken())
+        with _paused(process.pid):
+            customers, before = empty.customers(), _counted(empty)
+            load = one_load(running, empty, "graphql", CONCURRENCY, seconds)
+            signed_up, seen = empty.customers() - customers, _counted(empty).since(before)
+            mails, before, started = empty.waiting_mails(), _counted(empty), cpu_seconds(process.pid)
+        wait_until_sent(empty, process)
+        spent, sent = cpu_seconds(process.pid) - started, _counted(empty).since(before)
+        moments = sorted(server.taken().values())[early:]
     return Costs(
         hash_ms=bare_hash.measure(bare_hash.PRODUCTION, cores(), seconds / 3).cpu_ms,
         server_ms=load.server_ms,
@@ -132,6 +137,16 @@ def measure(directory: Path, seconds: float) -> Costs:
         mail_commits=sent.commits / mails,
         mails=(len(moments) - 1) / (moments[-1] - moments[0]),
     )
+
+
+@contextmanager
+def _paused(pid: int) -> Iterator[None]:
+    """A process that has started, and is to do nothing for a while: its start would count as work."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _counted(store: Store) -> Counted:
