@@ -21,6 +21,7 @@ from harness.production import gateway, services_of
 from harness.store import Engine, Store, store
 from registration.hashing.argon2id import Argon2id
 from registration.hashing.calibration import Costs
+from registration.mail.outbox import bucket_of
 from registration.storage import tables
 
 BATCH = 100_000
@@ -138,10 +139,10 @@ def _customer(each: UUID, number: int) -> dict[str, object]:
     }
 
 
-def _mail(each: UUID, number: int) -> dict[str, object]:
+def _mail(each: UUID, _number: int) -> dict[str, object]:
     return {
         "id": each,
-        "bucket": number % 16,
+        "bucket": bucket_of(each),
         "kind": "confirmation",
         "customer_id": each,
         "token_id": uuid4(),

@@ -23,6 +23,7 @@ from registration.keys.secret import create_secret
 from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
+from tests import statements
 from tests.nginx import nginx_of_this_machine
 from tests.waiting import interrupted_after
 
@@ -46,6 +47,9 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+statements.collect()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,6 +90,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     faulthandler.dump_traceback_later(EXIT_BOUND, exit=True, file=2)
     if SHARED_POSTGRES in config.stash:
         config.stash[SHARED_POSTGRES].remove()
+
+
+@pytest.fixture(autouse=True)
+def statements_fit_several_nodes() -> Iterator[None]:
+    """No statement of the program that the test caused strays over shards, but for those on the list."""
+    yield
+    assert statements.new_strays() == []
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
 from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
-from graphql_api.cli.serve import migrate, relay, serve
+from graphql_api.cli.serve import distribute, migrate, relay, serve
 from graphql_api.cli.settings import settings
 from graphql_api.cli.transfers import copy, restore_check
 
@@ -35,7 +35,9 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, relay, schema, settings, erase_proof, audit, calibrate, doctor, restore_check, copy):
+RUNNING = (serve, migrate, distribute, relay)
+LOOKING = (schema, settings, erase_proof, audit, calibrate, doctor)
+for command in (*RUNNING, *LOOKING, restore_check, copy):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")

@@ -10,7 +10,7 @@ import typer
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_table
-from registration.mail import outbox
+from registration.mail import listing
 from registration.mail.listing import MailRecord
 from registration.mail.listing import list_mails as read_mails
 
@@ -62,6 +62,6 @@ def retry_mails(
     from registration.services import utc_now  # noqa: PLC0415 - the services import all of the domain
 
     database = migrated_database(settings_of_process())
-    number = database.write(lambda connection: outbox.retry_mails(connection, utc_now(), ids or None))
+    number = database.write(lambda connection: listing.retry_mails(connection, utc_now(), ids or None))
     print(f"{number} queued again.")
     database.close()

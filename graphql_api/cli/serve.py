@@ -1,19 +1,24 @@
-"""The commands that run an installation: serve, relay and migrate."""
+"""The commands that run an installation: serve, relay, migrate and distribute."""
 
 import os
 import signal
 from contextlib import closing
+from functools import partial
 from threading import Thread
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
 from graphql_api.cli import installation
 from graphql_api.cli.installation import settings_of_process, settings_of_service
-from graphql_api.cli.terminal import one_line_errors
+from graphql_api.cli.terminal import one_line_errors, stop
 from graphql_api.server.notices import tell
 from graphql_api.settings import GatewaySettings
 from registration.keys.agreement import keys_of_node
+from registration.storage.database import wait_for_ever
+from registration.storage.distribution import missing_steps
+from registration.storage.tables import metadata
 
 
 @one_line_errors
@@ -45,6 +50,25 @@ def migrate() -> None:
     settings = settings_of_process()
     installation.migrate(settings)
     print(f"The database is up to date: {settings.database_place}")
+
+
+@one_line_errors
+def distribute() -> None:
+    """Distribute the tables over the nodes of a Citus cluster: after `migrate`, while no gateway runs."""
+    settings = settings_of_process()
+    with closing(installation.migrated_database(settings)) as database:
+        steps = database.read(partial(missing_steps, metadata=metadata))
+        if steps is None:
+            stop(f"{settings.database_place} has no Citus: run CREATE EXTENSION citus in it, or go on without")
+        for step in steps:
+            database.write(partial(_run_step, step=step))
+            print(step)
+        print(f"The tables are distributed: {settings.database_place}")
+
+
+def _run_step(connection: Connection, step: str) -> None:
+    wait_for_ever(connection)
+    connection.exec_driver_sql(step)
 
 
 @one_line_errors

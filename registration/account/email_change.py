@@ -12,6 +12,7 @@ from registration.addresses.forgetting import forget_address
 from registration.addresses.holders import find_holder, lock_holder
 from registration.customer import customer_of
 from registration.keys.link_keys import digest, email_change_key
+from registration.keys.owners import owner_of
 from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit, count_attempt
@@ -131,11 +132,8 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
 
     def work(connection: Connection) -> EmailChangeOutcome:
         now = services.clock()
-        proven = connection.execute(
-            delete(email_change)
-            .where(email_change.c.digest == digest(key), email_change.c.expires_at > now)
-            .returning(email_change.c.customer_id, email_change.c.email)
-        ).one_or_none()
+        owner = owner_of(connection, email_change, digest(key))
+        proven = None if owner is None else _use_up(connection, owner, digest(key), now)
         if proven is None:
             return TokenRefused()
         if not claim(connection, key_of_stored(proven.email), proven.customer_id, now):
@@ -148,6 +146,13 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
     if isinstance(outcome, Confirmed):
         forget_attempts(services.lockout, services.secret, key_of_stored(outcome.customer.email))
     return outcome
+
+
+def _use_up(connection: Connection, owner: UUID, key_digest: str, now: datetime) -> Row[Any] | None:
+    is_it = (email_change.c.customer_id == owner) & (email_change.c.digest == key_digest)
+    used = delete(email_change).where(is_it, email_change.c.expires_at > now)
+    row: Row[Any] | None = connection.execute(used.returning(email_change)).one_or_none()
+    return row
 
 
 def move_address(connection: Connection, services: Services, customer_id: UUID, email: str, client_ip: str) -> Row[Any]:

@@ -7,11 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
 
+from registration.addresses.decoys import decoy_address
 from registration.addresses.pending import erase_pending, expired_accounts
 from registration.records.audit import forget_strangers
 from registration.records.events import record_event
 from registration.records.ledger import Ledger
 from registration.storage.personal import KEPT
+from registration.storage.slices import change_unlocked
 from registration.storage.tables import (
     IS_DECOY,
     alert_token,
@@ -60,7 +62,7 @@ class Housekeeping:
         for table, is_over in self._over(now):
             if count := _forget(connection, table, is_over, limit):
                 return count
-        return forget_strangers(connection, now - KEPT, limit)
+        return _forget_decoys(connection, limit) or forget_strangers(connection, now - KEPT, limit)
 
     def _erase_accounts(self, connection: Connection, now: datetime, limit: int) -> int:
         expired = expired_accounts(connection, now - self.pending, limit)
@@ -72,7 +74,8 @@ class Housekeeping:
         return len(expired)
 
     def _over(self, now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
-        has_token = exists().where(refresh_token.c.session_id == session.c.id)
+        is_of_session = refresh_token.c.customer_id == session.c.customer_id
+        has_token = exists().where(is_of_session, refresh_token.c.session_id == session.c.id)
         return [
             (mail, mail.c.settled_at < now - KEPT),
             (attempt, attempt.c.window_ends_at <= now),
@@ -87,12 +90,18 @@ class Housekeeping:
             (session, (session.c.created_at < now - KEPT - self.session) & ~has_token),
             (audit, audit.c.created_at < now - self.audit),
             (event, event.c.created_at < now - self.events),
-            (email_claim, email_claim.c.customer_id.in_(select(customer.c.id).where(IS_DECOY))),
-            (customer, IS_DECOY & ~exists().where(email_claim.c.customer_id == customer.c.id)),
         ]
 
 
 def _forget(connection: Connection, table: Table, is_over: ColumnElement[bool], limit: int) -> int:
-    (key,) = table.primary_key.columns
-    keys = connection.scalars(select(key).where(is_over).limit(limit).with_for_update(skip_locked=True)).all()
-    return connection.execute(delete(table).where(key.in_(keys))).rowcount if keys else 0
+    keys = connection.execute(select(*table.primary_key.columns).where(is_over).limit(limit)).all()
+    return change_unlocked(connection, delete(table).where(is_over), keys)
+
+
+def _forget_decoys(connection: Connection, limit: int) -> int:
+    keys = connection.execute(select(customer.c.id).where(IS_DECOY).limit(limit)).all()
+    if not keys:
+        return 0
+    claims = [decoy_address(row.id) for row in keys]
+    connection.execute(delete(email_claim).where(email_claim.c.address.in_(claims)))
+    return change_unlocked(connection, delete(customer).where(IS_DECOY), keys)

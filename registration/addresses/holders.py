@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Connection, Row, Select, exists, select
 
 from registration.storage.tables import confirmation_token, customer, email_claim
 
@@ -27,34 +27,32 @@ class Holder:
 
 def find_holder(connection: Connection, email_key: str, now: datetime) -> Holder | None:
     """The account that holds an address, given as its key; None when there is none."""
-    nearest = nearest_claim(connection, email_key, now)
+    nearest = nearest_claim(connection, email_key)
+    # Looked up in any case, and apart from the claim, because it may lie on another node.
+    account = connection.execute(_account(nearest.customer_id if nearest else NO_CUSTOMER, now)).one()
     if nearest is None or nearest.address != email_key:
         return None
-    is_confirmed = nearest.confirmed_at is not None
-    return Holder(nearest.customer_id, is_confirmed, is_confirmed or nearest.can_be_confirmed)
+    is_confirmed = account.confirmed_at is not None
+    return Holder(nearest.customer_id, is_confirmed, is_confirmed or account.can_be_confirmed)
 
 
-def nearest_claim(connection: Connection, email_key: str, now: datetime) -> Row[Any] | None:
-    """The claim of this address or, where no account holds it, of the next one in alphabetical order, with its account.
+def nearest_claim(connection: Connection, email_key: str) -> Row[Any] | None:
+    """The claim of this address or, where no account holds it, of the next one in alphabetical order.
 
-    An unknown address thus fetches as many pages as a known one, which in a large database come from the disk:
-    otherwise the time would tell which addresses are known. None only past the last claim.
+    With the account of that claim, an unknown address thus fetches as many pages as a known one, which in a large
+    database come from the disk: otherwise the time would tell which addresses are known. None only past the last claim.
     """
-    at = (
-        select(email_claim)
-        .where(email_claim.c.address >= email_key)
-        .order_by(email_claim.c.address)
-        .limit(1)
-        .subquery()
-    )
+    claims = select(email_claim).where(email_claim.c.address >= email_key).order_by(email_claim.c.address)
+    return connection.execute(claims.limit(1)).one_or_none()
+
+
+def _account(customer_id: UUID, now: datetime) -> Select[Any]:
+    """One row in any case: when the account was confirmed, and whether it has a key that still confirms it."""
+    confirmed_at = select(customer.c.confirmed_at).where(customer.c.id == customer_id).scalar_subquery()
     can_be_confirmed = exists().where(
-        confirmation_token.c.customer_id == at.c.customer_id, confirmation_token.c.expires_at > now
+        confirmation_token.c.customer_id == customer_id, confirmation_token.c.expires_at > now
     )
-    return connection.execute(
-        select(at, customer.c.confirmed_at, can_be_confirmed.label("can_be_confirmed")).outerjoin_from(
-            at, customer, customer.c.id == at.c.customer_id
-        )
-    ).one_or_none()
+    return select(confirmed_at.label("confirmed_at"), can_be_confirmed.label("can_be_confirmed"))
 
 
 def lock_holder(connection: Connection, holder: Holder | None) -> Holder | None:

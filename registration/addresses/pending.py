@@ -37,10 +37,17 @@ def expired_accounts(connection: Connection, before: datetime, limit: int) -> Se
         confirmation_token.c.customer_id == customer.c.id, confirmation_token.c.expires_at >= before
     )
     is_over = is_unconfirmed & (customer.c.created_at < before) & ~has_later_key
-    found = select(customer.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
-    locked = connection.scalars(found).all()
+    found = connection.scalars(select(customer.c.id).where(is_over).limit(limit)).all()
+    return [each for each in found if _is_over_still(connection, each, is_over)]
+
+
+def _is_over_still(connection: Connection, customer_id: UUID, is_over: ColumnElement[bool]) -> bool:
+    """Lock one account, because an engine of several nodes locks rows of one shard only; False if it is locked."""
+    same = select(customer.c.id).where(customer.c.id == customer_id)
+    if connection.execute(same.with_for_update(skip_locked=True)).one_or_none() is None:
+        return False
     # Asked again, because a new key can have been written before the lock.
-    return connection.scalars(select(customer.c.id).where(customer.c.id.in_(locked), is_over)).all() if locked else []
+    return connection.execute(same.where(is_over)).one_or_none() is not None
 
 
 def erase_pending(connection: Connection, customer_id: UUID, *, uniform_work: bool = False) -> bool:

@@ -39,6 +39,12 @@ def remember_used(
 def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datetime) -> Customer | None:
     """The customer who used a key in the last day; None for any other key."""
     is_used = (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)
-    statement = select(customer).join(used_key, used_key.c.customer_id == customer.c.id).where(is_used)
-    row = database.read(lambda connection: connection.execute(statement).one_or_none())
-    return None if row is None else customer_of(row)
+
+    def look(connection: Connection) -> Customer | None:
+        owner = connection.scalars(select(used_key.c.customer_id).where(is_used)).one_or_none()
+        if owner is None:
+            return None
+        row = connection.execute(select(customer).where(customer.c.id == owner)).one_or_none()
+        return None if row is None else customer_of(row)
+
+    return database.read(look)

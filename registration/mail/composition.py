@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select
 
 from registration.customer import customer_of
 from registration.keys.handles import code_of
@@ -57,6 +57,7 @@ LINKS = {
 }
 # At most one such notice for each customer and hour; otherwise any client could flood a stranger's mailbox.
 TOLD_EVERY = timedelta(hours=1)
+AT_A_TIME = 500  # digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ def _add_tokens(connection: Connection, table: Table, jobs: Sequence[Job], facts
 
 def _add_devices(connection: Connection, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
     columns = select(session.c.id, session.c.device, session.c.place)
-    found = connection.execute(columns.where(session.c.id.in_([job.token_id for job in jobs])))
+    of_owners = session.c.customer_id.in_([job.customer_id for job in jobs])
+    found = connection.execute(columns.where(of_owners, session.c.id.in_([job.token_id for job in jobs])))
     devices = {row.id: UsedDevice(row.device, row.place) for row in found}
     for job in jobs:
         facts[job.id] = replace(facts[job.id], used=devices.get(job.token_id, UsedDevice()))
@@ -182,28 +184,26 @@ def _add_devices(connection: Connection, jobs: Sequence[Job], facts: dict[UUID, 
 
 def _add_told(connection: Connection, jobs: Sequence[Job], facts: dict[UUID, Facts]) -> None:
     """Add when a mail of the kind was last sent to the customer, and whether no older one waits."""
-    other = mail.alias()
-    same = (other.c.customer_id == mail.c.customer_id) & (other.c.kind == mail.c.kind)
-    is_older = or_(
-        other.c.created_at < mail.c.created_at, (other.c.created_at == mail.c.created_at) & (other.c.id < mail.c.id)
-    )
-    waits = other.c.status == literal_column("'waiting'")
-    statement = select(
-        mail.c.id,
-        select(func.max(other.c.settled_at)).where(same, other.c.status == "sent").scalar_subquery(),
-        exists().where(same, waits, is_older),
-    )
-    for mail_id, sent_at, older in connection.execute(statement.where(mail.c.id.in_([job.id for job in jobs]))):
-        facts[mail_id] = replace(facts[mail_id], told_at=sent_at, is_next=not older)
+    owner, settled_at = mail.c.customer_id, mail.c.settled_at
+    is_alike = owner.in_({job.customer_id for job in jobs}) & (mail.c.kind == MailKind.ALREADY_REGISTERED)
+    last = select(owner, func.max(settled_at, type_=settled_at.type)).where(is_alike, mail.c.status == "sent")
+    told: dict[UUID, datetime] = {row[0]: row[1] for row in connection.execute(last.group_by(owner))}
+    waiting = select(owner, mail.c.id).where(is_alike, IS_WAITING).order_by(mail.c.created_at.desc(), mail.c.id.desc())
+    first: dict[UUID, UUID] = {row[0]: row[1] for row in connection.execute(waiting)}
+    for job in jobs:
+        is_next = first.get(job.customer_id, job.id) == job.id
+        facts[job.id] = replace(facts[job.id], told_at=told.get(job.customer_id), is_next=is_next)
 
 
 def waiting_under(connection: Connection, secret: Secret) -> int:
     """How many mails wait whose keys only this secret derives."""
     count = 0
     for name, kind in LINKS.items():
-        of_customer = kind.tokens.c.customer_id == mail.c.customer_id
-        waiting = select(mail.c.token_id, kind.tokens.c.digest).where(IS_WAITING, mail.c.kind == name, of_customer)
-        count += sum(digest(kind.key(secret, token_id)) == found for token_id, found in connection.execute(waiting))
+        waiting = select(mail.c.token_id).where(IS_WAITING, mail.c.kind == name, mail.c.token_id.is_not(None))
+        digests = [digest(kind.key(secret, token_id)) for token_id in connection.scalars(waiting)]
+        found = kind.tokens.c.digest
+        for some in (digests[first : first + AT_A_TIME] for first in range(0, len(digests), AT_A_TIME)):
+            count += connection.execute(select(func.count()).where(found.in_(some))).scalar_one()
     return count
 
 

@@ -1,11 +1,12 @@
-"""What an operator sees of the outbox."""
+"""What an operator sees of the outbox, and the retry of mails that were given up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, update
 
 from registration.mail.outbox import IS_WAITING, RAW_ID, has_raw_id
 from registration.storage.outages import is_about_a_row
@@ -38,8 +39,7 @@ def list_mails(connection: Connection, status: str | None, limit: int) -> list[M
     has_failed = (mail.c.status == "parked") | (IS_WAITING & mail.c.reason.is_not(None))
     is_chosen = mail.c.status == status if status else has_failed
     statement = (
-        select(mail.c.id, *READABLE, mail.c.created_at, mail.c.due_at, customer.c.reference)
-        .outerjoin_from(mail, customer, customer.c.id == mail.c.customer_id)
+        select(mail.c.id, *READABLE, mail.c.created_at, mail.c.due_at, mail.c.customer_id)
         .where(is_chosen)
         .order_by(mail.c.created_at.desc())
         .limit(limit)
@@ -54,7 +54,24 @@ def list_mails(connection: Connection, status: str | None, limit: int) -> list[M
 
 
 def _read(connection: Connection, statement: Select[Any]) -> list[MailRecord]:
-    return [MailRecord(**row) for row in connection.execute(statement).mappings()]
+    """Two look-ups, because a mail and its customer may lie on different nodes."""
+    mails = connection.execute(statement).all()
+    owners = {row.customer_id for row in mails}
+    named = connection.execute(select(customer.c.id, customer.c.reference).where(customer.c.id.in_(owners)))
+    references = {row.id: row.reference for row in named}
+    return [
+        MailRecord(
+            row.id,
+            row.kind,
+            row.status,
+            row.attempts,
+            row.created_at,
+            row.due_at,
+            row.reason,
+            reference=references.get(row.customer_id),
+        )
+        for row in mails
+    ]
 
 
 def _read_one(connection: Connection, statement: Select[Any], raw_id: str) -> MailRecord:
@@ -64,3 +81,13 @@ def _read_one(connection: Connection, statement: Select[Any], raw_id: str) -> Ma
         row = connection.execute(select(*READABLE).where(has_raw_id(raw_id))).mappings().one()
         return MailRecord(**row, id=raw_id, created_at=None, due_at=None, reference=None)
     return record
+
+
+def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:
+    """Make parked mails due again, all of them if no ids are given; returns their number."""
+    chosen = [] if ids is None else [mail.c.id.in_(ids)]
+    return connection.execute(
+        update(mail)
+        .where(mail.c.status == "parked", *chosen)
+        .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None, failing_since=None)
+    ).rowcount

@@ -1,6 +1,6 @@
 """The outbox: mails that transactions have promised, without their bodies, until they are sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import cache
@@ -30,6 +30,7 @@ from registration.storage.outages import is_about_a_row
 from registration.storage.tables import mail
 
 BUCKETS = 16
+OWN_BUCKET = uuid4().int  # lets processes use different buckets in the same second
 # How long a claimed mail belongs to its relay, which renews it while a mail server takes longer.
 LEASE = timedelta(minutes=5)
 REASON_LENGTH = 500
@@ -37,10 +38,8 @@ REASON_LENGTH = 500
 IS_WAITING = mail.c.status == literal_column("'waiting'")
 
 RAW_ID = cast(mail.c.id, String)  # which can be read whatever the column holds
-
 # Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution.
 INSERT = insert(mail)
-
 Settled = Literal["sent", "dropped", "parked"]
 
 
@@ -77,10 +76,10 @@ def enqueue(
 
     `correlation_id` is that of the present request unless it is given, as by a thread that works for several.
     """
-    mail_id = uuid4()
+    mail_id = _new_id(now)
     row = {
         "id": mail_id,
-        "bucket": mail_id.int % BUCKETS,
+        "bucket": bucket_of(mail_id),
         "kind": kind,
         "customer_id": customer_id,
         "token_id": token_id,
@@ -92,6 +91,21 @@ def enqueue(
         "correlation_id": correlation_id or current_correlation_id() or None,
     }
     connection.execute(INSERT, row)
+
+
+def bucket_of(mail_id: UUID) -> int:
+    """The bucket of a mail, which its id tells."""
+    return mail_id.int % BUCKETS
+
+
+def _new_id(now: datetime) -> UUID:
+    """An id that is random but for its bucket.
+
+    The mails that a process promises within a second share the bucket: those that are claimed together are in few, and
+    a claim takes a statement for each of them.
+    """
+    bucket = (OWN_BUCKET + int(now.timestamp())) % BUCKETS
+    return UUID(int=uuid4().int // BUCKETS * BUCKETS + bucket)
 
 
 def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:
@@ -114,15 +128,16 @@ def due_ids(connection: Connection, now: datetime, limit: int) -> list[UUID]:
 # Built once, as above.
 STILL_DUE = (
     select(mail.c.id)
-    .where(mail.c.id.in_(bindparam("ids", expanding=True)), IS_WAITING, mail.c.due_at <= bindparam("now"))
+    .where(
+        mail.c.bucket == bindparam("wanted_bucket"),
+        mail.c.id.in_(bindparam("ids", expanding=True)),
+        IS_WAITING,
+        mail.c.due_at <= bindparam("now"),
+    )
     .with_for_update(skip_locked=True)
 )
-CLAIM = (
-    update(mail)
-    .where(mail.c.id.in_(bindparam("ids", expanding=True)))
-    .values(attempts=mail.c.attempts + 1, due_at=bindparam("until"))
-    .returning(*CLAIMED)
-)
+IS_GIVEN = mail.c.bucket.in_(bindparam("buckets", expanding=True)) & mail.c.id.in_(bindparam("ids", expanding=True))
+CLAIM = update(mail).where(IS_GIVEN).values(attempts=mail.c.attempts + 1, due_at=bindparam("until")).returning(*CLAIMED)
 
 
 def claim(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Job]:
@@ -130,9 +145,18 @@ def claim(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Jo
 
     Skips those that another transaction has locked. The jobs are in the order of the ids.
     """
-    locked = connection.scalars(STILL_DUE, {"ids": ids, "now": now}).all()
-    rows = connection.execute(CLAIM, {"ids": locked, "until": now + LEASE})
+    locked = [mail_id for bucket in sorted(_buckets(ids)) for mail_id in _lock(connection, ids, bucket, now)]
+    rows = connection.execute(CLAIM, {"ids": locked, "buckets": _buckets(locked), "until": now + LEASE})
     return sorted((Job(*row) for row in rows), key=lambda job: ids.index(job.id))
+
+
+def _lock(connection: Connection, ids: Sequence[UUID], bucket: int, now: datetime) -> Sequence[UUID]:
+    """Those of one bucket: an engine of several nodes locks rows of one shard only."""
+    return connection.scalars(STILL_DUE, {"ids": ids, "wanted_bucket": bucket, "now": now}).all()
+
+
+def _buckets(ids: Iterable[UUID]) -> set[int]:
+    return {bucket_of(mail_id) for mail_id in ids}
 
 
 @cache
@@ -158,7 +182,7 @@ def _head(column: ColumnElement[Any], bucket: int) -> Subquery:
 
 SENT = (
     update(mail)
-    .where(mail.c.id.in_(bindparam("ids", expanding=True)), IS_WAITING)
+    .where(IS_GIVEN, IS_WAITING)
     .values(status="sent", settled_at=bindparam("now"), reason=bindparam("why"), recipient=None)
 )
 
@@ -169,7 +193,8 @@ def settle(
     """Close mails. `sent` is recorded unconditionally, other outcomes only by the current holder of the lease."""
     reason = reason and reason[:REASON_LENGTH]
     if status == "sent":
-        connection.execute(SENT, {"ids": [job.id for job in jobs], "now": now, "why": reason})
+        ids = [job.id for job in jobs]
+        connection.execute(SENT, {"ids": ids, "buckets": _buckets(ids), "now": now, "why": reason})
         return
     # The address of a mail is kept for as long as the mail may still be sent.
     recipient = {} if status == "parked" else {"recipient": None}
@@ -200,17 +225,8 @@ def _change(connection: Connection, jobs: Sequence[Job], **values: object) -> No
 
 def _held(jobs: Sequence[Job]) -> ColumnElement[bool]:
     """The mails whose latest claim is this one."""
-    return tuple_(mail.c.id, mail.c.attempts).in_([(job.id, job.attempts) for job in jobs])
-
-
-def retry_mails(connection: Connection, now: datetime, ids: Sequence[UUID] | None = None) -> int:
-    """Make parked mails due again, all of them if no ids are given; returns their number."""
-    chosen = [] if ids is None else [mail.c.id.in_(ids)]
-    return connection.execute(
-        update(mail)
-        .where(mail.c.status == "parked", *chosen)
-        .values(status="waiting", attempts=0, due_at=now, settled_at=None, reason=None, failing_since=None)
-    ).rowcount
+    latest = tuple_(mail.c.id, mail.c.attempts).in_([(job.id, job.attempts) for job in jobs])
+    return mail.c.bucket.in_(_buckets(job.id for job in jobs)) & latest
 
 
 def has_raw_id(raw_id: str) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from registration.addresses.holders import Holder, find_holder, lock_holder
 from registration.keys.link_keys import digest, reset_key
+from registration.keys.owners import owner_of
 from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
@@ -144,8 +145,9 @@ def _words_of_customer(database: Database, key_digest: str) -> frozenset[str]:
 
 
 def _use_up(connection: Connection, key_digest: str, now: datetime) -> UUID | None:
-    return connection.execute(
-        delete(reset_token)
-        .where(reset_token.c.digest == key_digest, reset_token.c.expires_at > now)
-        .returning(reset_token.c.customer_id)
-    ).scalar_one_or_none()
+    customer_id = owner_of(connection, reset_token, key_digest)
+    if customer_id is None:
+        return None
+    is_it = (reset_token.c.customer_id == customer_id) & (reset_token.c.digest == key_digest)
+    used = connection.execute(delete(reset_token).where(is_it, reset_token.c.expires_at > now))
+    return customer_id if used.rowcount else None

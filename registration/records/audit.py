@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.personal import personal_columns
+from registration.storage.slices import change_unlocked
 from registration.storage.tables import IS_DECOY, audit, customer
 
 INSERT = insert(audit)
@@ -118,10 +119,8 @@ def forget_strangers(connection: Connection, before: datetime, limit: int) -> in
     At most `limit` rows; skips those that another transaction has locked.
     """
     is_over = audit.c.customer_id.is_(None) & audit.c.email_key.is_not(None) & (audit.c.created_at < before)
-    over = select(audit.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
-    ids = connection.scalars(over).all()
-    nulled = update(audit).where(audit.c.id.in_(ids)).values(EMPTIED)
-    return connection.execute(nulled).rowcount if ids else 0
+    keys = connection.execute(select(audit.c.id).where(is_over).limit(limit)).all()
+    return change_unlocked(connection, update(audit).where(is_over).values(EMPTIED), keys)
 
 
 def former_addresses(connection: Connection, customer_id: UUID) -> Sequence[str]:

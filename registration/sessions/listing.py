@@ -15,6 +15,7 @@ from registration.storage.tables import refresh_token, session
 
 MOST = 20
 """A customer with more sessions sees those used last; the others end by `revoke_all` or by themselves."""
+IS_OF_SESSION = (refresh_token.c.customer_id == session.c.customer_id) & (refresh_token.c.session_id == session.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class OpenSession:
 def open_sessions(services: Services, caller: Caller) -> Sequence[OpenSession]:
     """The caller's open sessions, first the caller's own, then the one used last; at most `MOST`."""
     # A use is written down with the token that was used: its row is kept for longer than the token after it.
-    used = select(func.max(refresh_token.c.used_at)).where(refresh_token.c.session_id == session.c.id)
+    used = select(func.max(refresh_token.c.used_at)).where(IS_OF_SESSION)
     last_used = func.coalesce(used.scalar_subquery(), session.c.created_at, type_=session.c.created_at.type)
     statement = (
         select(session.c.id, session.c.device, session.c.place, session.c.created_at, last_used.label("last_used_at"))
@@ -67,5 +68,5 @@ def _is_open(terms: SessionTerms, now: datetime) -> ColumnElement[bool]:
     """
     lately = now - terms.access_token
     can_work = refresh_token.c.revoked_at.is_(None) | (refresh_token.c.revoked_at > lately)
-    has_token = exists().where(refresh_token.c.session_id == session.c.id, refresh_token.c.expires_at > now, can_work)
+    has_token = exists().where(IS_OF_SESSION, refresh_token.c.expires_at > now, can_work)
     return session.c.ended_at.is_(None) & (session.c.created_at > now - terms.longest) & has_token

@@ -38,7 +38,7 @@ def open_session(
 ) -> Grant:
     """Write a session with its first token inside the caller's transaction.
 
-    `customer_row` is a row of the table `customer`.
+    `customer_row` has the columns of the table `customer` that a sign-in looks up.
     """
     now = services.clock()
     row = {"id": session_id, "customer_id": customer_row.id, "created_at": now}
@@ -77,23 +77,24 @@ def revoke(services: Services, caller: Caller, token: str, client_ip: str, *, ke
     With `keep_access` only its refresh tokens end. Access tokens then stay good until they expire, because legacy
     clients use theirs after this.
     """
-    family = select(refresh_token.c.session_id).where(
-        refresh_token.c.digest == digest(token), refresh_token.c.customer_id == caller.customer.id
+    is_own = (refresh_token.c.digest == digest(token)) & (refresh_token.c.customer_id == caller.customer.id)
+    session_id = services.database.read(
+        lambda connection: connection.scalars(select(refresh_token.c.session_id).where(is_own)).one_or_none()
     )
-    _revoke(services, caller, client_ip, session.c.id == family.scalar_subquery(), keep_access=keep_access)
+    if session_id is not None:
+        _revoke(services, caller, client_ip, session.c.id == session_id, keep_access=keep_access)
     return Done()
 
 
 def revoke_all(services: Services, caller: Caller, client_ip: str, *, keep_access: bool = False) -> Done:
     """End all the caller's sessions; see `revoke`."""
-    _revoke(services, caller, client_ip, session.c.customer_id == caller.customer.id, keep_access=keep_access)
+    _revoke(services, caller, client_ip, keep_access=keep_access)
     return Done()
 
 
 def revoke_one(services: Services, caller: Caller, session_id: UUID, client_ip: str) -> bool:
     """End a session of the caller; False when there is none with this id that has not ended."""
-    is_own = (session.c.id == session_id) & (session.c.customer_id == caller.customer.id)
-    return _revoke(services, caller, client_ip, is_own, keep_access=False)
+    return _revoke(services, caller, client_ip, session.c.id == session_id, keep_access=False)
 
 
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
@@ -102,7 +103,7 @@ def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep:
     Update the customer's row first: a sign-in in flight with the old password then waits, and fails.
     """
     others = [] if keep is None else [session.c.id != keep]
-    _end(connection, now, session.c.customer_id == customer_id, *others)
+    _end(connection, customer_id, now, *others)
 
 
 def _rotate(
@@ -110,10 +111,11 @@ def _rotate(
 ) -> Grant | None:
     now = services.clock()
     family = _lock_family(connection, used_digest)
-    used = connection.execute(select(refresh_token).where(refresh_token.c.digest == used_digest)).one_or_none()
-    if family is None or used is None or used.revoked_at:
+    if family is None:
         return None
-    issued = _digests_after(connection, used.session_id, used_digest)
+    used, issued = _read_token(connection, family, used_digest)
+    if used is None or used.revoked_at:
+        return None
     ends_at = family.created_at + services.sessions.longest
     # Else the commit of this transaction was not acknowledged, and it runs again.
     if new_digest not in issued:
@@ -124,7 +126,11 @@ def _rotate(
             return None
     connection.execute(
         update(refresh_token)
-        .where(refresh_token.c.digest == used_digest, refresh_token.c.used_at.is_(None))
+        .where(
+            refresh_token.c.customer_id == family.customer_id,
+            refresh_token.c.digest == used_digest,
+            refresh_token.c.used_at.is_(None),
+        )
         .values(used_at=now)
     )
     customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
@@ -139,29 +145,41 @@ def _is_copied(connection: Connection, used: Row[Any], grace_began: datetime) ->
         return True
     if used.parent is None:
         return False
-    siblings = _digests_after(connection, used.session_id, used.parent, refresh_token.c.used_at.is_not(None))
-    return bool(siblings - {used.digest})
+    is_sibling = (refresh_token.c.parent == used.parent) & (refresh_token.c.digest != used.digest)
+    siblings = select(refresh_token.c.digest).where(
+        _is_of(used.customer_id, used.session_id), is_sibling, refresh_token.c.used_at.is_not(None)
+    )
+    return connection.execute(siblings.limit(1)).first() is not None
 
 
-def _digests_after(
-    connection: Connection, session_id: UUID, parent: str, *which: ColumnElement[bool]
-) -> AbstractSet[str]:
-    """The digests of the tokens that were issued for one token of a session."""
-    is_after = (refresh_token.c.session_id == session_id) & (refresh_token.c.parent == parent)
-    return set(connection.scalars(select(refresh_token.c.digest).where(is_after, *which)))
+def _read_token(connection: Connection, family: Row[Any], used_digest: str) -> tuple[Row[Any] | None, AbstractSet[str]]:
+    """A token of a session, as it is under the lock, and the digests of those that were issued for it."""
+    is_wanted = (refresh_token.c.digest == used_digest) | (refresh_token.c.parent == used_digest)
+    found = connection.execute(select(refresh_token).where(_is_of(family.customer_id, family.id), is_wanted)).all()
+    used = next((row for row in found if row.digest == used_digest), None)
+    return used, {row.digest for row in found if row.parent == used_digest}
+
+
+def _is_of(customer_id: UUID, session_id: UUID) -> ColumnElement[bool]:
+    """Whether a refresh token is of a session of this customer."""
+    return (refresh_token.c.customer_id == customer_id) & (refresh_token.c.session_id == session_id)
 
 
 def _end_copied(connection: Connection, services: Services, family: Row[Any], now: datetime, client_ip: str) -> None:
-    _end(connection, now, session.c.id == family.id)
+    _end(connection, family.customer_id, now, session.c.id == family.id)
     kind = AuditKind.TOKEN_REUSE
     audit.record(connection, services.new_id(), kind, family.customer_id, now, client_ip=client_ip)
 
 
 def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
     """Lock the session of a token; None if it has ended. Its tokens are changed only under this lock."""
-    session_id = select(refresh_token.c.session_id).where(refresh_token.c.digest == token_digest).scalar_subquery()
+    names = select(refresh_token.c.customer_id, refresh_token.c.session_id)
+    named = connection.execute(names.where(refresh_token.c.digest == token_digest)).one_or_none()
+    if named is None:
+        return None
+    is_named = (session.c.customer_id == named.customer_id) & (session.c.id == named.session_id)
     return connection.execute(
-        select(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).with_for_update()
+        select(session).where(is_named, session.c.ended_at.is_(None)).with_for_update()
     ).one_or_none()
 
 
@@ -188,19 +206,18 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
     return now if changed_at is None else max(now, changed_at + timedelta(microseconds=1))
 
 
-def _revoke(
-    services: Services, caller: Caller, client_ip: str, which: ColumnElement[bool], *, keep_access: bool
-) -> bool:
-    """Whether there was a session to end."""
+def _revoke(services: Services, caller: Caller, client_ip: str, *which: ColumnElement[bool], keep_access: bool) -> bool:
+    """End those of the caller's sessions; whether there was one to end."""
 
     def work(connection: Connection) -> bool:
-        locked = select(session.c.id).where(which, session.c.ended_at.is_(None)).order_by(session.c.id)
         now, customer_id = services.clock(), caller.customer.id
+        is_own = session.c.customer_id == customer_id
+        locked = select(session.c.id).where(is_own, session.c.ended_at.is_(None), *which).order_by(session.c.id)
         ids = connection.scalars(locked.with_for_update()).all()
         for session_id in ids:
-            _revoke_tokens(connection, session_id, now)
+            _revoke_tokens(connection, customer_id, session_id, now)
         if ids and not keep_access:
-            connection.execute(update(session).where(session.c.id.in_(ids)).values(ended_at=now))
+            connection.execute(update(session).where(is_own, session.c.id.in_(ids)).values(ended_at=now))
         if ids:
             audit.record(connection, services.new_id(), AuditKind.SIGN_OUT, customer_id, now, client_ip=client_ip)
         return bool(ids)
@@ -208,15 +225,16 @@ def _revoke(
     return services.database.write(work)
 
 
-def _end(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> None:
-    ended = update(session).where(session.c.ended_at.is_(None), *which).values(ended_at=now).returning(session.c.id)
+def _end(connection: Connection, customer_id: UUID, now: datetime, *which: ColumnElement[bool]) -> None:
+    is_open = (session.c.customer_id == customer_id) & session.c.ended_at.is_(None)
+    ended = update(session).where(is_open, *which).values(ended_at=now).returning(session.c.id)
     for session_id in connection.scalars(ended).all():
-        _revoke_tokens(connection, session_id, now)
+        _revoke_tokens(connection, customer_id, session_id, now)
 
 
-def _revoke_tokens(connection: Connection, session_id: UUID, now: datetime) -> None:
+def _revoke_tokens(connection: Connection, customer_id: UUID, session_id: UUID, now: datetime) -> None:
     connection.execute(
         update(refresh_token)
-        .where(refresh_token.c.session_id == session_id, refresh_token.c.revoked_at.is_(None))
+        .where(_is_of(customer_id, session_id), refresh_token.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
-from registration.addresses.holders import lock_if_present
+from registration.addresses.holders import NO_CUSTOMER, lock_if_present
 from registration.hashing.passwords import Verdict
 from registration.keys.signing_keys import Algorithm
 from registration.limits.lockout import Blocked, attempt_key
@@ -23,12 +23,22 @@ from registration.sessions.sessions import new_token, open_session, token_pair
 from registration.storage.tables import customer, email_claim
 
 # Built once, because building takes as long as running them.
-CUSTOMER_BY_EMAIL = (
-    select(customer)
-    .join(email_claim, email_claim.c.customer_id == customer.c.id)
-    .where(email_claim.c.address == bindparam("held"))
+HOLDER = select(email_claim.c.customer_id).where(email_claim.c.address == bindparam("held"))
+CUSTOMER: Select[Any] = select(
+    customer.c.id,
+    customer.c.reference,
+    customer.c.email,
+    customer.c.password_hash,
+    customer.c.created_at,
+    customer.c.confirmed_at,
+    customer.c.blocked_at,
+    customer.c.password_changed_at,
+).where(customer.c.id == bindparam("wanted"))
+LOCKED = (
+    select(customer.c.anonymized_at, customer.c.blocked_at, customer.c.password_changed_at)
+    .where(customer.c.id == bindparam("wanted"))
+    .with_for_update()
 )
-LOCKED = select(customer).where(customer.c.id == bindparam("locked")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,9 @@ def _begin(services: Services, attempt: Attempt, connection: Connection | None =
 
 
 def _find_customer(connection: Connection, address_key: str) -> Row[Any] | None:
-    return connection.execute(CUSTOMER_BY_EMAIL, {"held": address_key}).one_or_none()
+    """Two look-ups, because an address and its customer may lie on different nodes; both for any address."""
+    holder = connection.scalars(HOLDER, {"held": address_key}).one_or_none()
+    return connection.execute(CUSTOMER, {"wanted": holder or NO_CUSTOMER}).one_or_none()
 
 
 def _open_session_if_correct(
@@ -152,7 +164,7 @@ def _is_unchanged(connection: Connection, customer_row: Row[Any]) -> bool:
 
     Locks the customer's row, so that a change in flight is waited for, and a later one ends the new session.
     """
-    current = connection.execute(LOCKED, {"locked": customer_row.id}).one_or_none()
+    current = connection.execute(LOCKED, {"wanted": customer_row.id}).one_or_none()
     return (
         current is not None
         and current.anonymized_at is None

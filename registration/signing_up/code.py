@@ -47,7 +47,8 @@ def confirm_by_code(services: Services, given: Code, client_ip: str = "") -> Cod
             if row is not None:
                 return Confirmed(customer_of(row))
         failures = (token.code_failures or 0) + 1
-        counted = update(confirmation_token).where(confirmation_token.c.digest == token.digest)
+        is_it = (confirmation_token.c.customer_id == token.customer_id) & (confirmation_token.c.digest == token.digest)
+        counted = update(confirmation_token).where(is_it)
         connection.execute(counted.values(code_failures=failures))
         return CodeRefused(CODE_ATTEMPTS - failures)
 

@@ -12,6 +12,7 @@ from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
 from registration.keys.handles import code_digest, code_of
 from registration.keys.link_keys import confirmation_key, digest
+from registration.keys.owners import owner_of
 from registration.keys.used_keys import KeyKind, remember_used
 from registration.limits.address_counts import count_for_address
 from registration.limits.attempts import Limit
@@ -194,8 +195,9 @@ def _end_codes(connection: Connection, customer_id: UUID) -> bool:
 
 
 def _use_up(connection: Connection, key: str, now: datetime) -> UUID | None:
-    return connection.execute(
-        delete(confirmation_token)
-        .where(confirmation_token.c.digest == digest(key), confirmation_token.c.expires_at > now)
-        .returning(confirmation_token.c.customer_id)
-    ).scalar_one_or_none()
+    customer_id = owner_of(connection, confirmation_token, digest(key))
+    if customer_id is None:
+        return None
+    is_it = (confirmation_token.c.customer_id == customer_id) & (confirmation_token.c.digest == digest(key))
+    used = connection.execute(delete(confirmation_token).where(is_it, confirmation_token.c.expires_at > now))
+    return customer_id if used.rowcount else None

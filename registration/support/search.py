@@ -25,6 +25,8 @@ def find(services: Services, operator: Operator, wanted: str, limit: int = MOST)
 
     def work(connection: Connection) -> Sequence[Row[Any]]:
         operator.record(connection, services, AuditKind.OPERATOR_FIND, None)
+        if "@" in wanted:
+            return _by_address(connection, email_key(wanted) or "")
         return connection.execute(select(customer).where(_is_wanted(connection, wanted), ~IS_DECOY).limit(limit)).all()
 
     return services.database.write(work)
@@ -32,14 +34,20 @@ def find(services: Services, operator: Operator, wanted: str, limit: int = MOST)
 
 def by_reference(connection: Connection, reference: str, *, locked: bool = False) -> Row[Any] | None:
     """The row of a customer, erased or not; None without one. With `locked` it stays so until commit."""
-    statement = select(customer).where(customer.c.reference == reference, ~IS_DECOY)
-    return connection.execute(statement.with_for_update() if locked else statement).one_or_none()
+    row = connection.execute(select(customer).where(customer.c.reference == reference, ~IS_DECOY)).one_or_none()
+    if row is None or not locked:
+        return row
+    # By the id, because an engine of several nodes locks rows of one shard only; a reference never changes.
+    return connection.execute(select(customer).where(customer.c.id == row.id).with_for_update()).one_or_none()
+
+
+def _by_address(connection: Connection, address: str) -> Sequence[Row[Any]]:
+    """Two look-ups, because an address and its customer may lie on different nodes."""
+    holders = connection.scalars(select(email_claim.c.customer_id).where(email_claim.c.address == address)).all()
+    return connection.execute(select(customer).where(customer.c.id.in_(holders), ~IS_DECOY)).all()
 
 
 def _is_wanted(connection: Connection, wanted: str) -> ColumnElement[bool]:
-    if "@" in wanted:
-        held = select(email_claim.c.customer_id).where(email_claim.c.address == (email_key(wanted) or ""))
-        return customer.c.id.in_(held)
     if "--" in wanted:
         return customer.c.reference == wanted
     return begins(connection, wanted) | begins(connection, wanted[:1].upper() + wanted[1:])

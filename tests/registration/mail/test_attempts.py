@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from structlog.testing import capture_logs
 
 from harness.ports import HOST, free_port
-from registration.mail import outbox
+from registration.mail import listing
 from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import LONGEST, Relay
@@ -117,7 +117,7 @@ def test_giving_up_is_counted_from_the_retry(database: Database) -> None:
         relay.run_once()
         clock.pass_(timedelta(days=4))
     assert len(listed(database, "parked")) == 1
-    database.write(lambda connection: outbox.retry_mails(connection, clock.now))
+    database.write(lambda connection: listing.retry_mails(connection, clock.now))
     relay.run_once()
     assert [entry.reason for entry in listed(database, "waiting")] == ["451"]
 

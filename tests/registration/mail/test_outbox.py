@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, event
 
-from registration.mail import outbox
+from registration.mail import listing, outbox
 from registration.mail.listing import MailRecord, list_mails
-from registration.mail.outbox import BUCKETS, LEASE, Job
+from registration.mail.outbox import BUCKETS, LEASE, Job, bucket_of
 from registration.storage.database import Database, open_database
 from registration.storage.tables import mail
 from tests.registration.people import NOW
+from tests.registration.statements import statements_of
 from tests.registration.stored import rows
 
 LATER = NOW + timedelta(seconds=1)
@@ -79,11 +80,22 @@ def test_the_columns_hold_no_key() -> None:
 
 
 def test_mails_spread_over_buckets(database: Database) -> None:
-    """Sixteen buckets are in use, and `due_ids` finds the mails of all of them that are due."""
-    post(database, 400)
-    assert {row["bucket"] for row in rows(database, mail)} == set(range(BUCKETS))
-    assert len(database.read(lambda connection: outbox.due_ids(connection, NOW, 1000))) == 400
+    """Each second has the next of sixteen buckets, and `due_ids` finds the mails of all of them that are due."""
+    for second in range(BUCKETS):
+        post(database, 25, NOW + timedelta(seconds=second))
+        assert len({row["bucket"] for row in rows(database, mail)}) == second + 1
+    assert all(row["bucket"] == bucket_of(row["id"]) for row in rows(database, mail))
+    last = NOW + timedelta(seconds=BUCKETS - 1)
+    assert len(database.read(lambda connection: outbox.due_ids(connection, last, 1000))) == 400
     assert database.read(lambda connection: outbox.due_ids(connection, NOW - timedelta(seconds=1), 1000)) == []
+
+
+def test_mails_that_were_promised_together_are_locked_together(database: Database) -> None:
+    """The mails of one second are in one bucket, so that their claim is three statements: find, lock, claim."""
+    post(database, 64)
+    jobs, said = statements_of(lambda: claim(database))
+    assert len(jobs) == 64
+    assert len([statement for statement in said if not statement.startswith("BEGIN")]) == 3
 
 
 def test_a_claim_is_exclusive_until_its_lease_ends(database: Database) -> None:
@@ -183,7 +195,7 @@ def test_parked_mails_can_be_sent_again(database: Database) -> None:
 
 
 def retry(database: Database, ids: list[UUID] | None) -> int:
-    return database.write(lambda connection: outbox.retry_mails(connection, LATER, ids))
+    return database.write(lambda connection: listing.retry_mails(connection, LATER, ids))
 
 
 def test_the_newest_are_listed_first(database: Database) -> None:

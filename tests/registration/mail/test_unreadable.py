@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Table, bindparam, text, update
+from sqlalchemy import Connection, Table, bindparam, text
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
@@ -49,7 +49,6 @@ def test_a_mail_that_cannot_be_read_is_parked_by_itself(
     for _ in range(5):
         signed_up(database)
     spoil(database, table, column, value, signed_up(database))
-    database.write(lambda connection: connection.execute(update(mail).values(bucket=1)))
     sender = ScriptedSender()
     with capture_logs() as logs:
         relay_of(database, sender).run_once()

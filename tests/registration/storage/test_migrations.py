@@ -4,23 +4,32 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Table, insert, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
 from harness.gateway import COMMAND
 from harness.postgres import create_database, drop_database
 from registration.storage import migrations
+from registration.storage.column_types import Choice, Instant
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.migrations import UnknownRevisionError, migrate
 from registration.storage.revision import is_usable, newest
-from registration.storage.tables import counter, metadata
+from registration.storage.tables import counter, metadata, refresh_token, session
+from tests.registration.people import NOW
 from tests.registration.stored import WAITING, counts, rows
 from tests.waiting import PATIENCE, eventually
 
@@ -87,6 +96,48 @@ def test_tables_are_what_the_migrations_made(database: Database) -> None:
         return list(compare_metadata(context, metadata))
 
     assert database.read(differences) == []
+
+
+def migrate_to(database: Database, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    database.write(upgrade)
+
+
+def full_row(table: Table) -> dict[str, object]:
+    """A row with a value in each column."""
+    values: dict[type, object] = {str: "en", int: 7, UUID: uuid4(), date: NOW.date(), bytes: b"\0"}
+
+    def value(kind: TypeEngine[Any]) -> object:
+        match kind:
+            case Instant():
+                return NOW
+            case Choice():
+                return next(iter(kind.choices))
+            case _:
+                return values[kind.python_type]
+
+    return {column.key: value(column.type) for column in table.columns}
+
+
+def test_rows_stay_when_keys_change(new: Database) -> None:
+    """Revision 0013 keeps each row of each table, and 0.2.0 can insert with its conflict targets afterwards."""
+    migrate_to(new, "0012")
+    filled = [table for table in metadata.sorted_tables if table.name not in {"counter", "installation"}]
+    before = {table: full_row(table) for table in filled}
+    new.write(lambda connection: [connection.execute(insert(table), row) for table, row in before.items()])
+    migrate(new)
+    assert {table: rows(new, table) for table in filled} == {table: [row] for table, row in before.items()}
+    for table, key in ((session, session.c.id), (refresh_token, refresh_token.c.digest)):
+        dialect: Any = sqlite if new.dialect == "sqlite" else postgresql
+        again = dialect.insert(table).on_conflict_do_nothing(index_elements=[key])
+        new.write(partial(Connection.execute, statement=again, parameters=before[table]))
+        assert len(rows(new, table)) == 1
 
 
 def test_failed_migration_leaves_nothing(new: Database) -> None:
