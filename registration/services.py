@@ -14,6 +14,7 @@ from registration.keys.signing_keys import SigningKeys
 from registration.limits.budgets import Bill, Budgets
 from registration.limits.lockout import Lockout
 from registration.outcomes import TooManyAttempts
+from registration.records.ledger import NO_LEDGER, Ledger
 from registration.rules.password import PasswordPolicy
 from registration.rules.person import PersonPolicy
 from registration.shop import Shop
@@ -69,6 +70,7 @@ class Services:
     terms_version: str = ""
     smtputf8: bool = True
     new_device_mail: bool = True
+    ledger: Ledger = NO_LEDGER
     shop: Shop = field(default_factory=Shop)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4

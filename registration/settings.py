@@ -96,6 +96,9 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     ] = 30
     keep_audit_days: Annotated[int, Field(ge=1, le=36_500, description="until an audit row is deleted")] = 365
     keep_events_days: Annotated[int, Field(ge=1, le=36_500, description="until an event is deleted")] = 90
+    erasure_ledger: Annotated[
+        str, Field(description="file outside of the database that keeps an HMAC of each erasure: see restore-check")
+    ] = ""
     access_token_seconds: Annotated[int, Field(ge=60, description="lifetime of an access token")] = 28_800
     refresh_token_seconds: Annotated[int, Field(ge=60, description="lifetime of a refresh token")] = 2_628_000
     refresh_grace_seconds: Annotated[

@@ -26,6 +26,7 @@ from registration.mail.rendering import parse_sender
 from registration.mail.senders import open_senders
 from registration.mail.smtp import Manners, TimeLimits
 from registration.mail.transport import Sender
+from registration.records.ledger import open_ledger
 from registration.rules.breaches import Breaches, BreachFileError
 from registration.rules.deny_list import PasswordListError, read_deny_list
 from registration.rules.own_words import words_of
@@ -43,7 +44,7 @@ HOUR, QUARTER = 3600, 900  # seconds
 def open_services(settings: Settings) -> Services:
     """Open the services that the settings name.
 
-    Raises KeyFileError and SettingsError, each with one line for the operator.
+    Raises KeyFileError, SettingsError and, for the ledger, Unavailable, each with one line for the operator.
     """
     secret = load_secret(Path(settings.keys_dir))
     signing_keys = SigningKeys(Path(settings.keys_dir))
@@ -73,6 +74,7 @@ def open_services(settings: Settings) -> Services:
         smtputf8=settings.mail_smtputf8 == "on",
         new_device_mail=settings.new_device_mail == "on",
         shop=shop,
+        ledger=open_ledger(settings.erasure_ledger, Path(settings.keys_dir)),
     )
 
 
@@ -215,6 +217,7 @@ def housekeeping(settings: Settings, services: Services) -> Housekeeping:
         events=timedelta(days=settings.keep_events_days),
         session=timedelta(seconds=settings.session_seconds),
         new_id=services.new_id,
+        ledger=services.ledger,
     )
 
 

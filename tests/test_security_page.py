@@ -194,7 +194,7 @@ def test_every_key_has_a_rotation() -> None:
     rows = table(SECURITY, "key | made by")
     assert all(len(row) == 4 and all(row) for row in rows)
     assert column(rows, 0) == [
-        *("secret.key", "signing-….pem"),
+        *("secret.key", "signing-….pem", "ledger.key"),
         *(f"{PREFIX}{name}" for name in ("DATABASE_URL", "MAIL_URL", "ATTEMPTS_URL")),
     ]
 
@@ -203,7 +203,7 @@ def test_every_use_of_cryptography_is_listed() -> None:
     """Every purpose that values are derived for is named, and each module that the inventory names is there."""
     rows = table(SECURITY, "cryptography | for")
     (purposes,) = [quoted(row[1]) for row in rows if row[0] == "HMAC-SHA-256"]
-    derived = [call.args[0] for name, call in called() if name.endswith("secret.derive")]
+    derived = [call.args[0] for name, call in called() if name.endswith(".derive")]
     assert set(purposes) == {ast.unparse(each).removeprefix("f").strip("'") for each in derived}
     modules = [name for name in column(rows, 2) if name.endswith(".py")]
     assert [name for name in modules if not (REPOSITORY / "registration" / name).exists()] == []

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 python3 -m venv "$target"
 # The versions that are locked, without what only development needs.
 sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' "$here/requirements.lock" > "$target/versions"
-GATEWAY_GRAPHIQL=off "$target/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir \
+"$target/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir \
     --constraint "$target/versions" "$here"
 (cd "$here" && "$target/bin/python" -m native.build --march="$march" --if-possible)
 "$target/bin/python" -c 'from registration.hashing.argon2id import built_for; print("Argon2:", built_for() or "portable")'

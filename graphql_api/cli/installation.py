@@ -10,7 +10,7 @@ from graphql_api.server.notices import tell, warn
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError, read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
-from registration.keys.secret import create_secret
+from registration.keys.secret import create_ledger_key, create_secret
 from registration.keys.signing_keys import create_signing_keys, has_signing_key
 from registration.readiness import obstacle
 from registration.storage.database import Database, open_database
@@ -42,6 +42,7 @@ def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
     database = open_database(settings.database_url)
     if not _is_migrated(database):
+        database.close()
         stop(f"{settings.database_place} is not at this version; run: registration-gateway migrate")
     return database
 
@@ -107,8 +108,9 @@ def demand_database(database: Database, keys: NodeKeys) -> None:
 
 
 def create_keys(directory: Path, made: str) -> None:
-    """Create the secret and signing keys of GATEWAY_TOKEN_ALGORITHM, where there are none."""
+    """Create the secret, the ledger's key and signing keys of GATEWAY_TOKEN_ALGORITHM, where there are none."""
     create_secret(directory)
+    create_ledger_key(directory)
     if not has_signing_key(directory):
         create_signing_keys(directory, made)
 

@@ -11,7 +11,14 @@ from graphql_api.cli.installation import create_keys as make_missing
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, stop
 from registration.keys.agreement import adopt, keys_of_node
-from registration.keys.secret import PREVIOUS_NAME, create_secret, forget_previous, load_secret, rotate_secret
+from registration.keys.secret import (
+    PREVIOUS_NAME,
+    create_ledger_key,
+    create_secret,
+    forget_previous,
+    load_secret,
+    rotate_secret,
+)
 from registration.keys.signing_keys import SigningKeys, create_signing_keys
 
 commands = typer.Typer(no_args_is_help=True, help="The key files of an installation.")
@@ -36,7 +43,7 @@ def adopt_keys() -> None:
 @commands.command("new")
 @one_line_errors
 def create_keys() -> None:
-    """Create signing keys of GATEWAY_TOKEN_ALGORITHM, and the installation's secret if it has none.
+    """Create signing keys of GATEWAY_TOKEN_ALGORITHM; the installation's secret and the ledger's key if it has none.
 
     The new keys sign from now on; tokens signed with older ones stay good. Copy the files to every node. An older key
     may be deleted after GATEWAY_ACCESS_TOKEN_SECONDS, when no token that it signed is left. The secret stays as it is.
@@ -44,6 +51,7 @@ def create_keys() -> None:
     settings = settings_of_process()
     directory = Path(settings.keys_dir).absolute()
     secret = "created" if create_secret(directory) else "kept"
+    create_ledger_key(directory)
     kids = " and ".join(create_signing_keys(directory, settings.token_algorithm))
     print(f"{directory}: secret {secret}, signing key {kids} created.")
 
@@ -51,7 +59,7 @@ def create_keys() -> None:
 @commands.command("init")
 @one_line_errors
 def create_missing_keys() -> None:
-    """Create the secret and a signing key where there are none: for a new installation on PostgreSQL."""
+    """Create the secret, the ledger's key and signing keys where there are none: for an installation on PostgreSQL."""
     settings = settings_of_process()
     directory = Path(settings.keys_dir).absolute()
     make_missing(directory, settings.token_algorithm)

@@ -15,6 +15,7 @@ from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
 from graphql_api.cli.serve import distribute, migrate, relay, serve
 from graphql_api.cli.settings import settings
+from graphql_api.cli.transfers import copy, restore_check
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,7 +35,9 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-for command in (serve, migrate, distribute, relay, schema, settings, erase_proof, audit, calibrate, doctor):
+RUNNING = (serve, migrate, distribute, relay)
+LOOKING = (schema, settings, erase_proof, audit, calibrate, doctor)
+for command in (*RUNNING, *LOOKING, restore_check, copy):
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")

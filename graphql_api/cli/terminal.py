@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Annotated, NoReturn, ParamSpec, TypeVar
 
@@ -11,7 +12,7 @@ import typer
 from registration.environment import SettingsError
 from registration.keys.key_files import KeyFileError
 from registration.readable_json import readable_json
-from registration.storage.database import Unavailable
+from registration.storage.database import Outage, Unavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -46,6 +47,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, told what is done and how much of how much; none where that is no terminal."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(None), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
 def one_line_errors(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Decorates a command: a mistake in the installation ends it with one line instead of a stack trace.
 
@@ -74,6 +88,8 @@ def _end_quietly() -> NoReturn:
 
 def _reason(error: Exception) -> str:
     match error:
+        case Unavailable(outage=Outage.LEDGER):
+            return f"GATEWAY_ERASURE_LEDGER: {error}"
         case Unavailable():
             return f"GATEWAY_DATABASE_URL: {error}"
         case OSError():

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Table, delete, select, update
 
 from registration.addresses.forgetting import forget_address
+from registration.addresses.pending import erase_pending
 from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import attempt_prefix
 from registration.outcomes import Done, ErasureOutcome
@@ -68,6 +69,15 @@ def erase_confirmed(services: Services, customer_id: UUID, connection: Connectio
     # Without `client_ip`, which would be personal data again.
     audit.record(connection, services.new_id(), AuditKind.ERASE, customer_id, now)
     record_event(connection, services.new_id(), "customer.erased", customer_id, now)
+    services.ledger.record([customer_id], now)
+
+
+def erase(services: Services, customer_id: UUID, connection: Connection) -> None:
+    """Erase a customer inside the caller's transaction; one that is not confirmed leaves no row."""
+    if erase_pending(connection, customer_id):
+        services.ledger.record([customer_id], services.clock())
+    else:
+        erase_confirmed(services, customer_id, connection)
 
 
 def emptied_row(new_id: Callable[[], UUID], table: Table = customer) -> dict[str, object]:

@@ -11,6 +11,7 @@ from registration.addresses.decoys import decoy_address
 from registration.addresses.pending import erase_pending, expired_accounts
 from registration.records.audit import forget_strangers
 from registration.records.events import record_event
+from registration.records.ledger import Ledger
 from registration.storage.personal import KEPT
 from registration.storage.slices import change_unlocked
 from registration.storage.tables import (
@@ -48,6 +49,7 @@ class Housekeeping:
     events: timedelta
     session: timedelta
     new_id: Callable[[], UUID]
+    ledger: Ledger
 
     def tidy_up(self, connection: Connection, now: datetime, limit: int) -> int:
         """Delete or empty at most `limit` rows, all of one table; returns how many, 0 when there is nothing to do.
@@ -67,6 +69,8 @@ class Housekeeping:
         for customer_id in expired:
             erase_pending(connection, customer_id)
             record_event(connection, self.new_id(), "customer.expired", customer_id, now)
+        if expired:
+            self.ledger.record(expired, now)
         return len(expired)
 
     def _over(self, now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:

@@ -6,6 +6,7 @@ Orchestrators mount secrets as files of root that a group of the process may rea
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = 0
@@ -39,7 +40,7 @@ def is_open_to_others(mode: int, owner: int) -> bool:
 
 
 def create_key_file(path: Path, content: bytes) -> bool:
-    """Write a file of mode 0600 unless there is one; False when there is one.
+    """Write a file of mode 0600 unless there is one, for the owner of its directory; False when there is one.
 
     A process that reads at the same time sees the whole file or none. Raises KeyFileError when the directory cannot be
     written.
@@ -80,6 +81,10 @@ def keep_and_replace(path: Path, kept: Path, content: bytes) -> None:
 def _write_temp(path: Path, content: bytes) -> Path:
     temp_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        # An operator may be root, where the gateway is another user; others can give nothing away.
+        with suppress(PermissionError):
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

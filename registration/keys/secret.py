@@ -12,6 +12,7 @@ from registration.keys.key_files import KeyFileError, create_key_file, keep_and_
 
 FILE_NAME = "secret.key"
 PREVIOUS_NAME = "secret.previous.key"
+LEDGER_NAME = "ledger.key"
 SIZE = 32
 
 
@@ -55,6 +56,19 @@ def create_secret(directory: Path) -> bool:
     Raises KeyFileError when the directory cannot be written.
     """
     return create_key_file(directory / FILE_NAME, secrets.token_bytes(SIZE))
+
+
+def load_ledger_key(directory: Path) -> Secret:
+    """Read the key of the ledger of erasures, which no rotation replaces: entries are as old as the oldest backup.
+
+    Raises KeyFileError.
+    """
+    return Secret(_read(directory / LEDGER_NAME))
+
+
+def create_ledger_key(directory: Path) -> bool:
+    """As `create_secret`."""
+    return create_key_file(directory / LEDGER_NAME, secrets.token_bytes(SIZE))
 
 
 def rotate_secret(directory: Path) -> None:

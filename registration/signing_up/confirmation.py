@@ -140,6 +140,7 @@ def disown(services: Services, key: str) -> DisownOutcome:
         record_event(connection, services.new_id(), "customer.disowned", customer_id, now)
         # Without `client_ip`: it is personal, and no customer is left whose erasure would empty it.
         audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)
+        services.ledger.record([customer_id], now)
         return Disowned()
 
     return services.database.write(work)

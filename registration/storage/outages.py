@@ -16,6 +16,7 @@ class Outage(StrEnum):
     LATE = "database too slow"
     ENCODING = "database encoding is not UTF8"
     MISCONFIGURED = "database misconfigured"
+    LEDGER = "ledger of erasures not writable"
 
 
 class Unavailable(Exception):

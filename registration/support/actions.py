@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, update
 
-from registration.account.erasure import erase_confirmed, forget_counts
+from registration.account import erasure
+from registration.account.erasure import forget_counts
 from registration.account.profile import write_changes
-from registration.addresses.pending import erase_pending
 from registration.limits.lockout import forget_attempts
 from registration.mail import outbox
 from registration.mail.rendering import MailKind
@@ -151,6 +151,5 @@ def erase(services: Services, operator: Operator, reference: str) -> Answer:
 
 
 def _erase(connection: Connection, services: Services, row: Row[Any]) -> Answer:
-    if not erase_pending(connection, row.id):
-        erase_confirmed(services, row.id, connection)
+    erasure.erase(services, row.id, connection)
     return Answer.DONE

@@ -29,6 +29,17 @@ CLIENT = "127.0.0.2"
 NAMES = {f"{PREFIX}{name.upper()}" for name in GatewaySettings.model_fields}
 
 
+@pytest.fixture
+def caddy() -> str:
+    """The path of Caddy."""
+    path = shutil.which("caddy")
+    if path is None and ("CI" in os.environ or "REQUIRE_CADDY" in os.environ):
+        pytest.fail("Caddy is required here (CI or REQUIRE_CADDY is set), but is not installed")
+    if path is None:
+        pytest.skip("CADDY NOT TESTED: there is no Caddy (Debian: apt-get install caddy)")
+    return path
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("unmeasured")
 def test_nginx_serves_below_a_prefix(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
@@ -70,11 +81,8 @@ def test_nginx_serves_below_a_prefix(nginx: str, serve: Serve, sqlite_url: str, 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("unmeasured")
-def test_caddy_passes_requests_on(serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
+def test_caddy_passes_requests_on(caddy: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> None:
     """The example in front of a gateway, without TLS: / and the prefix, a bound of bodies, the client's address."""
-    caddy = shutil.which("caddy")
-    if caddy is None:
-        pytest.skip("CADDY NOT TESTED: there is no Caddy (Debian: apt-get install caddy)")
     gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_TRUSTED_PROXIES=HOST)
     port = free_port()
     text = (DEPLOY / "caddy" / "Caddyfile").read_text("utf-8")

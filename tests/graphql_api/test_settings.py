@@ -35,6 +35,7 @@ TEXTS = {
     "shop_css": "/srv/shop/pages.css",
     "reference_prefix": "AT",
     "token_audience": "shop",
+    "erasure_ledger": "/srv/erasures",
     "attempts_url": "redis://valkey:6379/0",
     "breach_file": "/srv/breached.txt",
     "password_deny_list": "/srv/common.txt",

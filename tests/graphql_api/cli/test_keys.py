@@ -90,10 +90,10 @@ class TestRotation:
 
 
 def test_init_makes_what_is_missing_and_no_more() -> None:
-    """`keys init` makes a secret and a signing key where there are none, and leaves those that are there."""
+    """`keys init` makes a secret, a key of the ledger and a signing key, each where there is none."""
     contents = []
     for _ in range(2):
         assert run("keys", "init", GATEWAY_KEYS_DIR="fresh", GATEWAY_TOKEN_ALGORITHM="ES256").exit_code == 0
         contents.append({path.name: path.read_bytes() for path in Path("fresh").iterdir()})
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 2
+    assert len(contents[0]) == 3

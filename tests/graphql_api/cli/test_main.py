@@ -21,6 +21,7 @@ EVERY_COMMAND = (
     ["audit", "DE--25"],
     ["erase-proof", "DE--25"],
     ["calibrate"],
+    ["restore-check"],
 )
 
 

@@ -144,7 +144,7 @@ def test_the_settings_say_how_long(services: Services) -> None:
     """Each setting in days ends its rows, and no others."""
     settings = Settings(keep_pending_days=1, keep_audit_days=2, keep_events_days=3, session_seconds=60)
     assert housekeeping(settings, services) == Housekeeping(
-        DAY, 2 * DAY, 3 * DAY, timedelta(minutes=1), new_id=services.new_id
+        DAY, 2 * DAY, 3 * DAY, timedelta(minutes=1), new_id=services.new_id, ledger=services.ledger
     )
 
 

@@ -9,7 +9,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from registration.keys.key_files import WHAT_IS_POSSIBLE, KeyFileError, is_open_to_others, read_key_file
+from registration.keys.key_files import (
+    WHAT_IS_POSSIBLE,
+    KeyFileError,
+    create_key_file,
+    is_open_to_others,
+    read_key_file,
+)
 
 ROOT, USER, GROUP, OTHER = 0, 61_001, 61_002, 61_003
 AS_ROOT = pytest.mark.skipif(os.geteuid() != ROOT, reason="only root can give files to other users")
@@ -89,3 +95,14 @@ def test_a_directory_is_no_key_file(tmp_path: Path) -> None:
     """An error other than a missing file or a missing right is told as it is."""
     with pytest.raises(KeyFileError, match=rf"^{tmp_path}: Is a directory$"):
         read_key_file(tmp_path)
+
+
+@AS_ROOT
+def test_root_makes_files_for_the_owner_of_the_directory(tmp_path: Path) -> None:
+    """A key that an operator makes as root belongs to the user of the gateway, which could not read it otherwise."""
+    directory = tmp_path / "keys"
+    directory.mkdir()
+    os.chown(directory, USER, GROUP)
+    assert create_key_file(directory / "secret.key", b"key")
+    status = (directory / "secret.key").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (USER, GROUP, 0o600)
