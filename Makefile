@@ -101,9 +101,11 @@ format: $(STAMP) ## format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(STAMP) ## write schema.graphql from the code
+schema: $(STAMP) ## write schema.graphql and operator.graphql from the code
 	$(BIN)/registration-gateway schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+	$(BIN)/registration-gateway schema --operators > operator.graphql.new
+	mv operator.graphql.new operator.graphql
 
 # uv is installed in a temporary directory. Settings of this machine are unset, so that they leave no trace in the locks.
 lock: ## write requirements.lock and native.lock from pyproject.toml

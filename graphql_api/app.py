@@ -29,6 +29,7 @@ from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
 from graphql_api.http.visitors import Visitors
+from graphql_api.operators.port import operators_served
 from graphql_api.pages import (
     confirmation_page,
     development,
@@ -90,7 +91,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(
-        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)),
+        Router(routes(settings, parts), lifespan=partial(lifespan, settings, parts, relay)),
         settings.longest_request,
         parts.visitors.client_ips.network_of,
     )
@@ -219,12 +220,15 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
 
 
 @asynccontextmanager
-async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncIterator[None]:
+async def lifespan(
+    settings: GatewaySettings, parts: Parts, relay: Relay | None, _router: Router
+) -> AsyncIterator[None]:
     # Daemon: a second Ctrl-C skips the shutdown below and must not wait for a mail server.
     sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
     if sending:
         sending.start()
-    yield
+    with operators_served(settings, parts.services, parts.threads):
+        yield
     if relay and sending:
         relay.stop()
         sending.join()

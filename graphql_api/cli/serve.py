@@ -38,6 +38,8 @@ def serve(
     settings.demand_addresses(serves=True, sends=settings.relay == "on")
     installation.say_where(settings)
     installation.prepare(settings)
+    if settings.operators_port:  # each worker listens there itself
+        server.listen(settings.operators_host, settings.operators_port, "OPERATORS_").close()
     with metrics_served(settings, workers=settings.workers):
         started = server.run(settings)
     if not started:  # pragma: no cover - the machine refuses a thread to the relay, say

@@ -54,10 +54,10 @@ class Context:
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""
-        scheme, *tokens = (self.authorization or "").split() or [""]
-        if scheme.lower() != "bearer" or len(tokens) != 1:
+        token = bearer_token(self.authorization)
+        if token is None:
             raise Unauthenticated
-        caller = await self.callers.authenticate(tokens[0])
+        caller = await self.callers.authenticate(token)
         if isinstance(caller, BadToken):
             raise Unauthenticated(revoked=caller is BadToken.REVOKED)
         return caller
@@ -74,3 +74,9 @@ class Context:
 
 
 Info = StrawberryInfo[Context, None]
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of the header Authorization (RFC 6750, 2.1); None without one, or with something else."""
+    scheme, *tokens = (authorization or "").split() or [""]
+    return tokens[0] if scheme.lower() == "bearer" and len(tokens) == 1 else None

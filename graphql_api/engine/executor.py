@@ -14,6 +14,7 @@ from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Prepared, choose
 from graphql_api.engine.errors import ErrorCode, bad_input, note, public_error
+from graphql_api.engine.limits import Limits
 from graphql_api.engine.outcome import (
     Answer,
     Kind,
@@ -50,6 +51,7 @@ class Executor:
         introspection: bool,
         suggestions: bool,
         compiled_operations: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         self._schema = schema
         self._admission = admission
@@ -59,6 +61,7 @@ class Executor:
             introspection=introspection,
             suggestions=suggestions,
             compiled_operations=compiled_operations,
+            limits=limits,
         )
         self._preparation = Preparation(self._documents)
 

@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from registration.customer import Gender
 from registration.keys.link_keys import digest
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
 from registration.records.audit import AuditKind
+from registration.rules.person import PersonPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
@@ -124,6 +126,15 @@ class TestOtherActs:
         refused = actions.correct(services, OLGA, ada.reference, {"lastName": "x" * 101})
         assert isinstance(refused, list)
         assert [violation.attribute for violation in refused] == ["lastName"]
+
+    def test_correct_by_the_rules_of_the_form(self, services: Services) -> None:
+        """A gender that the form offers can be chosen, and what it requires cannot be cleared."""
+        ada = confirmed(services)
+        own = replace(services, of_person=PersonPolicy(frozenset({"lastName"}), tuple(Gender)))
+        assert actions.correct(own, OLGA, ada.reference, {"gender": "Other", "firstName": None}) is Answer.DONE
+        assert isinstance(actions.correct(own, OLGA, ada.reference, {"lastName": None}), list)
+        [row] = rows(services.database, customer)
+        assert (row["gender"], row["first_name"], row["last_name"]) == (Gender.OTHER, None, ada.last_name)
 
     def test_erase(self, services: Services) -> None:
         """A confirmed customer is erased as on the customer's own wish; a pending one leaves no row."""
