@@ -114,7 +114,7 @@ lock: ## write requirements.lock and native.lock from pyproject.toml
 	"$$directory/bin/pip" install --quiet --disable-pip-version-check uv; \
 	unset $${!UV_@} $${!PIP_@}; \
 	compile="$$directory/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-config"; \
-	$$compile --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
+	$$compile --group dev --extra traces $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made except var/

@@ -55,6 +55,7 @@ from registration.services import Services
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.signing_up.progress import RegistrationState, settled
+from registration.tracing import traces
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
@@ -76,6 +77,8 @@ def from_environment() -> ASGIApp:
     configure_logs(development=settings.development)
     use_phrases_of_rfc_9110()
     sys.setswitchinterval(SWITCH_SECONDS)
+    if settings.traces == "on":
+        traces.switch_on()
     services = open_services(settings)
     relay = open_relay(settings, services) if settings.relay == "on" else None
     app = create_app(settings, services, relay)
@@ -237,3 +240,4 @@ async def lifespan(
     parts.threads.close()
     parts.batcher.close()
     parts.services.close()
+    traces.switch_off()

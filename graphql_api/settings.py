@@ -92,6 +92,9 @@ class GatewaySettings(Settings):
     operators_host: Annotated[
         str, Field(description="address that the operator schema is served on, without TLS; with tokens")
     ] = "127.0.0.1"
+    traces: Annotated[
+        Switch, Field(description="make spans with OpenTelemetry, which OTEL_… configures; needs the extra `traces`")
+    ] = "off"
     allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
 
     @field_validator("host")

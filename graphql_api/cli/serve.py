@@ -19,6 +19,7 @@ from registration.keys.agreement import keys_of_node
 from registration.storage.database import wait_for_ever
 from registration.storage.distribution import missing_steps
 from registration.storage.tables import metadata
+from registration.tracing import traces
 
 
 @one_line_errors
@@ -81,6 +82,7 @@ def relay() -> None:
 
     settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)
+    installation.demand_traces(settings)
     installation.try_templates(settings)
     installation.say_where(settings)
     terminal = Terminal()
@@ -95,13 +97,16 @@ def _send_until_signal(settings: GatewaySettings) -> int:
     with closing(open_services(settings)) as services:
         relay = open_relay(settings, services)
         installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
-        # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+        # Blocked before threads start, and waited for here: a handler could find the relay's own locks taken.
         stopping = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+        if settings.traces == "on":
+            traces.switch_on()
         sending = Thread(target=relay.run, name="relay")
         sending.start()
         tell("Sending mails. Stop with Ctrl-C.", development=settings.development, event="sending mails")
         received = signal.sigwait(stopping)
         relay.stop()
         sending.join()
+    traces.switch_off()
     return received

@@ -23,6 +23,7 @@ from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState
 from registration.signing_up.sign_up import SignUpRequest, sign_up
+from registration.tracing import traces
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -64,7 +65,8 @@ class Context:
 
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
-        return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
+        with traces.span("sign_up"):
+            return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

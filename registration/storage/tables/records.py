@@ -42,6 +42,7 @@ mail = Table(
     Column("reason", String(500)),
     Column("failing_since", Instant),
     Column("correlation_id", String(16)),  # of the request that promised the mail
+    Column("traceparent", String(55)),  # its span; null while traces are off
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
     info=owned(OnErasure.DELETE, f"{KEPT.days} days after it was sent or given up") | by("bucket"),

@@ -1,4 +1,4 @@
-"""Tokens of operators, and an index for pages of customers by last name."""
+"""Tokens of operators, an index for pages of customers by last name, and the span that promised a mail."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
     )
+    op.add_column("mail", sa.Column("traceparent", sa.String(55)))
     op.drop_index("ix_customer_last_name", "customer")
     op.create_index(
         "ix_customer_last_name", "customer", ["last_name", "id"], postgresql_ops={"last_name": "text_pattern_ops"}
