@@ -7,22 +7,8 @@ from functools import cache
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    Select,
-    String,
-    Subquery,
-    bindparam,
-    cast,
-    insert,
-    literal_column,
-    select,
-    tuple_,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Integer, Select, String, Subquery, bindparam, cast, insert
+from sqlalchemy.sql.expression import literal_column, select, tuple_, union_all, update
 
 from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
