@@ -101,9 +101,11 @@ format: $(STAMP) ## format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(STAMP) ## write schema.graphql from the code
+schema: $(STAMP) ## write schema.graphql and operator.graphql from the code
 	$(BIN)/registration-gateway schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+	$(BIN)/registration-gateway schema --operators > operator.graphql.new
+	mv operator.graphql.new operator.graphql
 
 # uv is installed in a temporary directory. Settings of this machine are unset, so that they leave no trace in the locks.
 lock: ## write requirements.lock and native.lock from pyproject.toml
@@ -112,7 +114,7 @@ lock: ## write requirements.lock and native.lock from pyproject.toml
 	"$$directory/bin/pip" install --quiet --disable-pip-version-check uv; \
 	unset $${!UV_@} $${!PIP_@}; \
 	compile="$$directory/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-config"; \
-	$$compile --group dev $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
+	$$compile --group dev --extra traces $(ARGUMENTS) --output-file requirements.lock pyproject.toml; \
 	$$compile --group pyproject.toml:native $(ARGUMENTS) --output-file native.lock
 
 clean: ## remove everything that these commands made except var/

@@ -29,6 +29,7 @@ from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.strict_json import read_json
 from graphql_api.http.visitors import Visitors
+from graphql_api.operators.port import operators_served
 from graphql_api.pages import (
     confirmation_page,
     development,
@@ -54,6 +55,7 @@ from registration.services import Services
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
 from registration.signing_up.progress import RegistrationState, settled
+from registration.tracing import traces
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
 from rest_compat.execution import Reply
@@ -75,6 +77,8 @@ def from_environment() -> ASGIApp:
     configure_logs(development=settings.development)
     use_phrases_of_rfc_9110()
     sys.setswitchinterval(SWITCH_SECONDS)
+    if settings.traces == "on":
+        traces.switch_on()
     services = open_services(settings)
     relay = open_relay(settings, services) if settings.relay == "on" else None
     app = create_app(settings, services, relay)
@@ -90,7 +94,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(
-        Router(routes(settings, parts), lifespan=partial(lifespan, parts, relay)),
+        Router(routes(settings, parts), lifespan=partial(lifespan, settings, parts, relay)),
         settings.longest_request,
         parts.visitors.client_ips.network_of,
     )
@@ -219,12 +223,15 @@ def graphql_endpoint(settings: GatewaySettings, parts: Parts) -> GraphQLEndpoint
 
 
 @asynccontextmanager
-async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncIterator[None]:
+async def lifespan(
+    settings: GatewaySettings, parts: Parts, relay: Relay | None, _router: Router
+) -> AsyncIterator[None]:
     # Daemon: a second Ctrl-C skips the shutdown below and must not wait for a mail server.
     sending = Thread(target=relay.run, name="relay", daemon=True) if relay else None
     if sending:
         sending.start()
-    yield
+    with operators_served(settings, parts.services, parts.threads):
+        yield
     if relay and sending:
         relay.stop()
         sending.join()
@@ -233,3 +240,4 @@ async def lifespan(parts: Parts, relay: Relay | None, _router: Router) -> AsyncI
     parts.threads.close()
     parts.batcher.close()
     parts.services.close()
+    traces.switch_off()

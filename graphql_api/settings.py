@@ -86,6 +86,15 @@ class GatewaySettings(Settings):
         "127.0.0.1"
     )
     metrics_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$", description="path of the metrics")] = "/metrics"
+    operators_port: Annotated[
+        int, Field(ge=0, le=65535, description="port of the operator schema at /operators; 0 is off")
+    ] = 0
+    operators_host: Annotated[
+        str, Field(description="address that the operator schema is served on, without TLS; with tokens")
+    ] = "127.0.0.1"
+    traces: Annotated[
+        Switch, Field(description="make spans with OpenTelemetry, which OTEL_… configures; needs the extra `traces`")
+    ] = "off"
     allow_remote_development: Annotated[Switch, Field(description="development mode on a non-loopback HOST")] = "off"
 
     @field_validator("host")

@@ -34,11 +34,12 @@ def lines_with_hosts(lock: str) -> list[str]:
     return [line for line in lock.splitlines() if any(host in line for host in HOSTS)]
 
 
-def asked(manifest: dict[str, dict[str, list[str]]]) -> set[str]:
+def asked(manifest: dict[str, Any]) -> set[str]:
     """The names of the project's own requirements, for running, building and testing."""
     return names(
         [
             *manifest["project"]["dependencies"],
+            *(each for extra in manifest["project"].get("optional-dependencies", {}).values() for each in extra),
             *manifest["dependency-groups"]["dev"],
             *manifest["build-system"]["requires"],
         ]

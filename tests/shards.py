@@ -14,8 +14,8 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseElement, Grouping
 from sqlalchemy.sql.visitors import iterate
 
-from registration.storage.distribution import distribution_column, group_of
 from registration.storage.tables import metadata
+from registration.storage.tables.distribution import distribution_column, group_of
 
 DISTRIBUTED = {table.name for table in metadata.tables.values() if distribution_column(table) is not None}
 IN_PLAIN_SQL = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO)\s+\"?({'|'.join(sorted(DISTRIBUTED))})\b", re.IGNORECASE)

@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 from graphql_api.app import open_parts, routes
 from graphql_api.engine.costs import costs_of
+from graphql_api.operators.context import scopes_of
+from graphql_api.operators.schema import schema as operator_schema
 from graphql_api.schema import schema as strawberry_schema
 from graphql_api.settings import GatewaySettings
 from graphql_api.types.user_errors import UserErrorCode
@@ -24,6 +26,7 @@ from registration.signing_up.confirmation import RESEND_LIMITS
 from registration.storage.database import open_database
 from registration.storage.personal import OnErasure, owned_rows, personal_columns
 from registration.storage.tables import metadata
+from registration.support.tokens import Scope
 from registration.wiring import password_policy
 from rest_compat.oauth_token import GRANTS
 from tests.in_process import installation
@@ -187,6 +190,15 @@ def test_every_operation_has_its_permission() -> None:
 
 def _snake_case(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
+
+
+def test_every_scope_of_operators_is_listed() -> None:
+    """The fields of the operator schema stand in the row of the scope that they need."""
+    rows = table(SECURITY, "scope | operators may")
+    needed = scopes_of(operator_schema._schema)
+    assert {quoted(row[0])[0]: sorted(quoted(row[2])) for row in rows} == {
+        scope.value: sorted(name for name, needs in needed.items() if needs is scope) for scope in Scope
+    }
 
 
 def test_every_key_has_a_rotation() -> None:

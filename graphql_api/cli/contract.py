@@ -1,23 +1,29 @@
-"""The published contract: whether schema.graphql is what the code publishes, and what changed since a release."""
+"""The published contract: whether the committed files are what the code says, and what changed since a release."""
 
 from pathlib import Path
 
 from graphql import build_schema
 from graphql.utilities import BreakingChange, DangerousChange, find_breaking_changes, find_dangerous_changes
 
+from graphql_api.operators.schema import print_schema as print_operator_schema
 from graphql_api.schema import print_schema
 
 FILE = "schema.graphql"
+OPERATOR_FILE = "operator.graphql"
 # The contracts of all releases, each named after its version: a clone may lack the tags.
 RELEASES = "releases"
 # Intended changes, one a line, exactly as `registration-gateway schema --since` prints them.
 ACCEPTED_CHANGES = "schema.accepted-changes"
 
 
-def has_drifted(directory: Path) -> bool:
-    """Whether the committed file differs from what the code publishes."""
-    path = directory / FILE
-    return not path.exists() or path.read_text("utf-8") != print_schema()
+def drifted(directory: Path) -> list[str]:
+    """The committed files that differ from what the code says."""
+    texts = {FILE: print_schema(), OPERATOR_FILE: print_operator_schema()}
+    return [name for name, text in texts.items() if _text(directory / name) != text]
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def changes(old: str, new: str) -> list[str]:

@@ -16,6 +16,7 @@ from registration.readiness import obstacle
 from registration.storage.database import Database, open_database
 from registration.storage.deadline import within
 from registration.storage.revision import is_usable, newest
+from registration.tracing import traces
 
 START_SECONDS = 5.0
 """How long a start waits for a database server that does not answer."""
@@ -72,6 +73,7 @@ def prepare(settings: GatewaySettings) -> None:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415
 
     read_manifest(settings.documents)
+    demand_traces(settings)
     try_templates(settings)
     if settings.is_embedded:
         create_keys(Path(settings.keys_dir), settings.token_algorithm)
@@ -80,6 +82,12 @@ def prepare(settings: GatewaySettings) -> None:
         if settings.relay == "on":
             open_relay(settings, services)
         demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+
+
+def demand_traces(settings: GatewaySettings) -> None:
+    """Raises SettingsError where traces are to be on, and their packages are not installed."""
+    if settings.traces == "on" and not traces.can_be_on():
+        raise SettingsError("GATEWAY_TRACES needs more packages: pip install 'registration-gateway[traces]'")
 
 
 def try_templates(settings: GatewaySettings) -> None:

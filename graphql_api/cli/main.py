@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from graphql_api.cli import documents, keys, outbox, support
+from graphql_api.cli import documents, keys, outbox
 from graphql_api.cli.calibrate import calibrate
 from graphql_api.cli.customers import audit, erase_proof
 from graphql_api.cli.doctor import doctor
 from graphql_api.cli.schema import schema
 from graphql_api.cli.serve import distribute, migrate, relay, serve
 from graphql_api.cli.settings import settings
+from graphql_api.cli.support import customers, operators
 from graphql_api.cli.transfers import copy, restore_check
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -35,11 +36,12 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-RUNNING = (serve, migrate, distribute, relay)
-LOOKING = (schema, settings, erase_proof, audit, calibrate, doctor)
-for command in (*RUNNING, *LOOKING, restore_check, copy):
+COMMANDS = (serve, migrate, distribute, relay, copy, restore_check)
+COMMANDS += (schema, settings, erase_proof, audit, calibrate, doctor)
+for command in COMMANDS:
     main.command()(command)
 main.add_typer(outbox.commands, name="outbox")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(documents.commands, name="documents")
-main.add_typer(support.commands, name="customers")
+main.add_typer(customers.commands, name="customers")
+main.add_typer(operators.commands, name="operators")

@@ -1,4 +1,4 @@
-"""The command schema: prints the published contract, or compares it with the committed file or with a release."""
+"""The command schema: prints a contract, or compares it with the committed files or with a release."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,22 +10,26 @@ from graphql_api.cli.terminal import one_line_errors, stop
 
 @one_line_errors
 def schema(
-    check: Annotated[bool, typer.Option("--check", help="fail when ./schema.graphql differs from the code")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="fail when ./schema.graphql or ./operator.graphql differs from the code")
+    ] = False,
+    operators: Annotated[bool, typer.Option("--operators", help="print the operator schema instead")] = False,
     since: Annotated[
         str, typer.Option(help="list breaking and dangerous changes since a release: 0.2.0, or `last-release`")
     ] = "",
 ) -> None:
     """Print the published contract, or compare it."""
     from graphql_api.cli import contract  # noqa: PLC0415 - the other commands need not wait for graphql-core
+    from graphql_api.operators.schema import print_schema as print_operator_schema  # noqa: PLC0415
     from graphql_api.schema import print_schema  # noqa: PLC0415
 
     here = Path.cwd()
-    if check and contract.has_drifted(here):
-        stop("schema.graphql differs from the code; run: registration-gateway schema > schema.graphql")
+    if check and (differing := contract.drifted(here)):
+        stop(f"{' and '.join(differing)} differ from the code; run: make schema")
     if since:
         _compare(here, since)
     if not check and not since:
-        print(print_schema(), end="")
+        print(print_operator_schema() if operators else print_schema(), end="")
 
 
 def _compare(directory: Path, since: str) -> None:

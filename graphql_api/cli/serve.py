@@ -17,8 +17,9 @@ from graphql_api.server.notices import tell
 from graphql_api.settings import GatewaySettings
 from registration.keys.agreement import keys_of_node
 from registration.storage.database import wait_for_ever
-from registration.storage.distribution import missing_steps
 from registration.storage.tables import metadata
+from registration.storage.tables.distribution import missing_steps
+from registration.tracing import traces
 
 
 @one_line_errors
@@ -38,6 +39,8 @@ def serve(
     settings.demand_addresses(serves=True, sends=settings.relay == "on")
     installation.say_where(settings)
     installation.prepare(settings)
+    if settings.operators_port:  # each worker listens there itself
+        server.listen(settings.operators_host, settings.operators_port, "OPERATORS_").close()
     with metrics_served(settings, workers=settings.workers):
         started = server.run(settings)
     if not started:  # pragma: no cover - the machine refuses a thread to the relay, say
@@ -79,6 +82,7 @@ def relay() -> None:
 
     settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)
+    installation.demand_traces(settings)
     installation.try_templates(settings)
     installation.say_where(settings)
     terminal = Terminal()
@@ -93,13 +97,16 @@ def _send_until_signal(settings: GatewaySettings) -> int:
     with closing(open_services(settings)) as services:
         relay = open_relay(settings, services)
         installation.demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
-        # Blocked before the thread starts, and waited for here: a handler could find the relay's own locks taken.
+        # Blocked before threads start, and waited for here: a handler could find the relay's own locks taken.
         stopping = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+        if settings.traces == "on":
+            traces.switch_on()
         sending = Thread(target=relay.run, name="relay")
         sending.start()
         tell("Sending mails. Stop with Ctrl-C.", development=settings.development, event="sending mails")
         received = signal.sigwait(stopping)
         relay.stop()
         sending.join()
+    traces.switch_off()
     return received

@@ -11,6 +11,7 @@ from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller, authenticate_all
 from registration.storage import deadline
 from registration.storage.database import Unavailable
+from registration.tracing import traces
 
 MAX_BATCH = 32
 """At most this many tokens share a statement."""
@@ -45,7 +46,8 @@ class Callers:
         if self._reading is None:
             # In a context of its own: a group has neither the deadline nor the correlation id of one request.
             self._reading = loop.create_task(self._read(), context=Context())
-        return await in_time(waiting.caller)
+        with traces.span("authenticate"):
+            return await in_time(waiting.caller)
 
     async def _read(self) -> None:
         while self._waiting:

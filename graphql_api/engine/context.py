@@ -23,6 +23,7 @@ from registration.sessions.devices import UNKNOWN, Device
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState
 from registration.signing_up.sign_up import SignUpRequest, sign_up
+from registration.tracing import traces
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -54,17 +55,18 @@ class Context:
 
     async def caller(self) -> Caller:
         """The customer of the access token; raises Unauthenticated, which becomes a top-level error of that code."""
-        scheme, *tokens = (self.authorization or "").split() or [""]
-        if scheme.lower() != "bearer" or len(tokens) != 1:
+        token = bearer_token(self.authorization)
+        if token is None:
             raise Unauthenticated
-        caller = await self.callers.authenticate(tokens[0])
+        caller = await self.callers.authenticate(token)
         if isinstance(caller, BadToken):
             raise Unauthenticated(revoked=caller is BadToken.REVOKED)
         return caller
 
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
-        return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
+        with traces.span("sign_up"):
+            return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -74,3 +76,9 @@ class Context:
 
 
 Info = StrawberryInfo[Context, None]
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of the header Authorization (RFC 6750, 2.1); None without one, or with something else."""
+    scheme, *tokens = (authorization or "").split() or [""]
+    return tokens[0] if scheme.lower() == "bearer" and len(tokens) == 1 else None

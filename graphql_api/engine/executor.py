@@ -14,6 +14,7 @@ from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Prepared, choose
 from graphql_api.engine.errors import ErrorCode, bad_input, note, public_error
+from graphql_api.engine.limits import Limits
 from graphql_api.engine.outcome import (
     Answer,
     Kind,
@@ -26,10 +27,10 @@ from graphql_api.engine.outcome import (
 )
 from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
+from registration.tracing import traces
 
 Context: TypeAlias = object
 """Resolvers get it as it is; the executor does not look into it."""
-
 
 Noted = TypeVar("Noted", Answer, Operation | Answer)
 
@@ -50,6 +51,7 @@ class Executor:
         introspection: bool,
         suggestions: bool,
         compiled_operations: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         self._schema = schema
         self._admission = admission
@@ -59,6 +61,7 @@ class Executor:
             introspection=introspection,
             suggestions=suggestions,
             compiled_operations=compiled_operations,
+            limits=limits,
         )
         self._preparation = Preparation(self._documents)
 
@@ -85,7 +88,8 @@ class Executor:
         work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
         if isinstance(work, Answer):
             return _noted(work)
-        return _noted(await self._in_turn(work, departure) if operation.hashes else await work())
+        with traces.span(operation.field):
+            return _noted(await self._in_turn(work, departure) if operation.hashes else await work())
 
     async def stream(
         self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
@@ -220,7 +224,6 @@ class Executor:
 
 
 _MUTATION_NOT_ALLOWED = public_error(ErrorCode.MUTATION_NOT_ALLOWED, "A mutation is not allowed here.")
-
 
 _SUBSCRIPTION_NOT_ALLOWED = public_error(
     ErrorCode.SUBSCRIPTION_NOT_ALLOWED, "A subscription needs Accept: text/event-stream."

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from registration.storage.deadline import remaining
 from registration.storage.outages import too_late
+from registration.tracing import traces
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -48,6 +49,9 @@ def in_context(
 ) -> Callable[[], Result]:
     """The work, to be run in a copy of the caller's context."""
     context = copy_context()
+    if traces.are_on():
+        name = getattr(work, "__name__", "work")
+        return lambda: context.run(lambda: traces.spanned(name, work, *args, **kwargs))
     return lambda: context.run(work, *args, **kwargs)
 
 

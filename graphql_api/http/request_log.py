@@ -6,6 +6,7 @@ from functools import cache
 from math import inf
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,10 +15,11 @@ from structlog.contextvars import get_contextvars
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
 from graphql_api.server.throttle import Throttle
 from registration import metrics
-from registration.correlation import bind_correlation_id
+from registration.correlation import CORRELATION_ID, bind_correlation_id
 from registration.hashing.passwords import MAY_HASH
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
+from registration.tracing import traces
 
 REFUSAL_PAUSE_SECONDS = 1.0
 
@@ -53,7 +55,13 @@ class RequestLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif traces.are_on():
+            with traces.span("HTTP", kind="server", parent=Headers(scope=scope).get("traceparent")):
+                await self._serve(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         correlation_id = bind_correlation_id()
         begin(self._longest)
         MAY_HASH.set(False)  # until the admission gives it a turn
@@ -88,6 +96,13 @@ class RequestLog:
         known = get_contextvars()
         route = getattr(scope.get("route"), "path", "-")
         operation, outcome = known.get("operation", route), known.get("outcome", str(status))
+        traces.tell(
+            f"HTTP {route}",
+            operation=operation,
+            outcome=outcome,
+            status=status,
+            correlation_id=known.get(CORRELATION_ID, ""),
+        )
         _seconds_of(operation).observe(seconds)
         _number_of(operation, outcome).inc()
         refused: Mapping[str, int] = {}

@@ -9,6 +9,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from registration import metrics
 from registration.hashing.passwords import MAY_HASH
+from registration.tracing import traces
 
 Result = TypeVar("Result")
 
@@ -111,7 +112,7 @@ class Admission:
         self._queue[turn] = None
         metrics.QUEUE_FOR_TURN.inc()
         try:
-            with metrics.WAIT_FOR_TURN.time():
+            with metrics.WAIT_FOR_TURN.time(), traces.span("wait for a turn"):
                 return await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.result() is None:

@@ -45,7 +45,7 @@ def run(settings: GatewaySettings) -> bool:
     """
     files = raise_open_files()
     inherited = inherited_listener()
-    listener = inherited or listen(settings)
+    listener = inherited or listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
     announce(settings.model_copy(update={"port": port}))
@@ -153,20 +153,24 @@ def use_phrases_of_rfc_9110() -> None:
     httptools_impl.STATUS_LINE[422] = b"HTTP/1.1 422 Unprocessable Content\r\n"
 
 
-def listen(settings: GatewaySettings) -> socket.socket:
-    """The listening socket. Raises SettingsError that names the address, which uvicorn's own socket does not."""
-    is_version_6 = ":" in settings.host
+def listen(host: str, port: int, server: str = "", *, reuse_port: bool = False) -> socket.socket:
+    """The listening socket of the server whose settings begin so; with `reuse_port` other workers have one, too.
+
+    Raises SettingsError that names the address, which uvicorn's own socket does not.
+    """
+    is_version_6 = ":" in host
     try:
         return socket.create_server(
-            (settings.host, settings.port),
+            (host, port),
             family=socket.AF_INET6 if is_version_6 else socket.AF_INET,
             backlog=BACKLOG,
+            reuse_port=reuse_port,
             dualstack_ipv6=is_version_6,
         )
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address in its own notation
         raise SettingsError(
-            f"GATEWAY_HOST {settings.host} with GATEWAY_PORT {settings.port}: cannot listen there: {reason}"
+            f"GATEWAY_{server}HOST {host} with GATEWAY_{server}PORT {port}: cannot listen there: {reason}"
         ) from None
 
 

@@ -19,6 +19,7 @@ from argon2.low_level import ARGON2_VERSION
 from registration import metrics
 from registration.hashing.argon2id import Argon2id
 from registration.hashing.foreign_hashes import argon2_parameters, is_affordable, verify_argon2, verify_bcrypt
+from registration.tracing import traces
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -66,7 +67,7 @@ class Passwords:
     def submit(self, work: Callable[[], None]) -> None:
         """Run work that hashes on the thread of a slot, when one is free; `hash` and `verify` then need no other."""
         metrics.QUEUE_FOR_SLOT.inc()
-        self._threads.submit(_in_slot, time.perf_counter(), work)
+        self._threads.submit(_in_slot, time.perf_counter(), traces.place(), work)
 
     def hash(self, password: str) -> str:
         """The encoded hash with a salt of its own; blocks until a slot is free."""
@@ -105,9 +106,10 @@ class Passwords:
         if not MAY_HASH.get():
             raise HashNotAllowed
         if getattr(self._thread, "is_slot", False):
-            return work(*args, **kwargs)
+            return traces.spanned("hash", work, *args, **kwargs)
         metrics.QUEUE_FOR_SLOT.inc()
-        return self._threads.submit(_in_slot, time.perf_counter(), partial(work, *args, **kwargs)).result()
+        hashing = partial(traces.spanned, "hash", work, *args, **kwargs)
+        return self._threads.submit(_in_slot, time.perf_counter(), traces.place(), hashing).result()
 
     def _verify(self, encoded: str, given: bytes) -> Verdict:
         parameters = argon2_parameters(encoded)
@@ -135,11 +137,12 @@ def lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
-def _in_slot(since: float, work: Callable[[], Result]) -> Result:
-    """Run work that has waited for a slot since that moment of the performance counter."""
+def _in_slot(since: float, place: object, work: Callable[[], Result]) -> Result:
+    """Run work that has waited for a slot since that moment of the performance counter, for a request at that place."""
     metrics.QUEUE_FOR_SLOT.dec()
     metrics.WAIT_FOR_SLOT.observe(time.perf_counter() - since)
-    with metrics.HASH_SLOTS_BUSY.track_inprogress():
+    with metrics.HASH_SLOTS_BUSY.track_inprogress(), traces.at(place):
+        traces.waited("wait for a slot", since)
         return work()
 
 

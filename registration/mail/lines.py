@@ -8,6 +8,7 @@ from threading import Thread
 from registration.mail.message import Message
 from registration.mail.outbox import Job
 from registration.mail.transport import Outcome, Sender, Session
+from registration.tracing import traces
 
 IDLE_SECONDS = 30.0
 """How long a connection stays open without a mail; servers wait for five minutes at least (RFC 5321, 4.5.3.2.7)."""
@@ -80,7 +81,7 @@ class Line:
         task: Task | None = first
         sent = 0
         while task:
-            self._ends.put(Ended(self, session.send(task.job.id, task.message)))
+            self._ends.put(Ended(self, _sent(session, task)))
             sent += 1
             task = self._next() if sent < MAILS_A_CONNECTION else None
 
@@ -89,3 +90,12 @@ class Line:
             return self._tasks.get(timeout=IDLE_SECONDS)
         except Empty:
             return None
+
+
+def _sent(session: Session, task: Task) -> Outcome:
+    """Send, in a span that links to the one that promised the mail."""
+    job = task.job
+    with traces.span("mail", kind="consumer", cause=job.traceparent, mail_kind=job.kind, attempt=job.attempts):
+        outcome = session.send(job.id, task.message)
+        traces.tell(outcome=type(outcome).__name__)
+    return outcome

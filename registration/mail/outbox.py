@@ -7,27 +7,14 @@ from functools import cache
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    Select,
-    String,
-    Subquery,
-    bindparam,
-    cast,
-    insert,
-    literal_column,
-    select,
-    tuple_,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Integer, Select, String, Subquery, bindparam, cast, insert
+from sqlalchemy.sql.expression import literal_column, select, tuple_, union_all, update
 
 from registration.correlation import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.outages import is_about_a_row
 from registration.storage.tables import mail
+from registration.tracing import traces
 
 BUCKETS = 16
 OWN_BUCKET = uuid4().int  # lets processes use different buckets in the same second
@@ -60,6 +47,7 @@ class Job:
     failing_since: datetime | None = None
     recipient: str | None = field(default=None, repr=False)
     correlation_id: str | None = None
+    traceparent: str | None = None
 
 
 def enqueue(
@@ -71,10 +59,12 @@ def enqueue(
     now: datetime,
     recipient: str | None = None,
     correlation_id: str = "",
+    traceparent: str | None = None,
 ) -> None:
     """Promise a mail inside the caller's transaction; without a recipient it goes to the customer's address.
 
-    `correlation_id` is that of the present request unless it is given, as by a thread that works for several.
+    `correlation_id` and `traceparent` are those of the present request unless they are given, as by a thread that works
+    for several.
     """
     mail_id = _new_id(now)
     row = {
@@ -89,6 +79,7 @@ def enqueue(
         "created_at": now,
         "recipient": recipient,
         "correlation_id": correlation_id or current_correlation_id() or None,
+        "traceparent": traceparent or traces.traceparent(),
     }
     connection.execute(INSERT, row)
 

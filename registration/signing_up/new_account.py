@@ -38,6 +38,7 @@ class PreparedSignUp:
     with_code: bool
     correlation_id: str = ""
     ticket: Ticket | None = field(default=None, repr=False)
+    traceparent: str | None = None
 
     @property
     def row(self) -> dict[str, object]:
@@ -146,7 +147,13 @@ def _insert(
     now, customer_id = sign_up.customer.created_at, about or sign_up.customer.id
     cause = sign_up.correlation_id  # this thread may work for other requests, too
     outbox.enqueue(
-        batch, kind=side_rows.mail, customer_id=customer_id, token_id=token_id, now=now, correlation_id=cause
+        batch,
+        kind=side_rows.mail,
+        customer_id=customer_id,
+        token_id=token_id,
+        now=now,
+        correlation_id=cause,
+        traceparent=sign_up.traceparent,
     )
     record_event(batch, services.new_id(), side_rows.event, customer_id, now)
     audit.record(

@@ -24,6 +24,7 @@ from registration.services import Services
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.commit import bill_of, replayed
 from registration.signing_up.new_account import PreparedSignUp, customer_of_sign_up
+from registration.tracing import traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +96,6 @@ def _prepared(services: Services, request: SignUpRequest, new: NewCustomer, tick
         now=services.clock(),
     )
     with_code, correlation_id = request.with_code and services.codes, current_correlation_id()
-    return PreparedSignUp(new, customer, password_hash, request.client_ip, with_code, correlation_id, ticket)
+    return PreparedSignUp(
+        new, customer, password_hash, request.client_ip, with_code, correlation_id, ticket, traces.traceparent()
+    )

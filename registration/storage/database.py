@@ -28,6 +28,7 @@ from registration.storage.outages import (
     too_late,
 )
 from registration.storage.sqlite import open_sqlite
+from registration.tracing import traces
 
 __all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
 
@@ -172,7 +173,7 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
 def _run(connections: Connections, work: Callable[[Connection], Result]) -> Result:
     for turn in range(1, TRIES + 1):
         try:
-            with connections.transaction() as connection:
+            with traces.span("transaction"), connections.transaction() as connection:
                 return work(connection)
         except DBAPIError as error:
             if turn < TRIES and _is_retryable(error) and remaining() > 0:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from registration.storage import deadline
 from registration.storage.database import Locked, Unavailable
 from registration.storage.outages import too_late
+from registration.tracing import traces
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -25,11 +26,12 @@ LOCK_WAITERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Item, Outcome]):
-    """An item that waits to be written, the future of its outcome, and the deadline of its request."""
+    """An item that waits to be written, the future of its outcome, and the deadline and the place of its request."""
 
     item: Item
     outcome: "Future[Outcome]"
     deadline: float
+    place: object
 
 
 class GroupCommit(Generic[Item, Outcome]):
@@ -82,7 +84,7 @@ class GroupCommit(Generic[Item, Outcome]):
         """Hand in a reserved item. The future gets its outcome, or what was raised, after the commit."""
         with self._changed:
             self._reserved -= 1
-            self._waiting.append(Waiting(item, outcome, deadline.current()))
+            self._waiting.append(Waiting(item, outcome, deadline.current(), traces.place()))
             self._wake()
 
     def close(self) -> None:
@@ -118,7 +120,10 @@ class GroupCommit(Generic[Item, Outcome]):
         if not group:
             return
         try:
-            with deadline.until(max(waiting.deadline for waiting in group)):
+            with (
+                deadline.until(max(waiting.deadline for waiting in group)),
+                traces.spans("commit", [waiting.place for waiting in group]),
+            ):
                 outcomes = self._write([waiting.item for waiting in group])
         except Exception as error:
             self._handle_failure(group, error)
@@ -138,7 +143,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
     def _wait_for_lock(self, waiting: Waiting[Item, Outcome]) -> None:
         try:
-            with deadline.until(waiting.deadline):
+            with deadline.until(waiting.deadline), traces.spans("commit alone", [waiting.place]):
                 outcome = self._write_alone(waiting.item)
             waiting.outcome.set_result(outcome)
         except Exception as error:

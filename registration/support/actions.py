@@ -128,7 +128,7 @@ def correct(
     services: Services, operator: Operator, reference: str, raw: Mapping[str, object]
 ) -> Answer | list[Violation]:
     """Change attributes of the profile, by the rules of the customer's own changes."""
-    changes = read_profile_changes(raw, services.policy, services.clock().date())
+    changes = read_profile_changes(raw, services.policy, services.clock().date(), of_person=services.of_person)
     if isinstance(changes, list):
         return changes
 

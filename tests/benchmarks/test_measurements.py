@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bare_hash, growth, metrics, overhead, start
+from benchmarks import bare_hash, growth, metrics, overhead, search, start, traces
 from benchmarks.relay import drain
 from harness.store import Store
 from registration.hashing.calibration import Costs
@@ -12,6 +12,7 @@ from registration.signing_up.batch import MAX_BATCH
 from registration.storage.database import Database
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
+from tests.spans import traced
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
@@ -47,6 +48,23 @@ def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest
 def test_metrics_are_measured_as_a_worker_counts() -> None:
     """The calls of a sign-up are timed in a process that counts into a directory."""
     assert metrics.measure() > 0
+
+
+def test_traces_are_measured_on_and_off() -> None:
+    """The calls of a sign-up make spans while traces are on, and cost less while they are off."""
+    off = traces.microseconds()
+    with traced() as spans:
+        traces.of_a_sign_up()
+        assert len(spans.all) == 8
+    assert off > 0
+
+
+def test_searches_find_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of search is timed through a gateway whose database has the customers that it looks for."""
+    monkeypatch.setattr(search, "ROUNDS", 20)
+    seen = list(search.measure(2000))
+    assert len(seen) == 8
+    assert all(0 < median <= high for _, median, high in seen)
 
 
 def test_drain_sends_every_mail(database: Database, database_url: str, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ TEXTS = {
     "host": "127.0.0.2",
     "metrics_host": "127.0.0.3",
     "metrics_path": "/internal/metrics",
+    "operators_host": "127.0.0.4",
     "trusted_proxies": "10.0.0.0/8,192.0.2.1",
     "place_header": "X-Country",
     "sign_in_url": "https://shop.example/login?shop=1",

@@ -11,7 +11,7 @@ from registration.storage.tables.keys import (
     used_key,
 )
 from registration.storage.tables.limits import attempt, idempotency
-from registration.storage.tables.nodes import counter, installation, probe
+from registration.storage.tables.nodes import counter, installation, operator_token, probe
 from registration.storage.tables.records import audit, event, mail
 from registration.storage.tables.sessions import refresh_token, session
 
@@ -33,6 +33,7 @@ __all__ = [
     "installation",
     "mail",
     "metadata",
+    "operator_token",
     "probe",
     "refresh_token",
     "reset_token",

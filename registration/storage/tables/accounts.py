@@ -5,8 +5,8 @@ from sqlalchemy import Column, Date, Index, String, Table, Uuid
 from registration.customer import Gender, Salutation
 from registration.language import Language
 from registration.storage.column_types import METADATA, Choice, Instant, partial_index
-from registration.storage.distribution import by
 from registration.storage.personal import Emptied, OnErasure, owned, personal
+from registration.storage.tables.distribution import by
 
 customer = Table(
     "customer",
@@ -44,8 +44,8 @@ partial_index("ix_customer_shadow", "anonymized_at IS NOT NULL AND confirmed_at 
 # Housekeeping looks for accounts that were not confirmed.
 partial_index("ix_customer_pending", "anonymized_at IS NULL AND confirmed_at IS NULL", customer.c.created_at)
 
-# Operators look for the beginning of a name, by bytes whatever the collation is.
-Index("ix_customer_last_name", customer.c.last_name, postgresql_ops={"last_name": "text_pattern_ops"})
+# Operators look for the beginning of a name, by bytes whatever the collation is; with the id a page has a next one.
+Index("ix_customer_last_name", customer.c.last_name, customer.c.id, postgresql_ops={"last_name": "text_pattern_ops"})
 
 # Uniqueness lives apart from the customer: a sharded engine accepts a unique key only with its distribution column.
 email_claim = Table(

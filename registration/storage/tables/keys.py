@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Column, Integer, String, Table, Uuid
 
 from registration.storage.column_types import METADATA, Instant
-from registration.storage.distribution import by
 from registration.storage.personal import KEPT, OnErasure, owned, personal
+from registration.storage.tables.distribution import by
 
 # `code` is a keyed digest; null where there is none, and of all but a customer's newest token. No failure is null.
 confirmation_token = Table(

@@ -3,8 +3,8 @@
 from sqlalchemy import Column, Integer, String, Table, Uuid
 
 from registration.storage.column_types import METADATA, Instant
-from registration.storage.distribution import by
 from registration.storage.personal import OnErasure, owned
+from registration.storage.tables.distribution import by
 
 attempt = Table(
     "attempt",

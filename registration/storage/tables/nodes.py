@@ -2,14 +2,27 @@
 
 from sqlalchemy import BigInteger, Column, LargeBinary, SmallInteger, String, Table, Text, Uuid
 
-from registration.storage.column_types import METADATA
-from registration.storage.distribution import EVERYWHERE
+from registration.storage.column_types import METADATA, Instant
+from registration.storage.tables.distribution import EVERYWHERE
 
 counter = Table(
     "counter",
     METADATA,
     Column("name", String(64), primary_key=True),
     Column("next", BigInteger, nullable=False),
+    info=EVERYWHERE,
+)
+
+# The last token of each operator; `scopes` are names with commas between them.
+operator_token = Table(
+    "operator_token",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
     info=EVERYWHERE,
 )
 

@@ -3,8 +3,8 @@
 from sqlalchemy import Column, Integer, SmallInteger, String, Table, Uuid
 
 from registration.storage.column_types import METADATA, Instant, partial_index
-from registration.storage.distribution import by
 from registration.storage.personal import KEPT, OnErasure, owned, personal
+from registration.storage.tables.distribution import by
 
 # Append-only; nothing is updated but the two personal columns, which erasure and housekeeping null.
 audit = Table(
@@ -42,6 +42,7 @@ mail = Table(
     Column("reason", String(500)),
     Column("failing_since", Instant),
     Column("correlation_id", String(16)),  # of the request that promised the mail
+    Column("traceparent", String(55)),  # its span; null while traces are off
     # Only for the one kind of mail that must not follow the customer to a new address; null once it is sent.
     personal("recipient", String(320)),
     info=owned(OnErasure.DELETE, f"{KEPT.days} days after it was sent or given up") | by("bucket"),

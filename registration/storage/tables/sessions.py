@@ -3,8 +3,8 @@
 from sqlalchemy import Column, Index, String, Table, Uuid
 
 from registration.storage.column_types import METADATA, Instant
-from registration.storage.distribution import by
 from registration.storage.personal import KEPT, OnErasure, owned, personal
+from registration.storage.tables.distribution import by
 
 # One row for each sign-in; once it has ended, its access tokens are refused, too. `device_mark` is null for those of
 # before revision 0009; see sessions/devices.py.

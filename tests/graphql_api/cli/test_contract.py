@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from graphql_api.cli import contract
+from graphql_api.operators.schema import print_schema as print_operator_schema
 from graphql_api.schema import print_schema
 
 OLD = 'type Query { name(language: String = "en"): String size: Size } enum Size { SMALL }'
@@ -14,6 +15,11 @@ HARMLESS = 'type Query { name(language: String = "en"): String size: Size more: 
 def release(directory: Path, version: str, text: str) -> None:
     (directory / contract.RELEASES).mkdir(exist_ok=True)
     (directory / contract.RELEASES / f"{version}.graphql").write_text(text)
+
+
+def write_contracts(directory: Path) -> None:
+    (directory / contract.FILE).write_text(print_schema(), "utf-8")
+    (directory / contract.OPERATOR_FILE).write_text(print_operator_schema(), "utf-8")
 
 
 class TestChanges:
@@ -57,9 +63,8 @@ class TestTheLastRelease:
 
 def test_drift_is_any_difference_from_the_code(tmp_path: Path) -> None:
     """A missing or different file has drifted; the text that the code publishes has not."""
-    assert contract.has_drifted(tmp_path)
-    path = tmp_path / contract.FILE
-    path.write_text(print_schema(), "utf-8")
-    assert not contract.has_drifted(tmp_path)
-    path.write_text(print_schema() + "\n", "utf-8")
-    assert contract.has_drifted(tmp_path)
+    assert contract.drifted(tmp_path) == ["schema.graphql", "operator.graphql"]
+    write_contracts(tmp_path)
+    assert contract.drifted(tmp_path) == []
+    (tmp_path / contract.FILE).write_text(print_schema() + "\n", "utf-8")
+    assert contract.drifted(tmp_path) == ["schema.graphql"]

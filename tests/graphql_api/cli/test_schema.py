@@ -3,21 +3,24 @@
 from pathlib import Path
 
 from graphql_api.cli import contract
+from graphql_api.operators.schema import print_schema as print_operator_schema
 from graphql_api.schema import print_schema
 from tests.graphql_api.cli.commands import complaint, run
-from tests.graphql_api.cli.test_contract import release
+from tests.graphql_api.cli.test_contract import release, write_contracts
 
 
 class TestSchema:
     def test_is_printed(self) -> None:
-        """`schema` prints what the code publishes, even when a setting is wrong."""
+        """`schema` prints what the code publishes, even when a setting is wrong; `--operators` the other schema."""
         result = run("schema", GATEWAY_PORT="wrong")
         assert (result.exit_code, result.stdout) == (0, print_schema())
+        assert run("schema", "--operators").stdout == print_operator_schema()
 
     def test_is_compared_with_the_committed_one(self, empty_directory: Path) -> None:
-        """`--check` fails when schema.graphql differs from the code, and prints nothing when it does not."""
-        assert complaint(run("schema", "--check")).startswith("schema.graphql differs from the code; run: ")
-        (empty_directory / contract.FILE).write_text(print_schema(), "utf-8")
+        """`--check` fails when a committed file differs from the code, and prints nothing when none does."""
+        differs = "schema.graphql and operator.graphql differ from the code; run: make schema"
+        assert complaint(run("schema", "--check")) == differs
+        write_contracts(empty_directory)
         result = run("schema", "--check")
         assert (result.exit_code, result.output) == (0, "")
 

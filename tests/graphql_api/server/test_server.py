@@ -6,7 +6,6 @@ import socket
 import pytest
 
 from graphql_api.server.server import hash_notes, listen, reopen_with_reuseport
-from graphql_api.settings import GatewaySettings
 from harness.gateway import Gateway
 from harness.ports import HOST
 
@@ -33,7 +32,7 @@ def test_413_has_the_reason_phrase_of_rfc_9110(shared_gateway: Gateway) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
 def test_workers_listen_beside_each_other(host: str) -> None:
     """Each worker accepts connections on a socket of its own; the parent's socket does not listen."""
-    reopened = reopen_with_reuseport(listen(GatewaySettings(host=host, port=0)))
+    reopened = reopen_with_reuseport(listen(host, 0))
     address = reopened.getsockname()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address[:2])

@@ -75,7 +75,7 @@ def test_the_columns_hold_no_key() -> None:
     """The outbox has the random ids of customer and token, and one column for the address of a fixed recipient."""
     assert set(mail.c.keys()) == {
         "id", "bucket", "kind", "customer_id", "token_id", "status", "attempts", "due_at", "created_at", "settled_at",
-        "reason", "failing_since", "recipient", "correlation_id",
+        "reason", "failing_since", "recipient", "correlation_id", "traceparent",
     }  # fmt: skip
 
 

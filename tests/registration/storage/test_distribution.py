@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Executable, TextClause, Uuid, delete, exists, literal, select, text, update
 
 from registration.storage.database import Database, open_database
-from registration.storage.distribution import MARK, distribution_column, group_of
 from registration.storage.slices import change_unlocked
 from registration.storage.tables import counter, customer, email_claim, mail, metadata, refresh_token, session
+from registration.storage.tables.distribution import MARK, distribution_column, group_of
 from tests import statements
 from tests.shards import Trouble, troubles
 

@@ -66,6 +66,7 @@ def mail_with(reason: str | None, number: int) -> dict[str, object]:
         "reason": reason,
         "failing_since": None,
         "correlation_id": None,
+        "traceparent": None,
         "recipient": None,
     }
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from registration.customer import Gender
 from registration.keys.link_keys import digest
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
 from registration.records.audit import AuditKind
+from registration.rules.person import PersonPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
@@ -19,6 +21,7 @@ from registration.support import actions, search
 from registration.support.actions import Answer, act
 from registration.support.export import export
 from registration.support.operator import NAME_LENGTH, Operator
+from registration.support.search import Names, Page, Place
 from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
@@ -124,6 +127,15 @@ class TestOtherActs:
         assert isinstance(refused, list)
         assert [violation.attribute for violation in refused] == ["lastName"]
 
+    def test_correct_by_the_rules_of_the_form(self, services: Services) -> None:
+        """A gender that the form offers can be chosen, and what it requires cannot be cleared."""
+        ada = confirmed(services)
+        own = replace(services, of_person=PersonPolicy(frozenset({"lastName"}), tuple(Gender)))
+        assert actions.correct(own, OLGA, ada.reference, {"gender": "Other", "firstName": None}) is Answer.DONE
+        assert isinstance(actions.correct(own, OLGA, ada.reference, {"lastName": None}), list)
+        [row] = rows(services.database, customer)
+        assert (row["gender"], row["first_name"], row["last_name"]) == (Gender.OTHER, None, ada.last_name)
+
     def test_erase(self, services: Services) -> None:
         """A confirmed customer is erased as on the customer's own wish; a pending one leaves no row."""
         ada = confirmed(services)
@@ -176,30 +188,57 @@ class TestFind:
     @pytest.mark.usefixtures("people")
     def test_by_name_address_or_reference(self, services: Services, wanted: str, found: set[str]) -> None:
         """A name is found by how it begins, also with a small letter; an address and a reference as a whole."""
-        assert {row.last_name for row in search.find(services, OLGA, wanted)} == found
+        assert {row.last_name for row in search.find(services, OLGA, wanted).rows} == found
 
     @pytest.mark.usefixtures("people")
     def test_a_reference_finds_one(self, services: Services) -> None:
         """A whole reference finds its customer; the number of answers has a bound."""
         [first, *_] = rows(services.database, customer)
-        [row] = search.find(services, OLGA, first["reference"])
+        [row] = search.find(services, OLGA, first["reference"]).rows
         assert row.id == first["id"]
-        assert len(search.find(services, OLGA, "M", limit=2)) == 2
+        assert len(search.find(services, OLGA, "M", limit=2).rows) == 2
+
+    def test_pages_follow_each_other(self, services: Services) -> None:
+        """Pages hold every customer of the beginning once, in the order of bytes, also where many have one name."""
+        for number, name in enumerate(("meinert", "Meier", "Meier", "Mei", "Meier", "Mex", "Meier", "mei")):
+            sign_up(services, request(email=f"{number}@example.org", lastName=name))
+        pages: list[Page] = [search.find(services, OLGA, "mei", 2)]
+        while pages[-1].end:
+            pages.append(search.find(services, OLGA, "mei", 2, pages[-1].end))
+        names = [row.last_name for page in pages for row in page.rows]
+        assert names == ["Mei", "Meier", "Meier", "Meier", "Meier", "mei", "meinert"]
+        assert len({row.id for page in pages for row in page.rows}) == len(names)
+        assert [len(page.rows) for page in pages] == [2, 2, 2, 1]
+
+    def test_a_place_behind_all_ends_the_pages(self, services: Services) -> None:
+        """Behind a name that sorts after everything wanted there is nothing."""
+        confirmed(services)
+        assert search.find(services, OLGA, "Bei", after=Place("Z", UUID(int=1))) == Page([])
+
+    def test_what_no_name_holds_is_not_found(self, services: Services) -> None:
+        """A text with a control character or half a character finds no customer, and is no fault."""
+        for wanted in ("Bei\0", "\ud800", "\0@example.org", "DE--\0"):
+            assert search.find(services, OLGA, wanted) == Page([])
+            assert actions.show(services, OLGA, wanted) is Answer.NO_CUSTOMER
 
     @pytest.mark.usefixtures("people")
     def test_names_are_found_by_the_index(self, services: Services) -> None:
-        """The database looks for a name in the index, and does not read the whole table."""
+        """The database reads names in the order of the index: it neither reads the whole table nor sorts."""
 
         def plan(connection: Connection) -> str:
             is_postgresql = services.database.dialect == "postgresql"
             if is_postgresql:  # a table with few rows is read as a whole otherwise
                 connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            statement = select(customer.c.id).where(search.begins(connection, "Mei"))
+            names = Names(services.database.dialect)
+            statement = names.in_order(names.compare(">=", "Mei"), names.compare("<", "Mej")).limit(9)
             compiled = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
             explain = "EXPLAIN " if is_postgresql else "EXPLAIN QUERY PLAN "
             return str(connection.exec_driver_sql(explain + str(compiled).replace("%%", "%")).all())
 
-        assert "ix_customer_last_name" in services.database.write(plan)
+        found = services.database.write(plan)
+        assert "ix_customer_last_name" in found
+        assert "sort" not in found.lower()
+        assert "temp b-tree" not in found.lower()
 
 
 class TestExport:

@@ -50,7 +50,7 @@ def find(
 ) -> None:
     """Find customers, at most 50."""
     with opened() as services:
-        _show(search.find(services, operator(name), wanted), as_json=as_json)
+        _show(search.find(services, operator(name), wanted).rows, as_json=as_json)
 
 
 @commands.command("show")
