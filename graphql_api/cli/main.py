@@ -3,6 +3,7 @@
 A command imports what it needs when it runs, so that `serve` need not wait for the imports of the others.
 """
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def options(
     """Customers sign up through GraphQL or JSON:API."""
 
 
-COMMANDS = (serve, migrate, distribute, relay, copy, restore_check)
+COMMANDS: tuple[Callable[..., None], ...] = (serve, migrate, distribute, relay, copy, restore_check)
 COMMANDS += (schema, settings, erase_proof, audit, calibrate, doctor)
 for command in COMMANDS:
     main.command()(command)
