@@ -94,7 +94,7 @@ bench-disclosure: $(STAMP) ## whether the time of an answer tells that an addres
 bench: $(STAMP) ## how fast it is here: forty minutes, or QUICK=1 eight; needs wrk (apt-get install wrk)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-bench-peers: $(STAMP) ## the same for better-auth and Vendure: ten minutes, or QUICK=1 three; needs wrk and the npm registry once
+bench-peers: $(STAMP) ## the same for better-auth and Vendure: 25 minutes, or QUICK=1 eight; needs wrk and the npm registry once
 	@$(BIN)/python -m benchmarks.peers $(if $(QUICK),--quick) $(ARGUMENTS)
 
 format: $(STAMP) ## format the code with ruff

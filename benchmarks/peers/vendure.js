@@ -1,15 +1,15 @@
-// A minimal Vendure: the shop API with registerCustomerAccount, without verification, mails, plugins and jobs.
-import { bootstrap, DefaultLogger, LogLevel } from "@vendure/core";
+// A minimal Vendure: the shop API with registerCustomerAccount and login, without plugins and jobs.
+import { AccountRegistrationEvent, bootstrap, DefaultLogger, EventBus, LogLevel } from "@vendure/core";
 import { randomUUID } from "node:crypto";
-import { passwords, serve } from "./serve.js";
+import { passwords, sendLink, serve } from "./serve.js";
 
-const { DATABASE, PORT } = process.env;
+const { DATABASE, MAIL_URL, PORT } = process.env;
 
-serve((isFirst) =>
-  bootstrap({
+serve(async (isFirst) => {
+  const shop = await bootstrap({
     apiOptions: { hostname: "127.0.0.1", port: Number(PORT) },
     authOptions: {
-      requireVerification: false,
+      requireVerification: Boolean(MAIL_URL),
       superadminCredentials: { identifier: "nobody", password: randomUUID() },
       passwordHashingStrategy: {
         hash: passwords.hash,
@@ -19,5 +19,11 @@ serve((isFirst) =>
     dbConnectionOptions: { type: "postgres", url: DATABASE, synchronize: isFirst },
     paymentOptions: { paymentMethodHandlers: [] },
     logger: new DefaultLogger({ level: LogLevel.Error }),
-  }),
-);
+  });
+  if (!MAIL_URL) return;
+  // Its own mail plug-in renders a template and queues a job besides.
+  shop.get(EventBus).ofType(AccountRegistrationEvent).subscribe(({ user }) => {
+    const { verificationToken } = user.getNativeAuthenticationMethod();
+    sendLink(user.identifier, `http://127.0.0.1:${PORT}/verify?token=${verificationToken}`);
+  });
+});

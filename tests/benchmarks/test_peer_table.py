@@ -54,7 +54,7 @@ class TestPeerRows:
 class TestTargets:
     def test_count_the_fastest_variant_of_a_peer(self) -> None:
         """The lead over the faster variant counts, 2 and not 2.2; an engine without a peer has no target."""
-        found = list(targets(peer_rows(ROUNDS)))
+        found = list(targets("registrations", peer_rows(ROUNDS)))
         assert [(each.wanted, each.value, each.is_met) for each in found] == [
             (">= 1.8", 2, True),
             (">= 2.3", pytest.approx(190 / 80), True),
@@ -62,17 +62,19 @@ class TestTargets:
 
     def test_a_lead_too_small_is_not_met(self) -> None:
         """A lead below the target misses it, even if the gateway is faster."""
-        found = list(targets(peer_rows([turns(240, ours=200, plain=112, shop=88)])))
+        found = list(targets("registrations", peer_rows([turns(240, ours=200, plain=112, shop=88)])))
         assert [each.is_met for each in found] == [False, False]
 
 
 class TestReport:
     def test_names_machine_versions_and_targets(self) -> None:
         """The report holds machine, versions, bare hashes and targets, and no lead of the gateway over itself."""
-        text = report("A machine with 2 cores", "better-auth 1, Node 2", ROUNDS)
+        text = report("A machine with 2 cores", "better-auth 1, Node 2", {"registrations": ROUNDS, "sign-ins": ROUNDS})
         assert "A machine with 2 cores" in text
         assert "better-auth 1, Node 2" in text
-        assert "## 3 rounds, beside 200 bare hashes a second" in text
-        assert text.count("| met ") == 2
+        assert "## Registrations: 3 rounds, beside 200 bare hashes a second" in text
+        assert "## Sign-ins: 3 rounds, beside 200 bare hashes a second" in text
+        assert "| sign-ins a second against better-auth, postgresql      | >= 1.2 |" in text
+        assert text.count("| met ") == 4
         ours = next(line for line in text.splitlines() if line.startswith("| gateway"))
         assert [cell.strip() for cell in ours.split("|")[4:7]] == ["190", "0.833", "-"]
