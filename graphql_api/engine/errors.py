@@ -133,9 +133,12 @@ def field_error(error: GraphQLError) -> PublicError:
 
 
 def note(errors: Iterable[PublicError]) -> None:
-    """Name the codes in the log line of the request, where refused access and broken limits would else not be seen."""
-    if codes := sorted({error["extensions"]["code"] for error in errors}):
-        bind_contextvars(errors=codes, outcome=codes[0])
+    """Name the codes in the log line of the request, where refused access and broken limits would else not be seen.
+
+    There is at least one error.
+    """
+    codes = sorted({error["extensions"]["code"] for error in errors})
+    bind_contextvars(errors=codes, outcome=codes[0])
 
 
 def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extensions: object) -> PublicError:

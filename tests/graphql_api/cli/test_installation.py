@@ -27,7 +27,7 @@ class TestFirstStart:
         """The first start of an embedded installation creates its keys; the next start creates none."""
         for _ in range(2):
             prepare(settings)
-            assert files(Path(settings.keys_dir)) == ["secret.key", "signing", "signing"]
+            assert files(Path(settings.keys_dir)) == ["ledger.key", "secret.key", "signing", "signing"]
 
     def test_of_others_explains_what_is_missing(self, settings: GatewaySettings) -> None:
         """An installation with a database server does not create keys: the start fails and names `keys new`."""
