@@ -27,11 +27,6 @@ auth_type = any
 """
 
 
-def find_pgbouncer() -> str | None:
-    """The path of the program. Debian has it where only root looks."""
-    return shutil.which("pgbouncer", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
-
-
 class PgBouncer:
     """Asks clients for no password; all are `user` to the server. `settings` are those of its configuration."""
 

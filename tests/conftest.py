@@ -15,7 +15,6 @@ import structlog
 from hypothesis import settings as hypothesis_settings
 
 from harness.gateway import Gateway
-from harness.pgbouncer import find_pgbouncer
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
 from harness.smtp import SmtpServer
@@ -25,6 +24,7 @@ from registration.storage.database import Database, open_database
 from registration.storage.migrations import migrate
 from tests import statements
 from tests.nginx import nginx_of_this_machine
+from tests.programs import program
 from tests.waiting import interrupted_after
 
 Serve: TypeAlias = Callable[..., Gateway]
@@ -162,12 +162,7 @@ def postgresql_url(reused_postgresql: ReusedDatabase) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def pgbouncer_program() -> str:
     """The path of PgBouncer on this machine."""
-    path = find_pgbouncer()
-    if path is None and ("CI" in os.environ or "REQUIRE_PGBOUNCER" in os.environ):
-        pytest.fail("PgBouncer is required here (CI or REQUIRE_PGBOUNCER is set), but is not installed")
-    if path is None:
-        pytest.skip("POOLER NOT TESTED: there is no PgBouncer (Debian: apt-get install pgbouncer)")
-    return path
+    return program("pgbouncer", package="pgbouncer", variable="REQUIRE_PGBOUNCER", untested="POOLER NOT TESTED")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,15 +1,12 @@
 """A real nginx on this machine, with a configuration of a test."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from harness.gateway import DIES_WITH_US
+from tests.programs import program
 from tests.waiting import eventually
 
 # What a package of nginx puts around a configuration.
@@ -31,15 +28,8 @@ http {{
 
 
 def nginx_of_this_machine() -> str:
-    """The path of nginx, which Debian has where only root looks. Without one the test is skipped, or fails in CI."""
-    path = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
-    if path is None and ("CI" in os.environ or "REQUIRE_NGINX" in os.environ):
-        pytest.fail(
-            "nginx is required here (CI or REQUIRE_NGINX is set), but it is neither on the PATH nor in /usr/sbin"
-        )
-    if path is None:
-        pytest.skip("PROXY NOT TESTED: there is no nginx (Debian: apt-get install nginx)")
-    return path
+    """The path of nginx; see `program`."""
+    return program("nginx", package="nginx", variable="REQUIRE_NGINX", untested="PROXY NOT TESTED")
 
 
 @contextmanager

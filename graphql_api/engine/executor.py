@@ -65,26 +65,20 @@ class Executor:
         )
         self._preparation = Preparation(self._documents)
 
-    async def execute(
-        self,
-        request: OperationRequest,
-        context: Context,
-        *,
-        mutation_allowed: bool,
-        departure: Departure | None = None,
-    ) -> Answer:
-        """Never raises for anything that a client sends. `departure` completes when the caller has gone."""
-        prepared = await self.prepare(request, mutation_allowed=mutation_allowed)
-        return await self.run(prepared, request, context, departure) if isinstance(prepared, Operation) else prepared
-
     async def prepare(self, request: OperationRequest, *, mutation_allowed: bool) -> Operation | Answer:
-        """What `run` is for, or the answer where nothing is to run: then no context need be made."""
+        """What `run` is for, or the answer where nothing is to run: then no context need be made.
+
+        Neither raises for anything that a client sends.
+        """
         return _noted(self._allowed(await self._operation(request), mutation_allowed=mutation_allowed))
 
     async def run(
         self, operation: Operation, request: OperationRequest, context: Context, departure: Departure | None = None
     ) -> Answer:
-        """The answer to an operation that `prepare` found in this request."""
+        """The answer to an operation that `prepare` found in this request.
+
+        `departure` completes when the caller has gone.
+        """
         work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
         if isinstance(work, Answer):
             return _noted(work)
@@ -94,7 +88,7 @@ class Executor:
     async def stream(
         self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
     ) -> AsyncIterator[Answer]:
-        """As `execute`, for any operation: the answers of a subscription as they come, one answer of any other."""
+        """Any operation, prepared and run: the answers of a subscription as they come, one answer of any other."""
         operation = await self._operation(request)
         if isinstance(operation, Operation) and operation.is_subscription:
             note_operation(f"subscription {operation.field}")
@@ -109,7 +103,7 @@ class Executor:
             yield answer_of(result)
 
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
-        """As `execute`, for a constant document of ours: it neither waits behind those of others nor is forgotten."""
+        """Prepare and run a constant document of ours: it neither waits behind those of others nor is forgotten."""
         ours = self._allowed(_chosen(self._documents.ours(request.query), request), mutation_allowed=True)
         return await self.run(ours, request, context, departure) if isinstance(ours, Operation) else _noted(ours)
 

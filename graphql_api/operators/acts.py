@@ -24,7 +24,7 @@ from graphql_api.types.input import attributes_of
 from registration.customer import Gender, Salutation
 from registration.records.audit import AuditKind
 from registration.support import actions
-from registration.support.actions import Action, Answer
+from registration.support.actions import Action, ActionOutcome
 from registration.support.tokens import Scope
 
 
@@ -103,5 +103,5 @@ async def correct(
     return invalid_input(answer) if isinstance(answer, list) else _result(answer, input.reference)  # type: ignore[return-value]
 
 
-def _result(answer: Answer, reference: str) -> ActResult:
-    return ActSuccess(reference=reference) if answer is Answer.DONE else operator_error(answer)  # type: ignore[return-value]
+def _result(answer: ActionOutcome, reference: str) -> ActResult:
+    return ActSuccess(reference=reference) if answer is ActionOutcome.DONE else operator_error(answer)  # type: ignore[return-value]

@@ -16,7 +16,7 @@ from registration.support.tokens import Scope
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-Answer = TypeVar("Answer")
+Output = TypeVar("Output")
 
 MARK = "_needs"
 
@@ -41,24 +41,24 @@ class OperatorContext:
 
 
 Info = StrawberryInfo[OperatorContext, None]
-Resolver: TypeAlias = Callable[Concatenate[Info, Arguments], Awaitable[Answer]]
+Resolver: TypeAlias = Callable[Concatenate[Info, Arguments], Awaitable[Output]]
 
 
-def needs(scope: Scope) -> Callable[[Resolver[Arguments, Answer]], Resolver[Arguments, Answer | NotAllowedError]]:
+def needs(scope: Scope) -> Callable[[Resolver[Arguments, Output]], Resolver[Arguments, Output | NotAllowedError]]:
     """Mark a resolver with the scope that it needs: without it NotAllowedError is answered, and nothing is done.
 
     A test of the schema sees to it that every field has the mark.
     """
 
-    def mark(resolver: Resolver[Arguments, Answer]) -> Resolver[Arguments, Answer | NotAllowedError]:
+    def mark(resolver: Resolver[Arguments, Output]) -> Resolver[Arguments, Output | NotAllowedError]:
         @wraps(resolver)
-        async def checked(info: Info, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer | NotAllowedError:
+        async def checked(info: Info, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Output | NotAllowedError:
             if scope not in info.context.scopes:
                 return not_allowed(scope)
             return await resolver(info, *args, **kwargs)
 
         setattr(checked, MARK, scope)
-        return cast("Resolver[Arguments, Answer | NotAllowedError]", checked)
+        return cast("Resolver[Arguments, Output | NotAllowedError]", checked)
 
     return mark
 

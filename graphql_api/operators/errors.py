@@ -11,7 +11,7 @@ from graphql_api.types.invalid_input import Violation
 from graphql_api.types.messages import violation_message
 from registration import outcomes
 from registration.language import Language
-from registration.support.actions import Answer
+from registration.support.actions import ActionOutcome
 from registration.support.tokens import Scope
 
 domain_enum(
@@ -86,17 +86,17 @@ class InvalidInputError(OperatorError):
     violations: list[Violation] = strawberry.field(description="All of them, in the order of the input's fields.")
 
 
-ERRORS: dict[Answer, type[OperatorError]] = {
-    Answer.NO_CUSTOMER: CustomerNotFoundError,
-    Answer.ERASED: CustomerErasedError,
-    Answer.CONFIRMED_ALREADY: ConfirmedAlreadyError,
-    Answer.NO_CONFIRMATION: ConfirmationOffError,
-    Answer.BLOCKED_ALREADY: BlockedAlreadyError,
-    Answer.NOT_BLOCKED: NotBlockedError,
+ERRORS: dict[ActionOutcome, type[OperatorError]] = {
+    ActionOutcome.NO_CUSTOMER: CustomerNotFoundError,
+    ActionOutcome.ERASED: CustomerErasedError,
+    ActionOutcome.CONFIRMED_ALREADY: ConfirmedAlreadyError,
+    ActionOutcome.NO_CONFIRMATION: ConfirmationOffError,
+    ActionOutcome.BLOCKED_ALREADY: BlockedAlreadyError,
+    ActionOutcome.NOT_BLOCKED: NotBlockedError,
 }
 
 
-def operator_error(answer: Answer) -> OperatorError:
+def operator_error(answer: ActionOutcome) -> OperatorError:
     """The error of an answer that is not DONE."""
     kind = ERRORS[answer]
     return kind(code=kind.CODE, message=f"{answer.value[0].upper()}{answer.value[1:]}.")

@@ -23,7 +23,7 @@ from registration.language import Language
 from registration.outcomes import Violation, ViolationCode
 from registration.readable_json import readable_json
 from registration.support import actions, search
-from registration.support.actions import Answer
+from registration.support.actions import ActionOutcome
 from registration.support.export import export as export_customer
 from registration.support.search import MOST, Place
 from registration.support.tokens import Scope
@@ -100,13 +100,13 @@ async def find(info: Info, input: Annotated[FindInput, strawberry.argument(descr
 @needs(Scope.READ)
 async def show(info: Info, reference: Reference) -> ShowResult:
     found = await info.context.run(actions.show, reference)
-    return operator_error(found) if isinstance(found, Answer) else _customer(found)  # type: ignore[return-value]
+    return operator_error(found) if isinstance(found, ActionOutcome) else _customer(found)  # type: ignore[return-value]
 
 
 @needs(Scope.SUPPORT)
 async def export(info: Info, reference: Reference) -> ExportResult:
     rows = await info.context.run(export_customer, reference)
-    return operator_error(Answer.NO_CUSTOMER) if rows is None else CustomerExport(json=readable_json(rows))  # type: ignore[return-value]
+    return operator_error(ActionOutcome.NO_CUSTOMER) if rows is None else CustomerExport(json=readable_json(rows))  # type: ignore[return-value]
 
 
 def _customer(row: Row[Any]) -> Customer:

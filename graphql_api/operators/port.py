@@ -1,13 +1,9 @@
 """The application of the operator schema, and its server: a thread of each worker, with a port of its own."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from math import ceil
 from threading import Thread
-from typing import cast
 
 import uvicorn
 from starlette.requests import Request
@@ -26,10 +22,9 @@ from graphql_api.operators.context import OperatorContext
 from graphql_api.operators.door import BEARER, TokenDoor
 from graphql_api.operators.schema import schema
 from graphql_api.server.admission import Admission
-from graphql_api.server.connections import ConnectionLimits, Connections
-from graphql_api.server.http_protocol import BoundedHttpProtocol
+from graphql_api.server.connections import ConnectionLimits
 from graphql_api.server.response_headers import SecurityHeaders
-from graphql_api.server.server import listen
+from graphql_api.server.server import listen, uvicorn_config
 from graphql_api.settings import GatewaySettings
 from registration.services import Services
 from registration.support.tokens import Bearer, bearer_of
@@ -48,19 +43,7 @@ def operators_served(settings: GatewaySettings, services: Services, threads: Thr
         return
     listener = listen(settings.operators_host, settings.operators_port, "OPERATORS_", reuse_port=settings.workers > 1)
     limits = ConnectionLimits(total=CONNECTIONS, proxies=settings.trusted_networks)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            operators_app(settings, services, threads),
-            loop="uvloop",
-            http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, connections=Connections(limits))),
-            proxy_headers=False,
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            ws="none",
-            timeout_graceful_shutdown=ceil(settings.longest_request),
-        )
-    )
+    server = uvicorn.Server(uvicorn_config(operators_app(settings, services, threads), settings, limits))
     thread = Thread(target=server.run, args=([listener],), name="operators", daemon=True)
     thread.start()
     try:

@@ -10,9 +10,10 @@ from contextlib import suppress
 from functools import partial
 from math import ceil
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
@@ -92,10 +93,23 @@ def connection_limits(settings: GatewaySettings, files: int) -> ConnectionLimits
 
 def server_config(settings: GatewaySettings, limits: ConnectionLimits) -> uvicorn.Config:
     """Holds the application that it has loaded, so a server that begins anew needs a new one."""
-    return uvicorn.Config(
+    return uvicorn_config(
         "graphql_api.app:from_environment",
+        settings,
+        limits,
         factory=True,
         workers=settings.workers,
+        backlog=BACKLOG,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+    )
+
+
+def uvicorn_config(
+    app: ASGIApp | str, settings: GatewaySettings, limits: ConnectionLimits, **more: Any
+) -> uvicorn.Config:
+    """The bounds of every port that we serve HTTP on."""
+    return uvicorn.Config(
+        app,
         loop="uvloop",
         # uvicorn calls it for each connection, as it would a class; a worker gets a copy of its own.
         http=cast("type[asyncio.Protocol]", partial(BoundedHttpProtocol, connections=Connections(limits))),
@@ -105,9 +119,8 @@ def server_config(settings: GatewaySettings, limits: ConnectionLimits) -> uvicor
         server_header=False,
         log_config=None,
         ws="none",
-        backlog=BACKLOG,
         timeout_graceful_shutdown=ceil(settings.longest_request),
-        timeout_worker_healthcheck=WORKER_SECONDS,
+        **more,
     )
 
 

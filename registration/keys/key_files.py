@@ -78,13 +78,17 @@ def keep_and_replace(path: Path, kept: Path, content: bytes) -> None:
         raise KeyFileError(f"{path}: {error.strerror}") from None
 
 
+def hand_over(descriptor: int, directory: Path) -> None:
+    """Give a new file to the owner of its directory: an operator may be root, where the gateway is another user."""
+    with suppress(PermissionError):  # others can give nothing away
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def _write_temp(path: Path, content: bytes) -> Path:
     temp_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        # An operator may be root, where the gateway is another user; others can give nothing away.
-        with suppress(PermissionError):
-            owner = path.parent.stat()
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        hand_over(file.fileno(), path.parent)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from registration.keys.key_files import hand_over
 from registration.keys.secret import Secret, load_ledger_key
 from registration.storage.database import Outage, Unavailable
 
@@ -92,6 +93,8 @@ def _append_and_flush(path: Path, lines: bytes) -> None:
     is_new = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
+        if is_new:
+            hand_over(descriptor, path.parent)
         written = os.write(descriptor, lines)
         os.fsync(descriptor)
     finally:

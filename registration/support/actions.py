@@ -28,7 +28,7 @@ from registration.support.operator import Operator
 from registration.support.search import by_reference
 
 
-class Answer(Enum):
+class ActionOutcome(Enum):
     """What came of an action; each is a sentence for the operator."""
 
     DONE = "done"
@@ -40,10 +40,10 @@ class Answer(Enum):
     NOT_BLOCKED = "the customer is not blocked"
 
 
-Action: TypeAlias = Callable[[Connection, Services, Row[Any]], Answer]
+Action: TypeAlias = Callable[[Connection, Services, Row[Any]], ActionOutcome]
 
 
-def act(services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action) -> Answer:
+def act(services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action) -> ActionOutcome:
     """Lock the customer, act, and write the audit row if that was done. Raises Unavailable."""
     answer, _ = _act(services, operator, reference, kind, action)
     return answer
@@ -51,95 +51,95 @@ def act(services: Services, operator: Operator, reference: str, kind: AuditKind,
 
 def _act(
     services: Services, operator: Operator, reference: str, kind: AuditKind, action: Action
-) -> tuple[Answer, Row[Any] | None]:
+) -> tuple[ActionOutcome, Row[Any] | None]:
     """The answer, and the row as it was locked."""
 
-    def work(connection: Connection) -> tuple[Answer, Row[Any] | None]:
+    def work(connection: Connection) -> tuple[ActionOutcome, Row[Any] | None]:
         row = by_reference(connection, reference, locked=True)
         if row is None:
-            return Answer.NO_CUSTOMER, None
-        answer = Answer.ERASED if row.anonymized_at else action(connection, services, row)
-        if answer is Answer.DONE:
+            return ActionOutcome.NO_CUSTOMER, None
+        answer = ActionOutcome.ERASED if row.anonymized_at else action(connection, services, row)
+        if answer is ActionOutcome.DONE:
             operator.record(connection, services, kind, row.id)
         return answer, row
 
     return services.database.write(work)
 
 
-def show(services: Services, operator: Operator, reference: str) -> Row[Any] | Answer:
+def show(services: Services, operator: Operator, reference: str) -> Row[Any] | ActionOutcome:
     """The row of a customer that is not erased, or why there is none."""
     answer, row = _act(services, operator, reference, AuditKind.OPERATOR_SHOW, _leave)
-    return row if row and answer is Answer.DONE else answer
+    return row if row and answer is ActionOutcome.DONE else answer
 
 
-def _leave(_connection: Connection, _services: Services, _row: Row[Any]) -> Answer:
-    return Answer.DONE
+def _leave(_connection: Connection, _services: Services, _row: Row[Any]) -> ActionOutcome:
+    return ActionOutcome.DONE
 
 
-def confirm(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def confirm(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     """Confirm an address that the operator has seen proven in another way."""
-    return Answer.DONE if mark_confirmed(connection, services, row.id, "") else Answer.CONFIRMED_ALREADY
+    return ActionOutcome.DONE if mark_confirmed(connection, services, row.id, "") else ActionOutcome.CONFIRMED_ALREADY
 
 
-def resend(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def resend(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     """Send the confirmation mail again, with a new key."""
     if row.confirmed_at:
-        return Answer.CONFIRMED_ALREADY
+        return ActionOutcome.CONFIRMED_ALREADY
     if services.confirmation is None:
-        return Answer.NO_CONFIRMATION
+        return ActionOutcome.NO_CONFIRMATION
     now = services.clock()
     token_id = issue_token(connection, services, row.id, now, with_code=False)
     outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=row.id, token_id=token_id, now=now)
-    return Answer.DONE
+    return ActionOutcome.DONE
 
 
-def block(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def block(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     """Refuse sign-ins from now on, and end every session."""
     if row.blocked_at:
-        return Answer.BLOCKED_ALREADY
+        return ActionOutcome.BLOCKED_ALREADY
     now = services.clock()
     connection.execute(update(customer).where(customer.c.id == row.id).values(blocked_at=now))
     end_sessions(connection, row.id, now)
-    return Answer.DONE
+    return ActionOutcome.DONE
 
 
-def unblock(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def unblock(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     if not row.blocked_at:
-        return Answer.NOT_BLOCKED
+        return ActionOutcome.NOT_BLOCKED
     connection.execute(update(customer).where(customer.c.id == row.id).values(blocked_at=None))
-    return Answer.DONE
+    return ActionOutcome.DONE
 
 
-def sign_out(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def sign_out(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     """End every session; the customer can sign in again."""
     end_sessions(connection, row.id, services.clock())
-    return Answer.DONE
+    return ActionOutcome.DONE
 
 
-def unlock(services: Services, operator: Operator, reference: str) -> Answer:
+def unlock(services: Services, operator: Operator, reference: str) -> ActionOutcome:
     """End the lock-out after failed sign-ins, wherever it is counted."""
     answer, row = _act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, _leave)
-    if row and answer is Answer.DONE:
+    if row and answer is ActionOutcome.DONE:
         forget_attempts(services.lockout, services.secret, key_of_stored(row.email))
     return answer
 
 
 def correct(
     services: Services, operator: Operator, reference: str, raw: Mapping[str, object]
-) -> Answer | list[Violation]:
+) -> ActionOutcome | list[Violation]:
     """Change attributes of the profile, by the rules of the customer's own changes."""
     changes = read_profile_changes(raw, services.policy, services.clock().date(), of_person=services.of_person)
     if isinstance(changes, list):
         return changes
 
-    def change(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+    def change(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
         write_changes(connection, services, row, changes.values, "")
-        return Answer.DONE
+        return ActionOutcome.DONE
 
     return act(services, operator, reference, AuditKind.OPERATOR_CORRECT, change)
 
 
-def erase(services: Services, operator: Operator, reference: str) -> Answer:
+def erase(services: Services, operator: Operator, reference: str) -> ActionOutcome:
     """Erase a customer as the customer could. One that is not confirmed leaves no row, as when it is disowned."""
     # First, as when the customer does it.
     row = services.database.read(partial(by_reference, reference=reference))
@@ -150,6 +150,6 @@ def erase(services: Services, operator: Operator, reference: str) -> Answer:
     return answer
 
 
-def _erase(connection: Connection, services: Services, row: Row[Any]) -> Answer:
+def _erase(connection: Connection, services: Services, row: Row[Any]) -> ActionOutcome:
     erasure.erase(services, row.id, connection)
-    return Answer.DONE
+    return ActionOutcome.DONE

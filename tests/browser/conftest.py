@@ -1,7 +1,5 @@
 """A real Chromium for the browser tests. Without one they are skipped with a reason, or fail where it is required."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from harness.ports import HOST
+from tests.programs import program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The second line: no request of the browser's own accord may leave the machine.
@@ -22,12 +21,7 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the Chromium of this machine."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None and ("CI" in os.environ or "REQUIRE_BROWSER" in os.environ):
-        pytest.fail(f"a browser is required here (CI or REQUIRE_BROWSER is set), but none of {NAMES} is on the PATH")
-    if path is None:
-        pytest.skip(f"BROWSER NOT TESTED: none of {NAMES} is on the PATH (Debian: apt-get install chromium)")
-    return path
+    return program(*NAMES, package="chromium", variable="REQUIRE_BROWSER", untested="BROWSER NOT TESTED")
 
 
 @pytest.fixture

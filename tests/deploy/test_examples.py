@@ -21,6 +21,7 @@ from registration.storage.tables import audit
 from tests.conftest import Serve
 from tests.faults.doors import CREATE, FORM
 from tests.nginx import running_nginx
+from tests.programs import program
 from tests.registration.stored import rows
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,12 +33,7 @@ NAMES = {f"{PREFIX}{name.upper()}" for name in GatewaySettings.model_fields}
 @pytest.fixture
 def caddy() -> str:
     """The path of Caddy."""
-    path = shutil.which("caddy")
-    if path is None and ("CI" in os.environ or "REQUIRE_CADDY" in os.environ):
-        pytest.fail("Caddy is required here (CI or REQUIRE_CADDY is set), but is not installed")
-    if path is None:
-        pytest.skip("CADDY NOT TESTED: there is no Caddy (Debian: apt-get install caddy)")
-    return path
+    return program("caddy", package="caddy", variable="REQUIRE_CADDY", untested="CADDY NOT TESTED")
 
 
 @pytest.mark.long

@@ -23,7 +23,6 @@ from registration.records.events import record_event
 from registration.storage.database import Database, open_database
 from tests.conftest import Serve
 from tests.deploy.promtool import promtool
-from tests.graphql_api.cli.commands import complaint, run
 from tests.graphql_api.installation import CREATE, FORM
 from tests.registration.people import NOW, signed_up
 from tests.waiting import PATIENCE, eventually
@@ -155,19 +154,6 @@ def _holds_slots(pid: int, gateway: Gateway) -> bool:
     """Whether a process is a worker, not the one that watches over them or helps them start."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
     return pid != gateway.process.pid and b"spawn_main" in command
-
-
-def test_a_port_that_is_taken_stops_the_start(
-    shared_gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A metrics port on which something listens stops `serve` with one line that names the settings."""
-    monkeypatch.chdir(tmp_path)
-    settings = {"GATEWAY_METRICS_PORT": str(shared_gateway.port), "GATEWAY_MODE": "development"}
-    reason = complaint(run("serve", GATEWAY_RELAY="off", **settings))
-    assert reason == (
-        f"GATEWAY_METRICS_HOST 127.0.0.1 with GATEWAY_METRICS_PORT {shared_gateway.port}: cannot listen there:"
-        " Address already in use"
-    )
 
 
 def expressions() -> list[str]:

@@ -106,7 +106,7 @@ def test_customers_that_were_erased_after_the_backup_stay_erased(installation: I
         for key in unconfirmed:
             assert disown(services, key) == Disowned()
         for number in range(PENDING + 1, ERASED + 1):
-            assert actions.erase(services, US, f"DE--{number}") is actions.Answer.DONE
+            assert actions.erase(services, US, f"DE--{number}") is actions.ActionOutcome.DONE
     installation.shell(page.restored_keys, page.restored_sqlite if is_sqlite else page.restored_postgresql)
     assert "DE--500" in run("customers", "find", address(500), **installation.restored).stdout
     done = run("restore-check", **installation.restored)

@@ -1,8 +1,6 @@
 """deploy/systemd: the unit is valid and hardened, and the gateway takes the socket that systemd hands over."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ import pytest
 
 from harness.gateway import COMMAND, DIES_WITH_US, outer_environment, succeeds
 from harness.ports import HOST, free_port
+from tests.programs import program
 from tests.waiting import PATIENCE, eventually
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -31,12 +30,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 @pytest.fixture
 def analyze() -> str:
     """The path of systemd-analyze, which containers often lack."""
-    path = shutil.which("systemd-analyze")
-    if path is None and ("CI" in os.environ or "REQUIRE_SYSTEMD" in os.environ):
-        pytest.fail("systemd-analyze is required here (CI or REQUIRE_SYSTEMD is set), but is not installed")
-    if path is None:
-        pytest.skip("UNITS NOT VERIFIED: there is no systemd-analyze on this machine")
-    return path
+    return program("systemd-analyze", package="systemd", variable="REQUIRE_SYSTEMD", untested="UNITS NOT VERIFIED")
 
 
 def test_the_units_are_valid_and_hardened(analyze: str, tmp_path: Path) -> None:

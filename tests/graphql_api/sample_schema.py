@@ -23,7 +23,7 @@ from graphql_api.engine.outcome import Answer, OperationRequest
 from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.named_documents import NamedDocuments
-from graphql_api.server.admission import Admission
+from graphql_api.server.admission import Admission, Departure
 from registration.limits.budgets import Cost
 from registration.storage.database import Unavailable
 
@@ -181,6 +181,19 @@ def make_executor(
     )
 
 
+async def execute(
+    executor: Executor,
+    request: OperationRequest,
+    context: SampleContext,
+    *,
+    mutation_allowed: bool = True,
+    departure: Departure | None = None,
+) -> Answer:
+    """Prepare and run an operation, as the endpoint does."""
+    prepared = await executor.prepare(request, mutation_allowed=mutation_allowed)
+    return prepared if isinstance(prepared, Answer) else await executor.run(prepared, request, context, departure)
+
+
 def run(
     query: str,
     variables: Mapping[str, Any] | None = None,
@@ -193,9 +206,7 @@ def run(
     request = OperationRequest(query, variables, name)
     with bound_contextvars(correlation_id=CORRELATION_ID):
         return asyncio.run(
-            (executor or make_executor()).execute(
-                request, context or SampleContext(), mutation_allowed=mutation_allowed
-            )
+            execute(executor or make_executor(), request, context or SampleContext(), mutation_allowed=mutation_allowed)
         )
 
 

@@ -14,7 +14,7 @@ from graphql_api.cli.terminal import AsJson, one_line_errors, show_json, show_ta
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.support import actions, search
-from registration.support.actions import Action, Answer
+from registration.support.actions import Action, ActionOutcome
 from registration.support.export import export as export_customer
 from registration.support.operator import Operator
 
@@ -59,7 +59,7 @@ def show_customer(reference: Reference, name: Name = "", as_json: AsJson = False
     """Show one customer."""
     with opened() as services:
         shown = actions.show(services, operator(name), reference)
-    if isinstance(shown, Answer):
+    if isinstance(shown, ActionOutcome):
         stop(shown.value)
     _show([shown], as_json=as_json)
 
@@ -71,7 +71,7 @@ def export(reference: Reference, name: Name = "") -> None:
     with opened() as services:
         found = export_customer(services, operator(name), reference)
     if found is None:
-        stop(Answer.NO_CUSTOMER.value)
+        stop(ActionOutcome.NO_CUSTOMER.value)
     show_json(found)
 
 
@@ -143,8 +143,8 @@ _add("unblock", AuditKind.UNBLOCK, actions.unblock, "Allow sign-ins again.")
 _add("end-sessions", AuditKind.OPERATOR_SIGN_OUT, actions.sign_out, "End every session; a new sign-in is possible.")
 
 
-def _say(answer: Answer) -> None:
-    if answer is not Answer.DONE:
+def _say(answer: ActionOutcome) -> None:
+    if answer is not ActionOutcome.DONE:
         stop(answer.value)
     print("Done.")
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from harness.gateway import Gateway
 from harness.postgres import create_database, drop_database
 from registration.keys.secret import FILE_NAME, create_secret
 from registration.keys.signing_keys import create_signing_key
@@ -173,3 +174,17 @@ class TestRelay:
         create_keys("var/keys")
         reason = complaint(run("relay", GATEWAY_MAIL_URL="console:", **ADDRESSES))
         assert reason.endswith("the database is not at this version; run: registration-gateway migrate")
+
+
+@pytest.mark.parametrize("kind", ["METRICS", "OPERATORS"])
+def test_a_further_port_that_is_taken_stops_the_start(
+    kind: str, shared_gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port on which something listens stops `serve` with one line that names the settings."""
+    monkeypatch.chdir(tmp_path)
+    settings = {f"GATEWAY_{kind}_PORT": str(shared_gateway.port), "GATEWAY_MODE": "development"}
+    reason = complaint(run("serve", GATEWAY_RELAY="off", **settings))
+    assert reason == (
+        f"GATEWAY_{kind}_HOST 127.0.0.1 with GATEWAY_{kind}_PORT {shared_gateway.port}: cannot listen there:"
+        " Address already in use"
+    )

@@ -19,7 +19,7 @@ from graphql_api.engine.outcome import Answer, Kind, OperationRequest
 from graphql_api.schema import schema as published
 from registration.storage.database import Unavailable
 from rest_compat.customers import ANONYMIZE_CUSTOMER, CREATE_CUSTOMER, UPDATE_CUSTOMER
-from tests.graphql_api.sample_schema import SampleContext, make_executor
+from tests.graphql_api.sample_schema import SampleContext, execute, make_executor
 
 
 @strawberry.enum
@@ -169,7 +169,7 @@ def run(
     compiled_operations: bool = True,
 ) -> Answer:
     executor = make_executor(of=of, compiled_operations=compiled_operations)
-    return asyncio.run(executor.execute(OperationRequest(document, variables), SampleContext(), mutation_allowed=True))
+    return asyncio.run(execute(executor, OperationRequest(document, variables), SampleContext()))
 
 
 def both_ways(document: str, variables: Mapping[str, Any] | None = None) -> Answer:

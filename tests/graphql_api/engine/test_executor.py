@@ -14,7 +14,7 @@ from graphql_api.engine.executor import Executor
 from graphql_api.engine.outcome import Answer, Kind, OperationRequest
 from graphql_api.engine.preparation import MAX_WAITING
 from tests.graphql_api import sample_schema
-from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, schema
+from tests.graphql_api.sample_schema import CREATE, SECRET, VALID_INPUT, SampleContext, codes, execute, schema
 
 MakeExecutor = Callable[..., Executor]
 Run = Callable[..., Answer]
@@ -87,9 +87,7 @@ def test_unknown_documents_beyond_those_that_may_wait(make_executor: MakeExecuto
     async def scenario() -> list[Answer]:
         requests = [OperationRequest(f"{{ a{number}: hello }}") for number in range(MAX_WAITING + 1)]
         context = SampleContext()
-        return await asyncio.gather(
-            *(executor.execute(request, context, mutation_allowed=True) for request in requests)
-        )
+        return await asyncio.gather(*(execute(executor, request, context) for request in requests))
 
     kinds = [answer.kind for answer in asyncio.run(scenario())]
     assert kinds == [Kind.EXECUTED] * MAX_WAITING + [Kind.OVERLOADED]
@@ -265,7 +263,7 @@ class TestRefusesLiterals:
 
 async def known(executor: Executor, document: str) -> None:
     """Have a document prepared; its operation does not run, because its variables are missing."""
-    answer = await executor.execute(OperationRequest(document), SampleContext(), mutation_allowed=True)
+    answer = await execute(executor, OperationRequest(document), SampleContext())
     assert answer.kind is Kind.REFUSED
 
 
@@ -278,17 +276,15 @@ class TestHashes:
             await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
-            under_way = [
-                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
-            ]
+            under_way = [asyncio.create_task(execute(executor, create, context)) for _ in range(3)]
             await context.arrivals(3)
-            refused = await executor.execute(create, context, mutation_allowed=True)
+            refused = await execute(executor, create, context)
             assert refused.kind is Kind.OVERLOADED
             assert (refused.data, refused.retry_after, codes(refused)) == (None, 1, ["OVERLOADED"])
-            unread = await executor.execute(OperationRequest(CREATE, {"input": 1}), context, mutation_allowed=True)
+            unread = await execute(executor, OperationRequest(CREATE, {"input": 1}), context)
             assert unread == refused  # its variables were not read
             for other in ("{ hello }", "mutation { touch }"):
-                answer = await executor.execute(OperationRequest(other), context, mutation_allowed=True)
+                answer = await execute(executor, OperationRequest(other), context)
                 assert answer.kind is Kind.EXECUTED
             assert context.gate is not None
             context.gate.set()
@@ -305,13 +301,11 @@ class TestHashes:
             await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
-            under_way = [
-                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
-            ]
+            under_way = [asyncio.create_task(execute(executor, create, context)) for _ in range(3)]
             await context.arrivals(3)
             gone = asyncio.Event()
             gone.set()
-            answer = await executor.execute(create, context, mutation_allowed=True, departure=gone.wait)
+            answer = await execute(executor, create, context, departure=gone.wait)
             assert answer.kind is Kind.OVERLOADED
             assert context.gate is not None
             context.gate.set()
@@ -328,11 +322,9 @@ class TestHashes:
             await known(executor, CREATE)
             context = SampleContext(gate=asyncio.Event())
             create = OperationRequest(CREATE, {"input": VALID_INPUT})
-            under_way = [
-                asyncio.create_task(executor.execute(create, context, mutation_allowed=True)) for _ in range(3)
-            ]
+            under_way = [asyncio.create_task(execute(executor, create, context)) for _ in range(3)]
             await context.arrivals(3)
-            answer = await executor.execute(OperationRequest(CREATE), context, mutation_allowed=True)
+            answer = await execute(executor, OperationRequest(CREATE), context)
             assert answer.kind is Kind.REFUSED
             for task in under_way:
                 task.cancel()

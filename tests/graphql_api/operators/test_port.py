@@ -3,7 +3,6 @@
 import signal
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -14,7 +13,6 @@ from harness.ports import HOST, free_port
 from registration.storage.database import open_database
 from registration.support.tokens import Scope, new_token
 from tests.conftest import Serve
-from tests.graphql_api.cli.commands import complaint, run
 from tests.waiting import PATIENCE, eventually
 
 FIND = '{ find(input: {search: "A"}) { ... on CustomerPage { customers { reference } } } }'
@@ -61,16 +59,3 @@ def test_is_served_beside_the_gateway(serve: Serve, sqlite_url: str, workers: st
 def test_is_off_by_default(shared_gateway: Gateway) -> None:
     """Without the setting nothing of the schema is served."""
     assert status(shared_gateway.port) == 404
-
-
-def test_a_port_that_is_taken_stops_the_start(
-    shared_gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A port on which something listens stops `serve` with one line that names the settings."""
-    monkeypatch.chdir(tmp_path)
-    settings = {"GATEWAY_OPERATORS_PORT": str(shared_gateway.port), "GATEWAY_MODE": "development"}
-    reason = complaint(run("serve", GATEWAY_RELAY="off", **settings))
-    assert reason == (
-        f"GATEWAY_OPERATORS_HOST 127.0.0.1 with GATEWAY_OPERATORS_PORT {shared_gateway.port}: cannot listen there:"
-        " Address already in use"
-    )

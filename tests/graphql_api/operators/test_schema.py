@@ -16,7 +16,7 @@ from graphql_api.engine.compiled_operation import compile_operation
 from graphql_api.operators.context import scopes_of
 from graphql_api.operators.errors import ERRORS, OperatorErrorCode
 from graphql_api.operators.schema import print_schema, schema
-from registration.support.actions import Answer
+from registration.support.actions import ActionOutcome
 from registration.support.tokens import Scope
 
 COMMITTED = Path(__file__).parents[3] / "operator.graphql"
@@ -64,7 +64,7 @@ def test_errors_are_members_of_one_interface() -> None:
     assert {f"{code.name.title().replace('_', '')}Error" for code in OperatorErrorCode} == {
         each.name for each in errors
     }
-    assert ERRORS.keys() == set(Answer) - {Answer.DONE}
+    assert ERRORS.keys() == set(ActionOutcome) - {ActionOutcome.DONE}
     acts = TYPES["ActResult"]
     assert isinstance(acts, GraphQLUnionType)
     assert {kind.__name__ for kind in ERRORS.values()} <= {member.name for member in acts.types}

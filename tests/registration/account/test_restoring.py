@@ -53,12 +53,12 @@ def by_customer(services: Services) -> None:
 
 
 def by_operator(services: Services) -> None:
-    assert actions.erase(services, US, confirmed(services).reference) is actions.Answer.DONE
+    assert actions.erase(services, US, confirmed(services).reference) is actions.ActionOutcome.DONE
 
 
 def pending_by_operator(services: Services) -> None:
     sign_up(services, request())
-    assert actions.erase(services, US, "DE--1") is actions.Answer.DONE
+    assert actions.erase(services, US, "DE--1") is actions.ActionOutcome.DONE
 
 
 def by_owner_of_the_mailbox(services: Services) -> None:

@@ -2,18 +2,16 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-import pytest
-
 from harness.gateway import DIES_WITH_US
 from harness.ports import HOST, free_port
 from registration.mail.message import Message
+from tests.programs import program
 from tests.waiting import eventually
 
 # Rules and scores are Debian's. Left out is what needs DNS, lists of hosts or what rspamd has learned, and so would
@@ -45,13 +43,8 @@ mid = {{ source = {{ url = ["$CONFDIR/maps.d/mid.inc"]; }} }}
 
 
 def rspamd_of_this_machine() -> str:
-    """The path of rspamd. Without one the test is skipped, or fails in CI."""
-    path = shutil.which("rspamd")
-    if path is None and ("CI" in os.environ or "REQUIRE_RSPAMD" in os.environ):
-        pytest.fail("rspamd is required here (CI or REQUIRE_RSPAMD is set), but it is not on the PATH")
-    if path is None:
-        pytest.skip("SPAM SCORE NOT TESTED: there is no rspamd (Debian: apt-get install rspamd)")
-    return path
+    """The path of rspamd; see `program`."""
+    return program("rspamd", package="rspamd", variable="REQUIRE_RSPAMD", untested="SPAM SCORE NOT TESTED")
 
 
 class Rspamd:

@@ -1,5 +1,6 @@
 """The ledger of erasures: what it holds, and what it does when its disk is full."""
 
+import os
 import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from registration.keys.secret import Secret, create_ledger_key, load_ledger_key
 from registration.records.ledger import NO_LEDGER, Ledger, mark_of, open_ledger, read_ledger
 from registration.storage.database import Outage, Unavailable
 
+USER, GROUP = 61_001, 61_002
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
 KEY, OTHER = Secret(b"k" * 32), Secret(b"o" * 32)
 NOW = datetime(2026, 3, 5, 7, 9, tzinfo=UTC)
 
@@ -45,6 +48,15 @@ def test_holds_no_id_of_a_customer(ledger: Ledger) -> None:
     assert str(customer_id) not in text
     assert text.split()[0] == NOW.isoformat()
     assert ledger.path.stat().st_mode & 0o777 == 0o600
+
+
+@AS_ROOT
+def test_root_makes_it_for_the_owner_of_the_directory(tmp_path: Path) -> None:
+    """A ledger that an operator begins as root can be written by the gateway, which is another user."""
+    os.chown(tmp_path, USER, GROUP)
+    path = tmp_path / "erasures"
+    Ledger(path, KEY).record([uuid4()], NOW)
+    assert (path.stat().st_uid, path.stat().st_gid) == (USER, GROUP)
 
 
 def test_the_last_moment_of_a_customer_counts(ledger: Ledger) -> None:

@@ -18,7 +18,7 @@ from registration.sessions.sessions import refresh
 from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, mail, session
 from registration.support import actions, search
-from registration.support.actions import Answer, act
+from registration.support.actions import ActionOutcome, act
 from registration.support.export import export
 from registration.support.operator import NAME_LENGTH, Operator
 from registration.support.search import Names, Page, Place
@@ -48,13 +48,13 @@ class TestBlock:
         ada = member(services)
         reference = ada.customer.reference
         assert isinstance(authenticate(services, ada.tokens.access_token), Caller)
-        assert act(services, OLGA, reference, AuditKind.BLOCK, actions.block) is Answer.DONE
+        assert act(services, OLGA, reference, AuditKind.BLOCK, actions.block) is ActionOutcome.DONE
         assert authenticate(services, ada.tokens.access_token) is BadToken.REVOKED
         assert refresh(services, ada.tokens.refresh_token, CLIENT) == RefreshRefused()
         assert sign_in(services, ADA, PASSWORD, CLIENT) == BadCredentials()
-        assert act(services, OLGA, reference, AuditKind.BLOCK, actions.block) is Answer.BLOCKED_ALREADY
-        assert act(services, OLGA, reference, AuditKind.UNBLOCK, actions.unblock) is Answer.DONE
-        assert act(services, OLGA, reference, AuditKind.UNBLOCK, actions.unblock) is Answer.NOT_BLOCKED
+        assert act(services, OLGA, reference, AuditKind.BLOCK, actions.block) is ActionOutcome.BLOCKED_ALREADY
+        assert act(services, OLGA, reference, AuditKind.UNBLOCK, actions.unblock) is ActionOutcome.DONE
+        assert act(services, OLGA, reference, AuditKind.UNBLOCK, actions.unblock) is ActionOutcome.NOT_BLOCKED
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), Tokens)
         assert operators(services) == [("block", "olga"), ("unblock", "olga")]
 
@@ -86,18 +86,18 @@ class TestOtherActs:
         """A pending customer gets a new mail with a key of its own, or is confirmed; a confirmed one gets neither."""
         sign_up(services, request())
         reference = only_reference(services)
-        assert act(services, OLGA, reference, AuditKind.OPERATOR_RESEND, actions.resend) is Answer.DONE
+        assert act(services, OLGA, reference, AuditKind.OPERATOR_RESEND, actions.resend) is ActionOutcome.DONE
         assert [row["kind"] for row in rows(services.database, mail)] == ["confirmation", "confirmation"]
         assert len(rows(services.database, confirmation_token)) == 2
         off = replace(services, confirmation=None)
-        assert act(off, OLGA, reference, AuditKind.OPERATOR_RESEND, actions.resend) is Answer.NO_CONFIRMATION
-        assert act(services, OLGA, reference, AuditKind.OPERATOR_CONFIRM, actions.confirm) is Answer.DONE
+        assert act(off, OLGA, reference, AuditKind.OPERATOR_RESEND, actions.resend) is ActionOutcome.NO_CONFIRMATION
+        assert act(services, OLGA, reference, AuditKind.OPERATOR_CONFIRM, actions.confirm) is ActionOutcome.DONE
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), Tokens)
         for kind, action in (
             (AuditKind.OPERATOR_CONFIRM, actions.confirm),
             (AuditKind.OPERATOR_RESEND, actions.resend),
         ):
-            assert act(services, OLGA, reference, kind, action) is Answer.CONFIRMED_ALREADY
+            assert act(services, OLGA, reference, kind, action) is ActionOutcome.CONFIRMED_ALREADY
         assert operators(services) == [("operator resend", "olga"), ("operator confirm", "olga")]
 
     def test_end_sessions(self, services: Services) -> None:
@@ -113,14 +113,14 @@ class TestOtherActs:
         for _ in range(9):
             sign_in(services, ADA, "wrong", CLIENT)
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), TooManyAttempts)
-        assert actions.unlock(services, OLGA, ada.reference) is Answer.DONE
+        assert actions.unlock(services, OLGA, ada.reference) is ActionOutcome.DONE
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), Tokens)
-        assert actions.unlock(services, OLGA, "DE--999") is Answer.NO_CUSTOMER
+        assert actions.unlock(services, OLGA, "DE--999") is ActionOutcome.NO_CUSTOMER
 
     def test_correct(self, services: Services) -> None:
         """A name is corrected by the rules of the customer's own changes."""
         ada = confirmed(services)
-        assert actions.correct(services, OLGA, ada.reference, {"lastName": "King"}) is Answer.DONE
+        assert actions.correct(services, OLGA, ada.reference, {"lastName": "King"}) is ActionOutcome.DONE
         [row] = rows(services.database, customer)
         assert (row["first_name"], row["last_name"]) == ("Ada", "King")
         refused = actions.correct(services, OLGA, ada.reference, {"lastName": "x" * 101})
@@ -131,7 +131,7 @@ class TestOtherActs:
         """A gender that the form offers can be chosen, and what it requires cannot be cleared."""
         ada = confirmed(services)
         own = replace(services, of_person=PersonPolicy(frozenset({"lastName"}), tuple(Gender)))
-        assert actions.correct(own, OLGA, ada.reference, {"gender": "Other", "firstName": None}) is Answer.DONE
+        assert actions.correct(own, OLGA, ada.reference, {"gender": "Other", "firstName": None}) is ActionOutcome.DONE
         assert isinstance(actions.correct(own, OLGA, ada.reference, {"lastName": None}), list)
         [row] = rows(services.database, customer)
         assert (row["gender"], row["first_name"], row["last_name"]) == (Gender.OTHER, None, ada.last_name)
@@ -139,13 +139,13 @@ class TestOtherActs:
     def test_erase(self, services: Services) -> None:
         """A confirmed customer is erased as on the customer's own wish; a pending one leaves no row."""
         ada = confirmed(services)
-        assert actions.erase(services, OLGA, ada.reference) is Answer.DONE
+        assert actions.erase(services, OLGA, ada.reference) is ActionOutcome.DONE
         [row] = rows(services.database, customer)
         assert (row["anonymized_at"] is not None, row["last_name"]) == (True, None)
-        assert actions.erase(services, OLGA, ada.reference) is Answer.ERASED
+        assert actions.erase(services, OLGA, ada.reference) is ActionOutcome.ERASED
         sign_up(services, request(email="bob@example.org"))
         pending = next(each["reference"] for each in rows(services.database, customer) if each["email"][:3] == "bob")
-        assert actions.erase(services, OLGA, pending) is Answer.DONE
+        assert actions.erase(services, OLGA, pending) is ActionOutcome.DONE
         assert len(rows(services.database, customer)) == 1
         assert operators(services) == [("operator erase", "olga")] * 2
 
@@ -160,7 +160,7 @@ class TestOtherActs:
 
     def test_nothing_is_recorded_that_was_not_done(self, services: Services) -> None:
         """An unknown reference has no row, and a long name of an operator is cut."""
-        assert act(services, OLGA, "DE--1", AuditKind.BLOCK, actions.block) is Answer.NO_CUSTOMER
+        assert act(services, OLGA, "DE--1", AuditKind.BLOCK, actions.block) is ActionOutcome.NO_CUSTOMER
         assert operators(services) == []
         search.find(services, Operator("o" * 99), "X")
         assert operators(services) == [("operator find", "o" * NAME_LENGTH)]
@@ -219,7 +219,7 @@ class TestFind:
         """A text with a control character or half a character finds no customer, and is no fault."""
         for wanted in ("Bei\0", "\ud800", "\0@example.org", "DE--\0"):
             assert search.find(services, OLGA, wanted) == Page([])
-            assert actions.show(services, OLGA, wanted) is Answer.NO_CUSTOMER
+            assert actions.show(services, OLGA, wanted) is ActionOutcome.NO_CUSTOMER
 
     @pytest.mark.usefixtures("people")
     def test_names_are_found_by_the_index(self, services: Services) -> None:
