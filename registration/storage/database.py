@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from copy import copy
 from functools import cache
 from math import inf
 from threading import Semaphore
@@ -53,6 +54,12 @@ class Connections:
         metrics.DATABASE_CONNECTIONS.dec(self._number)
         self.engine.dispose()
 
+    def with_engine(self, engine: Engine) -> "Connections":
+        """The same connections, used through an engine that has other options and the same pool."""
+        same = copy(self)
+        same.engine = engine
+        return same
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Raises Unavailable when no connection became free in time."""
@@ -92,7 +99,7 @@ class Database:
         return _run(self._writers, work)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run work that only reads. Raises Unavailable."""
+        """Run work that only reads: all its statements see one state of the database. Raises Unavailable."""
         return _run(self._readers, work)
 
     def empty_log(self) -> None:
@@ -107,7 +114,7 @@ class Database:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
-        for each in {self._readers, self._writers}:  # one on PostgreSQL
+        for each in {each.engine.pool: each for each in (self._readers, self._writers)}.values():  # one on PostgreSQL
             each.close()
 
 
@@ -122,8 +129,9 @@ def open_database(url: str, *, readers: int = 8, wait: float = 5.0) -> Database:
         return Database(Connections(writer, 1, wait), Connections(reader, readers, wait))
     from registration.storage.postgresql import open_postgresql  # noqa: PLC0415 - a tenth of a start with SQLite
 
-    connections = Connections(open_postgresql(parsed, readers, wait), 2 * readers, wait)
-    return Database(connections, connections)
+    writer, reader = open_postgresql(parsed, readers, wait)
+    connections = Connections(writer, 2 * readers, wait)
+    return Database(connections, connections.with_engine(reader))
 
 
 def wait_for_ever(connection: Connection) -> None:

@@ -21,10 +21,12 @@ SET_ALL = """
     FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
 """
 NO_PROCESS = 0
+# By default each statement of a transaction sees what others have committed before it.
+READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
-    """The engine that writes and reads, with at most twice as many connections as `readers`.
+def open_postgresql(url: URL, readers: int, wait: float) -> tuple[Engine, Engine]:
+    """The writing and the reading engine, which share at most twice as many connections as `readers`.
 
     Raises Misconfigured when the URL holds what cannot be used.
     """
@@ -64,7 +66,7 @@ def open_postgresql(url: URL, readers: int, wait: float) -> Engine:
         if driver.is_pooled:
             connection.exec_driver_sql(SET_ALL, (NO_PROCESS, names, values))
 
-    return engine
+    return engine, engine.execution_options(**READS)
 
 
 def _prepare(connection: BoundedConnection, names: list[str], values: list[str]) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -112,7 +112,16 @@ def assert_all_stored(database: Database, sign_ups: Sequence[SignUp]) -> None:
 
 def wait_for_mails(database: Database) -> None:
     """Return when all mails are sent, or not needed any more."""
-    eventually(lambda: {row["status"] for row in rows(database, mail)} <= {"sent", "dropped"})
+    with suppress(AssertionError):
+        eventually(lambda: not unsent(database))
+    assert unsent(database) == []
+
+
+def unsent(database: Database) -> list[tuple[object, ...]]:
+    """What the database says of each mail that waits or is parked."""
+    told = ("status", "kind", "attempts", "due_at", "reason")
+    unsent = [row for row in rows(database, mail) if row["status"] not in {"sent", "dropped"}]
+    return [tuple(row[name] for name in told) for row in unsent]
 
 
 def send_the_rest(database: Database) -> None:

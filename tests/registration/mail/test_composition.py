@@ -6,10 +6,11 @@ from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from html import unescape
+from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, event, insert, update
 
 from registration.keys.link_keys import alert_key, confirmation_key, digest
 from registration.keys.secret import Secret
@@ -99,6 +100,28 @@ def test_a_confirmed_customer_gets_no_confirmation(database: Database) -> None:
     job = claim_the_one(database)
     database.write(lambda connection: connection.execute(update(customer).values(confirmed_at=NOW)))
     assert compose(database, job) == Dropped("the address is confirmed")
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_confirmation_during_the_look_up_parks_no_mail(database: Database, before: int) -> None:
+    """A customer that confirms between two statements of the look-up has confirmed before all of them, or after."""
+    signed_up(database)
+    job, statements = claim_the_one(database), count(1)
+
+    def confirm(connection: Connection) -> None:
+        connection.execute(delete(confirmation_token))
+        connection.execute(update(customer).values(confirmed_at=NOW))
+
+    def look(connection: Connection) -> object:
+        @event.listens_for(connection, "before_cursor_execute")
+        def _interrupt(*_: object) -> None:
+            if next(statements) == before:
+                database.write(confirm)
+
+        return COMPOSER.compose(job, look_up(connection, [job])[job.id], NOW)
+
+    assert isinstance(database.read(look), Dropped if before == 1 else Message)
+    assert next(statements) == 3
 
 
 def test_another_secret_is_a_reason(database: Database) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from harness.postgres import drop_database
 from registration.storage.connection_needs import OptionsError, session_settings
@@ -52,12 +53,17 @@ class TestOptions:
 
 @contextmanager
 def session(url: str, wait: float = 5) -> Iterator["dict[str, str]"]:
-    """Settings of a session of a database opened at this URL, by the names that SHOW ALL gives them."""
+    """Settings of a session of a database opened at this URL, as a write has them that comes after a read.
+
+    They have the names that SHOW ALL gives them.
+    """
+
+    def show(connection: Connection) -> dict[str, str]:
+        return {name: value for name, value, _ in connection.exec_driver_sql("SHOW ALL")}
+
     with closing(open_database(url, wait=wait)) as database:
-        yield {
-            name: value
-            for name, value, _ in database.read(lambda connection: connection.exec_driver_sql("SHOW ALL").all())
-        }
+        assert database.read(show)["transaction_isolation"] == "repeatable read"
+        yield database.write(show)
 
 
 class TestSession:

@@ -80,6 +80,24 @@ class TestTransactions:
 
         assert database.write(work) == 0
 
+    def test_a_read_sees_one_state(self, database: Database) -> None:
+        """All statements of a read see the same rows, also those that run after another transaction's commit."""
+
+        def work(connection: Connection) -> list[int]:
+            first = len(connection.execute(select(email_claim)).all())
+            database.write(claim)
+            return [first, len(connection.execute(select(email_claim)).all())]
+
+        assert database.read(work) == [0, 0]
+        assert counts(database) == {"email_claim": 1}
+
+    def test_a_read_writes_nothing(self, database: Database) -> None:
+        """A write where only reads are expected is refused, and the next write runs."""
+        with pytest.raises(Unavailable, match=r"(read-only|the file cannot be written)$"):
+            database.read(claim)
+        assert counts(database) == {}
+        assert database.write(claim)
+
     def test_a_broken_constraint_is_a_bug(self, database: Database) -> None:
         """A broken constraint raises IntegrityError, without the parameters in its text."""
 

@@ -65,8 +65,9 @@ def test_each_transaction_has_our_settings(pooled: Database) -> None:
         return show(connection, "lock_timeout", "statement_timeout", "datestyle", "transaction_isolation")
 
     with ThreadPoolExecutor(3) as threads:
-        found = list(threads.map(lambda _: pooled.read(look), range(9)))
-    assert found == [["5s", "10s", "ISO, MDY", "read committed"]] * 9
+        for run, isolation in ((pooled.read, "repeatable read"), (pooled.write, "read committed")):
+            found = list(threads.map(lambda _, run=run: run(look), range(9)))
+            assert found == [["5s", "10s", "ISO, MDY", isolation]] * 9
 
 
 def test_other_programs_keep_their_settings(pooled: Database, pooled_url: str) -> None:
