@@ -4,11 +4,12 @@ import os
 import re
 import ssl
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
@@ -96,12 +97,15 @@ class Directory:
         return nullcontext(self)
 
     def send(self, mail_id: UUID, message: Message) -> Outcome:
-        temp_path = self.path / f".{mail_id}"
+        # A file of this attempt: after a lease has ended, two relays may send the same mail.
+        temp_path = self.path / f".{mail_id}.{token_hex(8)}"
         try:
-            with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with os.fdopen(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(message.content)
             temp_path.replace(self.path / f"{mail_id}.eml")
         except OSError as error:
+            with suppress(OSError):
+                temp_path.unlink()
             return AboutUs(f"the directory cannot be written: {error.strerror}")
         return Sent()
 

@@ -3,6 +3,7 @@
 import ssl
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,27 @@ def test_a_directory_that_is_gone_delays_mails(tmp_path: Path) -> None:
     with sender.session() as session:
         outcome = session.send(ID, short_message())
     assert outcome == AboutUs("the directory cannot be written: No such file or directory")
+
+
+def test_a_mail_that_two_relays_send_becomes_a_file(tmp_path: Path) -> None:
+    """Relays that write the same mail at the same time do not disturb each other."""
+    sender = open_sender(f"file://{tmp_path}")
+
+    def send_often(_: int) -> set[Outcome]:
+        with sender.session() as session:
+            return {session.send(ID, short_message()) for _ in range(200)}
+
+    with ThreadPoolExecutor(4) as relays:
+        assert list(relays.map(send_often, range(4))) == [{Sent()}] * 4
+    assert [file.name for file in tmp_path.iterdir()] == [f"{ID}.eml"]
+
+
+def test_a_mail_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """What was written of a mail is removed when it cannot get its name."""
+    (tmp_path / f"{ID}.eml").mkdir()
+    [outcome] = send(f"file://{tmp_path}", short_message())
+    assert outcome == AboutUs("the directory cannot be written: Is a directory")
+    assert [file.name for file in tmp_path.iterdir()] == [f"{ID}.eml"]
 
 
 def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
