@@ -34,10 +34,12 @@ from registration.tracing import traces
 __all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
 
 Result = TypeVar("Result")
-TRIES = 4
 LOG_WAIT = 0.25  # seconds
-# What an engine asks to retry: serialization failure, deadlock, restart, a node turned read-only; 08 is the network.
-RETRYABLE = frozenset({"40001", "40P01", "57P01", "25006"})
+# What an engine asks to retry: restart, a node turned read-only; 08 is the network.
+OUTAGES = frozenset({"57P01", "25006"})
+# Serialization failure and deadlock: an engine that makes every transaction serialisable has many of them.
+CONTENTION = frozenset({"40001", "40P01"})
+TRIES, TRIES_IN_CONTENTION = 4, 10
 
 
 class Connections:
@@ -179,18 +181,19 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
 
 
 def _run(connections: Connections, work: Callable[[Connection], Result]) -> Result:
-    for turn in range(1, TRIES + 1):
+    turn = 0
+    while True:
+        turn += 1
         try:
             with traces.span("transaction"), connections.transaction() as connection:
                 return work(connection)
         except DBAPIError as error:
-            if turn < TRIES and _is_retryable(error) and remaining() > 0:
-                time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311 - jitter, not a secret
+            if turn < _most_tries(error) and remaining() > 0:
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(turn, 4)))  # noqa: S311 - jitter, not a secret
             elif _is_bug(error):
                 raise
             else:
                 raise outage_of(error) from error
-    raise AssertionError("unreachable")  # pragma: no cover - the last turn returns or raises
 
 
 def _is_bug(error: DBAPIError) -> bool:
@@ -199,6 +202,9 @@ def _is_bug(error: DBAPIError) -> bool:
     return is_ours and state_of(error) not in MENDED_BY_OPERATOR
 
 
-def _is_retryable(error: DBAPIError) -> bool:
+def _most_tries(error: DBAPIError) -> int:
+    """How often work runs at most that fails with this error."""
     state = state_of(error)
-    return error.connection_invalidated or state in RETRYABLE or state.startswith("08")
+    if state in CONTENTION:
+        return TRIES_IN_CONTENTION
+    return TRIES if error.connection_invalidated or state in OUTAGES or state.startswith("08") else 1
