@@ -167,6 +167,20 @@ def test_the_lease_of_a_mail_outlasts_a_slow_server(database: Database) -> None:
     assert (slow.handed, other.handed) == ([entry.id for entry in listed(database, "sent")], [])
 
 
+def test_leases_are_renewed_when_the_clock_is_set_back(database: Database) -> None:
+    """A clock that is set back by hours holds up no renewal, so that relays with another clock do not get the mail."""
+    signed_up(database)
+    clock, slow = Clock(), Slow(Sent(), Broken(""))
+    sending = Thread(target=relay_of(database, slow, clock).run_once)
+    sending.start()
+    wait_for(slow.is_waiting)
+    for step in (LEASE * 0.9, timedelta(hours=-2)):
+        clock.pass_(step)
+        eventually(lambda: [due(entry) for entry in listed(database, "waiting")] == [clock.now + LEASE])
+    slow.released.set()
+    sending.join()
+
+
 def test_a_server_that_does_not_end_is_broken_off(database: Database) -> None:
     """A server that keeps a mail under way for longer than any reply may take is broken off."""
     signed_up(database)
