@@ -41,4 +41,5 @@ def test_the_steps_of_the_container_install_a_gateway(tmp_path: Path) -> None:
         [target / "bin" / "registration-gateway", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("registration-gateway ")
+    assert done.stdout.endswith("Argon2: -march=x86-64-v3\n")
     assert not list(target.glob("lib/python3*/site-packages/pytest"))
