@@ -96,7 +96,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     application: ASGIApp = RequestLog(
         Router(routes(settings, parts), lifespan=partial(lifespan, settings, parts, relay)),
         settings.longest_request,
-        parts.visitors.client_ips.network_of,
+        parts.visitors.client_ips,
     )
     security = security_headers(settings.strict_transport_seconds)
     if not settings.allowed_origins and not settings.development:

@@ -23,7 +23,8 @@ class GatewaySettings(Settings):
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8000
     relay: Annotated[Switch, Field(description="send mails from within serve")] = "on"
     trusted_proxies: Annotated[
-        str, Field(description="networks whose X-Forwarded-For or Forwarded is believed, comma-separated")
+        str,
+        Field(description="networks whose X-Forwarded-For, Forwarded and traceparent count, comma-separated"),
     ] = ""
     place_header: Annotated[
         str,

@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import settings as hypothesis_settings
 
+from harness.disk import CannotMount, SmallDisk
 from harness.gateway import Gateway
 from harness.postgres import PostgresServer, create_database
 from harness.reused_database import ReusedDatabase
@@ -194,6 +195,15 @@ def keys_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def signing_keys(keys_directory: Path) -> SigningKeys:
     """Read once, because checking an RSA key and signing with it for the first time takes a while, too."""
     return SigningKeys(keys_directory)
+
+
+@pytest.fixture
+def disk() -> Iterator[SmallDisk]:
+    try:
+        with SmallDisk() as disk:
+            yield disk
+    except CannotMount as error:
+        pytest.skip(f"SMALL DISK NOT TESTED: {error}")
 
 
 @pytest.fixture

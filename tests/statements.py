@@ -51,6 +51,7 @@ ACROSS_SHARDS = {
     "registration.mail.composition._add_tokens": FACTS,
     "registration.mail.outbox.park_unreadable": "a row that cannot be read tells no bucket",
     "registration.addresses.pending.expired_accounts": SCAN,
+    "registration.account.housekeeping._bring_mails_forward": SCAN,
     "registration.account.housekeeping._forget": SCAN,
     "registration.account.housekeeping._forget_decoys": SCAN,
     "registration.records.audit.forget_strangers": SCAN,

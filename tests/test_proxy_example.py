@@ -11,20 +11,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from harness.certificate import server_context
 from harness.gateway import Gateway
-from harness.ports import HOST, free_port
+from harness.ports import HOST
 from registration.storage.database import open_database
-from registration.storage.tables import audit
-from tests.conftest import Serve
+from registration.storage.tables import audit, mail
 from tests.faults.doors import CREATE, FORM
-from tests.nginx import running_nginx
+from tests.graphql_api.test_spans import REMOTE, collecting
+from tests.nginx import EXAMPLE, running_example
 from tests.registration.stored import rows
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
-EXAMPLE = Path(__file__).parent.parent / "docs" / "nginx.conf"
 PUBLIC_URL = "https://shop.example"
 # Clients have an address of their own: the gateway trusts 127.0.0.1, which is the proxy's.
 CLIENT = "127.0.0.2"
@@ -46,37 +44,28 @@ class Proxied:
 
 
 @pytest.fixture
-def proxied(nginx: str, serve: Serve, sqlite_url: str, tmp_path: Path) -> Iterator[Proxied]:
-    gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_TRUSTED_PROXIES=HOST, GATEWAY_PUBLIC_URL=PUBLIC_URL)
-    directory, port = tmp_path / "nginx", free_port()
-    directory.mkdir()
-    server_context(directory)
-    trust = ssl.create_default_context(cafile=directory / "cert.pem")
-    transport = httpx2.HTTPTransport(verify=trust, local_address=CLIENT)
+def gateway(sqlite_url: str, tmp_path: Path) -> Iterator[Gateway]:
+    settings = {
+        "GATEWAY_DATABASE_URL": sqlite_url,
+        "GATEWAY_TRUSTED_PROXIES": HOST,
+        "GATEWAY_PUBLIC_URL": PUBLIC_URL,
+    }
+    with collecting() as collector, Gateway(tmp_path / "gateway", settings | collector.settings) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def proxied(nginx: str, gateway: Gateway, tmp_path: Path) -> Iterator[Proxied]:
     with (
-        running_nginx(nginx, directory, _example(directory, port, gateway.port)),
-        httpx2.Client(transport=transport, base_url=f"https://{HOST}:{port}") as client,
+        running_example(nginx, tmp_path / "nginx", EXAMPLE, gateway.port) as proxy,
+        proxy.client_from(CLIENT) as client,
     ):
-        yield Proxied(gateway, client, port, trust, directory)
-
-
-def _example(directory: Path, port: int, gateway_port: int) -> str:
-    """The example as it is published, on other ports and in other directories."""
-    text = EXAMPLE.read_text("utf-8")
-    for published, here in {
-        "listen 443 ssl": f"listen {HOST}:{port} ssl",
-        "server 127.0.0.1:8000": f"server {HOST}:{gateway_port}",
-        "/etc/nginx/tls/": f"{directory}/",
-        "/var/log/nginx/": f"{directory}/",
-    }.items():
-        assert published in text
-        text = text.replace(published, here)
-    return text
+        yield Proxied(gateway, client, proxy.port, proxy.trust, proxy.directory)
 
 
 def test_a_sign_up_passes_with_the_address_of_its_client(proxied: Proxied, sqlite_url: str) -> None:
-    """Both doors register through nginx, and record the client's own address, whatever the client claims."""
-    claimed = {"X-Forwarded-For": "203.0.113.9"}
+    """Both doors register through nginx, and record the client's own address and a new trace, whatever it claims."""
+    claimed = {"X-Forwarded-For": "203.0.113.9", "traceparent": REMOTE}
     form = FORM | {"email": "ada@example.org", "salutation": "MS", "gender": "FEMALE"}
     graphql = proxied.client.post("/graphql", json={"query": CREATE, "variables": {"input": form}}, headers=claimed)
     document = {"data": {"type": "customers", "attributes": FORM | {"email": "bea@example.org"}}}
@@ -86,6 +75,7 @@ def test_a_sign_up_passes_with_the_address_of_its_client(proxied: Proxied, sqlit
     assert rest.json()["data"]["links"]["self"].startswith(f"{PUBLIC_URL}/customers/")
     database = open_database(sqlite_url)
     assert [row["client_ip"] for row in rows(database, audit)] == [CLIENT, CLIENT]
+    assert [REMOTE.split("-")[1] in row["traceparent"] for row in rows(database, mail)] == [False, False]
     database.close()
 
 

@@ -12,5 +12,4 @@ sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' "$here/requirements.lock" > "$tar
 "$target/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir \
     --constraint "$target/versions" "$here"
 (cd "$here" && "$target/bin/python" -m native.build --march="$march" --if-possible)
-"$target/bin/python" -c 'from registration.hashing.argon2id import built_for; print("Argon2:", built_for() or "portable")'
 "$target/bin/registration-gateway" --version

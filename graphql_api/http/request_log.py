@@ -6,13 +6,13 @@ from functools import cache
 from math import inf
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
+from graphql_api.http.client_ip import ClientIps
 from graphql_api.server.throttle import Throttle
 from registration import metrics
 from registration.correlation import CORRELATION_ID, bind_correlation_id
@@ -26,27 +26,22 @@ REFUSAL_PAUSE_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def no_network(_request: Request) -> str:
-    """What stands in the log where clients are not told apart."""
-    return ""
-
-
 class RequestLog:
     """Logs the template of the route instead of path and query, which can hold tokens and addresses.
 
     A request ends at most `longest` seconds after its body is there: until then it waits for a client, not for us.
-    `network_of` names the network of its client. `clock` counts seconds.
+    Without `client_ips` the log names no network of clients. `clock` counts seconds.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         longest: float = inf,
-        network_of: Callable[[Request], str] = no_network,
+        client_ips: ClientIps | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app = app
-        self._network_of = network_of
+        self._client_ips = client_ips
         self._longest = longest
         self._clock = clock
         # In a flood a line of each refusal would cost as much as its answer.
@@ -56,10 +51,15 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif traces.are_on():
-            with traces.span("HTTP", kind="server", parent=Headers(scope=scope).get("traceparent")):
+            with traces.span("HTTP", kind="server", parent=self._parent_of(Request(scope))):
                 await self._serve(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
+
+    def _parent_of(self, request: Request) -> str | None:
+        """The span that a trusted proxy names; a stranger could join any trace, and have it sampled."""
+        is_believed = self._client_ips is not None and self._client_ips.is_behind_proxy(request)
+        return request.headers.get("traceparent") if is_believed else None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         correlation_id = bind_correlation_id()
@@ -116,7 +116,7 @@ class RequestLog:
             method=scope["method"],
             route=route,
             status=status,
-            client=self._network_of(Request(scope)),
+            client=self._client_ips.network_of(Request(scope)) if self._client_ips else "",
             seconds=round(seconds, 4),
             operation=operation,
             outcome=outcome,

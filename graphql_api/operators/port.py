@@ -86,4 +86,4 @@ def operators_app(settings: GatewaySettings, services: Services, threads: Thread
     )
     door = TokenDoor(endpoint, look_up, client_ips.of, time.monotonic)
     router = Router([Route(PATH, door)], lifespan=lifespan)
-    return SecurityHeaders(RequestLog(router, settings.longest_request, client_ips.network_of))
+    return SecurityHeaders(RequestLog(router, settings.longest_request, client_ips))

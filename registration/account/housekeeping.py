@@ -1,14 +1,15 @@
-"""Housekeeping: erases expired accounts, deletes expired rows and decoys, empties old audit rows; in slices."""
+"""Housekeeping: brings mails forward, erases expired accounts, deletes expired rows and decoys, empties audit rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, update
 
 from registration.addresses.decoys import decoy_address
 from registration.addresses.pending import erase_pending, expired_accounts
+from registration.mail.outbox import BUCKETS, IS_WAITING
 from registration.records.audit import forget_strangers
 from registration.records.events import record_event
 from registration.records.ledger import Ledger
@@ -52,11 +53,13 @@ class Housekeeping:
     ledger: Ledger
 
     def tidy_up(self, connection: Connection, now: datetime, limit: int) -> int:
-        """Delete or empty at most `limit` rows, all of one table; returns how many, 0 when there is nothing to do.
+        """Change or delete at most `limit` rows, all of one table; returns how many, 0 when there is nothing to do.
 
         One call is short, so that the caller can do other things between two. Skips rows that another transaction has
         locked.
         """
+        if count := _bring_mails_forward(connection, now, limit):
+            return count
         if count := self._erase_accounts(connection, now, max(1, limit // ACCOUNTS_FOR_ROWS)):
             return count
         for table, is_over in self._over(now):
@@ -91,6 +94,18 @@ class Housekeeping:
             (audit, audit.c.created_at < now - self.audit),
             (event, event.c.created_at < now - self.events),
         ]
+
+
+def _bring_mails_forward(connection: Connection, now: datetime, limit: int) -> int:
+    """Make untried mails due that a node promised whose clock was ahead.
+
+    Mails that a relay has claimed stay: where our clock is behind, every lease would look too long.
+    """
+    is_ahead = IS_WAITING & (mail.c.attempts == 0) & (mail.c.due_at > now)
+    # The index begins with the bucket.
+    found = select(*mail.primary_key.columns).where(is_ahead, mail.c.bucket.in_(range(BUCKETS))).limit(limit)
+    keys = connection.execute(found).all()
+    return change_unlocked(connection, update(mail).where(is_ahead).values(due_at=now), keys)
 
 
 def _forget(connection: Connection, table: Table, is_over: ColumnElement[bool], limit: int) -> int:

@@ -21,7 +21,7 @@ class Alarms:
 
     def call(self, failure: AboutUs | Broken | Unknown) -> None:
         now, reason = self._clock(), failure.reason
-        self._logged = {each: at for each, at in self._logged.items() if now - at < ALARM_EVERY}
+        self._logged = {each: at for each, at in self._logged.items() if abs(now - at) < ALARM_EVERY}
         if reason not in self._logged:
             self._logged[reason] = now
             if isinstance(failure, AboutUs) and not failure.is_lasting:

@@ -17,7 +17,7 @@ from registration.mail.intake import Check, Intake, bug_in, check_nothing, trace
 from registration.mail.lines import Ended, Line, Task
 from registration.mail.message import Message
 from registration.mail.outbox import Job
-from registration.mail.servers import Servers
+from registration.mail.servers import Pause, Servers
 from registration.mail.settlement import GivenBack, verdict_on
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sender, Sent, Unknown
 from registration.storage.database import Database, Unavailable
@@ -35,7 +35,7 @@ CHORE_BATCH = 500
 log = structlog.get_logger(__name__)
 
 Chore = Callable[[Connection, datetime, int], int]
-"""Work that a relay does about once an hour, in slices between mails: on at most so many rows; 0 when it is done."""
+"""Work that a relay does every few minutes, in slices between mails: on at most so many rows; 0 when it is done."""
 
 
 def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
@@ -74,11 +74,11 @@ class Relay:
         self._stop_seconds = stop_seconds
         self._unsettled: list[tuple[Job, Outcome | Dropped | GivenBack]] = []
         self._alarms = Alarms(clock)
-        self._renew_at = self._claimed_at = clock()
+        self._claimed_at = clock()
+        self._renewal_pause = self._chore_pause = Pause()
         self._settle_at = 0.0  # of time.monotonic
         self._may_be_more = False
         self._chore = chore
-        self._chore_at = clock()
 
     def run(self) -> None:
         """Send until `stop` is called; no outage and no bug ends it."""
@@ -202,9 +202,9 @@ class Relay:
         for line in lines:
             if line.task and now - line.task.began >= LONGEST:
                 self._break_off([line])
-        if lines and now >= self._renew_at:
+        if lines and not self._renewal_pause.lasts(now):
             self._renew([line.task.job for line in lines if line.task])
-            self._renew_at = now + RENEW_EVERY
+            self._renewal_pause = Pause(now, RENEW_EVERY)
 
     def _renew(self, jobs: Sequence[Job]) -> None:
         now = self._clock()
@@ -241,10 +241,10 @@ class Relay:
     def _do_chore(self) -> int:
         """One slice, so that mails leave meanwhile, however much there is to do; returns the number of rows."""
         now = self._clock()
-        if now < self._chore_at:
+        if self._chore_pause.lasts(now):
             return 0
         # Set first: a chore that fails must not keep mails from leaving.
-        self._chore_at = now + timedelta(seconds=self._random.uniform(1800, 5400))
+        self._chore_pause = Pause(now, timedelta(seconds=self._random.uniform(150, 450)))
         if count := self._database.write(lambda connection: self._chore(connection, now, CHORE_BATCH)):
-            self._chore_at = now
+            self._chore_pause = Pause()
         return count

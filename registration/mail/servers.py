@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from random import Random
@@ -21,6 +22,17 @@ CLOSE_SECONDS = 2.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time to wait; it is over, too, when the clock has been set back to before its beginning."""
+
+    began: datetime = LONG_AGO
+    length: timedelta = timedelta()
+
+    def lasts(self, now: datetime) -> bool:
+        return self.began <= now < self.began + self.length
+
+
 class Server:
     """One mail server and the lines to it. Until it takes a mail it is given one at a time, also after a rest."""
 
@@ -30,7 +42,7 @@ class Server:
         self._sender = sender
         self._connections = connections
         self._ends = ends
-        self._rests_until = LONG_AGO
+        self._rest = Pause()
         self._is_proven = False
         self._is_quick = False
         self._troubles = 0  # in a row
@@ -47,7 +59,7 @@ class Server:
         return max(room, BATCH) if room and self._is_quick else room
 
     def rests(self, now: datetime) -> bool:
-        return now < self._rests_until
+        return self._rest.lasts(now)
 
     @property
     def busy(self) -> int:
@@ -61,8 +73,8 @@ class Server:
         self.mails += 1
         free.send(task)
 
-    def note(self, outcome: Outcome, took: timedelta, until: datetime) -> bool:
-        """Learn from an outcome; True when the server rests now, until then, because other mails fare no better."""
+    def note(self, outcome: Outcome, took: timedelta, rest: Pause) -> bool:
+        """Learn from an outcome; True when the server has this rest now, because other mails fare no better."""
         self._is_quick = isinstance(outcome, Sent) and took <= QUICK
         if not isinstance(outcome, AboutUs | Broken | Unknown):
             self._is_proven, self._troubles = True, 0
@@ -70,7 +82,7 @@ class Server:
         self._troubles += 1
         if self._troubles < TROUBLES and not (isinstance(outcome, AboutUs) and outcome.is_for_all):
             return False
-        self._rests_until, self._is_proven = until, False
+        self._rest, self._is_proven = rest, False
         return True
 
 
@@ -121,9 +133,9 @@ class Servers:
 
     def note(self, line: Line, outcome: Outcome, now: datetime, took: timedelta) -> bool:
         """Learn from an outcome, and how long it took; True when the line's server rests now."""
-        until = now + timedelta(seconds=self._random.uniform(5, 15))
+        rest = Pause(now, timedelta(seconds=self._random.uniform(5, 15)))
         server = next(each for each in self._servers if line in each.lines)
-        return server.note(outcome, took, until)
+        return server.note(outcome, took, rest)
 
     def leave(self, line: Line) -> None:
         """Leave a line to itself that cannot be made to end."""

@@ -1,5 +1,6 @@
-"""The clock of one of two nodes jumps two hours ahead and then two behind, while both serve."""
+"""The clock of one of two nodes jumps two hours ahead or behind, while both serve."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.conftest import Serve
 from tests.faults.test_connection_matrix import CONFIRM, CREATE, FORM, ME, post
 from tests.faults.test_upgrade import key_for
 from tests.graphql_api.test_nodes import NO_TLS
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("unmeasured")]
 
@@ -99,16 +101,26 @@ def settings(postgresql_url: str, keys_directory: Path, smtp: SmtpServer) -> dic
 
 
 @pytest.fixture
-def shop(serve: Serve, tmp_path: Path, database: Database, settings: dict[str, str], libfaketime: str) -> Shop:
+def clock(tmp_path: Path) -> Path:
+    """The file that says by how much the clock of a node with `fake` is ahead."""
     clock = tmp_path / "clock"
     clock.write_text("+0")
-    fake = {
+    return clock
+
+
+@pytest.fixture
+def fake(clock: Path, libfaketime: str) -> dict[str, str]:
+    return {
         "LD_PRELOAD": libfaketime,
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_NO_CACHE": "1",
         # As a jump of the real clock, which leaves the clock of waits alone.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+
+
+@pytest.fixture
+def shop(serve: Serve, clock: Path, database: Database, settings: dict[str, str], fake: dict[str, str]) -> Shop:
     shop = Shop(serve(**settings), serve(**settings, **fake), clock)
     shop.begin(database, load_secret(Path(settings["GATEWAY_KEYS_DIR"])))
     return shop
@@ -144,3 +156,18 @@ def test_tokens_of_a_node_that_is_behind(shop: Shop) -> None:
     assert is_accepted(shop.wrong, past["accessToken"])
     assert not is_accepted(shop.right, past["accessToken"])
     assert is_accepted(shop.right, refresh(shop.right, past["refreshToken"]))
+
+
+@pytest.mark.parametrize("jump", ["+2h", "-2h"])
+def test_mails_of_a_wrong_clock_leave(
+    serve: Serve, settings: dict[str, str], fake: dict[str, str], smtp: SmtpServer, jump: str
+) -> None:
+    """The mail of a sign-up at a node with a wrong clock leaves when a relay looks, and its key is good."""
+    wrong = serve(**settings, **fake, GATEWAY_RELAY="off")
+    Path(fake["FAKETIME_TIMESTAMP_FILE"]).write_text(jump)
+    assert post(wrong, CREATE, FORM) == {"__typename": "CreateCustomerSuccess"}
+    right = serve(**settings)  # its relay looks at once, and then every few minutes
+    eventually(lambda: smtp.messages)
+    [key] = set(re.findall("token=([0-9a-f]+)", str(smtp.messages[0].get_body())))
+    assert post(right, CONFIRM, {"token": key}) == {"__typename": "ConfirmCustomerSuccess"}
+    assert len(smtp.messages) == 1

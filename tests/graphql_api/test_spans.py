@@ -12,7 +12,10 @@ from threading import Thread
 import httpx2
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.testclient import TestClient
 
+from graphql_api.app import create_app
+from graphql_api.settings import GatewaySettings
 from harness.gateway import CHEAP_HASHES, COMMAND, DIES_WITH_US, outer_environment
 from harness.ports import HOST
 from registration.mail.composition import Composer
@@ -91,11 +94,17 @@ def test_other_use_cases(spans: Spans, installation: Installation) -> None:
     } <= found
 
 
-def test_the_trace_of_the_client_goes_on(spans: Spans, installation: Installation) -> None:
-    """A request with a traceparent belongs to that trace, and so does the row of the mail that it promises."""
-    installation.post(CREATE, {"input": FORM}, traceparent=REMOTE)
-    trace_id = REMOTE.split("-")[1]
-    assert {f"{each.context.trace_id:032x}" for each in spans.all} == {trace_id}
+@pytest.mark.parametrize(("trusted_proxies", "is_believed"), [("10.0.0.0/8", True), ("", False)])
+def test_a_trace_goes_on_behind_a_trusted_proxy(
+    spans: Spans, installation: Installation, trusted_proxies: str, is_believed: bool
+) -> None:
+    """A request belongs to the trace that a trusted proxy names, and so does the row of its mail; else to a new one."""
+    app = create_app(GatewaySettings(trusted_proxies=trusted_proxies), installation.services)
+    client = TestClient(app, client=("10.0.0.1", 50_000))
+    body = {"query": CREATE, "variables": {"input": FORM}}
+    assert client.post("/graphql", json=body, headers={"traceparent": REMOTE}).status_code == 200
+    [trace_id] = {f"{each.context.trace_id:032x}" for each in spans.all}
+    assert (trace_id == REMOTE.split("-")[1]) is is_believed
     [row] = installation.rows(mail)
     assert row["traceparent"].split("-")[1] == trace_id
 

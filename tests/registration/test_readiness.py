@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, event, make_url
 
-from harness.disk import CannotMount, SmallDisk
+from harness.disk import SmallDisk
 from harness.postgres import PostgresServer, drop_database
 from registration.keys.agreement import NodeKeys
 from registration.readiness import NotReady, obstacle
@@ -26,15 +26,6 @@ KEYS = NodeKeys(("fingerprint",), ("1-00000000000000aa",))
 def status(database: Database) -> str:
     found = obstacle(database, KEYS)
     return found.status if found else "ready"
-
-
-@pytest.fixture
-def disk() -> Iterator[SmallDisk]:
-    try:
-        with SmallDisk() as disk:
-            yield disk
-    except CannotMount as error:
-        pytest.skip(f"SMALL DISK NOT TESTED: {error}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

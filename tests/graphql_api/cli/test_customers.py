@@ -1,12 +1,15 @@
 """The commands `customers …`."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from graphql_api.cli.installation import prepare
 from graphql_api.settings import GatewaySettings
+from harness.disk import SmallDisk
 from registration.wiring import open_services
 from tests.graphql_api.cli.commands import complaint, run
 from tests.registration.forms import PASSWORD, request
@@ -80,6 +83,24 @@ def test_everything_about_a_person_is_exported(installed: Environment) -> None:
     assert "argon2" not in result.stdout
     assert PASSWORD not in result.stdout
     assert complaint(run("customers", "export", "DE--9", **installed)) == "there is no customer of that reference"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [(SmallDisk.full, "No space left on device"), (SmallDisk.read_only, "Read-only file system")],
+)
+def test_nothing_is_erased_without_an_entry_in_the_ledger(
+    installed: Environment, disk: SmallDisk, trouble: Callable[[SmallDisk], AbstractContextManager[None]], reason: str
+) -> None:
+    """While the ledger cannot be written, `erase` ends with one line that says so, and the customer stays."""
+    installed |= {"GATEWAY_ERASURE_LEDGER": str(disk.path / "erasures")}
+    assert run("customers", "show", "DE--1", **installed).exit_code == 0
+    with trouble(disk):
+        failed = complaint(run("customers", "erase", "DE--1", "--yes", **installed))
+    assert failed == f"GATEWAY_ERASURE_LEDGER: the ledger of erasures cannot be written: {reason}"
+    [found] = json.loads(run("customers", "show", "DE--1", "--json", **installed).stdout)
+    assert found["email"] == "ada@example.org"
+    assert run("customers", "erase", "DE--1", "--yes", **installed).stdout == "Done.\n"
 
 
 def test_erasing_asks_first(installed: Environment) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from graphql_api.cli.main import argon2_build
+from registration.hashing.argon2id import built_for
 from tests.graphql_api.cli.commands import complaint, run
 
 ROOT = Path(__file__).parents[3]
@@ -42,9 +44,16 @@ class TestHelp:
 
 
 def test_says_its_version() -> None:
-    """`--version` prints the version of the package, without any setting."""
+    """`--version` prints the version of the package and the build of Argon2, without any setting."""
     result = run("--version", GATEWAY_RELAY="sometimes")
-    assert (result.exit_code, result.stdout) == (0, f"registration-gateway {version('registration-gateway')}\n")
+    lines = [f"registration-gateway {version('registration-gateway')}", argon2_build(built_for())]
+    assert (result.exit_code, result.stdout.splitlines()) == (0, lines)
+
+
+def test_says_which_build_of_argon2_it_has() -> None:
+    """A build for a processor is named by that; the portable one is said to be slower."""
+    assert argon2_build("x86-64-v3") == "Argon2: -march=x86-64-v3"
+    assert argon2_build(None) == "Argon2: the portable build; docs/speed.md has one that is 3 times faster"
 
 
 class TestAWrongSetting:

@@ -67,7 +67,7 @@ APP = Starlette(
         Route("/half", break_off),
         WebSocketRoute("/socket", greet),
     ],
-    middleware=[Middleware(RequestLog, network_of=ClientIps((), time.monotonic).network_of)],
+    middleware=[Middleware(RequestLog, client_ips=ClientIps((), time.monotonic))],
 )
 
 

@@ -32,6 +32,7 @@ from registration.storage.tables import (
 from registration.wiring import housekeeping
 from tests.clock import Clock
 from tests.registration.forms import request
+from tests.registration.mail.test_outbox import claim, post
 from tests.registration.members import CLIENT, confirmed
 from tests.registration.signing import sign_up
 from tests.registration.stored import counts, rows
@@ -148,6 +149,16 @@ def test_the_settings_say_how_long(services: Services) -> None:
     )
 
 
+def test_mails_of_a_clock_that_was_ahead_are_made_due(database: Database) -> None:
+    """An untried mail is due when it is promised, whatever the clock of its node said; a lease stays."""
+    ahead = NOW + timedelta(hours=2)
+    post(database, 3, ahead)
+    post(database, 1, NOW)
+    [claimed] = claim(database, NOW)
+    assert tidied(database, NOW, limit=2) == [2, 1]
+    assert {job.id for job in claim(database, NOW)} == {row["id"] for row in rows(database, mail)} - {claimed.id}
+
+
 class TestPendingAccounts:
     KEY_AND_DAYS = DAY + KEEPING.pending
     """From the sign-up to the end of an account that is not confirmed: its key is valid for a day."""
@@ -242,7 +253,7 @@ def test_no_slice_reads_a_whole_table(services: Services, clock: Clock) -> None:
             plans[statement] = "\n".join(str(row[-1]) for row in found)
 
     services.database.write(look)
-    assert len(plans) == 16
+    assert len(plans) == 17
     whole = {plan for plan in plans.values() for line in plan.splitlines() if reads_all(line)}
     assert whole == set()
 

@@ -228,6 +228,9 @@ def test_what_is_about_us_calls_an_operator_once_an_hour(database: Database) -> 
     assert alarms(1) == [("error", outcome.reason)]
     outcome = AboutUs("sender refused: 451", is_lasting=False)
     assert alarms(12) == [("warning", outcome.reason)]
+    clock.pass_(timedelta(days=-1))
+    signed_up(database, now=clock.now)
+    assert alarms(1) == [("warning", outcome.reason)]
 
 
 def test_giving_up_is_counted_from_the_last_failure_of_ours(database: Database) -> None:
@@ -422,7 +425,7 @@ def test_mails_leave_while_there_is_more_to_tidy(database: Database) -> None:
 
 
 def test_mails_leave_though_the_chore_fails(database: Database) -> None:
-    """A chore that fails keeps no mail from leaving: it is tried again about an hour later."""
+    """A chore that fails keeps no mail from leaving: it is tried again some minutes later."""
     signed_up(database)
 
     class NoShortPauses(Random):
@@ -434,6 +437,29 @@ def test_mails_leave_though_the_chore_fails(database: Database) -> None:
 
     with running(Relay(database, COMPOSER, [Signalling()], clock=Clock(), random=NoShortPauses(), chore=broken)):
         eventually(lambda: listed(database, "sent"))
+
+
+def test_a_clock_that_is_set_back_ends_pauses(database: Database) -> None:
+    """When its clock is set back by hours, a relay does its chore, and tries a server that rested."""
+    clock = Clock()
+    chores: list[datetime] = []
+
+    class NoTurnPauses(Random):
+        def uniform(self, a: float, b: float) -> float:
+            return 0 if b < 1 else b
+
+    def chore(_connection: Connection, now: datetime, _limit: int) -> int:
+        chores.append(now)
+        return 0
+
+    sender = Signalling(lambda mail_id: AboutUs("down") if len(sender.handed) == 1 else Sent())
+    signed_up(database)
+    relay = Relay(database, COMPOSER, [sender], clock=clock, random=NoTurnPauses(), chore=chore)
+    with running(relay):
+        eventually(lambda: chores == [NOW] and listed(database, "waiting")[0].reason)
+        clock.pass_(timedelta(hours=-2))
+        signed_up(database, now=clock.now)
+        eventually(lambda: chores == [NOW, clock.now] and len(listed(database, "sent")) == 1)
 
 
 def test_expired_rows_are_deleted(database: Database) -> None:
