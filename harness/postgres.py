@@ -52,7 +52,7 @@ class PostgresServer:
         self.port = free_port()
         self._settings = SETTINGS | settings | {"port": str(self.port)}
         self._directory = new_directory(on_disk=on_disk)
-        self._data = self._directory / "data"
+        self.data = self._directory / "data"
         self._programs = programs(self._directory)
         self._process: subprocess.Popen[bytes] | None = None
         self._initialise()
@@ -77,7 +77,7 @@ class PostgresServer:
         """Return when the server answers. Raises RuntimeError, with its log, if it does not start."""
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         with self.log.open("ab") as log:
-            self._process = self._popen("postgres", "-D", str(self._data), *options, output=log.fileno())
+            self._process = self._popen("postgres", "-D", str(self.data), *options, output=log.fileno())
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -93,7 +93,7 @@ class PostgresServer:
         self._signal_all(signal.SIGKILL)
         self._end(signal.SIGKILL)
         deadline = time.monotonic() + PATIENCE
-        while left := working_in(self._data):
+        while left := working_in(self.data):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"processes of PostgreSQL outlive SIGKILL: {left}")
             time.sleep(0.02)
@@ -129,7 +129,7 @@ class PostgresServer:
     def _initialise(self) -> None:
         options = ["--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         with self.log.open("ab") as log:
-            process = self._popen("initdb", "-D", str(self._data), "-U", SUPERUSER, *options, output=log.fileno())
+            process = self._popen("initdb", "-D", str(self.data), "-U", SUPERUSER, *options, output=log.fileno())
         if process.wait(PATIENCE) != 0:
             raise RuntimeError(f"initdb failed:\n{self.log.read_text()}")
 
@@ -153,7 +153,7 @@ class PostgresServer:
         return True
 
     def _signal_all(self, what: signal.Signals) -> None:
-        for pid in working_in(self._data):
+        for pid in working_in(self.data):
             with suppress(ProcessLookupError):
                 os.kill(pid, what)
 
