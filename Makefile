@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Otherwise each gateway that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup native console run demo client example check test test-all fuzz bench bench-peers bench-disclosure format schema lock clean
+.PHONY: help setup native console run demo client example check test test-all fuzz histories bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,8 @@ WORKERS ?= 3
 # The processors that Argon2 is built for, as the compiler's -march: x86-64-v3 for an image that moves, empty for the wheel.
 MARCH ?= native
 REQUESTS ?= 20000
+OPERATIONS ?= 20000
+ENGINES ?= sqlite postgresql
 SEED ?= 1
 # Here the workers of pytest-xdist, and the gateways that tests start, write their coverage.
 COVERAGE := var/coverage
@@ -77,6 +79,9 @@ test-all: console example ## all tests, and the coverage
 
 fuzz: $(STAMP) ## hostile requests against gateways of both modes on both engines; REQUESTS=200000 SEED=2; goes on where it stopped
 	@$(BIN)/python -m fuzz --requests $(REQUESTS) --seed $(SEED)
+
+histories: $(STAMP) ## random operations against faults, checked: OPERATIONS=1000000 SEED=2 ENGINES="sqlite postgresql cluster"
+	@$(BIN)/python -m tests.histories --operations $(OPERATIONS) --seed $(SEED) --engines $(ENGINES)
 
 # The last line is pytest's summary, below the coverage: CI reads it there.
 define measured

@@ -36,11 +36,17 @@ class Proxy:
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                client = self._listener.accept()[0]
-                server = create_connection((HOST, self._target))
-                is_losing = Event()
-                Thread(target=self._questions, args=(client, server, is_losing), daemon=True).start()
-                Thread(target=self._answers, args=(server, client, is_losing), daemon=True).start()
+                self._connect(self._listener.accept()[0])
+
+    def _connect(self, client: socket) -> None:
+        try:
+            server = create_connection((HOST, self._target))
+        except OSError:  # the target is down, and may come back
+            client.close()
+            return
+        is_losing = Event()
+        Thread(target=self._questions, args=(client, server, is_losing), daemon=True).start()
+        Thread(target=self._answers, args=(server, client, is_losing), daemon=True).start()
 
     def _questions(self, client: socket, server: socket, is_losing: Event) -> None:
         with suppress(OSError):
