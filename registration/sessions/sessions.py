@@ -67,7 +67,8 @@ def refresh(services: Services, token: str, client_ip: str, algorithm: Algorithm
     if not SHAPE.fullmatch(token):
         return RefreshRefused()
     successor = new_token()
-    grant = services.database.write(partial(_rotate, services, digest(token), digest(successor), client_ip))
+    work = partial(_rotate, services, digest(token), digest(successor), client_ip)
+    grant = services.database.write(work, knows_its_rows=True)
     return RefreshRefused() if grant is None else token_pair(services, grant, successor, algorithm)
 
 

@@ -150,7 +150,7 @@ def _open_session_if_correct(
             tell_of_new_device(connection, services, customer_row, attempt.device, session_id)
         return open_session(connection, services, customer_row, session_id, token, device=attempt.device)
 
-    grant = services.database.write(work)
+    grant = services.database.write(work, knows_its_rows=True)
     if grant is None:
         return None
     if not services.lockout.in_database:

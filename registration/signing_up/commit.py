@@ -54,7 +54,9 @@ def commit(
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
         bills = [bill_of(each.client_ip, each.new) for each in group]
         with services.budgets.charging(services.secret, bills, services.clock()) as charge:
-            charged, written = services.database.write(partial(_commit_in, services, group, lock_wait, charge))
+            charged, written = services.database.write(
+                partial(_commit_in, services, group, lock_wait, charge), knows_its_rows=True
+            )
         services.budgets.remember(charged)
         outcomes |= written
     return [outcomes[each.customer.id] for each in sign_ups]

@@ -93,16 +93,18 @@ class Database:
         """The writing engine, for statements outside of the use cases' transactions."""
         return self._writers.engine
 
-    def write(self, work: Callable[[Connection], Result]) -> Result:
+    def write(self, work: Callable[[Connection], Result], *, knows_its_rows: bool = False) -> Result:
         """Run work in one writing transaction, again on a new connection when the engine asks for that.
 
-        Work may therefore run more than once: it must have no effect outside the database. Raises Unavailable.
+        Work may therefore run more than once: it must have no effect outside the database. Raises Unavailable, also
+        when the answer to the commit is lost: what was written may then be stored. Work that `knows_its_rows` runs
+        again in that case, because it finds those of its first run and returns the same.
         """
-        return _run(self._writers, work)
+        return _run(self._writers, work, knows_its_rows=knows_its_rows)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run work that only reads: all its statements see one state of the database. Raises Unavailable."""
-        return _run(self._readers, work)
+        return _run(self._readers, work, knows_its_rows=True)
 
     def empty_log(self) -> None:
         """Write SQLite's log into its file and truncate the log, unless a reader prevents that.
@@ -180,15 +182,18 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
 
 
-def _run(connections: Connections, work: Callable[[Connection], Result]) -> Result:
+def _run(connections: Connections, work: Callable[[Connection], Result], *, knows_its_rows: bool) -> Result:
     turn = 0
     while True:
         turn += 1
+        may_be_stored = False
         try:
             with traces.span("transaction"), connections.transaction() as connection:
-                return work(connection)
+                result = work(connection)
+                may_be_stored = not knows_its_rows
+            return result
         except DBAPIError as error:
-            if turn < _most_tries(error) and remaining() > 0:
+            if turn < _most_tries(error, may_be_stored=may_be_stored) and remaining() > 0:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(turn, 4)))  # noqa: S311 - jitter, not a secret
             elif _is_bug(error):
                 raise
@@ -202,9 +207,11 @@ def _is_bug(error: DBAPIError) -> bool:
     return is_ours and state_of(error) not in MENDED_BY_OPERATOR
 
 
-def _most_tries(error: DBAPIError) -> int:
-    """How often work runs at most that fails with this error."""
+def _most_tries(error: DBAPIError, *, may_be_stored: bool) -> int:
+    """How often work runs at most that fails with this error; once if an earlier run could refuse a later one."""
     state = state_of(error)
-    if state in CONTENTION:
+    if state in CONTENTION:  # which is told before anything is stored
         return TRIES_IN_CONTENTION
+    if may_be_stored:
+        return 1
     return TRIES if error.connection_invalidated or state in OUTAGES or state.startswith("08") else 1

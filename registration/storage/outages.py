@@ -20,7 +20,9 @@ class Outage(StrEnum):
 
 
 class Unavailable(Exception):
-    """The database did not answer, or is locked; nothing was written. Worth another try later.
+    """The database did not answer, or is locked. Worth another try later.
+
+    Nothing was written, unless the answer to the commit was lost.
 
     The text is one line for an operator, without values of rows.
     """

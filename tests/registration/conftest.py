@@ -1,15 +1,18 @@
 """Fixtures of the domain's tests, on both engines: real services, the cheapest hashes, and a clock that tests move."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import make_url
 
+from harness.lossy_connection import Proxy
 from registration.hashing.passwords import Passwords
 from registration.keys.secret import Secret
 from registration.keys.signing_keys import SigningKeys
 from registration.limits.lockout import DatabaseLockout, LockoutTerms
 from registration.services import Services
-from registration.storage.database import Database
+from registration.storage.database import Database, open_database
 from registration.storage.references import References
 from tests.clock import Clock
 
@@ -32,3 +35,16 @@ def services(database: Database, clock: Clock, signing_keys: SigningKeys) -> Ite
         clock=clock,
     )
     passwords.close()
+
+
+@pytest.fixture
+def behind_proxy(services: Services, database_url: str) -> Iterator[tuple[Services, Proxy]]:
+    """Services whose PostgreSQL is reached through a proxy that loses answers on demand."""
+    target = make_url(database_url)
+    assert target.port
+    with Proxy(target.port) as proxy:
+        database = open_database(target.set(port=proxy.port).render_as_string(hide_password=False))
+        references = References(database, "DE")
+        references.draw()
+        yield replace(services, database=database, references=references), proxy
+        database.close()

@@ -16,10 +16,10 @@ from registration.outcomes import Done, RefreshRefused, Tokens
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import end_sessions, refresh, revoke, revoke_all
-from registration.storage.database import Database
 from registration.storage.tables import audit, refresh_token
 from tests.clock import Clock
 from tests.registration.callers import authenticate
+from tests.registration.lost_answers import CommitsTwice
 from tests.registration.members import CLIENT, Member, member, signed_in
 from tests.registration.stored import rows
 from tests.waiting import PATIENCE
@@ -33,17 +33,6 @@ INSTANT = timedelta(microseconds=1)
 @pytest.fixture
 def ada(services: Services) -> Member:
     return member(services)
-
-
-class CommitsTwice(Database):
-    """A database that runs every writing transaction again after its commit, as when the commit is not acknowledged."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def write(self, work: Callable[[Connection], Result]) -> Result:
-        self._database.write(work)
-        return self._database.write(work)
 
 
 def pair(services: Services, token: str) -> Tokens:
@@ -212,8 +201,9 @@ class TestReuse:
     def test_a_refresh_that_is_committed_twice_is_one(self, services: Services, ada: Member) -> None:
         """A refresh whose commit is not acknowledged runs again and gets the pair of its first run, without a grace."""
         strict = replace(services, sessions=replace(services.sessions, grace=timedelta(0)))
-        lost = replace(strict, database=CommitsTwice(services.database))
-        newest = pair(lost, ada.tokens.refresh_token)
+        lost = CommitsTwice(services.database)
+        newest = pair(replace(strict, database=lost), ada.tokens.refresh_token)
+        assert lost.repeated == 1
         assert caller(services, pair(strict, newest.refresh_token)).customer == ada.customer
         assert not reuses(services)
 

@@ -41,6 +41,7 @@ from registration.storage.tables import attempt, audit, customer, mail, refresh_
 from tests.clock import Clock
 from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD, request
+from tests.registration.lost_answers import CommitsTwice
 from tests.registration.members import CLIENT, confirmed, signed_in
 from tests.registration.signing import sign_up
 from tests.registration.stored import keys, rows
@@ -131,6 +132,16 @@ class TestSuccess:
         """The address signs in whatever the case of its local part and domain."""
         confirmed(services)
         assert isinstance(enter(services, spelling), Tokens)
+
+    def test_that_is_committed_twice_is_one(self, services: Services) -> None:
+        """A sign-in whose commit is not acknowledged runs again and opens one session, whose tokens work."""
+        customer = confirmed(services)
+        lost = CommitsTwice(services.database)
+        tokens = enter(replace(services, database=lost))
+        assert lost.repeated == 1
+        assert isinstance(tokens, Tokens)
+        assert caller_of(services, tokens).customer == customer
+        assert len(rows(services.database, session)) == len(rows(services.database, refresh_token)) == 1
 
     def test_case_of_the_password_matters(self, services: Services) -> None:
         """A password in another case, or with another space, is refused."""

@@ -9,6 +9,7 @@ from threading import Barrier, Event
 import pytest
 from sqlalchemy import Connection, delete, select, update
 
+from harness.lossy_connection import Proxy
 from registration.addresses.pending import erase_pending, is_pending
 from registration.outcomes import (
     Accepted,
@@ -31,6 +32,7 @@ from registration.signing_up.confirmation import (
     pending_sign_up,
     resend_confirmation,
 )
+from registration.storage.database import Unavailable
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.forms import request
@@ -95,6 +97,18 @@ class TestConfirm:
             outcomes = list(threads.map(lambda _: confirm(services, key), range(10)))
         assert outcomes.count(TokenRefused()) == 9
         assert happened(services) == ["customer.confirmed", "customer.created"]
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_lost_answer_is_no_refusal(self, behind_proxy: tuple[Services, Proxy]) -> None:
+        """A confirmation whose commit is not acknowledged is not told to be refused: it may have been stored."""
+        services, proxy = behind_proxy
+        sign_up(services, request())
+        (key,) = keys(services.database, services.secret)
+        proxy.lose_next_commit()
+        with pytest.raises(Unavailable):
+            confirm(services, key)
+        assert proxy.lost == 1
+        assert [row["confirmed_at"] for row in rows(services.database, customer)] != [None]
 
     def test_works_until_the_key_expires(self, services: Services, clock: Clock, key: str) -> None:
         """A key confirms a microsecond before it expires, and is refused like an unknown one when it expires."""

@@ -1,6 +1,5 @@
 """Sign-up: what it writes and what it answers, on every engine, alone and with many at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, timedelta
@@ -11,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, make_url, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.lossy_connection import Proxy
@@ -347,18 +346,6 @@ class TestReplay:
 
 
 class TestFaults:
-    @pytest.fixture
-    def behind_proxy(self, services: Services, database_url: str) -> Iterator[tuple[Services, Proxy]]:
-        """Services whose PostgreSQL is reached through a proxy that loses answers on demand."""
-        target = make_url(database_url)
-        assert target.port
-        with Proxy(target.port) as proxy:
-            database = open_database(target.set(port=proxy.port).render_as_string(hide_password=False))
-            references = References(database, "DE")
-            references.draw()
-            yield replace(services, database=database, references=references), proxy
-            database.close()
-
     @ON_POSTGRESQL
     @pytest.mark.parametrize("changes", [{}, {"idempotencyKey": KEY}], ids=["without key", "with key"])
     def test_lost_answer_to_the_commit_makes_no_second_customer(

@@ -384,15 +384,20 @@ class TestPostgresql:
             database.write(add_one)
             database.close()
 
-    def test_runs_again_when_the_answer_to_a_commit_is_lost(self, postgresql: Database, postgresql_url: str) -> None:
-        """Work runs again when the answer to its commit is lost, and finds the rows of its first run."""
+    @pytest.mark.parametrize("knows_its_rows", [True, False])
+    def test_lost_answer_to_a_commit(self, postgresql: Database, postgresql_url: str, *, knows_its_rows: bool) -> None:
+        """When the answer to its commit is lost, work that knows its rows runs again; any other raises Unavailable."""
         target = make_url(postgresql_url)
         assert target.port
         with Proxy(target.port) as proxy:
             database = open_database(target.set(port=proxy.port).render_as_string(hide_password=False))
             database.read(lambda connection: connection.execute(text("SELECT 1")))
             proxy.lose_next_commit()
-            assert database.write(claim) is False
+            if knows_its_rows:
+                assert database.write(claim, knows_its_rows=True) is False
+            else:
+                with pytest.raises(Unavailable):
+                    database.write(claim)
             assert proxy.lost == 1
             database.close()
         assert counts(postgresql) == {"email_claim": 1}
