@@ -92,7 +92,7 @@ def name_of(token: str) -> str:
 
 
 def send(gateway: Gateway, request: Request) -> Callable[[], Answer]:
-    """Send a request, and return what waits for its answer. Raises ConnectionRefusedError: then nothing was sent."""
+    """Send a request, and return what waits for its answer. Raises OSError: then nothing was sent."""
     path, document, headers = _by_rest(request) if request.by_rest else _by_graphql(request)
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     connection.connect()
