@@ -26,7 +26,6 @@ WEIGHTS = {
     Kind.CONFIRM_EMAIL: 3,
     Kind.ERASE: 2,
 }
-BY_REST = {Kind.SIGN_UP, Kind.CONFIRM, Kind.SIGN_IN, Kind.REFRESH}
 AT_ONCE = {Kind.CONFIRM, Kind.REFRESH, Kind.RESET, Kind.CONFIRM_EMAIL, Kind.ERASE}
 """What a client sends twice at the same time, now and then, as by a double click; and a sign-up with a key."""
 WITH_KEY, WITHOUT_KEY = BOXES = ("key", "box")
