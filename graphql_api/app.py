@@ -27,6 +27,7 @@ from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.logs import configure_logs
 from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
+from graphql_api.http.router import DirectRouter
 from graphql_api.http.strict_json import read_json
 from graphql_api.http.visitors import Visitors
 from graphql_api.operators.port import operators_served
@@ -94,7 +95,7 @@ def create_app(settings: GatewaySettings, services: Services, relay: Relay | Non
     parts = open_parts(settings, services)
     # A router, not a Starlette application: RequestLog does what the layers of that one are for.
     application: ASGIApp = RequestLog(
-        Router(routes(settings, parts), lifespan=partial(lifespan, settings, parts, relay)),
+        DirectRouter(routes(settings, parts), lifespan=partial(lifespan, settings, parts, relay)),
         settings.longest_request,
         parts.visitors.client_ips,
     )

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from structlog.contextvars import bind_contextvars
 
+from registration.notes import note
 from rest_compat.access_tokens import CREATE_ACCESS_TOKEN
 from rest_compat.attributes import TOKENS
 from rest_compat.body import read_body
@@ -144,7 +144,7 @@ def _response(tokens: Mapping[str, Any] | Refused) -> Response:
     if not isinstance(tokens, Refused):
         return json_response({name: tokens[member] for name, member in MEMBERS.items()}, 200, JSON)
     (error,) = tokens.errors
-    bind_contextvars(code=error.code)  # for the log line of the request
+    note(code=error.code)  # for the log line of the request
     response = json_response(error_body(error), error.status, JSON)
     if error.status in {
         *FAULTS,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from structlog.contextvars import bind_contextvars
 
 from registration.language import Language, negotiate
+from registration.notes import note
 from rest_compat.errors import INTERNAL_ERROR
 from rest_compat.jsonapi import MEDIA_TYPE, error_document
 from rest_compat.resource import Refused
@@ -39,7 +39,7 @@ def json_response(value: Mapping[str, object], status: int, media_type: str) -> 
 
 
 def error_response(refused: Refused) -> Response:
-    bind_contextvars(code=refused.errors[0].code)  # for the log line of the request
+    note(code=refused.errors[0].code)  # for the log line of the request
     if INTERNAL_ERROR in refused.errors:  # the same words as for every other fault of ours
         return PlainTextResponse(INTERNAL_ERROR.detail, INTERNAL_ERROR.status)
     response = document_response(error_document(refused.errors), refused.errors[-1].status)

@@ -8,13 +8,12 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 from graphql.language import FormattedSourceLocation
 from strawberry.exceptions import StrawberryInputCoercionError
-from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.coercion import BadLiteralError, InputViolation, in_words
 from graphql_api.engine.limits import Exceeded
 from graphql_api.engine.overlaps import MAX_COMPARISONS, TooManyComparisonsError
 from graphql_api.server.refresh_cookie import PROOF, ProofMissing
-from registration.correlation import current_correlation_id
+from registration.notes import current_correlation_id, note
 from registration.storage.database import Unavailable
 
 PublicError: TypeAlias = dict[str, Any]
@@ -132,13 +131,13 @@ def field_error(error: GraphQLError) -> PublicError:
             return _field_error(error, ErrorCode.INTERNAL_ERROR, message, correlationId=current_correlation_id())
 
 
-def note(errors: Iterable[PublicError]) -> None:
+def note_errors(errors: Iterable[PublicError]) -> None:
     """Name the codes in the log line of the request, where refused access and broken limits would else not be seen.
 
     There is at least one error.
     """
     codes = sorted({error["extensions"]["code"] for error in errors})
-    bind_contextvars(errors=codes, outcome=codes[0])
+    note(errors=codes, outcome=codes[0])
 
 
 def _field_error(error: GraphQLError, code: ErrorCode, message: str, **extensions: object) -> PublicError:

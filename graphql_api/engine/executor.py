@@ -13,7 +13,7 @@ from graphql_api.engine.coercion import InputCode, InputViolation, variable_viol
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
 from graphql_api.engine.costs import hashing_fields
 from graphql_api.engine.documents import Documents, Operation, Prepared, choose
-from graphql_api.engine.errors import ErrorCode, bad_input, note, public_error
+from graphql_api.engine.errors import ErrorCode, bad_input, note_errors, public_error
 from graphql_api.engine.limits import Limits
 from graphql_api.engine.outcome import (
     Answer,
@@ -227,7 +227,7 @@ _SUBSCRIPTION_NOT_ALLOWED = public_error(
 def _noted(answer: Noted) -> Noted:
     """The same; errors of an answer are named in the log line of its request."""
     if isinstance(answer, Answer) and answer.errors:
-        note(answer.errors)
+        note_errors(answer.errors)
     return answer
 
 

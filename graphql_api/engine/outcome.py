@@ -1,18 +1,19 @@
 """What a request asks for, what it was about and what came of it, the last two also for its log line and the metrics.
 
-structlog's context variables carry both to the outermost layer. They hold no value that a client sent.
+The notes of the request carry both to the outermost layer.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLResolveInfo
 from strawberry.execution import optimized_is_awaitable
-from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode, PublicError, field_error, overloaded
+from registration.notes import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Answer:
     """Seconds; set for OVERLOADED and UNAVAILABLE."""
 
 
+@lru_cache(64)
 def overloaded_answer(seconds: int) -> Answer:
     """What is answered when there is no room, for so many seconds."""
     return Answer(Kind.OVERLOADED, errors=[overloaded(seconds)], retry_after=seconds)
@@ -58,7 +60,7 @@ def answer_of(result: ExecutionResult) -> Answer:
 
 
 def note_operation(name: str) -> None:
-    bind_contextvars(operation=name)
+    note(operation=name)
 
 
 async def noted(value: Any) -> Any:
@@ -66,7 +68,7 @@ async def noted(value: Any) -> Any:
     if optimized_is_awaitable(value):
         value = await value
     definition = getattr(value, "__strawberry_definition__", None)
-    bind_contextvars(outcome=definition.name if definition else type(value).__name__)
+    note(outcome=definition.name if definition else type(value).__name__)
     return value
 
 

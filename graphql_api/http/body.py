@@ -1,7 +1,6 @@
 """The body of a request, read up to a limit in bytes."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -38,7 +37,8 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLar
         message = await request.receive()
         if message["type"] == "http.disconnect":
             return Disconnected()
-        body += cast("bytes", message.get("body", b""))
+        chunk: bytes = message.get("body", b"")
+        body += chunk
         if len(body) > limit:
             return TooLarge(limit)
         if not message.get("more_body", False):
@@ -46,5 +46,5 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | TooLar
 
 
 def _is_encoded(headers: Headers) -> bool:
-    codings = ",".join(headers.getlist("content-encoding")).split(",")
-    return any(coding.strip().lower() not in {"", "identity"} for coding in codings)
+    codings = ",".join(headers.getlist("content-encoding"))
+    return codings != "" and any(coding.strip().lower() not in {"", "identity"} for coding in codings.split(","))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import UnionType
-from typing import Any, Generic, TypeVar, assert_never, cast
+from typing import Any, Generic, TypeVar, assert_never
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -148,20 +148,17 @@ class GraphQLEndpoint(Generic[GivenContext]):
         for name, (expected, words) in _PARAMETERS.items():
             if not isinstance(parameters.get(name), expected) and not (name == "query" and is_named(parameters)):
                 return BadRequest(400, f"The parameter '{name}' must be {words}.")
-        document = self._documents.text(cast("str | None", parameters.get("query")), digest)
+        of_these_types: Mapping[str, Any] = parameters
+        document = self._documents.text(of_these_types.get("query"), digest)
         match document:
+            case str():
+                return OperationRequest(document, of_these_types.get("variables"), of_these_types.get("operationName"))
             case WrongHash():
                 return BadRequest(400, "The hash is not the SHA-256 of the document.")
             case NotFound():
                 return NOT_FOUND
             case NotTrusted():
                 return NOT_TRUSTED
-            case str():
-                return OperationRequest(
-                    query=document,
-                    variables=cast("dict[str, Any] | None", parameters.get("variables")),
-                    operation_name=cast("str | None", parameters.get("operationName")),
-                )
         assert_never(document)
 
 
@@ -189,20 +186,20 @@ def _body(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _encoded(answer: Answer) -> bytes:
-    """The body as bytes. In a flood most are the same."""
+def _answer_response(answer: Answer, media_type: str) -> Response:
     if answer.kind is Kind.OVERLOADED and answer.retry_after is not None:
-        return _encoded_refusal(answer.retry_after)
-    return encode(_body(answer)).encode()
+        return _refusal(answer.retry_after, media_type)
+    return _made_of(answer, media_type)
 
 
 @lru_cache(64)
-def _encoded_refusal(retry_after: int) -> bytes:
-    return encode(_body(overloaded_answer(retry_after))).encode()
+def _refusal(retry_after: int, media_type: str) -> Response:
+    """In a flood most responses are the same, so it is made once and sent many times."""
+    return _made_of(overloaded_answer(retry_after), media_type)
 
 
-def _answer_response(answer: Answer, media_type: str) -> Response:
-    body = _encoded(answer)
+def _made_of(answer: Answer, media_type: str) -> Response:
+    body = encode(_body(answer)).encode()
     headers = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
     match answer.kind:
         case Kind.EXECUTED:
@@ -234,10 +231,15 @@ def _response(status: int, body: bytes, media_type: str, headers: Mapping[str, s
 
 
 class _PreparedResponse(Response):
-    """A response whose raw headers its maker sets, so that constant headers are encoded once."""
+    """A response whose raw headers its maker sets, so that constant headers are encoded once. It can be sent again."""
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         """Leave the headers to `_response`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A copy, because outer layers add their headers to it.
+        await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 async def departure(request: Request) -> None:

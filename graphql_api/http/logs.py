@@ -12,6 +12,8 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict
 
+from registration.notes import with_notes
+
 
 class FramesOnly(logging.Formatter):
     """Formats log records of other libraries as lines to read: their exceptions without the text."""
@@ -54,7 +56,7 @@ def configure_logs(*, development: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            with_notes,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _frames_only,

@@ -25,14 +25,14 @@ async def posted(request: Request) -> Json | BadRequest:
         return BadRequest(415, f"The Content-Type must be {JSON}, in UTF-8.")
     body = await read_body(request)
     match body:
+        case bytes():
+            return _read(body)
         case TooLarge(limit):
             return BadRequest(413, f"The body is larger than {limit} bytes.")
         case Encoded():
             return BadRequest(415, "The body must have no Content-Encoding.", {"accept-encoding": "identity"})
         case Disconnected():
             return BadRequest(400, "The body is not complete.")
-        case bytes():
-            return _read(body)
     assert_never(body)
 
 

@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from math import inf
+from typing import Any
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import get_contextvars
 
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode
 from graphql_api.http.client_ip import ClientIps
 from graphql_api.server.throttle import Throttle
 from registration import metrics
-from registration.correlation import CORRELATION_ID, bind_correlation_id
 from registration.hashing.passwords import MAY_HASH
+from registration.notes import CORRELATION_ID, begin_notes
 from registration.storage.database import Unavailable
 from registration.storage.deadline import begin
 from registration.tracing import traces
@@ -62,7 +62,8 @@ class RequestLog:
         return request.headers.get("traceparent") if is_believed else None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        correlation_id = bind_correlation_id()
+        notes = begin_notes()
+        correlation_id: str = notes[CORRELATION_ID]
         begin(self._longest)
         MAY_HASH.set(False)  # until the admission gives it a turn
         started = self._clock()
@@ -89,11 +90,10 @@ class RequestLog:
                 raise
             await response(scope, receive, send_and_note)
         finally:
-            self._note(scope, status, self._clock() - started)
+            self._note(scope, notes, status, self._clock() - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, known: Mapping[str, Any], status: int, seconds: float) -> None:
         """Count and log a request; without an operation and an outcome its route and its status stand for them."""
-        known = get_contextvars()
         route = getattr(scope.get("route"), "path", "-")
         operation, outcome = known.get("operation", route), known.get("outcome", str(status))
         traces.tell(
@@ -101,7 +101,7 @@ class RequestLog:
             operation=operation,
             outcome=outcome,
             status=status,
-            correlation_id=known.get(CORRELATION_ID, ""),
+            correlation_id=known[CORRELATION_ID],
         )
         _seconds_of(operation).observe(seconds)
         _number_of(operation, outcome).inc()

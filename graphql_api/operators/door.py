@@ -7,11 +7,11 @@ from cachetools import TTLCache
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.context import bearer_token
 from graphql_api.engine.errors import ErrorCode, public_error
 from registration.limits.payers import client_of
+from registration.notes import note
 from registration.support.tokens import Bearer
 
 MOST_WRONG = 10
@@ -58,12 +58,12 @@ class TokenDoor:
                 log.warning("operator token refused", number=wrong + 1)
             await _refusal(401, "A good token of an operator is needed.", {})(scope, receive, send)
             return
-        bind_contextvars(operator=bearer.operator.name)
+        note(operator=bearer.operator.name)
         scope[BEARER] = bearer
         await self._app(scope, receive, send)
 
 
 def _refusal(status: int, message: str, headers: dict[str, str]) -> Response:
     body = {"errors": [public_error(ErrorCode.UNAUTHENTICATED, message)]}
-    bind_contextvars(outcome=ErrorCode.UNAUTHENTICATED.value)
+    note(outcome=ErrorCode.UNAUTHENTICATED.value)
     return JSONResponse(body, status, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"} | headers)

@@ -12,13 +12,12 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from structlog.contextvars import bind_contextvars
 
 from graphql_api.engine.context import Context
 from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER
 from graphql_api.http.body import Encoded, TooLarge, read_body
-from registration.correlation import current_correlation_id
 from registration.language import LOCALE, Language, in_language, language_of, moment_in_words
+from registration.notes import current_correlation_id, note
 from registration.shop import Shop
 from registration.storage.database import Unavailable
 from registration.templates import templates
@@ -108,7 +107,7 @@ class Page:
 
     def render(self, context: Context, state: str, status: int, **facts: object) -> Response:
         """The page in this state; its template gets the facts. `retry_after` is also a header."""
-        bind_contextvars(outcome=state)
+        note(outcome=state)
         nonce = secrets.token_urlsafe(16)
         html = html_of(self.name, state, context.services.shop, context.language, nonce, **facts)
         headers = NOT_STORED | {

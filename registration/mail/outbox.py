@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Connection, Integer, Select, String, Subquery, bindparam, cast, insert
 from sqlalchemy.sql.expression import literal_column, select, tuple_, union_all, update
 
-from registration.correlation import current_correlation_id
+from registration.notes import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.outages import is_about_a_row
 from registration.storage.tables import mail

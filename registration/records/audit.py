@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
-from registration.correlation import current_correlation_id
+from registration.notes import current_correlation_id
 from registration.storage.inserts import Inserting
 from registration.storage.personal import personal_columns
 from registration.storage.slices import change_unlocked

@@ -12,12 +12,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from registration.correlation import current_correlation_id
 from registration.customer import personal_data
 from registration.keys.secret import Secret
 from registration.language import Language
 from registration.limits import idempotency
 from registration.limits.idempotency import Ticket
+from registration.notes import current_correlation_id
 from registration.outcomes import Invalid, SignUpOutcome
 from registration.rules.sign_up import NewCustomer, read_sign_up
 from registration.services import Services

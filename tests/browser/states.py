@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib import import_module
@@ -13,13 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 from unittest.mock import Mock
 
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.testclient import TestClient
-from structlog.contextvars import bound_contextvars
 
 from graphql_api import pages
 from graphql_api.pages import mailbox, page, start_page
 from graphql_api.types.messages import violation_message
 from registration.language import Language
+from registration.notes import begin_notes
 from registration.outcomes import Violation, ViolationCode
 from registration.shop import Shop
 from registration.signing_up.confirmation import PendingSignUp
@@ -94,8 +96,12 @@ def rendered(name: str, facts: dict[str, Any], language: Language) -> Answer:
     context = Mock(language=language, sign_in_url="https://shop.example/login")
     context.services.shop = SHOP
     facts = {fact: told(value, language) for fact, value in facts.items()}
-    with bound_contextvars(correlation_id="0123456789abcdef"):
-        response = by_name[page_name].render(context, state, 200, **facts)
+
+    def render() -> Response:
+        begin_notes().update(correlation_id="0123456789abcdef")
+        return by_name[page_name].render(context, state, 200, **facts)
+
+    response = copy_context().run(render)
     return Answer(200, dict(response.headers), bytes(response.body).decode())
 
 

@@ -14,7 +14,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from structlog.contextvars import bound_contextvars
 
 from graphql_api.engine.costs import costs
 from graphql_api.engine.errors import Unauthenticated
@@ -25,6 +24,7 @@ from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.named_documents import NamedDocuments
 from graphql_api.server.admission import Admission, Departure
 from registration.limits.budgets import Cost
+from registration.notes import begin_notes
 from registration.storage.database import Unavailable
 
 SECRET = "hunter2-correct-horse"
@@ -204,10 +204,14 @@ def run(
     mutation_allowed: bool = True,
 ) -> Answer:
     request = OperationRequest(query, variables, name)
-    with bound_contextvars(correlation_id=CORRELATION_ID):
-        return asyncio.run(
-            execute(executor or make_executor(), request, context or SampleContext(), mutation_allowed=mutation_allowed)
+
+    async def answer() -> Answer:
+        begin_notes().update(correlation_id=CORRELATION_ID)
+        return await execute(
+            executor or make_executor(), request, context or SampleContext(), mutation_allowed=mutation_allowed
         )
+
+    return asyncio.run(answer())
 
 
 def codes(answer: Answer) -> list[str]:

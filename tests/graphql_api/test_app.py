@@ -9,7 +9,6 @@ from threading import enumerate as threads
 import httpx2
 import pytest
 from starlette.testclient import TestClient
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.app import create_app
@@ -17,6 +16,7 @@ from graphql_api.pages.graphiql import BUNDLE, built_version
 from graphql_api.pages.mailbox import mail_directory
 from graphql_api.settings import GatewaySettings
 from registration.hashing.passwords import Passwords
+from registration.notes import with_notes
 from registration.storage.database import Database, open_database
 from registration.wiring import open_relay
 from tests.budgets import sign_up_budget
@@ -143,7 +143,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
     with installed(open_database(database_url, wait=0.3)) as installation:
         installation.sign_up()
         before = installation.content()
-        with capture_logs([merge_contextvars]) as entries, locked(database):
+        with capture_logs([with_notes]) as entries, locked(database):
             response = installation.post(CREATE, {"input": FORM | {"email": "bob@example.org"}})
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
         (error,) = response.json()["errors"]

@@ -2,16 +2,16 @@ import traceback
 from typing import Any
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.engine.outcome import Answer, Kind
+from registration.notes import with_notes
 from tests.graphql_api.sample_schema import CORRELATION_ID, CREATE, SECRET, VALID_INPUT, codes, run
 
 
 def run_and_log(query: str, variables: dict[str, Any] | None = None) -> tuple[Answer, list[dict[str, Any]], str]:
     """The answer, the log entries, and everything that both say, tracebacks included."""
-    with capture_logs([merge_contextvars]) as entries:
+    with capture_logs([with_notes]) as entries:
         answer = run(query, variables)
     traces = ["".join(traceback.format_exception(entry["exc_info"])) for entry in entries if "exc_info" in entry]
     return answer, [dict(entry) for entry in entries], "\n".join([str(answer), str(entries), *traces])
@@ -109,7 +109,7 @@ class TestMistakes:
 
     def test_are_not_logged(self) -> None:
         """Mistakes of clients leave no log entry."""
-        with capture_logs([merge_contextvars]) as entries:
+        with capture_logs([with_notes]) as entries:
             for document in (
                 "",
                 "{",

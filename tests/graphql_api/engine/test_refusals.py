@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.settings import GatewaySettings
+from registration.notes import with_notes
 from registration.storage.database import Database
 from tests.graphql_api.installation import Installation, installed
 
@@ -39,7 +39,7 @@ def test_a_refused_request_is_logged_with_its_codes(
     installation: Installation, document: str, variables: object, codes: list[str] | None
 ) -> None:
     """The status of GraphQL can be 200 where access was refused or a limit broken, so the line names the codes."""
-    with capture_logs([merge_contextvars]) as entries:
+    with capture_logs([with_notes]) as entries:
         installation.post(document, variables)
         installation.post("{ __typename }")
     refused, next_one = entries
@@ -50,7 +50,7 @@ def test_a_refused_request_is_logged_with_its_codes(
 
 def test_the_json_api_door_names_them_too(installation: Installation) -> None:
     """The line has the status of the contract, and the code of what the mutation or query answered."""
-    with capture_logs([merge_contextvars]) as entries:
+    with capture_logs([with_notes]) as entries:
         installation.client.get("/customers/DE--1", headers={"Authorization": "Bearer a.b.c"})
     (entry,) = entries
     assert (entry["status"], entry["errors"]) == (401, ["UNAUTHENTICATED"])

@@ -12,10 +12,11 @@ CORRELATION_ID = "0123456789abcdef"
 PROGRAM = """
 import asyncio, logging, structlog
 from graphql_api.http.logs import configure_logs
+from registration.notes import begin_notes
 
 configure_logs(development={development})
 log = structlog.get_logger("ours")
-structlog.contextvars.bind_contextvars(correlation_id="{correlation_id}")
+begin_notes().update(correlation_id="{correlation_id}")
 
 def sign_up(password):
     raise ValueError("refused " + password)

@@ -18,12 +18,11 @@ from starlette.routing import Route, Router, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from structlog.contextvars import bind_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.http.client_ip import ClientIps
 from graphql_api.http.request_log import RequestLog
-from registration.correlation import current_correlation_id
+from registration.notes import current_correlation_id, note, with_notes
 from registration.storage.database import Unavailable
 from registration.storage.deadline import current
 
@@ -78,7 +77,7 @@ def client() -> TestClient:
 
 @pytest.fixture
 def entries() -> Iterator[Entries]:
-    with capture_logs([merge_contextvars]) as entries:
+    with capture_logs([with_notes]) as entries:
         yield entries
 
 
@@ -104,7 +103,7 @@ def test_refusals_in_a_flood_share_a_line_a_second(entries: Entries) -> None:
     """Of the requests that are refused as too many one a second is logged, with the number since the line before it."""
 
     async def refuse(_request: Request) -> Response:
-        bind_contextvars(operation="createCustomer", outcome="OVERLOADED")
+        note(operation="createCustomer", outcome="OVERLOADED")
         return PlainTextResponse("later", 503)
 
     routes = [Route("/refused", refuse), Route("/customers/{reference}", show)]

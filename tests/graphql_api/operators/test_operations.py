@@ -11,13 +11,13 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.testclient import TestClient
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.engine.threads import Threads
 from graphql_api.operators.door import MOST_WRONG
 from graphql_api.operators.port import PATH, operators_app
 from graphql_api.settings import GatewaySettings
+from registration.notes import with_notes
 from registration.services import Services
 from registration.storage.tables import audit, customer, mail
 from registration.support.tokens import Scope, end_token, new_token
@@ -245,7 +245,7 @@ class TestDoor:
     def test_the_log_names_the_operator_and_no_customer(self, olga: Desk) -> None:
         """The line of a request has the operator's name, the field and its answer; no token, no text that was sent."""
         ada = confirmed(olga.services)
-        with capture_logs([merge_contextvars]) as lines:
+        with capture_logs([with_notes]) as lines:
             olga.ask(FIND, input={"search": "ada@example.org"})
             olga.post("{ __typename }", token="operator_wrong")
         requests = [line for line in lines if line["event"] == "request"]

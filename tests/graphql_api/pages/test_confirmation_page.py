@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 import httpx2
 import pytest
 from sqlalchemy import text
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from graphql_api.app import create_app
 from graphql_api.http.body import BODY_LIMIT
 from graphql_api.pages.confirmation_page import PAGE
 from graphql_api.settings import GatewaySettings
+from registration.notes import with_notes
 from registration.storage.database import Database, open_database
 from registration.storage.tables import confirmation_token, customer, email_claim, event, mail
 from tests.graphql_api.installation import Installation, installed
@@ -427,7 +427,7 @@ def test_a_database_that_does_not_answer_is_an_outage_that_passes(database: Data
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         before = installation.content()
-        with capture_logs([merge_contextvars]) as entries, locked(database):
+        with capture_logs([with_notes]) as entries, locked(database):
             response = press(installation, "confirm", key)
             german = press(installation, "resend", "ada@example.org", **{"accept-language": "de"})
         assert (response.status_code, heading(response)) == (503, "This does not work right now")
