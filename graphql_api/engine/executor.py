@@ -20,13 +20,13 @@ from graphql_api.engine.outcome import (
     Kind,
     OperationRequest,
     answer_of,
-    note_operation,
     noted,
     outcomes_noted,
     overloaded_answer,
 )
 from graphql_api.engine.preparation import Preparation
 from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
+from registration.notes import note
 from registration.tracing import traces
 
 Context: TypeAlias = object
@@ -91,7 +91,7 @@ class Executor:
         """Any operation, prepared and run: the answers of a subscription as they come, one answer of any other."""
         operation = await self._operation(request)
         if isinstance(operation, Operation) and operation.is_subscription:
-            note_operation(f"subscription {operation.field}")
+            note(operation=f"subscription {operation.field}")
             found = await self._subscribed(operation, request, context)
         else:
             allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
@@ -134,7 +134,7 @@ class Executor:
         """The operation, or the answer where it is refused, before variables are read: under a flood most are."""
         if isinstance(operation, Answer):
             return operation
-        note_operation(operation.field)
+        note(operation=operation.field)
         if operation.is_mutation and not mutation_allowed:
             return Answer(Kind.MUTATION_NOT_ALLOWED, errors=[_MUTATION_NOT_ALLOWED])
         if operation.is_subscription:

@@ -59,10 +59,6 @@ def answer_of(result: ExecutionResult) -> Answer:
     return Answer(Kind.EXECUTED, result.data, errors)
 
 
-def note_operation(name: str) -> None:
-    note(operation=name)
-
-
 async def noted(value: Any) -> Any:
     """What the root field was resolved to, awaited where it is awaitable; its type, of a union the member, is noted."""
     if optimized_is_awaitable(value):

@@ -88,7 +88,7 @@ class GraphQLEndpoint(Generic[GivenContext]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        accept = _accept(request)
+        accept = ",".join(request.headers.getlist("accept"))
         if preferred(accept, (*MEDIA_TYPES, EVENT_STREAM)) == EVENT_STREAM:
             with self._streams.one_more(request) as has_room:
                 response = await self._stream(request) if has_room else _answer_response(NO_ROOM, JSON)
@@ -160,10 +160,6 @@ class GraphQLEndpoint(Generic[GivenContext]):
             case NotTrusted():
                 return NOT_TRUSTED
         assert_never(document)
-
-
-def _accept(request: Request) -> str:
-    return ",".join(request.headers.getlist("accept"))
 
 
 def _has_hash(request: Request) -> bool:

@@ -26,7 +26,8 @@ async def posted(request: Request) -> Json | BadRequest:
     body = await read_body(request)
     match body:
         case bytes():
-            return _read(body)
+            value = read_json(body)
+            return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
         case TooLarge(limit):
             return BadRequest(413, f"The body is larger than {limit} bytes.")
         case Encoded():
@@ -34,11 +35,6 @@ async def posted(request: Request) -> Json | BadRequest:
         case Disconnected():
             return BadRequest(400, "The body is not complete.")
     assert_never(body)
-
-
-def _read(body: bytes) -> Json | BadRequest:
-    value = read_json(body)
-    return BadRequest(400, f"The body {value.reason}.") if isinstance(value, NotJson) else value
 
 
 def in_query(query: Mapping[str, str]) -> Json | BadRequest:

@@ -51,7 +51,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
+                present = dict(message["headers"])
                 message["headers"] += [header for header in self.headers if header[0] not in present]
             await send(message)
 
