@@ -194,6 +194,10 @@ class TestOverload:
             turned_away = [answer for answer in answers if answer.status_code == 503]
             assert len(served) + len(turned_away) == 40
             assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
+            # Refusals share a response that is made once, but no header of an outer layer.
+            ids = [answer.headers.get_list("x-correlation-id") for answer in turned_away]
+            assert all(len(of_one) == 1 for of_one in ids)
+            assert len({of_one[0] for of_one in ids}) == len(turned_away)
             graphql = [answer.json() for answer in turned_away if answer.request.url.path == "/graphql"]
             assert {answer["errors"][0]["extensions"]["code"] for answer in graphql} == {"OVERLOADED"}
             assert all("data" not in answer for answer in graphql)
