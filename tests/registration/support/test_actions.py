@@ -15,7 +15,6 @@ from registration.rules.person import PersonPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, mail, session
 from registration.support import actions, search
 from registration.support.actions import ActionOutcome, act
@@ -25,7 +24,7 @@ from registration.support.search import Names, Page, Place
 from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 OLGA = Operator("olga")
