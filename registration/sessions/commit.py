@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from registration.addresses.holders import NO_CUSTOMER, lock_if_present
 from registration.keys.link_keys import digest
-from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome, Tokens
+from registration.keys.signing_keys import Algorithm
+from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
@@ -18,7 +19,7 @@ from registration.sessions.access_tokens import Grant
 from registration.sessions.attempt import Attempt, Begun
 from registration.sessions.devices import Visit, tell_of_new_devices
 from registration.sessions.guesses import give_guesses_back, settle_guesses
-from registration.sessions.sessions import session_row, token_row
+from registration.sessions.sessions import session_row, token_pair, token_row
 from registration.storage.database import wait_briefly
 from registration.storage.inserts import Inserting, gathered, insert_new_together
 from registration.storage.tables import customer, refresh_token, session
@@ -38,11 +39,12 @@ REPLACE_HASH = (
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The session that a sign-in opens, and the tokens that its client gets when it is committed."""
+    """The session that a sign-in opens, with its refresh token and how its access token is signed."""
 
     grant: Grant
     opened_at: datetime
-    tokens: Tokens = field(repr=False)
+    token: str = field(repr=False)
+    algorithm: Algorithm
     new_hash: str | None = field(repr=False)
 
 
@@ -62,10 +64,10 @@ class PreparedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What comes of a sign-in, and the customer that its audit row names."""
+    """What comes of a sign-in, the session that is opened or its refusal, and the customer that its audit row names."""
 
     sign_in: PreparedSignIn
-    outcome: SignInOutcome
+    outcome: Opening | BadCredentials | EmailNotConfirmed
     customer_id: UUID | None = None
 
 
@@ -79,7 +81,13 @@ def commit(
     """
     decided = services.database.write(partial(_commit_in, services, sign_ins, lock_wait))
     _settle(services, decided)
-    return [each.outcome for each in decided]
+    return [_answer(services, each.outcome) for each in decided]
+
+
+def _answer(services: Services, outcome: Opening | BadCredentials | EmailNotConfirmed) -> SignInOutcome:
+    if isinstance(outcome, Opening):
+        return token_pair(services, outcome.grant, outcome.token, outcome.algorithm)
+    return outcome
 
 
 def _commit_in(
@@ -95,7 +103,7 @@ def _commit_in(
     with gathered(connection) as batch:
         for each in decided:
             _record(batch, services, each)
-    _open_sessions(connection, services, [each.sign_in for each in decided if isinstance(each.outcome, Tokens)])
+    _open_sessions(connection, services, [each.sign_in for each in decided if isinstance(each.outcome, Opening)])
     return decided
 
 
@@ -125,12 +133,12 @@ def _decide(connection: Connection, sign_in: PreparedSignIn) -> Decided:
     if now is None or now.anonymized_at:
         return Decided(sign_in, BadCredentials())
     is_unchanged = now.blocked_at is None and now.password_changed_at == before.password_changed_at
-    return Decided(sign_in, sign_in.opening.tokens if is_unchanged else BadCredentials(), before.id)
+    return Decided(sign_in, sign_in.opening if is_unchanged else BadCredentials(), before.id)
 
 
 def _record(batch: Inserting, services: Services, decided: Decided) -> None:
     """Write the audit rows; a sign-in that is told that it is not confirmed has none."""
-    kinds = [AuditKind.SIGN_IN] if isinstance(decided.outcome, Tokens) else []
+    kinds = [AuditKind.SIGN_IN] if isinstance(decided.outcome, Opening) else []
     if isinstance(decided.outcome, BadCredentials):
         kinds = [AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT][: 1 + decided.sign_in.begun.is_last]
     attempt = decided.sign_in.attempt
@@ -155,7 +163,7 @@ def _open_sessions(connection: Connection, services: Services, sign_ins: Sequenc
         assert opening is not None
         visits.append(Visit(row, opening.grant.session_id, attempt.device, attempt.correlation_id, attempt.traceparent))
         sessions.append(session_row(services.secret, opening.grant, opening.opened_at, attempt.device))
-        tokens.append(token_row(services, opening.grant, digest(opening.tokens.refresh_token)))
+        tokens.append(token_row(services, opening.grant, digest(opening.token)))
         if opening.new_hash:
             hashes.append({"wanted": row.id, "old_hash": row.password_hash, "new_hash": opening.new_hash})
     if hashes:  # unless another sign-in has done so
@@ -182,4 +190,4 @@ def _attempts_to_give_back(decided: Sequence[Decided]) -> list[str]:
 
 
 def _right_guesses(decided: Sequence[Decided]) -> list[str]:
-    return [each.sign_in.attempt.client_ip for each in decided if isinstance(each.outcome, Tokens)]
+    return [each.sign_in.attempt.client_ip for each in decided if isinstance(each.outcome, Opening)]

@@ -58,7 +58,7 @@ def new_grant(services: Services, customer_row: Row[Any], session_id: UUID, ends
 
 
 def token_pair(services: Services, grant: Grant, token: str, algorithm: Algorithm) -> Tokens:
-    """The pair that a client gets; made outside of the transaction, because signing takes longer than writing."""
+    """The pair that a client gets; made after the transaction, because signing takes longer than writing."""
     return Tokens(
         access_token=issue(services, grant, algorithm),
         expires_in=round((expiry(services.sessions, grant) - grant.now).total_seconds()),

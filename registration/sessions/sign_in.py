@@ -2,8 +2,9 @@
 
 sign_in        on the caller's thread: hands the attempt to the batch
 begin          on a thread of the batch: counts, and looks up, all attempts that came together (attempt.py)
-prepare        on the hash thread: compares the password, signs the tokens
-commit         on another thread of the batch: one transaction for all sign-ins that are ready (commit.py, batch.py)
+prepare        on the hash thread: compares the password
+commit         on another thread of the batch: one transaction for all sign-ins that are ready, and then their tokens
+               (commit.py, batch.py); a hash thread has a low priority, and would keep the interpreter for too long
 """
 
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ from registration.sessions.attempt import Attempt, Begun
 from registration.sessions.batch import SignInBatcher
 from registration.sessions.commit import Opening, PreparedSignIn
 from registration.sessions.devices import UNKNOWN, Device
-from registration.sessions.sessions import new_grant, new_token, token_pair
+from registration.sessions.sessions import new_grant, new_token
 from registration.tracing import traces
 
 
@@ -77,8 +78,7 @@ def prepare(services: Services, request: SignInRequest, attempt: Attempt, begun:
     new_hash = services.passwords.hash(prepare_password(request.password)) if verdict is Verdict.OUTDATED else None
     opened_at = services.clock()
     grant = new_grant(services, customer_row, services.new_id(), opened_at + services.sessions.longest)
-    tokens = token_pair(services, grant, new_token(), request.algorithm)
-    return PreparedSignIn(attempt, begun, Opening(grant, opened_at, tokens, new_hash))
+    return PreparedSignIn(attempt, begun, Opening(grant, opened_at, new_token(), request.algorithm, new_hash))
 
 
 def _lockout_key(services: Services, email: str, client_ip: str) -> str:
