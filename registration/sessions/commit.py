@@ -17,11 +17,11 @@ from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.sessions.access_tokens import Grant
 from registration.sessions.attempt import Attempt, Begun
-from registration.sessions.devices import Visit, tell_of_new_devices
+from registration.sessions.devices import Visit, device_mark, tell_of_new_devices
 from registration.sessions.guesses import give_guesses_back, settle_guesses
 from registration.sessions.sessions import session_row, token_pair, token_row
-from registration.storage.database import wait_briefly
-from registration.storage.inserts import Inserting, gathered, insert_new_together
+from registration.storage.database import insert_new_rows, wait_briefly
+from registration.storage.inserts import Inserting, gathered
 from registration.storage.tables import customer, refresh_token, session
 
 # Built once, because building takes as long as running them.
@@ -79,7 +79,7 @@ def commit(
     Raises Locked when another transaction holds a customer or a count for longer than `lock_wait` seconds; with None,
     the waits of the database apply.
     """
-    decided = services.database.write(partial(_commit_in, services, sign_ins, lock_wait))
+    decided = services.database.write(partial(_commit_in, services, sign_ins, lock_wait), knows_its_rows=True)
     _settle(services, decided)
     return [_answer(services, each.outcome) for each in decided]
 
@@ -161,8 +161,10 @@ def _open_sessions(connection: Connection, services: Services, sign_ins: Sequenc
         row, opening, attempt = sign_in.begun.customer_row, sign_in.opening, sign_in.attempt
         assert row is not None
         assert opening is not None
-        visits.append(Visit(row, opening.grant.session_id, attempt.device, attempt.correlation_id, attempt.traceparent))
-        sessions.append(session_row(services.secret, opening.grant, opening.opened_at, attempt.device))
+        mark = device_mark(services.secret, row.id, attempt.device)
+        session_id, cause = opening.grant.session_id, (attempt.correlation_id, attempt.traceparent)
+        visits.append(Visit(row, session_id, attempt.device, mark, *cause))
+        sessions.append(session_row(visits[-1], opening.opened_at))
         tokens.append(token_row(services, opening.grant, digest(opening.token)))
         if opening.new_hash:
             hashes.append({"wanted": row.id, "old_hash": row.password_hash, "new_hash": opening.new_hash})
@@ -171,8 +173,8 @@ def _open_sessions(connection: Connection, services: Services, sign_ins: Sequenc
     if services.new_device_mail:
         tell_of_new_devices(connection, services, visits)
     # Not `insert`: a commit whose answer was lost is run again.
-    insert_new_together(connection, session.c.id, sessions)
-    insert_new_together(connection, refresh_token.c.digest, tokens)
+    insert_new_rows(connection, session, sessions)
+    insert_new_rows(connection, refresh_token, tokens)
 
 
 def _settle(services: Services, decided: Sequence[Decided]) -> None:

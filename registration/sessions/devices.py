@@ -62,6 +62,7 @@ class Visit:
     customer_row: Row[Any]
     session_id: UUID
     device: Device
+    mark: str
     correlation_id: str = ""
     traceparent: str | None = None
 
@@ -90,15 +91,6 @@ def device_mark(secret: Secret, customer_id: UUID, device: Device) -> str:
     return secret.derive("device of a session", str(customer_id), known, place_name(device) or "")
 
 
-def device_columns(secret: Secret, customer_id: UUID, device: Device) -> dict[str, str | None]:
-    """The columns of a session about its device."""
-    return {
-        "device": device_name(device),
-        "place": place_name(device),
-        "device_mark": device_mark(secret, customer_id, device),
-    }
-
-
 def tell_of_new_devices(connection: Connection, services: Services, visits: Sequence[Visit]) -> None:
     """Enqueue a mail, inside the caller's transaction, for each visit unless its customer used the device before.
 
@@ -113,14 +105,16 @@ def tell_of_new_devices(connection: Connection, services: Services, visits: Sequ
         marks_of_customer = known[visit.customer_row.id]
         if _is_new(services, visit, marks_of_customer, now):
             _tell(connection, services, visit, now)
-        marks_of_customer.add(device_mark(services.secret, visit.customer_row.id, visit.device))
+        marks_of_customer.add(visit.mark)
 
 
 def _is_new(services: Services, visit: Visit, known: Set[str | None], now: datetime) -> bool:
-    is_first = not known and now < visit.customer_row.created_at + services.sessions.longest
     # None is the mark of a session that was opened before there were marks.
-    is_known = None in known or not known.isdisjoint(_marks(services.secret, visit.customer_row.id, visit.device))
-    return not is_first and not is_known
+    if visit.mark in known or None in known:
+        return False
+    if not known and now < visit.customer_row.created_at + services.sessions.longest:
+        return False
+    return known.isdisjoint(_marks(services.secret, visit.customer_row.id, visit.device))
 
 
 def _tell(connection: Connection, services: Services, visit: Visit, now: datetime) -> None:

@@ -11,14 +11,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from registration.keys.link_keys import digest
-from registration.keys.secret import Secret
 from registration.keys.signing_keys import Algorithm
 from registration.outcomes import Done, RefreshOutcome, RefreshRefused, Tokens
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, Grant, expiry, issue
-from registration.sessions.devices import Device, device_columns
+from registration.sessions.devices import Visit, device_name, place_name
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
@@ -34,10 +33,16 @@ def new_token() -> str:
     return PREFIX + token_hex(32)
 
 
-def session_row(secret: Secret, grant: Grant, opened_at: datetime, device: Device) -> dict[str, object]:
+def session_row(visit: Visit, opened_at: datetime) -> dict[str, object]:
     """The row of the table `session`."""
-    row = {"id": grant.session_id, "customer_id": grant.customer_id, "created_at": opened_at}
-    return row | device_columns(secret, grant.customer_id, device)
+    return {
+        "id": visit.session_id,
+        "customer_id": visit.customer_row.id,
+        "created_at": opened_at,
+        "device": device_name(visit.device),
+        "place": place_name(visit.device),
+        "device_mark": visit.mark,
+    }
 
 
 def token_row(services: Services, grant: Grant, new_digest: str, *, parent: str | None = None) -> dict[str, object]:

@@ -70,6 +70,18 @@ class TestCounting:
         lockout.block("a")
         assert [take(lockout, "a") for _ in range(3)] == [Blocked(360)] * 3
 
+    def test_several_at_once_are_counted_as_one_after_the_other(self, lockout: Lockout) -> None:
+        """Attempts that are counted together have the outcomes of successive ones, also those at one key."""
+        assert lockout.take(["a", "b", "a"]) == [Taken(last=False)] * 3
+        assert lockout.take(["b", "a", "a", "b"]) == [
+            Taken(last=False),
+            Taken(last=True),
+            Blocked(900),
+            Taken(last=True),
+        ]
+        lockout.give_back(["b", "a", "b"])
+        assert lockout.take(["a", "a", "b"]) == [Taken(last=True), Blocked(900), Taken(last=False)]
+
     def test_asking_counts_nothing(self, lockout: Lockout) -> None:
         """Asking for the block counts no attempt."""
         for _ in range(5):
