@@ -173,6 +173,23 @@ class TestCommit:
             found.append([next(iter(given.values() if isinstance(given, dict) else given)) for given in locks])
         assert [[UUID(str(each)) for each in order] for order in found] == [sorted(ids)] * 2
 
+    def test_counts_are_given_back_in_the_order_in_which_they_are_counted(self, services: Services) -> None:
+        """First attempts, then guesses, each by their keys: two nodes cannot wait for each other in a circle."""
+        for number in range(6):
+            confirmed(services, email=address(number))
+        limited = with_guesses(services, 99)
+        sign_ins = prepared(limited, [address(number) for number in range(6)])
+        found = []
+        for group in (sign_ins, sign_ins[::-1]):
+            with sent(services) as statements:
+                commit(limited, group)
+            found.append(
+                [re.findall("[0-9a-f]{64}", str(given)) for text, given in statements if text.startswith("UPDATE")]
+            )
+        assert [len(keys) for keys in found[0]] == [6, 1]
+        assert found[0][0] == sorted(each.attempt.lockout_key for each in sign_ins)
+        assert found[0] == found[1]
+
     def test_each_has_its_own_outcome(self, services: Services) -> None:
         """In one transaction a sign-in succeeds, another fails, and a third is told that it is not confirmed."""
         ada = confirmed(services, email=address(0))
@@ -281,7 +298,7 @@ class TestPipeline:
 @pytest.fixture
 def on_postgresql(postgresql_url: str, services: Services) -> Iterator[Services]:
     """Services on PostgreSQL only: SQLite has one lock for all rows, so no transaction can hold a single customer."""
-    database = open_database(postgresql_url)
+    database = open_database(postgresql_url, wait=2 * PATIENCE)
     lockout = DatabaseLockout(database, LockoutTerms(), services.clock)
     yield replace(services, database=database, references=References(database, "DE"), lockout=lockout)
     database.close()
