@@ -22,11 +22,11 @@ from graphql_api.app import create_app
 from graphql_api.http.logs import configure_logs
 from graphql_api.settings import GatewaySettings
 from harness.store import Store
+from registration.hashing.batch import MAX_BATCH
 from registration.language import Language
 from registration.mail import outbox
 from registration.rules.sign_up import read_sign_up
 from registration.services import Services, utc_now
-from registration.signing_up.batch import MAX_BATCH
 from registration.signing_up.commit import commit
 from registration.signing_up.new_account import PreparedSignUp
 from registration.signing_up.sign_up import SignUpRequest, prepare

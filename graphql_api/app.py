@@ -49,12 +49,14 @@ from graphql_api.server.server import use_phrases_of_rfc_9110
 from graphql_api.server.watch import Watch
 from graphql_api.settings import GatewaySettings
 from registration.environment import read_settings
+from registration.hashing.batch import MAX_BATCH
 from registration.keys.handles import Handle
 from registration.language import negotiate
 from registration.mail.relay import Relay
 from registration.services import Services
+from registration.sessions.batch import SignInBatcher
 from registration.sessions.sign_in import seconds_blocked
-from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
+from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState, settled
 from registration.tracing import traces
 from registration.wiring import open_relay, open_services
@@ -65,7 +67,7 @@ GRAPHQL_AND_PUBLIC_PATHS = frozenset({"/graphql", jwks.PATH, "/openapi.json", "/
 """Paths that pages of other origins may call and that are not the shim's."""
 
 PER_SLOT = 8
-"""Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch of sign-ups comes on top."""
+"""Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch comes on top."""
 
 
 SWITCH_SECONDS = 0.001
@@ -120,7 +122,8 @@ class Parts:
     services: Services
     admission: Admission
     threads: Threads
-    batcher: SignUpBatcher
+    sign_ups: SignUpBatcher
+    sign_ins: SignInBatcher
     callers: Callers
     executor: Executor
     visitors: Visitors
@@ -131,7 +134,8 @@ class Parts:
             services=self.services,
             threads=self.threads,
             admission=self.admission,
-            batcher=self.batcher,
+            sign_ups=self.sign_ups,
+            sign_ins=self.sign_ins,
             callers=self.callers,
             language=negotiate(request.headers.get("accept-language", "")),
             client_ip=self.visitors.ip_of(request),
@@ -169,7 +173,8 @@ def open_parts(settings: GatewaySettings, services: Services) -> Parts:
         services=services,
         admission=admission,
         threads=threads,
-        batcher=SignUpBatcher(services),
+        sign_ups=SignUpBatcher(services),
+        sign_ins=SignInBatcher(services),
         callers=Callers(services, threads),
         executor=executor,
         visitors=Visitors(
@@ -239,6 +244,7 @@ async def lifespan(
     parts.registrations.close()
     parts.executor.close()
     parts.threads.close()
-    parts.batcher.close()
+    parts.sign_ups.close()
+    parts.sign_ins.close()
     parts.services.close()
     traces.switch_off()

@@ -239,7 +239,8 @@ def test_every_path_has_its_purpose(sqlite_url: str) -> None:
         served = {route.path for route in routes(settings, parts) if isinstance(route, Route)}
         parts.executor.close()
         parts.threads.close()
-        parts.batcher.close()
+        parts.sign_ups.close()
+        parts.sign_ins.close()
     plain = {path for path in served if "{" not in path}
     assert set(column(table(SECURITY, "path | for"), 0)) == plain
 

@@ -16,10 +16,12 @@ from graphql_api.server.watch import Watch
 from registration.keys.handles import Handle
 from registration.keys.signing_keys import Algorithm
 from registration.language import Language
-from registration.outcomes import SignUpOutcome
+from registration.outcomes import SignInOutcome, SignUpOutcome
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
+from registration.sessions.batch import SignInBatcher
 from registration.sessions.devices import UNKNOWN, Device
+from registration.sessions.sign_in import SignInRequest, sign_in
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState
 from registration.signing_up.sign_up import SignUpRequest, sign_up
@@ -36,7 +38,8 @@ class Context:
     services: Services
     threads: Threads
     admission: Admission
-    batcher: SignUpBatcher
+    sign_ups: SignUpBatcher
+    sign_ins: SignInBatcher
     callers: Callers
     language: Language
     client_ip: str
@@ -66,7 +69,13 @@ class Context:
     async def sign_up(self, request: SignUpRequest) -> SignUpOutcome:
         """Register a customer, in a turn of the admission."""
         with traces.span("sign_up"):
-            return await in_time(asyncio.wrap_future(sign_up(self.services, self.batcher, request)))
+            return await in_time(asyncio.wrap_future(sign_up(self.services, self.sign_ups, request)))
+
+    async def sign_in(self, email: str, password: str) -> SignInOutcome:
+        """Open a session, in a turn of the admission."""
+        request = SignInRequest(email, password, self.client_ip, self.device, self.token_algorithm)
+        with traces.span("sign_in"):
+            return await in_time(asyncio.wrap_future(sign_in(self.services, self.sign_ins, request)))
 
     async def run_in_turn(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -10,7 +10,6 @@ from graphql_api.types.token_pair import TokenPair, token_pair
 from graphql_api.types.user_errors import BadCredentialsError, EmailNotConfirmedError, TooManyAttemptsError, user_error
 from registration import outcomes
 from registration.limits.budgets import Cost
-from registration.sessions.sign_in import sign_in
 
 
 @strawberry.input(description="What a customer signs in with.")
@@ -37,15 +36,7 @@ async def create_access_token(
     context = info.context
     if context.refresh_cookie:
         context.refresh_cookie.demand_proof()
-    outcome = await context.threads.run_hashing(
-        sign_in,
-        context.services,
-        input.email,
-        input.password,
-        context.client_ip,
-        context.device,
-        algorithm=context.token_algorithm,
-    )
+    outcome = await context.sign_in(input.email, input.password)
     return _result(outcome, context)
 
 

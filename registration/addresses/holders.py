@@ -5,12 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, select
 
 from registration.storage.tables import confirmation_token, customer, email_claim
 
 # The nil UUID is not a random one, so no account has it.
 NO_CUSTOMER = UUID(int=0)
+# Built once, because building takes as long as running it.
+PRESENT = (
+    select(customer.c.id)
+    .where(customer.c.id == bindparam("wanted"), customer.c.anonymized_at.is_(None))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,4 @@ def lock_if_present(connection: Connection, customer_id: UUID | None) -> bool:
 
     Without the lock, rows could be written for an account that is gone.
     """
-    is_there = (customer.c.id == (customer_id or NO_CUSTOMER)) & customer.c.anonymized_at.is_(None)
-    lock = select(customer.c.id).where(is_there).with_for_update(read=True, key_share=True)
-    return connection.execute(lock).one_or_none() is not None
+    return connection.execute(PRESENT, {"wanted": customer_id or NO_CUSTOMER}).one_or_none() is not None

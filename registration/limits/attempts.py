@@ -1,6 +1,7 @@
 """Counts of attempts that are limited, in the table `attempt`, under keys that name no person."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -12,12 +13,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from registration.outcomes import TooManyAttempts
 from registration.storage.tables import attempt
 
-OVER = delete(attempt).where(
-    attempt.c.key.in_(bindparam("keys", expanding=True)), attempt.c.window_ends_at <= bindparam("now")
-)
+ARE_GIVEN = attempt.c.key.in_(bindparam("keys", expanding=True))
 # Built once, because building takes as long as running them.
-DELETE_ONLY = delete(attempt).where(attempt.c.key == bindparam("counted"), attempt.c.count <= 1)
-SUBTRACT = update(attempt).where(attempt.c.key == bindparam("counted")).values(count=attempt.c.count - 1)
+OVER = delete(attempt).where(ARE_GIVEN, attempt.c.window_ends_at <= bindparam("now"))
+EMPTY = delete(attempt).where(ARE_GIVEN, attempt.c.count <= 0)
+SUBTRACT = (
+    update(attempt).where(attempt.c.key == bindparam("counted")).values(count=attempt.c.count - bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,30 @@ def count_attempts(
     """
     if not numbers:
         return {}
-    keys = sorted(numbers)
-    connection.execute(OVER, {"keys": keys, "now": now})
     rows = [
         {"key": key, "count": number, "window_ends_at": now + timedelta(seconds=limit.seconds)}
         for key, (number, limit) in sorted(numbers.items())
     ]
+    counted = _add(connection, rows, most)
+    doubtful = [row for row in rows if row["key"] not in counted or counted[row["key"]].window_ends_at <= now]
+    if doubtful:
+        # Windows that are over are deleted after they were counted, because few are, and because they are locked then.
+        connection.execute(OVER, {"keys": [row["key"] for row in doubtful], "now": now})
+        counted |= _add(connection, doubtful, most)
+    return counted
+
+
+def uncount_attempts(connection: Connection, keys: Iterable[str]) -> None:
+    """Uncount an attempt for each key, in the order given; deletes the windows that have no other."""
+    numbers = Counter(keys)
+    if numbers:
+        connection.execute(SUBTRACT, [{"counted": key, "number": number} for key, number in numbers.items()])
+        connection.execute(EMPTY, {"keys": list(numbers)})
+
+
+def _add(connection: Connection, rows: Sequence[Mapping[str, Any]], most: int | None) -> dict[str, Counted]:
     found = connection.execute(_upsert(connection.dialect.name, most), rows)
     return {key: Counted(count, window_ends_at) for key, count, window_ends_at in found}
-
-
-def uncount_attempt(connection: Connection, key: str) -> None:
-    """Uncount an attempt; deletes the window if it has no other."""
-    if not connection.execute(DELETE_ONLY, {"counted": key}).rowcount:
-        connection.execute(SUBTRACT, {"counted": key})
 
 
 @cache

@@ -20,7 +20,7 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from registration.keys.secret import Secret
-from registration.limits.attempts import Counted, Limit, count_attempts, uncount_attempt
+from registration.limits.attempts import Counted, Limit, count_attempts, uncount_attempts
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
 from registration.outcomes import TooManyAttempts
 from registration.storage.database import Database
@@ -140,17 +140,21 @@ class Budgets:
             self._server.uncount(_numbers(keys))
             raise
 
-    def charge_alone(self, database: Database, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
-        """Count one bill that has no transaction; None when it is within all budgets."""
+    def charge_alone(
+        self, database: Database, secret: Secret, bills: Sequence[Bill], now: datetime
+    ) -> list[TooManyAttempts | None]:
+        """Count bills that have no transaction, in order; None for one that is within all budgets."""
         if self._server:
-            [charged] = _charge(self._server.count, [self._keys(secret, bill)], now)
-            return charged.refusal(now)
-        return database.write(lambda connection: self.charge_in(connection, secret, bill, now))
+            keys = [self._keys(secret, bill) for bill in bills]
+            return [charged.refusal(now) for charged in _charge(self._server.count, keys, now)]
+        return database.write(lambda connection: self.charge_in(connection, secret, bills, now))
 
-    def charge_in(self, connection: Connection, secret: Secret, bill: Bill, now: datetime) -> TooManyAttempts | None:
+    def charge_in(
+        self, connection: Connection, secret: Secret, bills: Sequence[Bill], now: datetime
+    ) -> list[TooManyAttempts | None]:
         """As `charge_alone`, in the caller's transaction; only where the database counts."""
-        [charged] = _charge(partial(count_attempts, connection), [self._keys(secret, bill)], now)
-        return charged.refusal(now)
+        keys = [self._keys(secret, bill) for bill in bills]
+        return [charged.refusal(now) for charged in _charge(partial(count_attempts, connection), keys, now)]
 
     def remember(self, charged: Iterable[Charged]) -> None:
         """To be called when the charges are committed: the next bills for a used-up budget cost no statement."""
@@ -158,16 +162,18 @@ class Budgets:
             for each in charged:
                 self._used_up.update(each.used_up)
 
-    def give_back(self, connection: Connection, secret: Secret, bill: Bill) -> None:
-        """Take a bill back inside the caller's transaction: a guess that was right. `settle` follows its commit."""
-        if self._server is None:
-            for key in sorted(self._keys(secret, bill)):
-                uncount_attempt(connection, key)
+    def give_back(self, connection: Connection, secret: Secret, bills: Sequence[Bill]) -> None:
+        """Take bills back inside the caller's transaction: guesses that were right. `settle` follows its commit.
 
-    def settle(self, secret: Secret, bill: Bill) -> None:
-        """Take the bill back where the server counts."""
+        In the order in which they are counted.
+        """
+        if self._server is None:
+            uncount_attempts(connection, sorted(key for bill in bills for key in self._keys(secret, bill)))
+
+    def settle(self, secret: Secret, bills: Sequence[Bill]) -> None:
+        """Take the bills back where the server counts."""
         if self._server:
-            self._server.uncount(_numbers([self._keys(secret, bill)]))
+            self._server.uncount(_numbers([self._keys(secret, bill) for bill in bills]))
 
     def close(self) -> None:
         if self._server:

@@ -4,7 +4,7 @@ An attempt is counted before the password is verified, so that attempts at the s
 ones are; it is given back if the password was right. Success resets nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection, delete, select, update
 
 from registration.keys.secret import Secret
-from registration.limits.attempts import Limit, count_attempts, uncount_attempt
+from registration.limits.attempts import Limit, count_attempts, uncount_attempts
 from registration.limits.payers import client_of
 from registration.storage.database import Database, Unavailable
 from registration.storage.tables import attempt
@@ -55,16 +55,16 @@ class Lockout(Protocol):
     @property
     def in_database(self) -> bool: ...
 
-    def take(self, key: str, connection: Connection | None = None) -> Taken | Blocked:
-        """Count an attempt before it is made."""
+    def take(self, keys: Sequence[str], connection: Connection | None = None) -> list[Taken | Blocked]:
+        """Count an attempt for each key before it is made; a key may be there several times."""
         ...
 
     def blocked(self, key: str) -> Blocked | None:
         """The block of a key; None when an attempt may be made. Counts nothing."""
         ...
 
-    def give_back(self, key: str, connection: Connection | None = None) -> None:
-        """Take back an attempt that was no failure."""
+    def give_back(self, keys: Sequence[str], connection: Connection | None = None) -> None:
+        """Take back attempts that were no failures, one for each key."""
         ...
 
     def block(self, key: str) -> None:
@@ -111,17 +111,29 @@ class DatabaseLockout:
     def in_database(self) -> bool:
         return True
 
-    def take(self, key: str, connection: Connection | None = None) -> Taken | Blocked:
+    def take(self, keys: Sequence[str], connection: Connection | None = None) -> list[Taken | Blocked]:
         if connection is None:
-            return self._database.write(partial(self.take, key))
+            return self._database.write(partial(self.take, keys))
+        turns: dict[int, Taken | Blocked] = {}
+        places = dict(enumerate(keys))
+        while places:  # once, unless a key is there several times: each attempt must learn whether it is the last
+            first = {key: place for place, key in reversed(places.items())}
+            turns |= zip(first.values(), self._take(connection, list(first)), strict=True)
+            places = {place: key for place, key in places.items() if place not in turns}
+        return [turns[place] for place in range(len(keys))]
+
+    def _take(self, connection: Connection, keys: Sequence[str]) -> Iterator[Taken | Blocked]:
+        """Count an attempt for each of different keys."""
         now, failures = self._clock(), self._terms.failures
         limit = Limit(failures, int(self._terms.window.total_seconds()))
-        counted = count_attempts(connection, {key: (1, limit)}, now, most=failures).get(key)
-        if counted:
-            return Taken(last=counted.count == failures)
-        blocked = self._blocked(connection, key, now)
-        assert blocked is not None
-        return blocked
+        counted = count_attempts(connection, dict.fromkeys(keys, (1, limit)), now, most=failures)
+        for key in keys:
+            if key in counted:
+                yield Taken(last=counted[key].count == failures)
+            else:
+                blocked = self._blocked(connection, key, now)
+                assert blocked is not None
+                yield blocked
 
     def blocked(self, key: str) -> Blocked | None:
         return self._database.read(lambda connection: self._blocked(connection, key, self._clock()))
@@ -133,11 +145,11 @@ class DatabaseLockout:
         ).scalar_one_or_none()
         return None if ends_at is None else Blocked(max(1, ceil((ends_at - now).total_seconds())))
 
-    def give_back(self, key: str, connection: Connection | None = None) -> None:
+    def give_back(self, keys: Sequence[str], connection: Connection | None = None) -> None:
         if connection is None:
-            self._database.write(partial(self.give_back, key))
+            self._database.write(partial(self.give_back, keys))
         else:
-            uncount_attempt(connection, key)
+            uncount_attempts(connection, sorted(keys))
 
     def block(self, key: str) -> None:
         ends_at = self._clock() + self._terms.block

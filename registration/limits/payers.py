@@ -1,7 +1,9 @@
 """Clients, networks and mailboxes as they are counted; identity of an address is another matter (decision 0005)."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
+REMEMBERED = 1_000
 DOTS_DO_NOT_COUNT = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -27,6 +29,7 @@ def mailbox_of(email_key: str) -> str:
     return f"{name}@{domain}"
 
 
+@lru_cache(REMEMBERED)  # an operation that is charged and given back asks for the same several times
 def _network(client_ip: str, prefix: int) -> str | None:
     try:
         address = ip_address(client_ip)

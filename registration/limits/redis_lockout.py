@@ -1,5 +1,6 @@
 """The lock-out, counted in a Redis or Valkey server."""
 
+from collections.abc import Sequence
 from math import ceil
 
 from sqlalchemy import Connection
@@ -9,11 +10,18 @@ from registration.limits.redis_server import GIVE_BACK, NAMESPACE, answered, con
 
 # Each script is one step for the server, so that no count can be left without an expiry.
 TAKE = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-if count <= tonumber(ARGV[1]) then return {count, 0} end
-redis.call('DECR', KEYS[1])
-return {0, redis.call('PTTL', KEYS[1])}
+local found = {}
+for place, key in ipairs(KEYS) do
+    local count = redis.call('INCR', key)
+    if count == 1 then redis.call('PEXPIRE', key, ARGV[2]) end
+    if count <= tonumber(ARGV[1]) then
+        found[place] = {count, 0}
+    else
+        redis.call('DECR', key)
+        found[place] = {0, redis.call('PTTL', key)}
+    end
+end
+return found
 """
 BLOCKED = """
 local count = tonumber(redis.call('GET', KEYS[1]) or 0)
@@ -37,18 +45,18 @@ class RedisLockout:
     def in_database(self) -> bool:
         return False
 
-    def take(self, key: str, _connection: Connection | None = None) -> Taken | Blocked:
-        count, left = answered(
-            lambda: self._take(keys=[NAMESPACE + key], args=[self._terms.failures, milliseconds(self._terms.window)])
-        )
-        return Taken(last=count == self._terms.failures) if count else _blocked_for(left)
+    def take(self, keys: Sequence[str], _connection: Connection | None = None) -> list[Taken | Blocked]:
+        arguments = [self._terms.failures, milliseconds(self._terms.window)]
+        found = answered(lambda: self._take(keys=[NAMESPACE + key for key in keys], args=arguments))
+        return [Taken(last=count == self._terms.failures) if count else _blocked_for(left) for count, left in found]
 
     def blocked(self, key: str) -> Blocked | None:
         left = answered(lambda: self._blocked(keys=[NAMESPACE + key], args=[self._terms.failures]))
         return _blocked_for(left) if left > 0 else None
 
-    def give_back(self, key: str, _connection: Connection | None = None) -> None:
-        answered(lambda: self._give_back(keys=[NAMESPACE + key], args=[1]))
+    def give_back(self, keys: Sequence[str], _connection: Connection | None = None) -> None:
+        if keys:
+            answered(lambda: self._give_back(keys=[NAMESPACE + key for key in keys], args=[1] * len(keys)))
 
     def block(self, key: str) -> None:
         answered(lambda: self._server.pexpire(NAMESPACE + key, milliseconds(self._terms.block)))

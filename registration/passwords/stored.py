@@ -9,7 +9,7 @@ from registration.outcomes import BadCredentials, TooManyAttempts
 from registration.records.events import record_event
 from registration.rules.password import forms_of
 from registration.services import Services
-from registration.sessions.guesses import charge_guess, give_guess_back, settle_guess
+from registration.sessions.guesses import charge_guesses, give_guesses_back, settle_guesses
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer, email_change, export_token, reset_token
 
@@ -21,7 +21,7 @@ def verified_hash(
 
     A wrong password is a guess of the client, like one of a sign-in (decision 0028).
     """
-    refused = charge_guess(services, client_ip)
+    [refused] = charge_guesses(services, [client_ip])
     if refused:
         return refused
     stored: str | None = services.database.read(
@@ -33,8 +33,8 @@ def verified_hash(
     if stored is None or not is_right:
         return BadCredentials()
     if services.budgets.are_on:
-        services.database.write(lambda connection: give_guess_back(connection, services, client_ip))
-        settle_guess(services, client_ip)
+        services.database.write(lambda connection: give_guesses_back(connection, services, [client_ip]))
+        settle_guesses(services, [client_ip])
     return stored
 
 

@@ -25,11 +25,13 @@ def enqueue_alert(
     *,
     token_id: UUID | None = None,
     recipient: str | None = None,
+    correlation_id: str = "",
+    traceparent: str | None = None,
 ) -> None:
     """Promise an alert inside the caller's transaction.
 
-    `email` is the customer's present address: the key gives it back if it is changed. See `outbox.enqueue` for
-    `recipient`; `token_id` is a new one by default.
+    `email` is the customer's present address: the key gives it back if it is changed. See `outbox.enqueue` for the last
+    three; `token_id` is a new one by default.
     """
     now, token_id = services.clock(), token_id or services.new_id()
     row = {
@@ -39,4 +41,13 @@ def enqueue_alert(
         "expires_at": now + LIFETIME,
     }
     insert_new(connection, alert_token, row)  # not `insert`: a commit whose answer was lost is run again
-    outbox.enqueue(connection, kind=kind, customer_id=customer_id, token_id=token_id, now=now, recipient=recipient)
+    outbox.enqueue(
+        connection,
+        kind=kind,
+        customer_id=customer_id,
+        token_id=token_id,
+        now=now,
+        recipient=recipient,
+        correlation_id=correlation_id,
+        traceparent=traceparent,
+    )

@@ -1,8 +1,9 @@
 """Devices: what a session remembers of the browser or app that signed in, and whether the customer used it before."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +38,9 @@ SYSTEMS = {
     "macOS": r"\bMacintosh\b",
     "Linux": r"\b(Linux|X11)\b",
 }
-MARKS = select(session.c.device_mark).where(session.c.customer_id == bindparam("owner"))
+MARKS = select(session.c.customer_id, session.c.device_mark).where(
+    session.c.customer_id.in_(bindparam("owners", expanding=True))
+)
 NUMBERS = re.compile(r"[0-9._]+")
 
 
@@ -50,6 +53,18 @@ class Device:
 
 
 UNKNOWN = Device()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A sign-in of a customer on a device, which opens the session; with what a mail about it keeps of its request."""
+
+    customer_row: Row[Any]
+    session_id: UUID
+    device: Device
+    mark: str
+    correlation_id: str = ""
+    traceparent: str | None = None
 
 
 def device_name(device: Device) -> str | None:
@@ -76,33 +91,46 @@ def device_mark(secret: Secret, customer_id: UUID, device: Device) -> str:
     return secret.derive("device of a session", str(customer_id), known, place_name(device) or "")
 
 
-def device_columns(secret: Secret, customer_id: UUID, device: Device) -> dict[str, str | None]:
-    """The columns of a session about its device."""
-    return {
-        "device": device_name(device),
-        "place": place_name(device),
-        "device_mark": device_mark(secret, customer_id, device),
-    }
+def tell_of_new_devices(connection: Connection, services: Services, visits: Sequence[Visit]) -> None:
+    """Enqueue a mail, inside the caller's transaction, for each visit unless its customer used the device before.
 
-
-def tell_of_new_device(
-    connection: Connection, services: Services, customer_row: Row[Any], device: Device, session_id: UUID
-) -> None:
-    """Enqueue a mail, inside the caller's transaction, unless the customer used the device before.
-
-    Call it before the session is written, with the customer's row locked. The first sign-in after the registration gets
-    no mail: an account that is younger than the longest session still has all its sessions in the table.
+    Call it before the sessions are written, with the customers' rows locked. The first sign-in after the registration
+    gets no mail: an account that is younger than the longest session still has all its sessions in the table.
     """
+    known: dict[UUID, set[str | None]] = {visit.customer_row.id: set() for visit in visits}
+    for customer_id, mark in connection.execute(MARKS, {"owners": list(known)}) if visits else ():
+        known[customer_id].add(mark)
     now = services.clock()
-    known = set(connection.scalars(MARKS, {"owner": customer_row.id}))
-    is_first = not known and now < customer_row.created_at + services.sessions.longest
+    for visit in visits:
+        marks_of_customer = known[visit.customer_row.id]
+        if _is_new(services, visit, marks_of_customer, now):
+            _tell(connection, services, visit, now)
+        marks_of_customer.add(visit.mark)
+
+
+def _is_new(services: Services, visit: Visit, known: Set[str | None], now: datetime) -> bool:
     # None is the mark of a session that was opened before there were marks.
-    if is_first or None in known or not known.isdisjoint(_marks(services.secret, customer_row.id, device)):
-        return
-    key = services.secret.derive("new device mails of a customer", str(customer_row.id))
+    if visit.mark in known or None in known:
+        return False
+    if not known and now < visit.customer_row.created_at + services.sessions.longest:
+        return False
+    return known.isdisjoint(_marks(services.secret, visit.customer_row.id, visit.device))
+
+
+def _tell(connection: Connection, services: Services, visit: Visit, now: datetime) -> None:
+    customer_id = visit.customer_row.id
+    key = services.secret.derive("new device mails of a customer", str(customer_id))
     if count_attempt(connection, key, MAILS_OF_A_CUSTOMER, now) is None:
-        kind = MailKind.NEW_DEVICE
-        enqueue_alert(connection, services, kind, customer_row.id, customer_row.email, token_id=session_id)
+        enqueue_alert(
+            connection,
+            services,
+            MailKind.NEW_DEVICE,
+            customer_id,
+            visit.customer_row.email,
+            token_id=visit.session_id,
+            correlation_id=visit.correlation_id,
+            traceparent=visit.traceparent,
+        )
 
 
 def _marks(secret: Secret, customer_id: UUID, device: Device) -> Iterable[str]:

@@ -1,5 +1,7 @@
 """What a client pays for trying a password: a hash and a guess; a right guess is given back (decision 0028)."""
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy import Connection
 
 from registration.limits.budgets import Bill, Cost
@@ -7,30 +9,35 @@ from registration.outcomes import TooManyAttempts
 from registration.services import Services
 
 
-def charge_guess(services: Services, client_ip: str, connection: Connection | None = None) -> TooManyAttempts | None:
-    """Count a hash and a guess; None when both are within the budgets.
+def charge_guesses(
+    services: Services, client_ips: Sequence[str], connection: Connection | None = None
+) -> list[TooManyAttempts | None]:
+    """Count a hash and a guess for each of these clients; None where both are within the budgets.
 
     Inside the caller's transaction, if one is given: only where the database counts.
     """
     if not services.budgets.are_on:
-        return None
-    bill, now = Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip), services.clock()
-    if refusal := services.budgets.remembered(services.secret, bill, now):
-        return refusal
-    if connection is not None:
-        return services.budgets.charge_in(connection, services.secret, bill, now)
-    return services.budgets.charge_alone(services.database, services.secret, bill, now)
+        return [None] * len(client_ips)
+    budgets, secret, now = services.budgets, services.secret, services.clock()
+    bills = [Bill(frozenset({Cost.HASH, Cost.GUESS}), client_ip) for client_ip in client_ips]
+    known = [budgets.remembered(secret, bill, now) for bill in bills]
+    others = [bill for bill, refusal in zip(bills, known, strict=True) if refusal is None]
+    if connection is None:
+        charged = iter(budgets.charge_alone(services.database, secret, others, now))
+    else:
+        charged = iter(budgets.charge_in(connection, secret, others, now))
+    return [refusal or next(charged) for refusal in known]
 
 
-def give_guess_back(connection: Connection, services: Services, client_ip: str) -> None:
-    """Inside the caller's transaction: the guess was right. `settle_guess` follows its commit."""
-    services.budgets.give_back(connection, services.secret, _guess(client_ip))
+def give_guesses_back(connection: Connection, services: Services, client_ips: Iterable[str]) -> None:
+    """Inside the caller's transaction: the guesses were right. `settle_guesses` follows its commit."""
+    services.budgets.give_back(connection, services.secret, _guesses(client_ips))
 
 
-def settle_guess(services: Services, client_ip: str) -> None:
+def settle_guesses(services: Services, client_ips: Iterable[str]) -> None:
     """After the transaction: not inside it, because that may run twice, and holds locks."""
-    services.budgets.settle(services.secret, _guess(client_ip))
+    services.budgets.settle(services.secret, _guesses(client_ips))
 
 
-def _guess(client_ip: str) -> Bill:
-    return Bill(frozenset({Cost.GUESS}), client_ip)
+def _guesses(client_ips: Iterable[str]) -> list[Bill]:
+    return [Bill(frozenset({Cost.GUESS}), client_ip) for client_ip in client_ips]

@@ -17,7 +17,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.services import Services
 from registration.sessions.access_tokens import Caller, Grant, expiry, issue
-from registration.sessions.devices import Device, device_columns
+from registration.sessions.devices import Visit, device_name, place_name
 from registration.storage.database import insert_new
 from registration.storage.tables import customer, refresh_token, session
 
@@ -33,19 +33,33 @@ def new_token() -> str:
     return PREFIX + token_hex(32)
 
 
-def open_session(
-    connection: Connection, services: Services, customer_row: Row[Any], session_id: UUID, token: str, *, device: Device
-) -> Grant:
-    """Write a session with its first token inside the caller's transaction.
+def session_row(visit: Visit, opened_at: datetime) -> dict[str, object]:
+    """The row of the table `session`."""
+    return {
+        "id": visit.session_id,
+        "customer_id": visit.customer_row.id,
+        "created_at": opened_at,
+        "device": device_name(visit.device),
+        "place": place_name(visit.device),
+        "device_mark": visit.mark,
+    }
 
-    `customer_row` has the columns of the table `customer` that a sign-in looks up.
-    """
-    now = services.clock()
-    row = {"id": session_id, "customer_id": customer_row.id, "created_at": now}
-    insert_new(connection, session, row | device_columns(services.secret, customer_row.id, device))
-    grant = _grant(services, customer_row, session_id, now + services.sessions.longest)
-    _insert_token(connection, services, grant, digest(token))
-    return grant
+
+def token_row(services: Services, grant: Grant, new_digest: str, *, parent: str | None = None) -> dict[str, object]:
+    """The row of the table `refresh_token`."""
+    return {
+        "digest": new_digest,
+        "parent": parent,
+        "session_id": grant.session_id,
+        "customer_id": grant.customer_id,
+        "expires_at": min(services.clock() + services.sessions.refresh_token, grant.session_ends_at),
+    }
+
+
+def new_grant(services: Services, customer_row: Row[Any], session_id: UUID, ends_at: datetime) -> Grant:
+    """`customer_row` has the columns of the table `customer` that a sign-in looks up."""
+    now = _after(customer_row.password_changed_at, services.clock())
+    return Grant(customer_row.id, customer_row.reference, session_id, ends_at, now)
 
 
 def token_pair(services: Services, grant: Grant, token: str, algorithm: Algorithm) -> Tokens:
@@ -135,8 +149,9 @@ def _rotate(
         .values(used_at=now)
     )
     customer_row = connection.execute(select(customer).where(customer.c.id == family.customer_id)).one()
-    grant = _grant(services, customer_row, family.id, ends_at)
-    _insert_token(connection, services, grant, new_digest, parent=used_digest)
+    grant = new_grant(services, customer_row, family.id, ends_at)
+    # Not `insert`: a commit whose answer was lost is run again.
+    insert_new(connection, refresh_token, token_row(services, grant, new_digest, parent=used_digest))
     return grant
 
 
@@ -182,24 +197,6 @@ def _lock_family(connection: Connection, token_digest: str) -> Row[Any] | None:
     return connection.execute(
         select(session).where(is_named, session.c.ended_at.is_(None)).with_for_update()
     ).one_or_none()
-
-
-def _grant(services: Services, customer_row: Row[Any], session_id: UUID, ends_at: datetime) -> Grant:
-    now = _after(customer_row.password_changed_at, services.clock())
-    return Grant(customer_row.id, customer_row.reference, session_id, ends_at, now)
-
-
-def _insert_token(
-    connection: Connection, services: Services, grant: Grant, new_digest: str, *, parent: str | None = None
-) -> None:
-    row = {
-        "digest": new_digest,
-        "parent": parent,
-        "session_id": grant.session_id,
-        "customer_id": grant.customer_id,
-        "expires_at": min(services.clock() + services.sessions.refresh_token, grant.session_ends_at),
-    }
-    insert_new(connection, refresh_token, row)  # not `insert`: a commit whose answer was lost is run again
 
 
 def _after(changed_at: datetime | None, now: datetime) -> datetime:

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from copy import copy
 from functools import cache
@@ -31,7 +31,17 @@ from registration.storage.outages import (
 from registration.storage.sqlite import open_sqlite
 from registration.tracing import traces
 
-__all__ = ["Database", "Locked", "Misconfigured", "Outage", "Unavailable", "insert_new", "open_database", "replace_row"]
+__all__ = [
+    "Database",
+    "Locked",
+    "Misconfigured",
+    "Outage",
+    "Unavailable",
+    "insert_new",
+    "insert_new_rows",
+    "open_database",
+    "replace_row",
+]
 
 Result = TypeVar("Result")
 LOG_WAIT = 0.25  # seconds
@@ -165,6 +175,12 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     The database decides uniqueness; unlike an integrity error this does not end the transaction.
     """
     return connection.execute(_insert_new(table, connection.dialect.name), dict(row)).rowcount == 1
+
+
+def insert_new_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """As `insert_new`, for any number of rows."""
+    if rows:
+        connection.execute(_insert_new(table, connection.dialect.name), list(map(dict, rows)))
 
 
 @cache

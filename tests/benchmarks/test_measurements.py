@@ -7,8 +7,8 @@ import pytest
 from benchmarks import bare_hash, growth, metrics, overhead, search, start, traces
 from benchmarks.relay import drain
 from harness.store import Store
+from registration.hashing.batch import MAX_BATCH
 from registration.hashing.calibration import Costs
-from registration.signing_up.batch import MAX_BATCH
 from registration.storage.database import Database
 from tests.registration.people import signed_up
 from tests.registration.stored import counts

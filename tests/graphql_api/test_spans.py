@@ -89,7 +89,7 @@ def test_other_use_cases(spans: Spans, installation: Installation) -> None:
         "HTTP /graphql > confirmCustomer > confirm_by_proof > transaction",
         "HTTP /graphql > createAccessToken > sign_in > hash",
         "HTTP /graphql > createAccessToken > sign_in > wait for a slot",
-        "HTTP /graphql > createAccessToken > sign_in > transaction",
+        "HTTP /graphql > createAccessToken > sign_in > commit > transaction",
         "HTTP /graphql > me > authenticate",
     } <= found
 

@@ -6,9 +6,9 @@ from registration.outcomes import Tokens
 from registration.passwords.reset import request_reset
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller, authenticate_all
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import resend_confirmation
 from tests.registration.members import CLIENT, member
+from tests.registration.signing import sign_in
 
 EMAIL, WAITING, BIRTHDAY = "Ada@Example.org", "ada.elsewhere@example.net", "1984-05-17"
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from registration.customer import Customer
 from registration.outcomes import Confirmed, Tokens
 from registration.services import Services
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm
 from tests.registration.forms import PASSWORD, request
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import keys
 
 CLIENT = "192.0.2.1"

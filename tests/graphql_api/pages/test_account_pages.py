@@ -23,14 +23,13 @@ from registration.mail.rendering import MailKind
 from registration.outcomes import BadCredentials, Tokens
 from registration.passwords.reset import request_reset
 from registration.rules.password import PasswordPolicy
-from registration.sessions.sign_in import sign_in
 from registration.storage.database import Database, open_database
 from registration.storage.tables import customer, email_change, event, metadata, reset_token
 from tests.in_process import Installation, installation
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, Member, confirmed, member
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 
 PASSWORD_PAGE, EMAIL_PAGE = "/password/restore", "/register/confirm-email"
 SECURE_PAGE, EXPORT_PAGE = "/account/secure", "/account/export"

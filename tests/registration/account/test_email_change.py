@@ -27,14 +27,13 @@ from registration.outcomes import (
 from registration.passwords.reset import request_reset, reset
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, customer, email_change, email_claim, event, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 OLD, NEW = "ada@example.org", "Ada.New@Example.net"

@@ -24,14 +24,13 @@ from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
-from registration.sessions.sign_in import sign_in
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, authenticate, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import WAITING, counts, rows
 from tests.waiting import eventually, wait_for
 

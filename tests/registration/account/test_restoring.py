@@ -17,7 +17,6 @@ from registration.keys.secret import Secret
 from registration.outcomes import Disowned
 from registration.records.ledger import Ledger, mark_of, read_ledger
 from registration.services import Services
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import disown
 from registration.storage.database import Unavailable
 from registration.storage.tables import attempt, audit, customer, email_claim, metadata
@@ -27,7 +26,7 @@ from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import keys, rows
 from tests.registration.tidying import KEEPING, tidied
 

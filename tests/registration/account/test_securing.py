@@ -19,14 +19,13 @@ from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.alerts import LIFETIME
 from registration.sessions.devices import Device
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import alert_token, audit, customer, email_change, mail, session
 from tests.clock import Clock
 from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
 from tests.registration.sessions.test_sessions import at_once
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 ADA, EVE = "Ada@Example.org", "eve@example.net"

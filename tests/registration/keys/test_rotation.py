@@ -29,14 +29,13 @@ from registration.outcomes import (
 from registration.passwords.reset import request_reset, reset
 from registration.readiness import obstacle
 from registration.services import Services
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm
 from registration.storage.tables import attempt, mail
 from tests.registration.callers import EMAIL, WAITING, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, member
 from tests.registration.post import deliver, key_in, text_of
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 Use = Callable[[Services, str], object]

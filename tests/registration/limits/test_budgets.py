@@ -19,7 +19,6 @@ from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.commit import commit
 from registration.signing_up.confirmation import resend_confirmation
 from registration.signing_up.new_account import PreparedSignUp
@@ -30,7 +29,7 @@ from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, form, request
 from tests.registration.members import CLIENT, confirmed, member
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 SECRET = Secret(b"s" * 32)

@@ -56,13 +56,31 @@ def lockout(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Lockout]:
         yield found
 
 
+def take(lockout: Lockout, key: str) -> Taken | Blocked:
+    """Count one attempt."""
+    [turn] = lockout.take([key])
+    return turn
+
+
 class TestCounting:
     def test_the_last_attempt_is_announced(self, lockout: Lockout) -> None:
         """The last attempt is marked as such, and further ones are blocked."""
-        assert [lockout.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
-        assert lockout.take("a") == Blocked(900)
+        assert [take(lockout, "a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
+        assert take(lockout, "a") == Blocked(900)
         lockout.block("a")
-        assert [lockout.take("a") for _ in range(3)] == [Blocked(360)] * 3
+        assert [take(lockout, "a") for _ in range(3)] == [Blocked(360)] * 3
+
+    def test_several_at_once_are_counted_as_one_after_the_other(self, lockout: Lockout) -> None:
+        """Attempts that are counted together have the outcomes of successive ones, also those at one key."""
+        assert lockout.take(["a", "b", "a"]) == [Taken(last=False)] * 3
+        assert lockout.take(["b", "a", "a", "b"]) == [
+            Taken(last=False),
+            Taken(last=True),
+            Blocked(900),
+            Taken(last=True),
+        ]
+        lockout.give_back(["b", "a", "b"])
+        assert lockout.take(["a", "a", "b"]) == [Taken(last=True), Blocked(900), Taken(last=False)]
 
     def test_asking_counts_nothing(self, lockout: Lockout) -> None:
         """Asking for the block counts no attempt."""
@@ -70,7 +88,7 @@ class TestCounting:
             assert lockout.blocked("a") is None
         for _ in range(3):
             assert lockout.blocked("a") is None
-            lockout.take("a")
+            take(lockout, "a")
         assert lockout.blocked("a") == Blocked(900)
         lockout.block("a")
         assert [lockout.blocked("a") for _ in range(3)] == [Blocked(360)] * 3
@@ -78,37 +96,37 @@ class TestCounting:
     def test_what_is_given_back_was_no_failure(self, lockout: Lockout) -> None:
         """An attempt that is given back is not counted, and does not reset the count."""
         for _ in range(10):
-            lockout.take("a")
-            lockout.give_back("a")
-        lockout.take("a")
+            take(lockout, "a")
+            lockout.give_back(["a"])
+        take(lockout, "a")
         for _ in range(10):
-            lockout.take("a")
-            lockout.give_back("a")
-        assert lockout.take("a") == Taken(last=False)
-        assert lockout.take("a") == Taken(last=True)
+            take(lockout, "a")
+            lockout.give_back(["a"])
+        assert take(lockout, "a") == Taken(last=False)
+        assert take(lockout, "a") == Taken(last=True)
 
     def test_an_unknown_key_can_be_given_back_and_blocked(self, lockout: Lockout) -> None:
         """Giving back or blocking a key whose window has ended changes nothing."""
-        lockout.give_back("a")
+        lockout.give_back(["a"])
         lockout.block("a")
-        assert [lockout.take("a") for _ in range(3)][-1] == Taken(last=True)
+        assert [take(lockout, "a") for _ in range(3)][-1] == Taken(last=True)
 
     def test_keys_are_counted_apart(self, lockout: Lockout) -> None:
         """Attempts of one key do not count for another."""
         for _ in range(4):
-            lockout.take("a")
-        assert lockout.take("b") == Taken(last=False)
+            take(lockout, "a")
+        assert take(lockout, "b") == Taken(last=False)
 
     def test_attempts_at_the_same_moment_are_all_counted(self, lockout: Lockout) -> None:
         """Of sixteen attempts at once exactly as many are allowed as may fail."""
         barrier = Barrier(16, timeout=PATIENCE)
 
-        def take(_: int) -> Taken | Blocked:
+        def take_one(_: int) -> Taken | Blocked:
             barrier.wait()
-            return lockout.take("a")
+            return take(lockout, "a")
 
         with ThreadPoolExecutor(16) as threads:
-            outcomes = list(threads.map(take, range(16)))
+            outcomes = list(threads.map(take_one, range(16)))
         assert outcomes.count(Taken(last=False)) == 2
         assert outcomes.count(Taken(last=True)) == 1
         assert outcomes.count(Blocked(900)) == 13
@@ -119,9 +137,9 @@ class TestCounting:
         keys = [attempt_key(secret, address, client) for address in ("a@b.test", "c@d.test") for client in ("1", "2")]
         assert len({key[:32] for key in keys}) == 2
         for key in keys:
-            assert [lockout.take(key) for _ in range(3)][-1] == Taken(last=True)
+            assert [take(lockout, key) for _ in range(3)][-1] == Taken(last=True)
         lockout.forget(attempt_prefix(secret, "a@b.test"))
-        assert [isinstance(lockout.take(key), Taken) for key in keys] == [True, True, False, False]
+        assert [isinstance(take(lockout, key), Taken) for key in keys] == [True, True, False, False]
 
     def test_keys_fit_their_column(self) -> None:
         """A key has 64 characters and depends on the secret."""
@@ -133,33 +151,33 @@ class TestCounting:
 class TestInDatabase:
     def test_window_begins_with_the_first_failure(self, in_database: Lockout, clock: Clock) -> None:
         """The window begins with the first failure, and further ones do not lengthen it."""
-        in_database.take("a")
+        take(in_database, "a")
         clock.move(timedelta(seconds=899.999))
-        assert in_database.take("a") == Taken(last=False)
+        assert take(in_database, "a") == Taken(last=False)
         clock.move(timedelta(seconds=0.001))
-        assert [in_database.take("a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
+        assert [take(in_database, "a") for _ in range(3)] == [Taken(last=False), Taken(last=False), Taken(last=True)]
 
     def test_block_begins_with_the_last_failure(self, in_database: Lockout, clock: Clock) -> None:
         """Attempts during the block do not lengthen it, and counting begins anew after it."""
         for _ in range(3):
-            in_database.take("a")
+            take(in_database, "a")
         in_database.block("a")
         clock.move(timedelta(seconds=359.5))
-        assert in_database.take("a") == in_database.blocked("a") == Blocked(1)
+        assert take(in_database, "a") == in_database.blocked("a") == Blocked(1)
         clock.move(timedelta(seconds=0.5))
         assert in_database.blocked("a") is None
-        assert in_database.take("a") == Taken(last=False)
+        assert take(in_database, "a") == Taken(last=False)
 
     def test_nothing_stays_of_success(self, in_database: Lockout, database: Database) -> None:
         """A successful sign-in leaves no row."""
-        in_database.take("a")
-        in_database.give_back("a")
+        take(in_database, "a")
+        in_database.give_back(["a"])
         assert rows(database, attempt) == []
 
     def test_closing_leaves_the_database_open(self, in_database: Lockout) -> None:
         """Closing the lock-out leaves the database open."""
         in_database.close()
-        assert in_database.take("a") == Taken(last=False)
+        assert take(in_database, "a") == Taken(last=False)
 
 
 class TestInValkey:
@@ -171,30 +189,30 @@ class TestInValkey:
 
     def test_the_server_forgets_by_itself(self, in_valkey: Lockout, client: Redis) -> None:
         """The server deletes the count itself: the window begins with the first failure, the block with the last."""
-        in_valkey.take("a")
+        take(in_valkey, "a")
         assert 890_000 < self.left(client) <= 900_000
         client.pexpire(f"{NAMESPACE}a", 500_000)
-        in_valkey.take("a")
-        assert in_valkey.take("a") == Taken(last=True)
+        take(in_valkey, "a")
+        assert take(in_valkey, "a") == Taken(last=True)
         assert self.left(client) <= 500_000
-        assert in_valkey.take("a") == Blocked(500)
+        assert take(in_valkey, "a") == Blocked(500)
         in_valkey.block("a")
         assert self.left(client) <= 360_000
         client.pexpire(f"{NAMESPACE}a", 1)
         while client.exists(f"{NAMESPACE}a"):
             pass
-        assert in_valkey.take("a") == Taken(last=False)
+        assert take(in_valkey, "a") == Taken(last=False)
 
     def test_nothing_stays_of_success(self, in_valkey: Lockout, client: Redis) -> None:
         """A successful sign-in leaves no key in the server."""
-        in_valkey.take("a")
-        in_valkey.give_back("a")
+        take(in_valkey, "a")
+        in_valkey.give_back(["a"])
         assert client.keys() == []
 
     def test_two_processes_count_together(self, in_valkey: Lockout, valkey: Valkey) -> None:
         """Processes that share the server count together."""
         other = RedisLockout(valkey.url, TERMS)
-        assert [each.take("a") for each in (in_valkey, other, in_valkey, other)] == [
+        assert [take(each, "a") for each in (in_valkey, other, in_valkey, other)] == [
             Taken(last=False),
             Taken(last=False),
             Taken(last=True),
@@ -206,12 +224,12 @@ class TestInValkey:
         """After a restart of the server connections and scripts are made anew."""
         with Valkey(tmp_path) as server:
             lockout = RedisLockout(server.url, TERMS)
-            lockout.take("a")
+            take(lockout, "a")
             server.stop()
             with pytest.raises(Unavailable):
-                lockout.take("a")
+                take(lockout, "a")
             server.start()
-            assert isinstance(lockout.take("b"), Taken)
+            assert isinstance(take(lockout, "b"), Taken)
             lockout.close()
 
     def test_unreachable_is_an_outage(self) -> None:
@@ -230,5 +248,5 @@ class TestInValkey:
         with_wrong_password = RedisLockout(valkey.url.replace("//", "//user:pass-word@"), TERMS)
         for each in (lockout, with_wrong_password):
             with pytest.raises(Unavailable, match=r"^the server of GATEWAY_ATTEMPTS_URL: \w+$"):
-                each.take("a")
+                take(each, "a")
             each.close()

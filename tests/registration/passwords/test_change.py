@@ -19,12 +19,12 @@ from registration.rules.password import PasswordPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, customer, email_change, event, mail, reset_token
 from tests.clock import Clock
 from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, Member, member, signed_in
+from tests.registration.signing import sign_in
 from tests.registration.stored import rows
 
 EMAIL = "ada@example.org"

@@ -29,14 +29,13 @@ from registration.rules.password import PasswordPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, email_claim, event, mail, reset_token
 from tests.clock import Clock
 from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import counts, rows
 
 NEW = "brand new horse"

@@ -6,13 +6,12 @@ from registration.outcomes import Disowned, TokenRefused
 from registration.records.audit import AuditKind, record, trail
 from registration.services import Services
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm, disown
 from registration.storage.tables import audit, customer
 from tests.clock import Clock
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import confirmed, signed_in
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import keys, rows
 
 ADA = "ada@example.org"

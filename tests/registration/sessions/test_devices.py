@@ -22,12 +22,12 @@ from registration.sessions.devices import (
     device_name,
     place_name,
 )
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import mail, session
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, confirmed
+from tests.registration.signing import sign_in
 from tests.registration.stored import rows
 
 ADA = "ada@example.org"

@@ -11,12 +11,12 @@ from registration.sessions.access_tokens import BadToken
 from registration.sessions.devices import Device
 from registration.sessions.listing import MOST, OpenSession, end_session, open_sessions
 from registration.sessions.sessions import end_sessions, refresh, revoke_all
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit
 from tests.clock import Clock
 from tests.registration.callers import authenticate, caller_of
 from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.signing import sign_in
 from tests.registration.stored import rows
 
 ADA = "ada@example.org"

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import event
 
 from registration.customer import Customer
+from registration.hashing.batch import MAX_BATCH
 from registration.outcomes import EmailTaken, IdempotencyConflict, Invalid, Registered, SignUpAccepted, SignUpOutcome
 from registration.services import Services
-from registration.signing_up.batch import MAX_BATCH, SignUpBatcher
+from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.commit import commit
 from registration.signing_up.confirmation import confirm
 from registration.signing_up.new_account import PreparedSignUp

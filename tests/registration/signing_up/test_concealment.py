@@ -33,7 +33,6 @@ from registration.outcomes import (
 from registration.passwords.reset import request_reset, reset
 from registration.records import audit
 from registration.services import Services
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import confirm, resend_confirmation
 from registration.storage import tables
 from registration.storage.tables import (
@@ -51,7 +50,7 @@ from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.statements import statements_of
 from tests.registration.stored import counts, customers, rows
 from tests.registration.tidying import tidied

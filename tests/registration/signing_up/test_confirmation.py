@@ -24,7 +24,6 @@ from registration.outcomes import (
     ViolationCode,
 )
 from registration.services import Services
-from registration.sessions.sign_in import sign_in
 from registration.signing_up.confirmation import (
     PendingSignUp,
     confirm,
@@ -37,7 +36,7 @@ from registration.storage.tables import audit, confirmation_token, customer, ema
 from tests.clock import Clock
 from tests.registration.forms import request
 from tests.registration.members import CLIENT
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import WAITING, counts, customers, keys, rows
 from tests.waiting import PATIENCE, eventually, wait_for
 

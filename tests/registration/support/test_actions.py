@@ -1,5 +1,6 @@
 """What operators do for customers: each act has its effect, and an audit row with the operator's name."""
 
+from contextlib import closing
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from registration.customer import Gender
+from registration.hashing.passwords import Passwords, Verdict
 from registration.keys.link_keys import digest
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
 from registration.records.audit import AuditKind
@@ -15,7 +17,6 @@ from registration.rules.person import PersonPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
-from registration.sessions.sign_in import sign_in
 from registration.storage.tables import audit, confirmation_token, customer, mail, session
 from registration.support import actions, search
 from registration.support.actions import ActionOutcome, act
@@ -25,7 +26,7 @@ from registration.support.search import Names, Page, Place
 from tests.registration.callers import authenticate
 from tests.registration.forms import PASSWORD, request
 from tests.registration.members import CLIENT, confirmed, member, signed_in
-from tests.registration.signing import sign_up
+from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 OLGA = Operator("olga")
@@ -62,14 +63,14 @@ class TestBlock:
         """A block between the look at the password and the new session is seen: no session is opened."""
         ada = confirmed(services)
 
-        class BlocksMeanwhile:
-            def verify(self, *given: str) -> object:
-                verdict = services.passwords.verify(*given)
+        class BlocksMeanwhile(Passwords):
+            def verify(self, encoded: str | None, password: str, *older_forms: str) -> Verdict:
+                verdict = super().verify(encoded, password, *older_forms)
                 act(services, OLGA, ada.reference, AuditKind.BLOCK, actions.block)
                 return verdict
 
-        slow = replace(services, passwords=BlocksMeanwhile())  # type: ignore[arg-type]
-        assert sign_in(slow, ADA, PASSWORD, CLIENT) == BadCredentials()
+        with closing(BlocksMeanwhile(memory_kib=8, time_cost=1, parallelism=1, slots=1)) as passwords:
+            assert sign_in(replace(services, passwords=passwords), ADA, PASSWORD, CLIENT) == BadCredentials()
         assert rows(services.database, session) == []
 
     def test_a_token_of_a_blocked_customer_is_no_token(self, services: Services) -> None:
