@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
-from registration.correlation import current_correlation_id
 from registration.hashing.passwords import Verdict
 from registration.keys.signing_keys import Algorithm
 from registration.limits.lockout import attempt_key
+from registration.notes import current_correlation_id
 from registration.outcomes import SignInOutcome
 from registration.rules.address import email_key
 from registration.rules.password import forms_of

@@ -21,7 +21,8 @@ def test_the_first_route_that_matches_a_direct_path_is_the_direct_one(database: 
         ours = routes(settings, parts)
         parts.executor.close()
         parts.threads.close()
-        parts.batcher.close()
+        parts.sign_ups.close()
+        parts.sign_ins.close()
     direct = direct_routes(ours)
     assert {"/graphql", "/customers"} <= direct.keys()
     for path, route in direct.items():
