@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,13 @@ from uuid import UUID
 import psycopg
 import pytest
 from sqlalchemy import event
-from structlog.contextvars import bound_contextvars
 
 from registration.hashing.batch import MAX_BATCH
 from registration.hashing.passwords import Passwords, Verdict
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Budget, Budgets, Cost, Payer
 from registration.limits.lockout import DatabaseLockout, LockoutTerms, attempt_key
+from registration.notes import CORRELATION_ID, begin_notes
 from registration.outcomes import BadCredentials, EmailNotConfirmed, Tokens, TooManyAttempts
 from registration.services import Services
 from registration.sessions.attempt import Attempt, Begun, begin
@@ -279,12 +280,14 @@ class TestPipeline:
     def test_rows_name_the_request_that_caused_them(self, services: Services, sign_ins: SignInBatcher) -> None:
         """Audit rows and mails of a group have the correlation id of their own request."""
         confirmed(services, email=address(0))
-        outcomes = []
+
+        def ask(number: int, device: Device) -> None:
+            begin_notes()[CORRELATION_ID] = f"request {number}"
+            asked = SignInRequest(address(0), PASSWORD if number < 2 else "wrong", CLIENT, device)
+            sign_in(services, sign_ins, asked).result(PATIENCE)
+
         for number, device in enumerate((FIREFOX, CHROME, CHROME)):
-            with bound_contextvars(correlation_id=f"request {number}"):
-                asked = SignInRequest(address(0), PASSWORD if number < 2 else "wrong", CLIENT, device)
-                outcomes.append(sign_in(services, sign_ins, asked))
-                outcomes[-1].result(PATIENCE)
+            Context().run(ask, number, device)
         recorded = [row for row in rows(services.database, audit) if row["kind"].startswith("sign-in")]
         assert {(row["kind"], row["correlation_id"]) for row in recorded} == {
             ("sign-in", "request 0"),
