@@ -21,8 +21,7 @@ SET_ALL = """
     FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
 """
 NO_PROCESS = 0
-# By default each statement of a transaction sees what others have committed before it.
-READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+ONLY_READS = "only_reads"
 
 
 def open_postgresql(url: URL, readers: int, wait: float) -> tuple[Engine, Engine]:
@@ -63,10 +62,22 @@ def open_postgresql(url: URL, readers: int, wait: float) -> tuple[Engine, Engine
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
+        _state_mode(driver, only_reads=connection.get_execution_options().get(ONLY_READS, False))
         if driver.is_pooled:
             connection.exec_driver_sql(SET_ALL, (NO_PROCESS, names, values))
 
-    return engine, engine.execution_options(**READS)
+    return engine, engine.execution_options(**{ONLY_READS: True})
+
+
+def _state_mode(connection: BoundedConnection, *, only_reads: bool) -> None:
+    """Let the next BEGIN say how its transaction sees others (decision 0059).
+
+    A transaction that may write does not say so: the server can have an operator's reason to refuse.
+    """
+    read_only = only_reads or None
+    if connection.read_only is not read_only:
+        connection.read_only = read_only
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ if only_reads else IsolationLevel.READ_COMMITTED
 
 
 def _prepare(connection: BoundedConnection, names: list[str], values: list[str]) -> None:

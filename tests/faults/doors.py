@@ -95,7 +95,11 @@ def send(gateway: Gateway, path: str, document: object) -> Callable[[], tuple[in
     """Post JSON on a connection of its own, without reading the response."""
     connection = HTTPConnection(HOST, gateway.port, timeout=PATIENCE)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    connection.request("POST", path, json.dumps(document), headers)
+    try:
+        connection.request("POST", path, json.dumps(document), headers)
+    except OSError:
+        connection.close()
+        return lambda: None
 
     def read() -> tuple[int, Any] | None:
         try:

@@ -1,12 +1,17 @@
-"""The database is locked or stopped while a real process serves."""
+"""The database is locked, full, closed to us, read-only or stopped while a real process serves."""
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 
+import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from harness.disk import SmallDisk
 from harness.gateway import Gateway
 from harness.postgres import PostgresServer
 from registration.storage.database import Database, open_database
@@ -65,6 +70,14 @@ class TestSqlite:
         assert counts(database) == before
         assert_registered(ask_both(gateway, "during"))
 
+    def test_on_a_full_disk(self, serve: Serve, disk: SmallDisk) -> None:
+        """Without a free byte sign-ups are refused and nothing is written; they succeed when there is room again."""
+        gateway = serve(GATEWAY_DATABASE_URL=f"sqlite:///{disk.path}/registration.db")
+        assert_registered(ask_both(gateway, "before"))
+        with disk.full():
+            assert_unavailable(gateway, ask_both(gateway, "during"))
+        assert_registered(ask_both(gateway, "during"))
+
 
 @contextmanager
 def migrated_server() -> Iterator[tuple[PostgresServer, Database]]:
@@ -73,7 +86,73 @@ def migrated_server() -> Iterator[tuple[PostgresServer, Database]]:
         yield server, database
 
 
+@pytest.fixture
+def url_on_disk(disk: SmallDisk) -> Iterator[str]:
+    """The URL of a PostgreSQL database whose tables are on the small disk, and whose log is not."""
+    directory = disk.path / "space"
+    directory.mkdir()
+    if os.geteuid() == 0:
+        shutil.chown(directory, "nobody", "nogroup")
+    with PostgresServer() as server:
+        execute(server.url(), f"CREATE TABLESPACE small LOCATION '{directory}'")
+        execute(server.url(), "CREATE DATABASE small TABLESPACE small")
+        with closing(open_database(server.url("small"))) as database:
+            migrate(database)
+        yield server.url("small")
+
+
+def execute(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+GUEST = (
+    "CREATE ROLE guest LOGIN",
+    "GRANT ALL ON ALL TABLES IN SCHEMA public TO guest",
+)
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'"
+CLOSED = {
+    "read-only": ("ALTER ROLE guest SET default_transaction_read_only TO on", "ALTER ROLE guest RESET ALL"),
+    "out of connections": ("ALTER ROLE guest CONNECTION LIMIT 0", "ALTER ROLE guest CONNECTION LIMIT -1"),
+}
+
+
 class TestPostgresql:
+    def test_on_a_full_disk(self, serve: Serve, url_on_disk: str, disk: SmallDisk) -> None:
+        """Sign-ups are refused when their tables cannot grow, those before are stored, and later ones succeed."""
+        gateway, numbers = serve(GATEWAY_DATABASE_URL=url_on_disk), count()
+        answers: list[Answer] = []
+
+        def both_are_refused() -> bool:
+            answers.extend(ask_both(gateway, f"during-{next(numbers)}"))
+            return {answer.verdict for answer in answers[-len(DOORS) :]} == {"unavailable"}
+
+        with disk.full():
+            eventually(both_are_refused)
+            assert_unavailable(gateway, answers[-len(DOORS) :])
+        assert_registered(ask_both(gateway, "after"))
+        assert {answer.verdict for answer in answers} <= {"registered", "unavailable"}
+        acknowledged = sum(answer.verdict == "registered" for answer in answers)
+        with closing(open_database(url_on_disk)) as database:
+            assert counts(database)["customer"] == acknowledged + len(DOORS)
+
+    @pytest.mark.parametrize("trouble", CLOSED)
+    def test_closed_to_us(self, serve: Serve, trouble: str) -> None:
+        """Sign-ups are refused and nothing is written while the server lets us not write, or not in at all."""
+        begin, end = CLOSED[trouble]
+        with migrated_server() as (server, database):
+            execute(server.url(), *GUEST)
+            gateway = serve(GATEWAY_DATABASE_URL=server.url().replace("postgres@", "guest@"))
+            assert_registered(ask_both(gateway, "before"))
+            before = counts(database)
+            execute(server.url(), begin, END_SESSIONS)
+            assert_unavailable(gateway, ask_both(gateway, "during"))
+            assert counts(database) == before
+            execute(server.url(), end, END_SESSIONS)
+            assert_registered(ask_both(gateway, "during"))
+            gateway.stop()
+
     def test_frozen(self, serve: Serve) -> None:
         """With a server that answers nothing every sign-up of a crowd is refused at its own deadline, eleven seconds.
 
