@@ -45,13 +45,13 @@ def fill(database: Database, number: int) -> None:
 
 
 @contextmanager
-def relay(database_url: str, keys: Path, mail_url: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A relay with one connection, in a process of its own; it is killed at the end."""
+def relay(database_url: str, keys: Path, mail_url: str, connections: int = 1) -> Iterator["subprocess.Popen[bytes]"]:
+    """A relay in a process of its own; it is killed at the end."""
     settings = {
         "GATEWAY_DATABASE_URL": database_url,
         "GATEWAY_KEYS_DIR": str(keys),
         "GATEWAY_MAIL_URL": mail_url,
-        "GATEWAY_MAIL_CONNECTIONS": "1",
+        "GATEWAY_MAIL_CONNECTIONS": str(connections),
         "GATEWAY_MAIL_FROM": "Registration <registration@localhost>",
         "GATEWAY_PUBLIC_URL": "http://localhost",
     }
