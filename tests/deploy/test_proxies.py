@@ -98,7 +98,9 @@ def running_caddy(caddy: str, directory: Path, gateway: Gateway) -> Iterator[tup
     log = (directory / "log").open("wb")
     with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
         try:
-            eventually(lambda: process.poll() is not None or "serving initial" in (directory / "log").read_text())
+            # Until then it answers a client with an alert of TLS.
+            ready = "certificate obtained successfully"
+            eventually(lambda: process.poll() is not None or ready in (directory / "log").read_text())
             assert process.poll() is None, (directory / "log").read_text()
             trust = ssl.create_default_context(cafile=root)
             transport = httpx2.HTTPTransport(verify=trust, local_address=CLIENT)
@@ -133,10 +135,17 @@ def test_caddy_bounds_requests(behind_caddy: tuple[httpx2.Client, int]) -> None:
     for path in ("/graphql", "/account/graphql"):
         large = client.post(path, content=b"x" * 100_000, headers={"Content-Type": "application/json"})
         assert (large.status_code, "65536" in large.text) == (413, True)
-        larger = client.post(path, content=b"x" * 200_000, headers={"Content-Type": "application/json"})
-        assert larger.status_code in {413, 502}  # as Caddy hears from the gateway before or after it breaks off
+        assert is_refused(client, path, b"x" * 200_000)
     long = client.delete(f"/refresh-tokens/def502{'0' * 20_000}")
     assert (long.status_code, long.json()["errors"][0]["code"]) == (403, "002")
+
+
+def is_refused(client: httpx2.Client, path: str, body: bytes) -> bool:
+    """Whether Caddy lets a body not pass: it breaks off, before or after it has heard or passed on the 413."""
+    try:
+        return client.post(path, content=body, headers={"Content-Type": "application/json"}).status_code in {413, 502}
+    except httpx2.TransportError:
+        return True
 
 
 def test_caddy_serves_tls_only(behind_caddy: tuple[httpx2.Client, int], gateway: Gateway) -> None:

@@ -114,7 +114,8 @@ def wait_for_mails(database: Database) -> None:
     """Return when all mails are sent, or not needed any more."""
     with suppress(AssertionError):
         eventually(lambda: not unsent(database))
-    assert unsent(database) == []
+    left = unsent(database)
+    assert not left, f"{len(left)} mails are left, such as {left[:3]}"
 
 
 def unsent(database: Database) -> list[tuple[object, ...]]:

@@ -64,7 +64,7 @@ def assert_nothing_is_lost(url: str, clients: Load, keys: Path, smtp: SmtpServer
     """Each acknowledged customer is whole and has its mail, which came once or again with the same Message-ID."""
     with closing(open_database(url)) as database:
         assert_all_stored(database, clients.sign_ups)
-        with relay(url, keys, smtp.url):
+        with relay(url, keys, smtp.url, connections=8):
             send_the_rest(database)
         assert_all_arrived(database, smtp)
     print(f"{KILLS} kills, {registered(clients.sign_ups)} sign-ups acknowledged of {len(clients.sign_ups)}")
@@ -79,7 +79,7 @@ def assert_all_arrived(database: Database, smtp: SmtpServer) -> None:
 
 def test_gateways(url: str, gateways: list[Gateway], keys_directory: Path, smtp: SmtpServer) -> None:
     """Gateways are killed in turn while clients sign up at both."""
-    with relay(url, keys_directory, smtp.url), load(gateways) as clients:
+    with relay(url, keys_directory, smtp.url, connections=8), load(gateways) as clients:
         for number in range(KILLS):
             clients.wait_for_success(5)
             gateways[number % 2].kill()
@@ -93,7 +93,7 @@ def test_the_relay(url: str, gateways: list[Gateway], keys_directory: Path, smtp
     with load(gateways) as clients:
         for _ in range(KILLS):
             before = len(smtp.messages)
-            with relay(url, keys_directory, smtp.url):  # which kills it
+            with relay(url, keys_directory, smtp.url, connections=8):  # which kills it
                 clients.wait_for_success(5)
                 eventually(lambda before=before: len(smtp.messages) > before)  # type: ignore[misc]
     assert_nothing_is_lost(url, clients, keys_directory, smtp)
@@ -104,7 +104,7 @@ def test_postgresql(
     url: str, gateways: list[Gateway], keys_directory: Path, smtp: SmtpServer, postgres: PostgresServer
 ) -> None:
     """All processes of the server are killed while clients sign up and a relay sends."""
-    with relay(url, keys_directory, smtp.url), load(gateways) as clients:
+    with relay(url, keys_directory, smtp.url, connections=8), load(gateways) as clients:
         for _ in range(KILLS):
             clients.wait_for_success(5)
             postgres.kill()
