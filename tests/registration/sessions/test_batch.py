@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -310,29 +310,26 @@ def on_postgresql(postgresql_url: str, services: Services) -> Iterator[Services]
 class TestLocks:
     def test_a_locked_customer_delays_only_its_own_sign_ins(self, on_postgresql: Services, postgresql_url: str) -> None:
         """While another node changes a customer, the sign-ins of the others are answered."""
-        for number in range(MAX_BATCH):
-            confirmed(on_postgresql, email=address(number))
-        with closing(SignInBatcher(on_postgresql)) as batcher:
-            with psycopg.connect(postgresql_url) as other:
-                other.execute("UPDATE customer SET first_name = 'Eve' WHERE email = %s", [address(0)])
-                requests = [SignInRequest(address(number), PASSWORD, CLIENT) for number in range(MAX_BATCH)]
-                held, *others = [sign_in(on_postgresql, batcher, each) for each in requests]
-                assert all(isinstance(outcome.result(PATIENCE), Tokens) for outcome in others)
-                assert not held.done()
-                other.rollback()
-            assert isinstance(held.result(PATIENCE), Tokens)
+        change = "UPDATE customer SET first_name = 'Eve' WHERE email = %s"
+        assert_delays_the_first_only(on_postgresql, postgresql_url, change, address(0))
 
     def test_a_locked_count_delays_only_its_own_sign_ins(self, on_postgresql: Services, postgresql_url: str) -> None:
         """While another node holds the count of an address, the sign-ins at other addresses are answered."""
-        for number in range(MAX_BATCH):
-            confirmed(on_postgresql, email=address(number))
         key = attempt_key(on_postgresql.secret, address(0), CLIENT)
-        with closing(SignInBatcher(on_postgresql)) as batcher:
-            with psycopg.connect(postgresql_url) as other:
-                other.execute("INSERT INTO attempt VALUES (%s, 1, now() + interval '900 seconds')", [key])
-                requests = [SignInRequest(address(number), PASSWORD, CLIENT) for number in range(MAX_BATCH)]
-                held, *others = [sign_in(on_postgresql, batcher, each) for each in requests]
-                assert all(isinstance(outcome.result(PATIENCE), Tokens) for outcome in others)
-                assert not held.done()
-                other.rollback()
-            assert isinstance(held.result(PATIENCE), Tokens)
+        count = "INSERT INTO attempt VALUES (%s, 1, now() + interval '900 seconds')"
+        assert_delays_the_first_only(on_postgresql, postgresql_url, count, key)
+
+
+def assert_delays_the_first_only(services: Services, url: str, statement: LiteralString, value: str) -> None:
+    """Of customers that sign in while another node's transaction has run this, only the first is answered later."""
+    for number in range(MAX_BATCH):
+        confirmed(services, email=address(number))
+    with closing(SignInBatcher(services)) as batcher:
+        with psycopg.connect(url) as other:
+            other.execute(statement, [value])
+            requests = [SignInRequest(address(number), PASSWORD, CLIENT) for number in range(MAX_BATCH)]
+            held, *others = [sign_in(services, batcher, each) for each in requests]
+            assert all(isinstance(outcome.result(PATIENCE), Tokens) for outcome in others)
+            assert not held.done()
+            other.rollback()
+        assert isinstance(held.result(PATIENCE), Tokens)
