@@ -135,7 +135,7 @@ def measure(directory: Path, plan: Plan) -> Measured:
             with_mails += mails.measure(directory, engine, plan.seconds, plan.rounds)
             backlogs.append(mails.of_a_slow_server(directory, engine, plan.drained, 3 * plan.seconds))
         with timed(f"growth, {engine}"):
-            grown += growth.measure(directory, engine, plan.sizes, plan.seconds, plan.rounds)
+            grown += growth.measure(directory, engine, plan.sizes, growth.Loads(plan.seconds, plan.rounds), growth.fill)
     with store("sqlite", directory) as empty:
         with timed("reads"):
             reading = list(reads.measure(directory, empty, plan.seconds, plan.rounds))

@@ -1,5 +1,6 @@
 """What a registration and a sign-in cost in a database with many customers, which are written without the gateway."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, insert, text
 from benchmarks import load
 from benchmarks.bare_hash import CHEAPEST, PRODUCTION
 from benchmarks.population import populate
-from benchmarks.registrations import one_load
+from benchmarks.registrations import TAGS
 from harness.gateway import Gateway
 from harness.processes import cpu_seconds
 from harness.production import gateway, services_of
@@ -29,9 +30,17 @@ SIGNING_IN = 50
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PLACEHOLDER_HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
 
+Fill: TypeAlias = Callable[[Store, int], None]
+"""Writes confirmed customers, with the other rows that each would have, until there are so many; then ANALYZE."""
 
 Kind: TypeAlias = Callable[[Gateway, Store, float], float]
 """Loads a gateway for some seconds; CPU milliseconds of server and database for one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    seconds: float
+    rounds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +54,32 @@ class Growth:
     without_hash_ms: float
 
 
-def measure(directory: Path, engine: Engine, sizes: tuple[int, ...], seconds: float, rounds: int) -> Iterator[Growth]:
+def measure(directory: Path, engine: Engine, sizes: tuple[int, ...], loads: Loads, fill: Fill) -> Iterator[Growth]:
     """Medians of loads that take turns on a database of each size, so that all are measured in the same minutes."""
     with ExitStack() as stores:
         grown = {size: stores.enter_context(store(engine, directory)) for size in sizes}
         for size, its_store in grown.items():
             fill(its_store, size)
         registration, sign_in = (
-            _medians(directory, grown, PRODUCTION, kind, seconds=seconds, rounds=rounds)
-            for kind in (_registration, _sign_in)
+            _medians(directory, grown, PRODUCTION, kind, loads) for kind in (_registration, _sign_in)
         )
-        without_hash = _medians(directory, grown, CHEAPEST, _registration, seconds=seconds, rounds=rounds)
+        without_hash = _medians(directory, grown, CHEAPEST, _registration, loads)
     for size in sizes:
         yield Growth(engine, size, registration[size], sign_in[size], without_hash[size])
 
 
-def _medians(
-    directory: Path, grown: Mapping[int, Store], costs: Costs, kind: Kind, *, seconds: float, rounds: int
-) -> dict[int, float]:
+def _medians(directory: Path, grown: Mapping[int, Store], costs: Costs, kind: Kind, loads: Loads) -> dict[int, float]:
     with ExitStack() as gateways:
         running = {
             size: gateways.enter_context(gateway(directory, its_store, costs)) for size, its_store in grown.items()
         }
         for size, its_store in grown.items():
             kind(running[size], its_store, 1.0)  # fills caches and pools
-        seen = [(size, kind(running[size], grown[size], seconds)) for _ in range(rounds) for size in grown]
+        seen = [(size, kind(running[size], grown[size], loads.seconds)) for _ in range(loads.rounds) for size in grown]
     return {size: median(cost for each, cost in seen if each == size) for size in grown}
 
 
 def fill(store: Store, size: int) -> None:
-    """Write confirmed customers, with the other rows that each would have, until there are so many; then ANALYZE."""
     missing = range(store.customers(), size)
     with store.opened() as database:
         for start in missing[::BATCH]:
@@ -155,15 +160,20 @@ def _mail(each: UUID, _number: int) -> dict[str, object]:
 
 
 def _registration(running: Gateway, store: Store, seconds: float) -> float:
-    seen = one_load(running, store, "graphql", 8, seconds)
-    return seen.server_ms + seen.database_ms
+    return _cpu_ms_of_one(running, store, "graphql", f"growth{next(TAGS)}", seconds)
 
 
 def _sign_in(running: Gateway, store: Store, seconds: float) -> float:
-    """Some customers sign in, in turn. Sign-ins in flight when wrk stops are not counted, alike for every size."""
+    """Some customers sign in, in turn."""
     hashed = Argon2id(memory_kib=PRODUCTION.memory_kib, time_cost=PRODUCTION.time_cost, parallelism=1)
     with services_of(running, store) as services:
         addresses = ",".join(populate(services, SIGNING_IN, password_hash=hashed.hash(b"correct horse")))
+    return _cpu_ms_of_one(running, store, "sign-in", addresses, seconds)
+
+
+def _cpu_ms_of_one(running: Gateway, store: Store, kind: str, tag: str, seconds: float) -> float:
+    """By those that wrk saw: to count rows costs the database the more the more there are."""
     before = cpu_seconds(running.process.pid) + store.cpu_seconds
-    seen = load.run(running.base_url, "sign-in", connections=8, seconds=seconds, tag=addresses)
+    seen = load.run(running.base_url, kind, connections=8, seconds=seconds, tag=tag)
+    time.sleep(load.SETTLE)
     return (cpu_seconds(running.process.pid) + store.cpu_seconds - before) * 1000 / seen.good

@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.addresses.decoys import decoy_address
 from registration.addresses.holders import NO_CUSTOMER, find_holder, lock_holder
 from registration.addresses.pending import erase_pending, is_pending
 from registration.storage.database import insert_new
+from registration.storage.inserts import conflict_insert
 from registration.storage.tables import email_claim
 
 
@@ -56,8 +56,7 @@ def claim_with_uniform_work(connection: Connection, email_key: str, customer_id:
 
 def _upsert_claim(connection: Connection, email_key: str, customer_id: UUID) -> UUID:
     """Claim an address unless it is claimed; returns the holder's id. Waits for a transaction that claims it."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(email_claim).values(address=email_key, customer_id=customer_id)
+    statement = conflict_insert(email_claim, connection.dialect.name).values(address=email_key, customer_id=customer_id)
     # An update that changes nothing, because only a row that was written is returned.
     same = {"address": statement.excluded.address}
     upsert = statement.on_conflict_do_update(index_elements=email_claim.primary_key, set_=same)

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, delete, literal_column, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from registration.outcomes import TooManyAttempts
+from registration.storage.inserts import conflict_insert
 from registration.storage.tables import attempt
 
 ARE_GIVEN = attempt.c.key.in_(bindparam("keys", expanding=True))
@@ -85,7 +85,7 @@ def _add(connection: Connection, rows: Sequence[Mapping[str, Any]], most: int | 
 @cache
 def _upsert(dialect: str, most: int | None) -> Executable:
     """Built once: SQLAlchemy builds and compares a statement with values in it anew for every execution."""
-    insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(attempt)
+    insert = conflict_insert(attempt, dialect)
     upsert = insert.on_conflict_do_update(
         index_elements=attempt.primary_key,
         set_={"count": attempt.c.count + insert.excluded.count},

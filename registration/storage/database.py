@@ -12,12 +12,12 @@ from threading import Semaphore
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from registration import metrics
 from registration.storage.address import address_of
 from registration.storage.deadline import remaining
+from registration.storage.inserts import conflict_insert
 from registration.storage.outages import (
     MENDED_BY_OPERATOR,
     Locked,
@@ -185,16 +185,14 @@ def insert_new_rows(connection: Connection, table: Table, rows: Sequence[Mapping
 
 @cache
 def _insert_new(table: Table, dialect: str) -> Executable:
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(table).on_conflict_do_nothing(table.primary_key)
+    statement = conflict_insert(table, dialect).on_conflict_do_nothing(table.primary_key)
     # Without this option SQLAlchemy loses the count of an INSERT when it closes the cursor.
     return statement.execution_options(preserve_rowcount=True)
 
 
 def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
     """Insert, or overwrite the row that has the same primary key."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(row)
+    statement = conflict_insert(table, connection.dialect.name).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=row))
 
 

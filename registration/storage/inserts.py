@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Connection, Executable, Insert
+from sqlalchemy import Column, Connection, Executable, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 Row: TypeAlias = Mapping[str, object]
@@ -47,5 +47,10 @@ def insert_new_together(connection: Connection, key: Column[Any], rows: Sequence
 
 @cache
 def _insert_new(key: Column[Any], dialect: str) -> Executable:
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert(key.table).on_conflict_do_nothing(index_elements=key.table.primary_key).returning(key)
+    statement = conflict_insert(key.table, dialect)
+    return statement.on_conflict_do_nothing(index_elements=key.table.primary_key).returning(key)
+
+
+def conflict_insert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can have ON CONFLICT: SQLAlchemy has one for each dialect."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

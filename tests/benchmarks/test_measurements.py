@@ -1,15 +1,19 @@
 """The measurements that need no wrk, made as short as possible."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Table, select
 
-from benchmarks import bare_hash, growth, metrics, overhead, search, start, traces
+from benchmarks import bare_hash, growth, metrics, overhead, search, start, ten_million, traces
+from benchmarks.growth import Growth
 from benchmarks.relay import drain
 from harness.store import Store
 from registration.hashing.batch import MAX_BATCH
 from registration.hashing.calibration import Costs
 from registration.storage.database import Database
+from registration.storage.tables import metadata
 from tests.registration.people import signed_up
 from tests.registration.stored import counts
 from tests.spans import traced
@@ -25,16 +29,54 @@ def test_the_bare_hash_is_measured_in_its_own_process(default: bool) -> None:
     assert seen.cpu_ms > 0
 
 
+FILLED = ("audit", "customer", "email_claim", "event", "mail", "refresh_token", "session")
+
+
 def test_inserted_customers_have_the_rows_of_signed_up_ones(database: Database, database_url: str) -> None:
     """`fill` adds customers up to the number wanted, each with a row in every table except those of keys."""
     store = Store(database_url, None)
     for size in (7, 12, 12):
         growth.fill(store, size)
-        assert counts(database) == dict.fromkeys(
-            ("audit", "customer", "email_claim", "event", "mail", "refresh_token", "session"), size
-        )
+        assert counts(database) == dict.fromkeys(FILLED, size)
     assert store.customers() == 12
     assert store.waiting_mails() == 0
+
+
+def test_a_server_fills_as_the_gateway_does_and_keeps_its_keys_and_indexes(postgresql_url: str) -> None:
+    """Ten million customers have the rows of the few, in the same tables: with the same columns, keys and indexes."""
+    store = Store(postgresql_url, None)
+    with store.opened() as database:
+        before = database.read(_shape)
+        ten_million.fill(store, 5)
+        ten_million.fill(store, 7)
+        assert counts(database) == dict.fromkeys(FILLED, 7)
+        assert database.read(_shape) == before
+        growth.fill(store, 8)
+        for name in FILLED:
+            assert len(database.read(partial(_columns_with_values, metadata.tables[name]))) == 1
+
+
+def _columns_with_values(table: Table, connection: Connection) -> set[tuple[str, ...]]:
+    """Of each row, the columns that are not NULL."""
+    rows = connection.execute(select(table)).mappings()
+    return {tuple(name for name, value in row.items() if value is not None) for row in rows}
+
+
+def _shape(connection: Connection) -> set[str]:
+    """The definitions of all keys and indexes."""
+    keys = "SELECT conrelid::regclass || conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid > 0"
+    indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    return {*connection.exec_driver_sql(keys).scalars(), *connection.exec_driver_sql(indexes).scalars()}
+
+
+def test_the_report_of_ten_million_customers_says_how_much_dearer_each_request_is() -> None:
+    """Each kind of request is a row with its CPU in both databases, and their ratio."""
+    few, many = Growth("postgresql", 1_000, 10.0, 12.0, 2.0), Growth("postgresql", 10_000_000, 11.0, 12.6, 2.5)
+    assert ten_million.report(few, many).splitlines()[2:] == [
+        "| registration | 10.00 | 11.00 | 1.100 |",
+        "| sign-in | 12.00 | 12.60 | 1.050 |",
+        "| registration, cheapest hash | 2.00 | 2.50 | 1.250 |",
+    ]
 
 
 def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
