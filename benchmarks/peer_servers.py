@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -89,6 +90,8 @@ def start_all(directory: Path, stack: ExitStack, sink: Sink | None) -> Iterator[
 
     With a sink customers have to confirm their addresses, and each registration sends its mail there.
     """
+    # Servers that are started later begin without customers: better-auth answers "success" to a known address.
+    directory = Path(tempfile.mkdtemp(dir=directory))
     for engine in ENGINES:
         yield stack.enter_context(_ours(directory, engine, sink))
     postgres = stack.enter_context(PostgresServer(on_disk=True, **DURABLE))

@@ -34,7 +34,7 @@ QUICK_SECONDS = 0.001
 CONNECTIONS = 16
 """Of one process at most: storage/database.py opens twice its eight readers."""
 BUSY = 0.7
-"""Of a part that is not to queue."""
+"""Highest utilisation of a part that must not build a queue."""
 MILLION_AN_HOUR = 1_000_000 / 3600
 
 

@@ -23,7 +23,7 @@ from registration.storage.tables import session
 
 CONCURRENCY = 32
 CUSTOMERS = 300
-"""So many sign in, in turn: one who has very many sessions is no usual customer."""
+"""The customers that sign in, in turn: one customer with very many sessions would not be typical."""
 KEYCLOAK = Costs(7_168, 5)
 """Of its sizing guide, which counts on 15 sign-ins a second and processor."""
 PASSWORD = b"correct horse"

@@ -48,7 +48,7 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
     mail_reply_seconds: Annotated[float, Field(gt=0, description="wait for each reply of the mail server")] = 300
     mail_end_seconds: Annotated[
-        float, Field(gt=0, description="wait for its word that it keeps a mail; a shorter one sends mails twice")
+        float, Field(gt=0, description="wait for the server to accept a mail; a shorter wait can send it twice")
     ] = 600
     mail_ehlo_name: Annotated[
         str,

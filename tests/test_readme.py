@@ -5,10 +5,15 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from graphql_api.cli.main import main
 from tests.conftest import Serve
 
 REPOSITORY = Path(__file__).parent.parent
@@ -108,3 +113,33 @@ def subfolders(package: str) -> list[Path]:
 
 def docstring(folder: Path) -> str | None:
     return ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command of the program by its name, such as `keys new`."""
+    program = get_command(main)
+    assert isinstance(program, TyperGroup)
+    for name, command in program.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from ((f"{name} {part}", each) for part, each in command.commands.items())
+        else:
+            yield name, command
+
+
+def test_readme_lists_every_command_and_no_other() -> None:
+    """Each command has its place in the table of commands; the acts of `customers` share a row."""
+    table = README.partition("## Commands")[2].partition("## Settings")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    listed = [re.findall(r"`(?:registration-gateway )?([a-z-]+(?: [a-z-]+(?![a-z:-]))?)", first) for first, _ in rows]
+    acts = [re.findall(r"`([a-z-]+)`", said) for first, said in rows if "customers …" in first]
+    named = [each for row in listed for each in row if each != "customers"] + [f"customers {each}" for each in acts[0]]
+    # `documents build FILE…` has its argument in the table.
+    assert sorted(named) == sorted(name for name, _ in commands())
+
+
+def test_readme_says_which_commands_print_json() -> None:
+    """The sentence about `--json` names the commands that have it."""
+    said = re.search(r"`--json` makes what (.*?) print readable", README, re.DOTALL)
+    assert said
+    with_json = {name for name, command in commands() if any("--json" in each.opts for each in command.params)}
+    assert set(re.findall(r"`([a-z -]+)`", " ".join(said[1].split()))) == with_json

@@ -26,7 +26,7 @@ from registration.tracing import traces
 def serve(
     workers: Annotated[int | None, typer.Option(help="server processes; as GATEWAY_WORKERS", min=1, max=64)] = None,
 ) -> None:
-    """Serve GraphQL, the JSON:API door, the confirmation page, and the relay unless GATEWAY_RELAY=off.
+    """Serve GraphQL, the JSON:API door, the pages of mailed links, and the relay unless GATEWAY_RELAY=off.
 
     Stops at once where `migrate` or another act of an operator is needed. Waits for a database that is not there.
     """

@@ -66,7 +66,7 @@ class Executor:
         self._preparation = Preparation(self._documents)
 
     async def prepare(self, request: OperationRequest, *, mutation_allowed: bool) -> Operation | Answer:
-        """What `run` is for, or the answer where nothing is to run: then no context need be made.
+        """The operation to pass to `run`, or the answer when nothing is to run; the caller then needs no context.
 
         Neither raises for anything that a client sends.
         """

@@ -1,4 +1,4 @@
-"""What a request asks for, what it was about and what came of it, the last two also for its log line and the metrics.
+"""A GraphQL request, its operation and its outcome; the last two also go to the log line and the metrics.
 
 The notes of the request carry both to the outermost layer.
 """

@@ -1,4 +1,4 @@
-"""The outermost layer: it gives each request a correlation id, a deadline, a log line and its place in the metrics."""
+"""A layer around the routes: each request gets a correlation id, a deadline, a log line and a place in the metrics."""
 
 import time
 from collections.abc import Callable, Mapping

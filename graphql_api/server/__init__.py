@@ -1,1 +1,1 @@
-"""Uvicorn with bounds of its own, the queue before the hash slots, and the server of the metrics."""
+"""Uvicorn with its bounds, response headers, the queue before the hash slots, and the port of the metrics."""

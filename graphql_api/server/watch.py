@@ -1,4 +1,4 @@
-"""Waiting for what only the database tells: one look for all that wait in this process, none while nothing waits."""
+"""Polls the database for facts that requests wait for: one query for all waiters of a process, none without waiters."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping

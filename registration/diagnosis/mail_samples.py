@@ -31,7 +31,7 @@ CONFIRMED = Customer(
     confirmed_at=MOMENT,
 )
 PENDING = replace(CONFIRMED, first_name=None, last_name=None, confirmed_at=None)
-"""Of whom as little is known as can be."""
+"""A customer with as few attributes as possible."""
 
 
 def try_mails(shop: Shop) -> None:

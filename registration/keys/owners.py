@@ -1,4 +1,4 @@
-"""Whose a mailed key is: a key names no customer, by whom its table may be distributed."""
+"""The owner of a mailed key: the key names no customer, but its table may be distributed by customer id."""
 
 from functools import cache
 from typing import Any

@@ -13,7 +13,7 @@ from registration.mail.transport import AboutUs, Broken, Outcome, Sender, Sent, 
 TROUBLES = 3
 """After so many mails in a row that failed through no fault of their recipients, a server rests."""
 GATHER_SECONDS = 0.005
-"""How long further ends are waited for after the first, so that they are settled together."""
+"""How long to wait, after one send has ended, for others to end, so that they are settled together."""
 BATCH = 64
 """Mails that are claimed at once for a quick server: that costs little more than to claim one."""
 QUICK = timedelta(seconds=0.2)

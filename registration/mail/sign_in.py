@@ -33,7 +33,7 @@ def sign_in(client: SMTP, user: str, password: str, token_file: Path | None) -> 
 
 
 def _answer(credentials: str, challenge: bytes | None = None) -> str:
-    """The credentials; nothing to the server's challenge, which says why it takes them not."""
+    """The credentials; nothing to the server's challenge, which says why the server refuses them."""
     return credentials if challenge is None else ""
 
 

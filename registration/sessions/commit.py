@@ -120,7 +120,7 @@ def _decide_all(connection: Connection, sign_ins: Sequence[PreparedSignIn]) -> l
 def _decide(connection: Connection, sign_in: PreparedSignIn) -> Decided:
     """A session needs that the password that was verified is still the customer's.
 
-    The lock lets a change in flight be waited for, and a later one end the new session. A failure names no customer who
+    The lock waits for a password change in flight; a later change ends the new session. A failure names no customer who
     was erased meanwhile: the trail of an erased customer names no client.
     """
     if sign_in.is_unconfirmed:

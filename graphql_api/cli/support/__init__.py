@@ -1,1 +1,1 @@
-"""The commands of those who help customers: their acts, and the tokens of the operator schema."""
+"""The commands for support: what an operator does for a customer, and the operators' tokens."""
