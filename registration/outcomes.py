@@ -188,7 +188,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The customer was erased after the access token was checked."""
+    """The customer was erased, or the session ended, after the access token was checked."""
 
 
 SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts

@@ -45,6 +45,7 @@ ACROSS_SHARDS = {
     "registration.account.data_export._rows": PERSON,
     "registration.records.audit.forget_person": PERSON,
     "registration.records.audit.forget_address": PERSON,
+    "registration.records.audit.forget_former_addresses": PERSON,
     "registration.records.audit.former_addresses": PERSON,
     "registration.mail.outbox.withdraw": "a customer's mails lie in all buckets; before a further mail of the kind",
     "registration.mail.composition._add_told": FACTS,

@@ -22,7 +22,7 @@ from registration.mail.rendering import MailKind
 from registration.outcomes import Confirmed, EmailChangeOutcome, EmailTaken, TokenRefused, TooManyAttempts
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
 from registration.sessions.alerts import enqueue_alert
@@ -168,7 +168,7 @@ def move_address(connection: Connection, services: Services, customer_id: UUID, 
     for table in (reset_token, export_token):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     moved = update(customer).where(customer.c.id == customer_id).values(email=email, updated_at=now)
-    record_event(connection, services.new_id(), "customer.email_changed", customer_id, now)
+    record_event(connection, services.new_id(), EventKind.EMAIL_CHANGED, customer_id, now)
     # With the former address, by which erasure finds the failed sign-ins that are recorded under it from now on.
     kind = AuditKind.EMAIL_CHANGE
     audit.record(connection, services.new_id(), kind, customer_id, now, client_ip=client_ip, email_key=former)

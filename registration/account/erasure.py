@@ -1,6 +1,6 @@
 """Erasure: the customer's row stays, the personal data goes, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -16,7 +16,7 @@ from registration.outcomes import Done, ErasureOutcome
 from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.address import key_of_stored
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
@@ -59,16 +59,18 @@ def erase_confirmed(services: Services, customer_id: UUID, connection: Connectio
     now = services.clock()
     emptied = {**emptied_row(services.new_id), "updated_at": now, "anonymized_at": now}
     connection.execute(update(customer).where(customer.c.id == customer_id).values(emptied))
-    addresses = _addresses(connection, person)
+    former = audit.former_addresses(connection, customer_id)
+    addresses = _addresses(connection, person, former)
     for table in deleted_tables(metadata):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     # After the sessions: a refresh in flight may have recorded that its token was used twice.
     for address in addresses:
         audit.forget_person(connection, customer_id, address)
         forget_address(connection, services.secret, address)
+    audit.forget_former_addresses(connection, [key_of_stored(person.email), *former])
     # Without `client_ip`, which would be personal data again.
     audit.record(connection, services.new_id(), AuditKind.ERASE, customer_id, now)
-    record_event(connection, services.new_id(), "customer.erased", customer_id, now)
+    record_event(connection, services.new_id(), EventKind.ERASED, customer_id, now)
     services.ledger.record([customer_id], now)
 
 
@@ -93,9 +95,12 @@ def emptied_row(new_id: Callable[[], UUID], table: Table = customer) -> dict[str
     )
 
 
-def _addresses(connection: Connection, person: Row[Any]) -> list[str]:
-    """The keys of the customer's addresses: present, pending, and former ones that no other account has now."""
+def _addresses(connection: Connection, person: Row[Any], former: Sequence[str]) -> list[str]:
+    """The keys of the customer's addresses: the present one, and waiting or former ones that no other account has.
+
+    Any customer can ask for a change to the address of another one, whose counts and rows must not go then.
+    """
     waiting = connection.scalars(select(email_change.c.email).where(email_change.c.customer_id == person.id))
-    former = audit.former_addresses(connection, person.id)
-    others = connection.scalars(select(email_claim.c.address).where(email_claim.c.address.in_(former))).all()
-    return [key_of_stored(email) for email in (person.email, *waiting)] + [*set(former).difference(others)]
+    more = {*map(key_of_stored, waiting), *former}
+    others = connection.scalars(select(email_claim.c.address).where(email_claim.c.address.in_(more))).all()
+    return [key_of_stored(person.email), *more.difference(others)]

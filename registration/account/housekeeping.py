@@ -11,7 +11,7 @@ from registration.addresses.decoys import decoy_address
 from registration.addresses.pending import erase_pending, expired_accounts
 from registration.mail.outbox import BUCKETS, IS_WAITING
 from registration.records.audit import forget_strangers
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.records.ledger import Ledger
 from registration.storage.personal import KEPT
 from registration.storage.slices import change_unlocked
@@ -71,7 +71,7 @@ class Housekeeping:
         expired = expired_accounts(connection, now - self.pending, limit)
         for customer_id in expired:
             erase_pending(connection, customer_id)
-            record_event(connection, self.new_id(), "customer.expired", customer_id, now)
+            record_event(connection, self.new_id(), EventKind.EXPIRED, customer_id, now)
         if expired:
             self.ledger.record(expired, now)
         return len(expired)

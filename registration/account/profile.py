@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, update
 
@@ -25,11 +24,12 @@ from registration.outcomes import (
 from registration.passwords.stored import verified_hash
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.account import ProfileChanges, read_profile_changes
 from registration.rules.address import EmailAddress, key_of_stored
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
+from registration.sessions.sessions import is_open
 from registration.storage.tables import customer
 
 # A sign-in so young proves as much as the password would.
@@ -48,7 +48,8 @@ def update_profile(
     """Change the attributes that are present in `raw`, all or none; a new address waits until it is proven.
 
     A new address needs the current password or, if None is given, a recent sign-in, unless the access token suffices,
-    as in the legacy contract. Gone when the customer was erased after the caller was authenticated.
+    as in the legacy contract. Gone when the customer was erased, or the session ended, after the caller was
+    authenticated.
     """
     changes = read_profile_changes(raw, services.policy, services.clock().date(), of_person=services.of_person)
     if isinstance(changes, list):
@@ -59,7 +60,7 @@ def update_profile(
     if address and not token_suffices and (refused := _refusal(services, caller, password, client_ip)):
         return refused
     costs = frozenset({Cost.MAIL} if address else ())
-    work = partial(_update, services, caller.customer.id, changes, client_ip)
+    work = partial(_update, services, caller, changes, client_ip)
     return services.write_charged(Bill(costs, client_ip, address.key if address else None), work)
 
 
@@ -82,12 +83,12 @@ def _refusal(
 
 
 def _update(
-    services: Services, customer_id: UUID, changes: ProfileChanges, client_ip: str, connection: Connection
+    services: Services, caller: Caller, changes: ProfileChanges, client_ip: str, connection: Connection
 ) -> UpdateOutcome:
-    person = connection.execute(
-        select(customer).where(customer.c.id == customer_id, customer.c.anonymized_at.is_(None)).with_for_update()
-    ).one_or_none()
-    if person is None:
+    is_present = (customer.c.id == caller.customer.id) & customer.c.anonymized_at.is_(None)
+    person = connection.execute(select(customer).where(is_present).with_for_update()).one_or_none()
+    # With the customer locked, as by what ends all sessions: a new password, or the word that it was an intruder.
+    if person is None or not is_open(connection, caller.session_id, caller.customer.id):
         return Gone()
     values = dict(changes.values)
     if changes.email and changes.email.key == key_of_stored(person.email):
@@ -107,7 +108,7 @@ def write_changes(
     if not changed:
         return person
     now = services.clock()
-    record_event(connection, services.new_id(), "customer.updated", person.id, now)
+    record_event(connection, services.new_id(), EventKind.UPDATED, person.id, now)
     audit.record(connection, services.new_id(), AuditKind.PROFILE_CHANGE, person.id, now, client_ip=client_ip)
     statement = update(customer).where(customer.c.id == person.id).values(**changed, updated_at=now)
     return connection.execute(statement.returning(customer)).one()

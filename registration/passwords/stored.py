@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select, update
 
 from registration.outcomes import BadCredentials, TooManyAttempts
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.password import forms_of
 from registration.services import Services
 from registration.sessions.guesses import charge_guesses, give_guesses_back, settle_guesses
@@ -64,5 +64,5 @@ def store_password(
     for table in (reset_token, email_change, export_token):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     end_sessions(connection, customer_id, now, keep)
-    record_event(connection, services.new_id(), "customer.password_changed", customer_id, now)
+    record_event(connection, services.new_id(), EventKind.PASSWORD_CHANGED, customer_id, now)
     return True

@@ -102,9 +102,14 @@ EMPTIED = dict.fromkeys((column.key for column in personal_columns(audit)), None
 
 
 def forget_person(connection: Connection, customer_id: UUID, email_key: str) -> None:
-    """Null the personal columns of the rows with this customer or this address, for erasure; the rows stay."""
-    is_theirs = (audit.c.customer_id == customer_id) | (audit.c.email_key == email_key)
-    connection.execute(update(audit).where(is_theirs).values(EMPTIED))
+    """Null the personal columns of the customer's rows, and of those without a customer that have the address."""
+    is_strangers = (audit.c.email_key == email_key) & audit.c.customer_id.is_(None)
+    connection.execute(update(audit).where((audit.c.customer_id == customer_id) | is_strangers).values(EMPTIED))
+
+
+def forget_former_addresses(connection: Connection, email_keys: Sequence[str]) -> None:
+    """Null addresses in the rows of all customers: another one may have had them before."""
+    connection.execute(update(audit).where(audit.c.email_key.in_(email_keys)).values(email_key=None))
 
 
 def forget_address(connection: Connection, email_key: str) -> None:

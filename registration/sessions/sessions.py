@@ -112,6 +112,12 @@ def revoke_one(services: Services, caller: Caller, session_id: UUID, client_ip: 
     return _revoke(services, caller, client_ip, session.c.id == session_id, keep_access=False)
 
 
+def is_open(connection: Connection, session_id: UUID, customer_id: UUID) -> bool:
+    """Whether the customer has this session, and it has not ended."""
+    is_it = (session.c.id == session_id) & (session.c.customer_id == customer_id) & session.c.ended_at.is_(None)
+    return connection.execute(select(session.c.id).where(is_it)).one_or_none() is not None
+
+
 def end_sessions(connection: Connection, customer_id: UUID, now: datetime, keep: UUID | None = None) -> None:
     """End every session of a customer but `keep`, inside the caller's transaction: their tokens do not work any more.
 

@@ -32,7 +32,7 @@ from registration.outcomes import (
 )
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.account import read_address
 from registration.rules.address import key_of_stored
 from registration.services import Services
@@ -124,7 +124,7 @@ def mark_confirmed(connection: Connection, services: Services, customer_id: UUID
         owned = delete(confirmation_token).where(confirmation_token.c.customer_id == customer_id)
         others = connection.scalars(owned.returning(confirmation_token.c.digest)).all()
         remember_used(connection, KeyKind.CONFIRMATION, customer_id, others, now)
-        record_event(connection, services.new_id(), "customer.confirmed", customer_id, now)
+        record_event(connection, services.new_id(), EventKind.CONFIRMED, customer_id, now)
         audit.record(connection, services.new_id(), AuditKind.CONFIRM, customer_id, now, client_ip=client_ip)
     return row
 
@@ -137,7 +137,7 @@ def disown(services: Services, key: str) -> DisownOutcome:
         customer_id = _use_up(connection, key, now)
         if customer_id is None or not erase_pending(connection, customer_id):
             return TokenRefused()
-        record_event(connection, services.new_id(), "customer.disowned", customer_id, now)
+        record_event(connection, services.new_id(), EventKind.DISOWNED, customer_id, now)
         # Without `client_ip`: it is personal, and no customer is left whose erasure would empty it.
         audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)
         services.ledger.record([customer_id], now)

@@ -16,7 +16,7 @@ from registration.mail import outbox
 from registration.mail.rendering import MailKind
 from registration.records import audit
 from registration.records.audit import AuditKind
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.rules.sign_up import NewCustomer
 from registration.services import Services
 from registration.signing_up.confirmation import issue_token
@@ -72,13 +72,13 @@ class SideRows:
     """The kinds of the mail, the event and the audit row that a sign-up writes besides an account."""
 
     mail: MailKind
-    event: str
+    event: EventKind
     audit: AuditKind
 
 
-CONFIRMATION_NEEDED = SideRows(MailKind.CONFIRMATION, "customer.created", AuditKind.SIGN_UP)
-CONFIRMED_AT_ONCE = SideRows(MailKind.WELCOME, "customer.created", AuditKind.SIGN_UP)
-ADDRESS_TAKEN = SideRows(MailKind.ALREADY_REGISTERED, "customer.sign_up_repeated", AuditKind.SIGN_UP_REPEATED)
+CONFIRMATION_NEEDED = SideRows(MailKind.CONFIRMATION, EventKind.CREATED, AuditKind.SIGN_UP)
+CONFIRMED_AT_ONCE = SideRows(MailKind.WELCOME, EventKind.CREATED, AuditKind.SIGN_UP)
+ADDRESS_TAKEN = SideRows(MailKind.ALREADY_REGISTERED, EventKind.SIGN_UP_REPEATED, AuditKind.SIGN_UP_REPEATED)
 """These rows are about the account that has the address."""
 
 

@@ -19,7 +19,7 @@ from harness.ports import HOST, free_port
 from harness.processes import tree
 from registration.metrics import Backlog
 from registration.records.backlog import backlog
-from registration.records.events import record_event
+from registration.records.events import EventKind, record_event
 from registration.storage.database import Database, open_database
 from tests.conftest import Serve
 from tests.deploy.promtool import promtool
@@ -186,6 +186,6 @@ def test_what_waits_is_looked_up(database: Database) -> None:
     """Mails that wait are counted, with the age of the oldest, and the events that are kept."""
     assert database.read(lambda connection: backlog(connection, NOW)) == Backlog(0, 0.0, 0)
     ada = signed_up(database)
-    database.write(lambda connection: record_event(connection, uuid4(), "customer.created", ada, NOW))
+    database.write(lambda connection: record_event(connection, uuid4(), EventKind.CREATED, ada, NOW))
     later = NOW + timedelta(minutes=3)
     assert database.read(lambda connection: backlog(connection, later)) == Backlog(1, 180.0, 1)

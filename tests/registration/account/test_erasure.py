@@ -19,7 +19,7 @@ from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
 from registration.limits.lockout import DatabaseLockout, LockoutTerms, attempt_prefix
 from registration.mail.rendering import MailKind
-from registration.outcomes import BadCredentials, Confirmed, Done, Gone, Registered, Tokens
+from registration.outcomes import BadCredentials, Confirmed, Done, Gone, Registered, Tokens, Updated
 from registration.passwords.reset import request_reset
 from registration.records.audit import AuditKind, record
 from registration.services import Services
@@ -270,3 +270,30 @@ def test_a_former_address_of_another_account_keeps_its_counts(services: Services
     anonymize(services, caller, None, CLIENT)
     assert counts_of(services, attempt_prefix) == 1
     assert {row["email_key"] for row in rows(services.database, audit)} == {None}
+
+
+def test_an_address_of_another_account_keeps_its_counts_although_a_change_to_it_waits(services: Services) -> None:
+    """A customer that asks for the address of another one, and goes, ends none of the counts of that one."""
+    conceal = replace(services, conceal=True)
+    confirmed(conceal, email=FORMER, firstName="Eve")
+    asking = caller_of(conceal, member(conceal, email="bob@example.org").tokens)
+    sign_in(conceal, FORMER, "wrong", CLIENT)
+    request_reset(conceal, FORMER, CLIENT)
+    before = [counts_of(conceal, mark) for mark in (attempt_prefix, address_mark, mailbox_mark)]
+    assert isinstance(update_profile(conceal, asking, {"email": FORMER}, CLIENT), Updated)
+    assert anonymize(conceal, asking, None, CLIENT) == Done()
+    assert [counts_of(conceal, mark) for mark in (attempt_prefix, address_mark, mailbox_mark)] >= before
+    assert min(before[:2]) > 0
+
+
+def test_the_trail_of_another_customer_loses_the_address_only(services: Services, clock: Clock, ada: Caller) -> None:
+    """What another customer had before is nulled in its rows, because it is the erased one's; its clients stay."""
+    moved(services, ada)
+    clock.move(timedelta(days=1))
+    eve = caller_of(services, member(services, email=FORMER, firstName="Eve").tokens)
+    former = [row for row in rows(services.database, audit) if row["email_key"] == FORMER]
+    assert [row["kind"] for row in former] == [AuditKind.EMAIL_CHANGE]
+    anonymize(services, eve, None, CLIENT)
+    [after] = [row for row in rows(services.database, audit) if row["id"] == former[0]["id"]]
+    assert (after["email_key"], after["client_ip"]) == (None, former[0]["client_ip"])
+    assert after["client_ip"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import delete
@@ -20,12 +21,13 @@ from registration.outcomes import (
 )
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
-from registration.sessions.sessions import refresh
+from registration.sessions.sessions import end_sessions, refresh
 from registration.storage.tables import audit, customer, email_change, event
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD
 from tests.registration.members import CLIENT, confirmed, member
+from tests.registration.signing import sign_in
 from tests.registration.stored import rows
 
 
@@ -171,3 +173,17 @@ def test_the_repr_of_an_outcome_holds_no_address(services: Services, caller: Cal
     outcome = updated(update(services, caller, email="new@example.org"))
     assert outcome.pending_email == "new@example.org"
     assert "new@example.org" not in repr(outcome)
+
+
+@pytest.mark.parametrize("sent", [{"firstName": "Zoë"}, {"email": "eve@example.net"}])
+def test_a_session_that_ended_meanwhile_changes_nothing(
+    services: Services, caller: Caller, sent: dict[str, object]
+) -> None:
+    """A change that was on its way when all sessions were ended, as by a new password, is answered Gone."""
+    sign_in(services, caller.customer.email, PASSWORD, CLIENT)
+    ended = partial(end_sessions, customer_id=caller.customer.id, now=services.clock(), keep=None)
+    services.database.write(ended)
+    before = rows(services.database, customer)
+    assert update(services, caller, **sent) == Gone()
+    assert rows(services.database, customer) == before
+    assert rows(services.database, email_change) == []
