@@ -58,6 +58,7 @@ from registration.sessions.batch import SignInBatcher
 from registration.sessions.sign_in import seconds_blocked
 from registration.signing_up.batch import SignUpBatcher
 from registration.signing_up.progress import RegistrationState, settled
+from registration.storage.database import Unavailable
 from registration.tracing import traces
 from registration.wiring import open_relay, open_services
 from rest_compat import routes as rest_compat
@@ -68,7 +69,6 @@ GRAPHQL_AND_PUBLIC_PATHS = frozenset({"/graphql", jwks.PATH, "/openapi.json", "/
 
 PER_SLOT = 8
 """Operations admitted per hash slot; > 1 keeps slots fed while the loop is busy. A batch comes on top."""
-
 
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter while the event loop waits for it; Python's own choice is 0.005."""
@@ -83,8 +83,7 @@ def from_environment() -> ASGIApp:
     if settings.traces == "on":
         traces.switch_on()
     services = open_services(settings)
-    relay = open_relay(settings, services) if settings.relay == "on" else None
-    app = create_app(settings, services, relay)
+    app = create_app(settings, services, open_relay(settings, services) if settings.relay == "on" else None)
     # All that is there now stays; looking through it again and again costs more than a request leaves behind.
     gc.unfreeze()  # of the application before SIGHUP
     gc.collect()
@@ -200,6 +199,7 @@ def routes(settings: GatewaySettings, parts: Parts) -> list[BaseRoute]:
         seconds_blocked=parts.seconds_blocked,
         lockout_minutes=ceil(settings.lockout_block_seconds / 60),
         id_company_user=settings.id_company_user == "on",
+        outages=(Unavailable,),
     )
     return [
         Route("/graphql", graphql_endpoint(settings, parts)),

@@ -30,7 +30,7 @@ async def caller_of(
         return Refused((MISSING_ACCESS_TOKEN,)) if protected else None
     if "x-anonymous-customer-unique-id" in request.headers:
         return Refused((TWO_IDENTITIES,))
-    scheme, *tokens = authorization.split() or [""]
+    scheme, *tokens = authorization.split(maxsplit=2) or [""]
     if scheme.lower() != "bearer" or len(tokens) != 1:
         return Refused((INVALID_ACCESS_TOKEN,))
     reply = await execute(request, ME, {})

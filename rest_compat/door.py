@@ -6,19 +6,26 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias, assert_never
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from registration.notes import current_correlation_id
 from registration.outcomes import Stage, Violation
 from rest_compat.body import read_body
 from rest_compat.caller import caller_of
-from rest_compat.errors import ID_MISSING, INTERNAL_ERROR, NOT_FOUND, violation_errors
+from rest_compat.errors import ID_MISSING, INTERNAL_ERROR, NOT_FOUND, RETRY_AFTER, unavailable, violation_errors
 from rest_compat.execution import Execute
 from rest_compat.header_checks import header_refusal, is_decoded, is_versioned, preflight
 from rest_compat.jsonapi import POST_DATA_INVALID, Error, Presentation, read_attributes
 from rest_compat.resource import Accepted, Call, Done, Listed, Operation, Refused, Resource, RulesBroken, Shown
 from rest_compat.response import document_response, error_response, language_of, with_contract_headers
+
+MOST_FIELDS = 100
+"""Of `fields[…]`; no resource has as many attributes."""
+
+log = structlog.get_logger(__name__)
 
 Told: TypeAlias = Shown | Listed | Accepted | Done | Refused
 ReadJson: TypeAlias = Callable[[bytes], object]
@@ -44,11 +51,17 @@ class Door:
     today: Callable[[], date]
     slow_rules: bool = False
     """Whether rules take longer than the event loop may stand still: a look into a file, a measure of strength."""
+    outages: tuple[type[Exception], ...] = ()
+    """What is raised where the database is gone; it is answered with a document, as every other outage."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = with_contract_headers(await self._respond(request), language_of(request))
-        await response(scope, receive, send)
+        try:
+            response = await self._respond(request)
+        except self.outages as error:
+            log.error("database unavailable", reason=str(error))
+            response = error_response(Refused((unavailable(current_correlation_id() or None),), RETRY_AFTER))
+        await with_contract_headers(response, language_of(request))(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         refusal = header_refusal(request)
@@ -67,7 +80,7 @@ class Door:
 
     def _place_of(self, request: Request) -> Place | None:
         path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
-        resource_type, *ids = path.strip("/").split("/")
+        resource_type, *ids = path.strip("/").split("/", 2)
         resource = self.resources.get(resource_type)
         if resource is None or len(ids) > 1:
             return None
@@ -75,7 +88,7 @@ class Door:
 
     def _presentation_of(self, request: Request, resource_type: str) -> Presentation:
         fields = request.query_params.get(f"fields[{resource_type}]")
-        wanted = None if fields is None else frozenset(fields.split(","))
+        wanted = None if fields is None else frozenset(fields.split(",", MOST_FIELDS))
         return Presentation(self.base_url, resource_type, request.scope["query_string"], wanted)
 
     async def _answer(self, request: Request, place: Place, operation: Operation) -> Told:

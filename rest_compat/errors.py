@@ -25,6 +25,8 @@ BODY_LIMIT = 64 * 1024
 BODY_TOO_LARGE = Error(413, f"The request body is larger than {BODY_LIMIT} bytes.")
 BODY_ENCODED = Error(415, "The request body must have no Content-Encoding.")
 UNAVAILABLE = Error(503, "The service is not available at the moment. Please try again later.", "9503")
+RETRY_AFTER = 5
+"""Seconds to wait in an outage."""
 INTERNAL_ERROR = Error(500, "Internal Server Error")
 
 # In plain text, without a document.

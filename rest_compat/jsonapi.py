@@ -84,6 +84,8 @@ def read_attributes(document: object, resource_type: str) -> Mapping[str, object
     if data["type"] != resource_type:
         return INVALID_TYPE
     attributes = data["attributes"]
+    if attributes == []:  # how PHP writes an empty object, too (decision 0064)
+        return {}
     return attributes if isinstance(attributes, dict) else POST_DATA_INVALID
 
 

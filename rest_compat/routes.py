@@ -43,10 +43,11 @@ def routes(
     id_company_user: bool,
     of_person: PersonPolicy = LEGACY,
     smtputf8: bool = True,
+    outages: tuple[type[Exception], ...] = (),
 ) -> Shim:
     """`base_url` is the public address that self links start with; `client_id` is the only OAuth client.
 
-    `today` returns the present day in UTC.
+    `today` returns the present day in UTC. `outages` are what callables raise when the database is gone.
     """
     resources = [
         customers(execute, policy, of_person=of_person, smtputf8=smtputf8),
@@ -69,6 +70,7 @@ def routes(
         read_json,
         today,
         slow_rules=policy.breaches is not None or policy.min_strength > 0,
+        outages=outages,
     )
     named = [openapi_route(resources, door.base_url), token_route(execute, client_id)]
     named += [route for name in door.resources for route in _resource_routes(name, door)]

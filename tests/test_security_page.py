@@ -13,6 +13,7 @@ from graphql_api.engine.costs import costs_of
 from graphql_api.operators.context import scopes_of
 from graphql_api.operators.schema import schema as operator_schema
 from graphql_api.schema import schema as strawberry_schema
+from graphql_api.server.request_head import MOST_HEADERS, MOST_ITEMS, MOST_PARAMETERS
 from graphql_api.settings import GatewaySettings
 from graphql_api.types.user_errors import UserErrorCode
 from registration.account.email_change import LIMIT_OF_A_CUSTOMER, LIMITS_OF_AN_ADDRESS
@@ -134,6 +135,9 @@ def test_every_limit_is_listed() -> None:
     )
     figures = {row[0]: row[1] for row in rows if not row[0].startswith("`")}
     assert figures == {
+        "headers of a request; items in all of them; parameters of its address": (
+            f"{MOST_HEADERS}; {MOST_ITEMS}; {MOST_PARAMETERS} (decision 0064)"
+        ),
         "resends for an address": in_words(RESEND_LIMITS),
         "resets for an address": in_words(REQUEST_LIMITS),
         "changes to an address; of a customer": f"{in_words(LIMITS_OF_AN_ADDRESS)}; {in_words([LIMIT_OF_A_CUSTOMER])}",

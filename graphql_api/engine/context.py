@@ -89,5 +89,5 @@ Info = StrawberryInfo[Context, None]
 
 def bearer_token(authorization: str | None) -> str | None:
     """The token of the header Authorization (RFC 6750, 2.1); None without one, or with something else."""
-    scheme, *tokens = (authorization or "").split() or [""]
+    scheme, *tokens = (authorization or "").split(maxsplit=2) or [""]
     return tokens[0] if scheme.lower() == "bearer" and len(tokens) == 1 else None

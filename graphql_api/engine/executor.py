@@ -88,19 +88,15 @@ class Executor:
     async def stream(
         self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
     ) -> AsyncIterator[Answer]:
-        """Any operation, prepared and run: the answers of a subscription as they come, one answer of any other."""
+        """Any operation: the answers of a subscription as they come, one answer of any other, which has run by then."""
         operation = await self._operation(request)
         if isinstance(operation, Operation) and operation.is_subscription:
             note(operation=f"subscription {operation.field}")
-            found = await self._subscribed(operation, request, context)
-        else:
-            allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
-            found = await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed
-        if isinstance(found, Answer):
-            yield _noted(found)
-            return
-        async for result in found:
-            yield answer_of(result)
+            return _answers(await self._subscribed(operation, request, context))
+        allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
+        return _answers(
+            await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed
+        )
 
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
         """Prepare and run a constant document of ours: it neither waits behind those of others nor is forgotten."""
@@ -236,6 +232,14 @@ def _chosen(operations: Prepared, request: OperationRequest) -> Operation | Answ
         return Answer(Kind.REFUSED, errors=operations)
     operation = choose(operations, request.operation_name)
     return operation if isinstance(operation, Operation) else Answer(Kind.REFUSED, errors=[operation])
+
+
+async def _answers(found: Answer | AsyncIterator[ExecutionResult]) -> AsyncIterator[Answer]:
+    if isinstance(found, Answer):
+        yield _noted(found)
+        return
+    async for result in found:
+        yield answer_of(result)
 
 
 async def _run(execution: Execution[Any]) -> Answer:

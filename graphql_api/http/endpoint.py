@@ -85,16 +85,18 @@ class GraphQLEndpoint(Generic[GivenContext]):
         self._documents = documents
         self._graphiql = graphiql
         self._streams = streams
+        self._media_types = (*MEDIA_TYPES, EVENT_STREAM) if streams.are_offered else MEDIA_TYPES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         accept = ",".join(request.headers.getlist("accept"))
-        if preferred(accept, (*MEDIA_TYPES, EVENT_STREAM)) == EVENT_STREAM:
+        media_type = preferred(accept, self._media_types)
+        if media_type == EVENT_STREAM:
             with self._streams.one_more(request) as has_room:
                 response = await self._stream(request) if has_room else _answer_response(NO_ROOM, JSON)
                 await response(scope, receive, send)
             return
-        response = await self._respond(request, accept)
+        response = await self._respond(request, accept, media_type)
         await response(scope, receive, send)
 
     async def _stream(self, request: Request) -> Response:
@@ -105,13 +107,12 @@ class GraphQLEndpoint(Generic[GivenContext]):
         if isinstance(operation, Answer):
             return _answer_response(operation, JSON)
         context, gone, is_post = self._context_for(request), partial(departure, request), request.method == "POST"
-        answers = self._executor.stream(operation, context, mutation_allowed=is_post, departure=gone)
-        return EventStream((_body(answer) async for answer in answers), gone, self._streams)
+        answers = await self._executor.stream(operation, context, mutation_allowed=is_post, departure=gone)
+        return self._with_cookie(EventStream((_body(answer) async for answer in answers), gone, self._streams), context)
 
-    async def _respond(self, request: Request, accept: str) -> Response:
+    async def _respond(self, request: Request, accept: str, media_type: str | None) -> Response:
         if self._graphiql and request.method == "GET" and preferred(accept, (*MEDIA_TYPES, HTML)) == HTML:
             return self._graphiql(request)
-        media_type = preferred(accept, MEDIA_TYPES)
         operation = await self._operation(request, media_type)
         if isinstance(operation, BadRequest):
             return _bad_request(operation, media_type or JSON)
@@ -122,7 +123,9 @@ class GraphQLEndpoint(Generic[GivenContext]):
             return _answer_response(prepared, media_type or JSON)
         context = self._context_for(request)
         answer = await self._executor.run(prepared, operation, context, partial(departure, request))
-        response = _answer_response(answer, media_type or JSON)
+        return self._with_cookie(_answer_response(answer, media_type or JSON), context)
+
+    def _with_cookie(self, response: Response, context: GivenContext) -> Response:
         if cookie := self._cookie_of(context):
             response.headers.append("set-cookie", cookie)
         return response

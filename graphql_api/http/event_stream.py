@@ -51,6 +51,7 @@ class EventStreams:
         heartbeat: float = 15.0,
     ) -> None:
         self._client_ip = client_ip
+        self.are_offered = most > 0
         self._most = most
         self._most_per_client = most_per_client
         self._of_client: Counter[str] = Counter()
@@ -82,9 +83,10 @@ class EventStream(Response):
         self._bodies = bodies
         self._departure = departure
         self._streams = streams
+        self.raw_headers = list(HEADERS)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+        await send({"type": "http.response.start", "status": 200, "headers": [*self.raw_headers]})
         over = asyncio.ensure_future(
             _first_of(self._departure(), _closing(scope), asyncio.sleep(self._streams.longest))
         )

@@ -8,7 +8,8 @@ GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 HTML = "text/html"
 
-_QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
+# Some clients write .2 or more digits than RFC 9110, 12.4.2 allows.
+_QUALITY = re.compile(r"0?\.[0-9]+|0\.?|1(\.0*)?")
 
 
 class _Range(NamedTuple):
@@ -36,10 +37,11 @@ def is_json(content_type: str) -> bool:
 
 
 def _range(item: str) -> _Range | None:
-    """None where RFC 9110 does not allow the item, such as a quality of 7."""
+    """None where the quality is none, such as 7. Java writes `*` for any type."""
     media_range, *parameters = item.strip().lower().split(";")
     quality = next((value for name, value in map(_parameter, parameters) if name == "q"), "1")
-    return _Range(media_range.strip(), float(quality)) if _QUALITY.fullmatch(quality) else None
+    name = media_range.strip()
+    return _Range("*/*" if name == "*" else name, float(quality)) if _QUALITY.fullmatch(quality) else None
 
 
 def _parameter(text: str) -> tuple[str, str]:

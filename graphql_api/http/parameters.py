@@ -38,11 +38,13 @@ async def posted(request: Request) -> Json | BadRequest:
 
 
 def in_query(query: Mapping[str, str]) -> Json | BadRequest:
+    """The parameters of an address; an empty one counts as absent, but for the document."""
     parameters: dict[str, Json] = {name: query.get(name) or None for name in ("operationName", "documentId")}
     parameters["query"] = query.get("query")
-    for name in {"variables", "extensions"} & query.keys():
-        value = read_json(query[name].encode())
-        if isinstance(value, NotJson):
-            return BadRequest(400, f"The parameter '{name}' {value.reason}.")
-        parameters[name] = value
+    for name in ("variables", "extensions"):
+        if text := query.get(name):
+            value = read_json(text.encode())
+            if isinstance(value, NotJson):
+                return BadRequest(400, f"The parameter '{name}' {value.reason}.")
+            parameters[name] = value
     return parameters

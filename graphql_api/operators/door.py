@@ -1,6 +1,7 @@
 """The door of the operator schema: without a good token no request gets further, whatever it asks."""
 
 from collections.abc import Awaitable, Callable
+from math import ceil
 
 import structlog
 from cachetools import TTLCache
@@ -38,23 +39,24 @@ class TokenDoor:
         self._app = app
         self._bearer_of = bearer_of
         self._ip_of = ip_of
+        self._clock = clock
         # In memory: 256 random bits are not guessed, so this spares the database, and no more.
-        self._wrong: TTLCache[str, int] = TTLCache(CLIENTS, WAIT, clock)
+        self._wrong: TTLCache[str, tuple[int, float]] = TTLCache(CLIENTS, WAIT, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         client = client_of(self._ip_of(request))
-        wrong = self._wrong.get(client, 0)
+        wrong, until = self._wrong.get(client, (0, 0.0))
         if wrong >= MOST_WRONG:
-            await _refusal(429, f"Too many wrong tokens: try again in {WAIT} s.", {"Retry-After": str(WAIT)})(
-                scope, receive, send
-            )
+            seconds = max(1, ceil(until - self._clock()))
+            refusal = _refusal(429, f"Too many wrong tokens: try again in {seconds} s.", {"Retry-After": str(seconds)})
+            await refusal(scope, receive, send)
             return
         token = bearer_token(request.headers.get("authorization"))
         bearer = await self._bearer_of(token) if token else None
         if bearer is None:
             if token:
-                self._wrong[client] = wrong + 1
+                self._wrong[client] = (wrong + 1, self._clock() + WAIT)
                 log.warning("operator token refused", number=wrong + 1)
             await _refusal(401, "A good token of an operator is needed.", {})(scope, receive, send)
             return

@@ -3,7 +3,6 @@
 from pathlib import Path
 from string import Template
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -76,8 +75,8 @@ def routes(bundle: Path = BUNDLE) -> list[Route]:
 
     async def bundled_file(request: Request) -> Response:
         path = files.get(request.path_params["name"])
-        if path is None:
-            raise HTTPException(404)
+        if path is None or not path.exists():  # another build may have replaced it
+            return PlainTextResponse("Not Found", 404)
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return FileResponse(path, media_type=CONTENT_TYPES[path.suffix], headers=headers)
 

@@ -7,21 +7,15 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.server import request_head
 from graphql_api.server.answer_transport import AnswerTransport
 from graphql_api.server.connections import PROBES, ConnectionLimits, Connections, Unread
-from graphql_api.server.request_head import EarlyAnswer, HeadState, refusal_of
-from graphql_api.server.response_headers import SecurityHeaders, early_answer
-
-TOO_LARGE = EarlyAnswer(b"431 Request Header Fields Too Large", "The head of the request has too many bytes.\n")
-
-# Bytes. httptools cannot split more. Refresh tokens of legacy clients stand in paths, and have about 3,000.
-URL_LIMIT = 65_535
-URL_TOO_LONG = EarlyAnswer(b"414 URI Too Long", f"The address of the request is longer than {URL_LIMIT} bytes.")
-BUSY = EarlyAnswer(b"503 Service Unavailable", "Too many connections are open.\n", ((b"retry-after", b"5"),))
+from graphql_api.server.request_head import URL_LIMIT, EarlyAnswer, HeadState, refusal_of, without_upgrade
+from graphql_api.server.response_headers import early_answer
 
 
 class HeadRefused(Exception):
-    """Stops the parser when the head of a request that is not served is complete."""
+    """Stops the parser at a request that is not served."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -60,6 +54,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _is_surplus = False
     _closes_after_body = False
     _closing: asyncio.Event | None = None
+    _held: EarlyAnswer | None = None
+    """A refusal that waits for the answers to earlier requests."""
 
     def __init__(self, *args: Any, connections: Connections | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,28 +78,28 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        if self._held:
+            return
         head, self._is_all_there = self._head, False
         try:
             self._feed(data)
-        except HttpParserError:
+        except (HttpParserError, HeadRefused):
             if self._closes_after_body:
                 self.transport.close()
-                return
-            if len(self.pipeline) > self.pipeline_limit:
+            elif len(self.pipeline) > self.pipeline_limit:
                 self.transport.abort()
-                return
-            if self._head.refusal:
+            elif self._head.refusal:
                 self._refuse(self._head.refusal)
-                return
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
+            else:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("Invalid HTTP request received.")
             return
         if not self._is_all_there:
             self._start_deadline()
         if head.is_open and head is self._head:
             head.size += len(data)
             if head.size > self.head_limit and not self._is_url_too_long():
-                self._refuse(TOO_LARGE)
+                self._refuse(request_head.TOO_LARGE)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -111,17 +107,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         except HttpParserUpgrade as stop:
             # The parser stops at the end of the head: a new one reads the request without its Upgrade header.
             if self.parser.get_method() == b"CONNECT":  # no HTTP follows, and we are not a proxy
-                self.send_400_response("CONNECT is not for this server.")
-                return
+                self._head.refusal = request_head.CONNECT
+                raise HeadRefused from None
             (end_of_head,) = stop.args
-            head = self._head_without_upgrade()
+            head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
             self.parser = HttpRequestParser(self)
             self._feed(head + data[end_of_head:])
-
-    def _head_without_upgrade(self) -> bytes:
-        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
-        kept = (name + b": " + value for name, value in self.headers if name != b"upgrade")
-        return b"\r\n".join([method + b" " + self.url + b" HTTP/" + version, *kept, b"", b""])
 
     def on_message_begin(self) -> None:
         self._head, self._is_all_there = HeadState(is_open=True), False
@@ -132,49 +123,53 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().on_url(url)
             return
         self._head.url_dropped += len(url)
-        # It may have no end; else the answer waits for the headers, to name the origin.
+        # It may have no end; else the answer waits for the headers, to name the origin. The rest is read and dropped,
+        # so that the client reads the answer.
         if self._head.url_dropped > URL_LIMIT:
-            self._refuse_url()
+            self._write(request_head.URL_TOO_LONG)
 
     def _is_url_too_long(self) -> bool:
         return len(self.url) > URL_LIMIT
 
-    def _refuse_url(self) -> None:
-        """Answer once. The rest of the URL is read and dropped, so that the client reads the answer."""
-        if not self._head.is_url_refused:
-            self._head.is_url_refused = True
-            self._write(URL_TOO_LONG)
-
     def send_400_response(self, msg: str) -> None:
-        if not self._is_url_too_long():
-            self._refuse(EarlyAnswer(b"400 Bad Request", msg))
-            return
-        self._refuse_url()
-        self.transport.close()
+        is_too_long = self._is_url_too_long()
+        self._refuse(request_head.URL_TOO_LONG if is_too_long else EarlyAnswer(b"400 Bad Request", msg))
 
     def _refuse(self, refusal: EarlyAnswer) -> None:
         self._write(refusal)
-        self.transport.close()
+        if not self._held:
+            self.transport.close()
 
     def _write(self, refusal: EarlyAnswer) -> None:
-        # uvicorn knows no headers before the first request.
-        outermost = self.app if isinstance(self.app, SecurityHeaders) else SecurityHeaders(self.app)
-        headers = outermost.of_early_answer(self.headers or ())
-        self.transport.write(early_answer(refusal, (*self.server_state.default_headers, *headers)))
+        """Answer the request that came last, once, after those before it (RFC 9112, 9.3.2)."""
+        head, running = self._head, self._running
+        refused = self.cycle if head.has_open_body else None
+        if running and running is not refused and not running.response_complete:
+            self._held = refusal
+            self._end_deadline()
+            self.flow.resume_reading()  # what is left unread resets the connection
+            if refused:
+                self.pipeline.popleft()
+        elif not head.is_refused and not (refused and refused.response_started):
+            head.is_refused = True
+            of_request = [*self.scope["headers"]] if self.scope else []
+            self.transport.write(early_answer(refusal, self.app, of_request, self.server_state.default_headers))
 
     def on_headers_complete(self) -> None:
         if self._closes_after_body or self._is_url_too_long():
             raise HeadRefused
         head = self._head
-        head.refusal = refusal_of(self.headers, self.parser.get_http_version())
+        head.refusal = refusal_of(self.url, self.headers, self.parser.get_http_version())
         if self._is_surplus and not self._is_cheap():
-            head.refusal = head.refusal or BUSY
+            head.refusal = head.refusal or request_head.BUSY
         if head.refusal:
             raise HeadRefused
         head.is_open, head.wants_upgrade = False, self.parser.should_upgrade()
         if head.wants_upgrade:
             return
         super().on_headers_complete()
+        head.has_open_body = True
+        self.headers = request_head.DROPPED  # type: ignore[assignment]
         if self._is_surplus or self.closing().is_set():
             self.cycle.keep_alive = False
         if len(self.pipeline) > self.pipeline_limit:
@@ -186,6 +181,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return (is_preflight and self.parser.get_method() == b"OPTIONS") or self.url.partition(b"?")[0] in PROBES
 
     def on_message_complete(self) -> None:
+        self._head.has_open_body = False
         if self._head.wants_upgrade:
             return
         if self._closes_after_body:
@@ -199,7 +195,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete:
+        if self._held and not self.transport.is_closing() and self._running and self._running.response_complete:
+            refusal, self._held = self._held, None
+            self._refuse(refusal)
+        elif self.cycle.response_complete:
             self._connections.waits(self)
 
     def shutdown(self) -> None:
@@ -236,7 +235,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _start_deadline(self) -> None:
-        if self._deadline is None:
+        if self._deadline is None and not self._held:
             seconds = self.surplus_seconds if self._is_surplus else self.request_seconds
             self._deadline = self.loop.call_later(seconds, self.transport.close)
 

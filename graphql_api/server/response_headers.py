@@ -58,14 +58,16 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def early_answer(answer: EarlyAnswer, headers: RawHeaders) -> bytes:
-    """The bytes of a refusal with these headers besides its own."""
+def early_answer(answer: EarlyAnswer, app: ASGIApp, request_headers: RawHeaders, default_headers: RawHeaders) -> bytes:
+    """The bytes of a refusal, with the headers that `app` gives all answers and those that the server does."""
+    outermost = app if isinstance(app, SecurityHeaders) else SecurityHeaders(app)
+    headers = (*answer.headers, *default_headers, *outermost.of_early_answer(request_headers))
     text = answer.text.encode()
     head = [
         b"HTTP/1.1 " + answer.status,
         b"content-type: text/plain; charset=utf-8",
         b"content-length: %d" % len(text),
         b"connection: close",
-        *(name + b": " + value for name, value in (*answer.headers, *headers)),
+        *(name + b": " + value for name, value in headers),
     ]
     return b"\r\n".join([*head, b"", text])

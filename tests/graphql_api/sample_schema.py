@@ -225,11 +225,12 @@ def make_endpoint(
     documents: NamedDocuments | None = None,
     graphiql: Callable[[Request], Response] | None = lambda _: HTMLResponse("<title>GraphiQL</title>"),
     context_for: Callable[[Request], SampleContext] = lambda _: SampleContext(),
+    streams: EventStreams | None = None,
 ) -> GraphQLEndpoint[SampleContext]:
     return GraphQLEndpoint(
         executor=executor or make_executor(),
         context_for=context_for,
-        streams=EventStreams(lambda _: "", 10),
+        streams=streams or EventStreams(lambda _: "", 10),
         queries_by_get=queries_by_get,
         documents=documents or NamedDocuments({}, only=False),
         graphiql=graphiql,

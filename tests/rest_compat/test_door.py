@@ -2,6 +2,7 @@ import json
 from datetime import date
 
 import pytest
+from starlette.requests import Request
 
 from graphql_api.http.strict_json import read_json
 from registration.outcomes import Stage, Violation, ViolationCode
@@ -224,6 +225,32 @@ def test_an_outage_is_no_bad_token() -> None:
     door = Door({"books": BOOKS}, "", Gateway(OUTAGE, me=OUTAGE).execute, read_json, today)
     for response in (ask(door, "GET", "/books", SIGNED_IN), post(door, "/books", BOOK, SIGNED_IN)):
         assert (response.status, response.headers["retry-after"]) == (503, "5")
+
+
+class Gone(Exception):
+    """What a callable of these tests raises in an outage."""
+
+
+async def _lost(_request: Request, _attributes: object) -> None:
+    raise Gone
+
+
+@pytest.mark.parametrize("headers", [{"authorization": "bad"}, SIGNED_IN, {}])
+def test_an_outage_that_is_raised_is_a_document(headers: Headers) -> None:
+    """What a callable raises in an outage is answered as every outage: for a bad token, a good one and broken rules."""
+    lending = Operation("Lend", _show, takes=TITLE, rules=_books_are_good, blocked=_lost)
+    door = Door(
+        {"loans": Resource("loans", {"POST": lending})},
+        "",
+        Gateway(OUTAGE, me=OUTAGE).execute,
+        read_json,
+        today,
+        outages=(Gone,),
+    )
+    response = post(door, "/loans", {"data": {"type": "loans", "attributes": {}}}, headers)
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    assert response.headers["content-type"] == MEDIA_TYPE
+    assert response.errors == [(503, "9503", "The service is not available at the moment. Please try again later.")]
 
 
 def test_only_known_attributes_reach_a_resource() -> None:

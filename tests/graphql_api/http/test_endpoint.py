@@ -54,6 +54,8 @@ class TestAnswers:
             (f"{JSON}, {GRAPHQL};q=0.9", JSON),
             (f"{GRAPHQL}; charset=utf-8, text/html", GRAPHQL),
             (f"*/*;q=0.1, {GRAPHQL}", GRAPHQL),
+            # What Java's HttpURLConnection sends by itself.
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", JSON),
         ],
     )
     def test_in_the_media_type_that_the_client_prefers(self, client: TestClient, accept: str, media_type: str) -> None:
@@ -73,6 +75,11 @@ class TestAnswers:
         }
         response = client.get("/graphql", params=parameters)
         assert response.json() == {"data": {"hello": "Hello Ada"}}
+
+    def test_empty_parameters_of_a_url_like_absent_ones(self, client: TestClient) -> None:
+        """A parameter without a value counts as absent."""
+        empty = dict.fromkeys(("variables", "extensions", "operationName", "documentId"), "")
+        assert client.get("/graphql", params={"query": "{ hello }"} | empty).json() == {"data": {"hello": "Hello you"}}
 
     def test_browsers_with_graphiql(self, client: TestClient) -> None:
         """A client that prefers HTML to JSON gets GraphiQL."""
@@ -356,6 +363,11 @@ class TestNegotiation:
             ("c/z", None),
             ("*/*;q=0.000", None),
             (",,;;=,", None),
+            ("a/x;q=.2, b/y;q=.3", "b/y"),
+            ("a/x;q=0.33333, b/y;q=0.4", "b/y"),
+            ("a/x;q=., b/y;q=1.0000", "b/y"),
+            ("c/z, *; q=.2", "a/x"),
+            ("*;q=0", None),
         ],
     )
     def test_prefers_quality_then_exactness_then_order(self, accept: str, expected: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.requests import Request
+from starlette.testclient import TestClient
 from starlette.types import Message
 
 from graphql_api.http.event_stream import CLOSING, EVENT_STREAM, Body, EventStream, EventStreams
@@ -15,6 +16,7 @@ from graphql_api.settings import GatewaySettings
 from registration.keys.handles import LENGTH
 from registration.storage.database import open_database
 from tests.graphql_api.installation import FORM, Installation
+from tests.graphql_api.sample_schema import make_app
 from tests.in_process import installation as running
 
 FOLLOW = "subscription ($handle: String!) { registration(handle: $handle) { state } }"
@@ -97,11 +99,21 @@ class TestAStream:
         answer = installation.client.post("/graphql", json=by_hash, headers={"accept": EVENT_STREAM})
         assert answer.json()["errors"][0]["message"] == "PersistedQueryNotFound"
 
-    def test_needs_room(self, sqlite_url: str) -> None:
-        """Where no more streams may be open, the answer is 503 with Retry-After."""
+    def test_is_not_offered_where_none_may_be_open(self, sqlite_url: str) -> None:
+        """With GATEWAY_EVENT_STREAMS=0 a client that takes JSON, too, gets JSON, and any other 406."""
         with running(open_database(sqlite_url), GatewaySettings(event_streams=0)) as installed:
-            accept = {"accept": EVENT_STREAM}
-            answer = installed.client.post("/graphql", json={"query": "{ __typename }"}, headers=accept)
+            for accept, status in ((f"{EVENT_STREAM}, application/json", 200), (EVENT_STREAM, 406)):
+                headers = {"accept": accept}
+                answer = installed.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+                assert answer.status_code == status
+                assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+    def test_needs_room(self) -> None:
+        """Where no more streams may be open, the answer is 503 with Retry-After."""
+        streams = EventStreams(lambda _: "", 1)
+        request = Request({"type": "http", "headers": []})
+        with TestClient(make_app(streams=streams)) as client, streams.one_more(request):
+            answer = client.post("/graphql", json={"query": "{ __typename }"}, headers={"accept": EVENT_STREAM})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 

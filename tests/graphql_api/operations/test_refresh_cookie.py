@@ -10,9 +10,11 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
+from graphql_api.http.event_stream import EVENT_STREAM
 from graphql_api.server.refresh_cookie import NAME, PROOF, RefreshCookie
 from graphql_api.settings import GatewaySettings
 from registration.storage.database import Database
+from tests.graphql_api.http.test_event_stream import events
 from tests.graphql_api.installation import Installation, installed
 from tests.graphql_api.operations.test_sessions import ADA, ME, REFRESH, REVOKE, SIGN_IN
 from tests.registration.forms import PASSWORD
@@ -80,6 +82,19 @@ def test_a_token_of_the_body_moves_into_the_cookie(running: Installation) -> Non
     answer = ask(running, REFRESH, {"refreshToken": token})
     assert result(answer)["tokens"]["refreshToken"] is None
     assert cookie_of(answer)
+
+
+def test_an_event_stream_has_the_cookie_too(running: Installation) -> None:
+    """Signing in, refreshing and signing out set the cookie also where the answer is an event stream."""
+    bearer, _ = signed_in(running)
+    answer = ask(running, SIGN_IN, ADA, accept=EVENT_STREAM)
+    [body] = events(answer)
+    assert body["data"]["result"]["tokens"]["refreshToken"] is None
+    first = cookie_of(answer)
+    second = cookie_of(ask(running, REFRESH, {}, first, accept=EVENT_STREAM))
+    assert second not in {"", first}
+    assert cookie_of(ask(running, REVOKE, {"current": True}, second, accept=EVENT_STREAM, **bearer)) == ""
+    assert cookie_of(ask(running, REFRESH, {}, second))
 
 
 @pytest.mark.parametrize("cookie", ["", "garbage", "def502" + "0" * 64])

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.testclient import TestClient
 
 from graphql_api.pages import graphiql
@@ -27,7 +26,7 @@ def client(bundle: Path) -> TestClient:
     async def page(request: Request) -> Response:
         return graphiql.page("n0nce", bundle)
 
-    return TestClient(Starlette(routes=[Route("/graphql", page), *graphiql.routes(bundle)]))
+    return TestClient(Router([Route("/graphql", page), *graphiql.routes(bundle)]))  # as the gateway serves them
 
 
 def test_policy_allows_own_origin_and_the_nonce_only(bundle: Path) -> None:
@@ -69,6 +68,13 @@ def test_files_are_typed_and_kept_for_ever(bundle: Path, name: str, content_type
 def test_nothing_but_the_bundle_is_served(bundle: Path, path: str) -> None:
     """Unknown names, other versions and paths out of the directory are answered 404."""
     assert client(bundle).get(f"/graphiql/{path}").status_code == 404
+
+
+def test_a_file_that_is_gone_is_not_found(bundle: Path) -> None:
+    """A file that a later build removed is answered 404."""
+    gateway = client(bundle)
+    (bundle / "main.js").unlink()
+    assert gateway.get("/graphiql/4711/main.js").status_code == 404
 
 
 def test_without_a_bundle_the_page_says_how_to_build_it(tmp_path: Path) -> None:

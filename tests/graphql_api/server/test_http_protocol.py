@@ -1,6 +1,7 @@
 """HTTP/1.1 of hostile and of old clients, on a real socket."""
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -34,9 +35,8 @@ class Patient(BoundedHttpProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the body; /early before the body has arrived, and /late after the keep-alive timeout."""
-    if scope["path"] == "/late":
-        await asyncio.sleep(1.5)
+    """Answer with the body; /early before the body has arrived, /soon later, /late after the keep-alive timeout."""
+    await asyncio.sleep({"/soon": 0.3, "/late": 1.5}.get(scope["path"], 0))
     body = b"" if scope["path"] == "/early" else await Request(scope, receive).body()
     await PlainTextResponse(body)(scope, receive, send)
 
@@ -196,6 +196,50 @@ class TestHost:
         assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+class TestMuch:
+    """What is split for each request is counted before: it is split by the event loop, for which all others wait."""
+
+    @pytest.mark.parametrize(
+        ("lines", "status"),
+        [
+            ([b"A: a"] * 97, b"200"),
+            ([b"A: a"] * 98, b"431"),
+            ([b"Accept: " + b"a," * 500], b"200"),
+            ([b"Accept: " + b"a," * 501], b"431"),
+            ([b"Accept: " + b"a," * 100] * 6, b"431"),
+            ([b"Cookie: " + b"a=a; " * 251, b"Forwarded: " + b"for=a," * 250], b"431"),
+            ([b"Content-Type: " + b";" * 60_000], b"431"),
+            ([b"A: " + b"a" * 60_000], b"200"),
+        ],
+    )
+    def test_in_the_headers_is_refused(self, patient: tuple[str, int], lines: list[bytes], status: bytes) -> None:
+        """A request has 100 headers and 500 items in them at most; beyond that it is 431."""
+        answer = talk(patient, with_host(b"Host: x", b"Content-Length: 0", b"Connection: close", *lines))
+        assert answer.startswith(b"HTTP/1.1 " + status)
+
+    @pytest.mark.parametrize(("parameters", "status"), [(100, b"200"), (101, b"400"), (32_000, b"400")])
+    def test_in_the_address_is_refused(self, patient: tuple[str, int], parameters: int, status: bytes) -> None:
+        """An address has 100 parameters at most; beyond that it is 400."""
+        query = b"&".join([b"a"] * parameters)
+        answer = talk(patient, b"GET /?" + query + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 " + status)
+
+    def test_after_the_body_is_dropped(self) -> None:
+        """Trailers are no headers (RFC 9110, 6.5.1): a proxy that looks at headers has not seen them."""
+        seen: list[bytes] = []
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await echo(scope, receive, send)
+            seen.extend(name for name, _ in scope["headers"])
+
+        trailers = b"Authorization: Bearer x\r\n" * 200
+        request = with_host(b"Host: x", b"Connection: close", b"Transfer-Encoding: chunked")
+        with serving(BoundedHttpProtocol, application) as address:
+            answer = talk(address, request + b"5\r\nhello\r\n0\r\n" + trailers + b"\r\n")
+        assert answer.endswith(b"\r\n\r\nhello")
+        assert seen == [b"host", b"connection", b"transfer-encoding"]
+
+
 class TestTransferEncoding:
     BODY = b"5\r\nhello\r\n0\r\n\r\n"
 
@@ -315,6 +359,64 @@ class TestPipeline:
         """A client that pipelines a thousand requests loses its connection."""
         with suppress(ConnectionResetError):
             assert talk(patient, self.REQUEST * 1000).count(b"HTTP/1.1 200 OK") < 1000
+
+
+SOON = b"GET /soon HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+NO_CHUNK = b"no chunk\r\n\r\n"
+
+
+def statuses(answer: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1.1 (\d+)", answer)
+
+
+class TestRefusalBehindAnAnswer:
+    """Answers come in the order of the requests (RFC 9112, 9.3.2): a client takes the first for that of the first."""
+
+    @pytest.mark.parametrize(
+        ("parts", "status"),
+        [
+            pytest.param([b"garbage\r\n\r\n"], b"400", id="garbage"),
+            pytest.param([with_host()], b"400", id="no host"),
+            pytest.param([b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n"], b"400", id="connect"),
+            pytest.param([with_host(b"Host: x", b"Transfer-Encoding: gzip, chunked")], b"501", id="coding"),
+            pytest.param([b"GET / HTTP/1.1\r\n", b"A: " + b"a" * 70_000], b"431", id="long head"),
+            pytest.param([b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"], b"414", id="long address"),
+            pytest.param([b"GET /" + b"a" * 140_000, b"a" * 70_000], b"414", id="an address without end"),
+            pytest.param([CHUNKED + NO_CHUNK], b"400", id="a body that is none"),
+            pytest.param([CHUNKED, NO_CHUNK], b"400", id="a body that is none, in two reads"),
+        ],
+    )
+    def test_waits_for_it(self, patient: tuple[str, int], parts: list[bytes], status: bytes) -> None:
+        """A refusal follows the answer to an earlier request; what comes after it is not read."""
+        answer = talk(patient, SOON + parts[0], *parts[1:], SOON)
+        assert statuses(answer) == [b"200", status]
+
+    def test_waits_for_all_of_them(self, patient: tuple[str, int]) -> None:
+        """A refusal follows the answers to all earlier requests."""
+        assert statuses(talk(patient, SOON + SOON + CHUNKED + NO_CHUNK)) == [b"200", b"200", b"400"]
+
+    def test_does_not_bring_a_deadline(self, hasty: tuple[str, int]) -> None:
+        """The answer to an earlier request is not cut off by the deadline of a head that was refused."""
+        answer = talk(hasty, SOON + b"POST / HTTP/1.1\r\n", b"\r\n")
+        assert statuses(answer) == [b"200", b"400"]
+
+    def test_is_left_out_after_the_last_answer(self) -> None:
+        """An answer that ends the connection is the last: that a second request came is no reason for a 503."""
+        protocol = partial(BoundedHttpProtocol, connections=Connections(ConnectionLimits(total=0)))
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await echo({**scope, "path": "/soon"}, receive, send)
+
+        probe = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        with serving(cast("type[BoundedHttpProtocol]", protocol), application) as address:
+            assert statuses(talk(address, probe + HEAD + b"\r\nhello")) == [b"200"]
+
+    def test_is_no_second_answer(self, patient: tuple[str, int]) -> None:
+        """A body that is none after the answer to its request ends the connection, and a first answer is a refusal."""
+        head = CHUNKED.replace(b"/ ", b"/early ")
+        assert statuses(talk(patient, head, NO_CHUNK)) == [b"200"]
+        assert statuses(talk(patient, CHUNKED, NO_CHUNK)) == [b"400"]
 
 
 class TestEarlyAnswer:
