@@ -21,6 +21,7 @@ PublicError: TypeAlias = dict[str, Any]
 
 LONGEST_MESSAGE = 500
 
+UNAVAILABLE = "The service cannot do this at the moment: try again later."
 UNAVAILABLE_RETRY_AFTER = 5
 """Seconds that every answer about an outage names."""
 
@@ -119,8 +120,7 @@ def field_error(error: GraphQLError) -> PublicError:
             return _field_error(error, ErrorCode.PREFLIGHT_REQUIRED, message)
         case Unavailable() as outage:
             log.error("graphql.unavailable", exc_info=outage)
-            message = "The service cannot do this at the moment: try again later."
-            return _field_error(error, ErrorCode.UNAVAILABLE, message, correlationId=current_correlation_id())
+            return _field_error(error, ErrorCode.UNAVAILABLE, UNAVAILABLE, correlationId=current_correlation_id())
         case StrawberryInputCoercionError():
             return _field_error(error, ErrorCode.BAD_USER_INPUT, "An argument of this field does not fit its type.")
         case _ if _is_about_arguments(error):

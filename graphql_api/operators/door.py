@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.engine.context import bearer_token
-from graphql_api.engine.errors import ErrorCode, public_error
+from graphql_api.engine.errors import UNAVAILABLE, UNAVAILABLE_RETRY_AFTER, ErrorCode, public_error
 from registration.limits.payers import client_of
-from registration.notes import note
+from registration.notes import current_correlation_id, note
+from registration.storage.outages import Unavailable
 from registration.support.tokens import Bearer
 
 MOST_WRONG = 10
@@ -53,19 +54,36 @@ class TokenDoor:
             await refusal(scope, receive, send)
             return
         token = bearer_token(request.headers.get("authorization"))
-        bearer = await self._bearer_of(token) if token else None
+        try:
+            bearer = await self._bearer_of(token) if token else None
+        except Unavailable as error:
+            log.error("database unavailable", reason=str(error))
+            await _unavailable()(scope, receive, send)
+            return
         if bearer is None:
             if token:
-                self._wrong[client] = (wrong + 1, self._clock() + WAIT)
-                log.warning("operator token refused", number=wrong + 1)
+                self._count(client)
             await _refusal(401, "A good token of an operator is needed.", {})(scope, receive, send)
             return
         note(operator=bearer.operator.name)
         scope[BEARER] = bearer
         await self._app(scope, receive, send)
 
+    def _count(self, client: str) -> None:
+        """Count a wrong token. The count is read now: other tokens of the client were looked up meanwhile."""
+        wrong = self._wrong.get(client, (0, 0.0))[0] + 1
+        self._wrong[client] = (wrong, self._clock() + WAIT)
+        log.warning("operator token refused", number=wrong)
+
 
 def _refusal(status: int, message: str, headers: dict[str, str]) -> Response:
     body = {"errors": [public_error(ErrorCode.UNAUTHENTICATED, message)]}
     note(outcome=ErrorCode.UNAUTHENTICATED.value)
     return JSONResponse(body, status, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"} | headers)
+
+
+def _unavailable() -> Response:
+    note(outcome=ErrorCode.UNAVAILABLE.value)
+    error = public_error(ErrorCode.UNAVAILABLE, UNAVAILABLE, correlationId=current_correlation_id())
+    headers = {"Retry-After": str(UNAVAILABLE_RETRY_AFTER), "Cache-Control": "no-store"}
+    return JSONResponse({"errors": [error]}, 503, headers)
