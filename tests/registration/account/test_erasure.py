@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 from sqlalchemy import Connection, select
 
+from registration.account.data_export import request_export
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
@@ -25,7 +26,17 @@ from registration.records.audit import AuditKind, record
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.storage.database import Unavailable
-from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
+from registration.storage.tables import (
+    attempt,
+    audit,
+    customer,
+    email_change,
+    event,
+    export_token,
+    mail,
+    metadata,
+    session,
+)
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, authenticate, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
@@ -199,17 +210,19 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
     [
         (lambda services, caller: anonymize(services, caller, None, CLIENT), Done()),
         (lambda services, caller: update_profile(services, caller, {"firstName": "Zoë"}, CLIENT), Gone()),
+        (lambda services, caller: request_export(services, caller, CLIENT), Gone()),
     ],
-    ids=["erasure", "change of profile"],
+    ids=["erasure", "change of profile", "export"],
 )
 def test_a_request_that_waits_for_an_erasure_changes_nothing(
     services: Services, ada: Caller, use: Callable[[Services, Caller], object], expected: object
 ) -> None:
-    """An erasure or a change of profile waits for an erasure in flight, then finds no customer and writes nothing."""
-    before = rows(services.database, event)
+    """A request of a customer waits for an erasure in flight, then finds no customer and writes nothing."""
+    before = {table: rows(services.database, table) for table in (audit, event, export_token, mail)}
     is_erased = Event()
 
     def erase(connection: Connection) -> None:
+        connection.execute(select(customer.c.id).with_for_update())
         connection.execute(customer.update().values(anonymized_at=services.clock()))
         is_erased.set()
         eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
@@ -220,7 +233,7 @@ def test_a_request_that_waits_for_an_erasure_changes_nothing(
         assert use(services, ada) == expected
         erasing.result()
     assert [row["first_name"] for row in rows(services.database, customer)] == ["Ada"]
-    assert rows(services.database, event) == before
+    assert {table: rows(services.database, table) for table in before} == before
 
 
 class OtherServer(DatabaseLockout):
