@@ -108,14 +108,17 @@ def test_a_waiting_mail_stays_however_old(database: Database) -> None:
 def test_strangers_are_forgotten(database: Database) -> None:
     """Audit rows without a customer are emptied after a month; those of customers keep their personal columns."""
 
-    def entry(created_at: datetime, customer_id: UUID | None) -> dict[str, object]:
-        facts = {"id": uuid4(), "kind": "sign-in failure", "client_ip": "192.0.2.1", "email_key": "ada@example.org"}
-        return facts | {"customer_id": customer_id, "created_at": created_at}
+    theirs = {"client_ip": "192.0.2.1", "email_key": "ada@example.org"}
 
-    for row in [entry(LONG_AGO, None)] * 3:
-        store(database, {audit: row | {"id": uuid4()}})
-    store(database, {audit: entry(NOW, None)})
-    store(database, {audit: entry(LONG_AGO, uuid4())})
+    def entry(created_at: datetime, customer_id: UUID | None = None, **changes: None) -> None:
+        facts = {"id": uuid4(), "kind": "sign-in failure", "customer_id": customer_id, "created_at": created_at}
+        store(database, {audit: {**facts, **theirs, **changes}})
+
+    entry(LONG_AGO)
+    entry(LONG_AGO, client_ip=None)
+    entry(LONG_AGO, email_key=None)
+    entry(NOW)
+    entry(LONG_AGO, uuid4())
     assert tidied(database, NOW, limit=2) == [2, 1]
     left = [(row["created_at"], row["client_ip"], row["email_key"]) for row in rows(database, audit)]
     assert sorted(left, key=repr) == sorted(
