@@ -10,11 +10,11 @@ from threading import Event
 import pytest
 from sqlalchemy import Connection, select
 
-from registration.account.data_export import request_export
+from registration.account.data_export import Rows, export_by_key, request_export
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
-from registration.keys.link_keys import email_change_key
+from registration.keys.link_keys import email_change_key, export_key
 from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
@@ -161,6 +161,11 @@ def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> No
     assert anonymize(services, ada, PASSWORD, CLIENT) == Done()
 
 
+def export_by_mailed_key(services: Services) -> Rows | None:
+    [token_id] = [row["token_id"] for row in rows(services.database, mail) if row["kind"] == MailKind.DATA_EXPORT]
+    return export_by_key(services, export_key(services.secret, token_id), CLIENT)
+
+
 def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Caller) -> None:
     """A second erasure, by a request whose token was good at the same moment, changes no row."""
     anonymize(services, ada, None, CLIENT)
@@ -211,8 +216,9 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
         (lambda services, caller: anonymize(services, caller, None, CLIENT), Done()),
         (lambda services, caller: update_profile(services, caller, {"firstName": "Zoë"}, CLIENT), Gone()),
         (lambda services, caller: request_export(services, caller, CLIENT), Gone()),
+        (lambda services, _caller: export_by_mailed_key(services), None),
     ],
-    ids=["erasure", "change of profile", "export"],
+    ids=["erasure", "change of profile", "request for an export", "export"],
 )
 def test_a_request_that_waits_for_an_erasure_changes_nothing(
     services: Services, ada: Caller, use: Callable[[Services, Caller], object], expected: object
