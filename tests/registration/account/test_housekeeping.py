@@ -9,6 +9,7 @@ from sqlalchemy.event import listen, remove
 
 from registration.account.housekeeping import Housekeeping
 from registration.outcomes import Accepted, Registered
+from registration.records.audit import forget_strangers
 from registration.services import Services
 from registration.settings import Settings
 from registration.signing_up.confirmation import resend_confirmation
@@ -124,6 +125,27 @@ def test_strangers_are_forgotten(database: Database) -> None:
     assert sorted(left, key=repr) == sorted(
         [(LONG_AGO, None, None)] * 3 + [(each, "192.0.2.1", "ada@example.org") for each in (NOW, LONG_AGO)], key=repr
     )
+
+
+def test_strangers_are_found_by_an_index_of_their_own(database: Database) -> None:
+    """Housekeeping finds audit rows without a customer among themselves, not among those of all customers."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with database.engine.connect() as connection:
+        for other in ("created_at", "customer_id"):  # of which a planner without statistics thinks as much
+            connection.exec_driver_sql(f"DROP INDEX ix_audit_{other}")
+        listen(connection, "before_cursor_execute", note)
+        forget_strangers(connection, NOW, 10)
+        remove(connection, "before_cursor_execute", note)
+        if database.dialect != "sqlite":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
+        plan = connection.exec_driver_sql(explain + asked[0][0], asked[0][1]).all()  # type: ignore[arg-type]
+        connection.rollback()
+    assert "ix_audit_stranger" in str(plan)
 
 
 def test_rows_are_deleted_in_slices(database: Database) -> None:
