@@ -1,6 +1,6 @@
 """The customer as the rest of the program uses it, without the password hash."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -36,11 +36,11 @@ class Person:
     None is what the customer did not tell.
     """
 
-    salutation: Salutation | None
-    first_name: str | None
-    last_name: str | None
-    gender: Gender | None
-    date_of_birth: date | None
+    salutation: Salutation | None = field(repr=False)
+    first_name: str | None = field(repr=False)
+    last_name: str | None = field(repr=False)
+    gender: Gender | None = field(repr=False)
+    date_of_birth: date | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Customer(Person):
 
     id: UUID
     reference: str
-    email: str
+    email: str = field(repr=False)
     language: Language
     created_at: datetime
     updated_at: datetime

@@ -194,7 +194,7 @@ class Gone:
 SignInOutcome = Tokens | EmailNotConfirmed | BadCredentials | TooManyAttempts
 RefreshOutcome = Tokens | RefreshRefused
 EndSessionOutcome = Done | SessionUnknown
-ExportRequestOutcome = Accepted | TooManyAttempts
+ExportRequestOutcome = Accepted | TooManyAttempts | Gone
 ResetRequestOutcome = Accepted | Invalid | TooManyAttempts
 ResetOutcome = Done | ResetRefused | Invalid
 PasswordChangeOutcome = Done | BadCredentials | Invalid | TooManyAttempts

@@ -6,6 +6,7 @@ import strawberry
 
 from graphql_api.engine.context import Info
 from graphql_api.engine.costs import costs
+from graphql_api.engine.errors import Unauthenticated
 from graphql_api.types.messages import EXPORT_ACCEPTED, MESSAGE
 from graphql_api.types.user_errors import TooManyAttemptsError, user_error
 from registration import outcomes
@@ -39,4 +40,6 @@ def _result(outcome: outcomes.ExportRequestOutcome, language: Language) -> Expor
             return ExportMyDataAccepted(message=EXPORT_ACCEPTED[language])
         case outcomes.TooManyAttempts(seconds):
             return user_error(TooManyAttemptsError, language, retry_after_seconds=seconds)
+        case outcomes.Gone():
+            raise Unauthenticated
     assert_never(outcome)

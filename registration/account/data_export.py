@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, Table, select
 
+from registration.addresses.holders import lock_if_present
 from registration.keys.link_keys import digest, export_key
 from registration.limits.budgets import Bill, Cost
 from registration.mail import outbox
 from registration.mail.rendering import MailKind
-from registration.outcomes import Accepted, ExportRequestOutcome
+from registration.outcomes import Accepted, ExportRequestOutcome, Gone
 from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.rules.address import key_of_stored
@@ -31,10 +32,15 @@ Rows: TypeAlias = dict[str, list[dict[str, Any]]]
 
 
 def request_export(services: Services, caller: Caller, client_ip: str) -> ExportRequestOutcome:
-    """Mail the caller a link to the data. A token alone does not read them: it may be stolen, the mailbox is not."""
+    """Mail the caller a link to the data. A token alone does not read them: it may be stolen, the mailbox is not.
+
+    Gone when the customer was erased after the caller was authenticated.
+    """
     person = caller.customer
 
-    def work(connection: Connection) -> Accepted:
+    def work(connection: Connection) -> Accepted | Gone:
+        if not lock_if_present(connection, person.id):
+            return Gone()
         now, token_id = services.clock(), services.new_id()
         key = export_key(services.secret, token_id)
         row = {"customer_id": person.id, "digest": digest(key), "expires_at": now + KEY_LIFE}
@@ -58,7 +64,7 @@ def export_by_key(services: Services, key: str, client_ip: str) -> Rows | None:
     def work(connection: Connection) -> Rows | None:
         now = services.clock()
         customer_id = _owner(connection, key, now)
-        if customer_id is None:
+        if customer_id is None or not lock_if_present(connection, customer_id):
             return None
         audit.record(connection, services.new_id(), AuditKind.EXPORT, customer_id, now, client_ip=client_ip)
         return rows_about(connection, customer_id)

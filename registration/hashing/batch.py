@@ -20,11 +20,11 @@ LOCK_WAIT = 0.05
 
 Prepared = TypeVar("Prepared")
 Outcome = TypeVar("Outcome")
-Write = Callable[[Sequence[Prepared], float | None], Sequence[Outcome]]
-"""Writes items in one transaction; returns their outcomes, in the same order, after its commit.
+Write = Callable[[Sequence[Prepared], float | None], Sequence[Outcome | Exception]]
+"""Writes items together; returns their outcomes, in the same order, after their commit.
 
-Raises Locked when another transaction holds a row for longer than so many seconds; with None, the waits of the database
-apply.
+Raises only while none is committed; what is raised later is the outcome of its item. Raises Locked when another
+transaction holds a row for longer than so many seconds; with None, the waits of the database apply.
 """
 
 

@@ -62,8 +62,8 @@ class Bill:
     """What one operation costs, the client that asks for it, and the key of the address that gets a mail."""
 
     costs: frozenset[Cost]
-    client_ip: str
-    email_key: str | None = None
+    client_ip: str = field(repr=False)
+    email_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

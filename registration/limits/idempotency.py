@@ -1,7 +1,7 @@
 """Idempotency keys: the same key with the same input has one outcome for a day; no key, input or answer is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,8 @@ class Ticket:
     A reader of the database cannot test passwords against the fingerprint, which needs the secret.
     """
 
-    key: str
-    fingerprint: str
+    key: str = field(repr=False)
+    fingerprint: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ ones are; it is given back if the password was right. Success resets nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -87,16 +88,30 @@ def attempt_key(secret: Secret, email_key: str, client_ip: str) -> str:
     return attempt_prefix(secret, email_key) + secret.derive("sign-in attempts", email_key, client_of(client_ip))[:32]
 
 
+def end_lock_out(lockout: Lockout, secret: Secret, email_key: str) -> None:
+    """Delete the counts of an address. Raises Unavailable."""
+    for each in secret.versions():
+        lockout.forget(attempt_prefix(each, email_key))
+
+
 def forget_attempts(lockout: Lockout, secret: Secret, email_key: str) -> None:
-    """Delete the counts of an address whose owner has proven its mailbox.
+    """As `end_lock_out`, for an address whose owner has proven its mailbox.
 
     An outage of the server that counts is logged only: what the owner did is done, and the counts end by themselves.
     """
     try:
-        for each in secret.versions():
-            lockout.forget(attempt_prefix(each, email_key))
+        end_lock_out(lockout, secret, email_key)
     except Unavailable as outage:
         log.warning("lockout.not_forgotten", reason=str(outage))
+
+
+@contextmanager
+def outages_logged() -> Iterator[None]:
+    """Change counts after the outcome is decided: an outage is logged only, because the counts end by themselves."""
+    try:
+        yield
+    except Unavailable as outage:
+        log.warning("counts not settled", reason=str(outage))
 
 
 class DatabaseLockout:

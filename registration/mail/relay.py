@@ -214,14 +214,14 @@ class Relay:
             log.warning("leases not renewed", mails=len(jobs), reason=str(error))
 
     def _break_off(self, lines: Sequence[Line]) -> None:
-        """End sends that are under way; a line that cannot be made to end is left to itself."""
+        """End sends that are under way. No mail is sent over these lines again, which may not end at all."""
         for line in lines:
             line.abort()
         self._await(lines, ABORT_SECONDS)
         for line in lines:
             if line.task:
                 self._unsettled.append((line.task.job, self._broken_off()))
-                self._servers.leave(line)
+            self._servers.leave(line)
 
     def _await(self, lines: Sequence[Line], seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -51,8 +51,8 @@ class Link:
 class UsedDevice:
     """A device as people know it, and where it was; None for what is not known."""
 
-    name: str | None = None
-    place: str | None = None
+    name: str | None = field(default=None, repr=False)
+    place: str | None = field(default=None, repr=False)
 
 
 SUBJECTS = {

@@ -138,8 +138,9 @@ class Servers:
         return server.note(outcome, took, rest)
 
     def leave(self, line: Line) -> None:
-        """Leave a line to itself that cannot be made to end."""
+        """Leave a line to itself that was broken off."""
         line.task = None
+        line.close()
         for server in self._servers:
             server.lines = [each for each in server.lines if each is not line]
 

@@ -61,8 +61,10 @@ def request_reset(services: Services, email: object, client_ip: str) -> ResetReq
         customer_id = _recipient(services, holder)
         if customer_id:
             enqueue_reset_key(connection, services, customer_id, now)
-        # Without the address, also when no account has it: it would name a stranger, for ever.
-        audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, customer_id, now, client_ip=client_ip)
+        # Without the address, also when no account has it: it would name a stranger. Without the made-up id, or
+        # housekeeping would not find the row of a stranger.
+        holder_id = holder.id if holder else None
+        audit.record(connection, services.new_id(), AuditKind.RESET_REQUEST, holder_id, now, client_ip=client_ip)
         return Accepted()
 
     return services.write_charged(Bill(frozenset({Cost.MAIL}), client_ip, address.key), work)

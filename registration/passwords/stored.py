@@ -9,7 +9,7 @@ from registration.outcomes import BadCredentials, TooManyAttempts
 from registration.records.events import EventKind, record_event
 from registration.rules.password import forms_of
 from registration.services import Services
-from registration.sessions.guesses import charge_guesses, give_guesses_back, settle_guesses
+from registration.sessions.guesses import charge_guesses, give_guesses_back_alone
 from registration.sessions.sessions import end_sessions
 from registration.storage.tables import customer, email_change, export_token, reset_token
 
@@ -32,9 +32,7 @@ def verified_hash(
     is_right = services.passwords.verify(stored, *forms_of(password)).is_right
     if stored is None or not is_right:
         return BadCredentials()
-    if services.budgets.are_on:
-        services.database.write(lambda connection: give_guesses_back(connection, services, [client_ip]))
-        settle_guesses(services, [client_ip])
+    give_guesses_back_alone(services, [client_ip])
     return stored
 
 

@@ -1,12 +1,12 @@
 """The audit trail: what happened to which customer, when, and from which client's address; it holds no secret."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from registration.notes import current_correlation_id
 from registration.storage.inserts import Inserting
@@ -62,7 +62,7 @@ class AuditRecord:
 
     created_at: datetime
     kind: str
-    client_ip: str | None
+    client_ip: str | None = field(repr=False)
     correlation_id: str | None
     operator: str | None
 
@@ -119,13 +119,19 @@ def forget_address(connection: Connection, email_key: str) -> None:
 
 
 def forget_strangers(connection: Connection, before: datetime, limit: int) -> int:
-    """Null the personal columns of rows without a customer that are older than `before`; returns their number.
+    """Null the personal columns of rows without a customer that are older than `before`; returns how many had any.
 
     At most `limit` rows; skips those that another transaction has locked.
     """
-    is_over = audit.c.customer_id.is_(None) & audit.c.email_key.is_not(None) & (audit.c.created_at < before)
+    has_any = or_(*(column.is_not(None) for column in personal_columns(audit)))
+    is_over = audit.c.customer_id.is_(None) & has_any & (audit.c.created_at < before)
     keys = connection.execute(select(audit.c.id).where(is_over).limit(limit)).all()
     return change_unlocked(connection, update(audit).where(is_over).values(EMPTIED), keys)
+
+
+def is_recorded(connection: Connection, record_id: UUID) -> bool:
+    """Whether there is a row with this id."""
+    return connection.execute(select(audit.c.id).where(audit.c.id == record_id)).one_or_none() is not None
 
 
 def former_addresses(connection: Connection, customer_id: UUID) -> Sequence[str]:

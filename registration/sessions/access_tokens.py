@@ -153,8 +153,8 @@ def _claims_if_valid(read: Mapping[str, Any], now: datetime) -> TokenClaims | No
 class Rows:
     """Rows of CUSTOMERS_AND_SESSIONS, by customer id and by session id. The latter have both parts."""
 
-    of_customers: Mapping[UUID, Row[Any]]
-    of_sessions: Mapping[UUID, Row[Any]]
+    of_customers: Mapping[UUID, Row[Any]] = field(repr=False)
+    of_sessions: Mapping[UUID, Row[Any]] = field(repr=False)
 
 
 def _rows(connection: Connection, claims: Sequence[TokenClaims]) -> Rows:

@@ -1,17 +1,17 @@
 """Attempts to sign in: counted, and their customers looked up, before any password is hashed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from registration.addresses.holders import NO_CUSTOMER
-from registration.limits.lockout import Blocked
+from registration.limits.lockout import Blocked, outages_logged
 from registration.outcomes import TooManyAttempts
 from registration.services import Services
 from registration.sessions.devices import Device
-from registration.sessions.guesses import charge_guesses
+from registration.sessions.guesses import charge_guesses, give_guesses_back_alone
 from registration.storage.database import wait_briefly
 from registration.storage.tables import customer, email_claim
 
@@ -35,9 +35,9 @@ CUSTOMERS: Select[Any] = select(
 class Attempt:
     """An attempt to sign in. `email_key` is None when the text is no address."""
 
-    email_key: str | None
-    lockout_key: str
-    client_ip: str
+    email_key: str | None = field(repr=False)
+    lockout_key: str = field(repr=False)
+    client_ip: str = field(repr=False)
     device: Device
     correlation_id: str = ""
     traceparent: str | None = None
@@ -47,7 +47,7 @@ class Attempt:
 class Begun:
     """What is known before the hash: `customer_row` is None when no customer has the address."""
 
-    customer_row: Row[Any] | None
+    customer_row: Row[Any] | None = field(repr=False)
     is_last: bool
     """Whether the block begins when this attempt fails."""
 
@@ -70,24 +70,33 @@ def begin(
     return services.database.write(work)
 
 
+def take_back(services: Services, attempts: Sequence[Attempt], _lock_wait: float | None = None) -> list[None]:
+    """Uncount attempts, and their guesses, whose clients were told nothing of their passwords. No outage is raised."""
+    with outages_logged():
+        services.lockout.give_back([each.lockout_key for each in attempts])
+    with outages_logged():
+        give_guesses_back_alone(services, [each.client_ip for each in attempts])
+    return [None] * len(attempts)
+
+
 def _begin(
     services: Services, attempts: Sequence[Attempt], connection: Connection | None = None
 ) -> list[Begun | TooManyAttempts]:
-    # First all attempts, then all guesses: a sign-up counts hashes, too, and nothing before them.
+    # Before the counting: an outage of the database then leaves nothing counted in another server.
+    found = _find_customers(services, attempts, connection)
     turns = services.lockout.take([each.lockout_key for each in attempts], connection)
+    # All guesses after all attempts: a sign-up counts hashes, too, and nothing before them.
     allowed = [each for each, turn in zip(attempts, turns, strict=True) if not isinstance(turn, Blocked)]
     refusals = charge_guesses(services, [each.client_ip for each in allowed], connection)
     refused = [each.lockout_key for each, refusal in zip(allowed, refusals, strict=True) if refusal]
     services.lockout.give_back(refused, connection)
-    found = _find_customers(services, allowed, connection)
-    rest = iter(zip(refusals, found, strict=True))
+    rest = iter(refusals)
     begun: list[Begun | TooManyAttempts] = []
-    for turn in turns:
+    for turn, customer_row in zip(turns, found, strict=True):
         if isinstance(turn, Blocked):
             begun.append(TooManyAttempts(turn.seconds))
         else:
-            refusal, customer_row = next(rest)
-            begun.append(refusal or Begun(customer_row, turn.last))
+            begun.append(next(rest) or Begun(customer_row, turn.last))
     return begun
 
 
@@ -102,8 +111,6 @@ def _find_customers(
 
 
 def _customers_of(connection: Connection, email_keys: Sequence[str]) -> list[Row[Any] | None]:
-    if not email_keys:
-        return []
     holders = {each.address: each.customer_id for each in connection.execute(HOLDERS, {"held": email_keys})}
     # As many ids as addresses: those that no customer has cost as much.
     wanted = [holders.get(email_key, NO_CUSTOMER) for email_key in email_keys]

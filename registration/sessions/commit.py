@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from registration.addresses.holders import NO_CUSTOMER, lock_if_present
 from registration.keys.link_keys import digest
 from registration.keys.signing_keys import Algorithm
+from registration.limits.lockout import outages_logged
 from registration.outcomes import BadCredentials, EmailNotConfirmed, SignInOutcome
 from registration.records import audit
 from registration.records.audit import AuditKind
@@ -20,7 +21,7 @@ from registration.sessions.attempt import Attempt, Begun
 from registration.sessions.devices import Visit, device_mark, tell_of_new_devices
 from registration.sessions.guesses import give_guesses_back, settle_guesses
 from registration.sessions.sessions import session_row, token_pair, token_row
-from registration.storage.database import insert_new_rows, wait_briefly
+from registration.storage.database import insert_new_rows, unless_stored, wait_briefly
 from registration.storage.inserts import Inserting, gathered
 from registration.storage.tables import customer, refresh_token, session
 
@@ -71,6 +72,10 @@ class Decided:
     customer_id: UUID | None = None
 
 
+Written = tuple[list[Decided], list[UUID]]
+"""What a transaction decided, and the ids of its audit rows."""
+
+
 def commit(
     services: Services, sign_ins: Sequence[PreparedSignIn], lock_wait: float | None = None
 ) -> list[SignInOutcome]:
@@ -79,7 +84,8 @@ def commit(
     Raises Locked when another transaction holds a customer or a count for longer than `lock_wait` seconds; with None,
     the waits of the database apply.
     """
-    decided = services.database.write(partial(_commit_in, services, sign_ins, lock_wait), knows_its_rows=True)
+    work = unless_stored(partial(_commit_in, services, sign_ins, lock_wait), _is_stored)
+    decided, _ = services.database.write(work, knows_its_rows=True)
     _settle(services, decided)
     return [_answer(services, each.outcome) for each in decided]
 
@@ -90,9 +96,15 @@ def _answer(services: Services, outcome: Opening | BadCredentials | EmailNotConf
     return outcome
 
 
+def _is_stored(connection: Connection, written: Written) -> bool:
+    """By an audit row. Sign-ins that are all told that they are not confirmed have none: they are given back twice."""
+    _, recorded = written
+    return bool(recorded) and audit.is_recorded(connection, recorded[0])
+
+
 def _commit_in(
     services: Services, sign_ins: Sequence[PreparedSignIn], lock_wait: float | None, connection: Connection
-) -> list[Decided]:
+) -> Written:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
     decided = _decide_all(connection, sign_ins)
@@ -101,10 +113,9 @@ def _commit_in(
         services.lockout.give_back(_attempts_to_give_back(decided), connection)
     give_guesses_back(connection, services, _right_guesses(decided))
     with gathered(connection) as batch:
-        for each in decided:
-            _record(batch, services, each)
+        recorded = [record_id for each in decided for record_id in _record(batch, services, each)]
     _open_sessions(connection, services, [each.sign_in for each in decided if isinstance(each.outcome, Opening)])
-    return decided
+    return decided, recorded
 
 
 def _decide_all(connection: Connection, sign_ins: Sequence[PreparedSignIn]) -> list[Decided]:
@@ -136,16 +147,17 @@ def _decide(connection: Connection, sign_in: PreparedSignIn) -> Decided:
     return Decided(sign_in, sign_in.opening if is_unchanged else BadCredentials(), before.id)
 
 
-def _record(batch: Inserting, services: Services, decided: Decided) -> None:
-    """Write the audit rows; a sign-in that is told that it is not confirmed has none."""
+def _record(batch: Inserting, services: Services, decided: Decided) -> list[UUID]:
+    """Write the audit rows and return their ids; a sign-in that is told that it is not confirmed has none."""
     kinds = [AuditKind.SIGN_IN] if isinstance(decided.outcome, Opening) else []
     if isinstance(decided.outcome, BadCredentials):
         kinds = [AuditKind.SIGN_IN_FAILURE, AuditKind.LOCK_OUT][: 1 + decided.sign_in.begun.is_last]
     attempt = decided.sign_in.attempt
-    for kind in kinds:
+    record_ids = [services.new_id() for _ in kinds]
+    for record_id, kind in zip(record_ids, kinds, strict=True):
         audit.record(
             batch,
-            services.new_id(),
+            record_id,
             kind,
             decided.customer_id,
             services.clock(),
@@ -153,6 +165,7 @@ def _record(batch: Inserting, services: Services, decided: Decided) -> None:
             email_key=None if decided.sign_in.begun.customer_row else attempt.email_key,
             correlation_id=attempt.correlation_id,
         )
+    return record_ids
 
 
 def _open_sessions(connection: Connection, services: Services, sign_ins: Sequence[PreparedSignIn]) -> None:
@@ -172,19 +185,22 @@ def _open_sessions(connection: Connection, services: Services, sign_ins: Sequenc
         connection.execute(REPLACE_HASH, hashes)
     if services.new_device_mail:
         tell_of_new_devices(connection, services, visits)
-    # Not `insert`: a commit whose answer was lost is run again.
+    # Not `insert`: a commit whose answer was lost is run again, perhaps before its first run can be seen.
     insert_new_rows(connection, session, sessions)
     insert_new_rows(connection, refresh_token, tokens)
 
 
 def _settle(services: Services, decided: Sequence[Decided]) -> None:
-    """After the transaction: what is counted elsewhere, and the blocks that begin."""
-    if not services.lockout.in_database:
-        services.lockout.give_back(_attempts_to_give_back(decided))
-    settle_guesses(services, _right_guesses(decided))
+    """After the transaction: what is counted elsewhere, and the blocks that begin; the sign-ins are stored already."""
+    with outages_logged():
+        if not services.lockout.in_database:
+            services.lockout.give_back(_attempts_to_give_back(decided))
+    with outages_logged():
+        settle_guesses(services, _right_guesses(decided))
     for each in decided:
         if each.sign_in.begun.is_last and isinstance(each.outcome, BadCredentials):
-            services.lockout.block(each.sign_in.attempt.lockout_key)
+            with outages_logged():
+                services.lockout.block(each.sign_in.attempt.lockout_key)
 
 
 def _attempts_to_give_back(decided: Sequence[Decided]) -> list[str]:

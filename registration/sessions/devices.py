@@ -59,7 +59,7 @@ UNKNOWN = Device()
 class Visit:
     """A sign-in of a customer on a device, which opens the session; with what a mail about it keeps of its request."""
 
-    customer_row: Row[Any]
+    customer_row: Row[Any] = field(repr=False)
     session_id: UUID
     device: Device
     mark: str

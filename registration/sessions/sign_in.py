@@ -34,7 +34,7 @@ class SignInRequest:
 
     email: str = field(repr=False)
     password: str = field(repr=False)
-    client_ip: str
+    client_ip: str = field(repr=False)
     device: Device = UNKNOWN
     algorithm: Algorithm = "ES256"
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from registration.addresses.holders import NO_CUSTOMER
 from registration.customer import Customer
@@ -31,35 +31,54 @@ from registration.signing_up.new_account import (
     write_account_with_uniform_work,
     write_accounts,
 )
-from registration.storage.database import wait_briefly
+from registration.storage.database import unless_stored, wait_briefly
 from registration.storage.tables import customer
+
+# Built once, because building takes as long as running it.
+STORED = select(customer.c.id).where(customer.c.id.in_(bindparam("wanted", expanding=True))).limit(1)
 
 Outcomes = dict[UUID, SignUpOutcome]
 """By the customer id of the prepared sign-up, also where no customer comes of it."""
+Written = tuple[list[Charged], Outcomes]
+"""The result of a transaction: bills, in order, and outcomes."""
 
 
 def commit(
     services: Services, sign_ups: Sequence[PreparedSignUp], lock_wait: float | None = None
-) -> list[SignUpOutcome]:
-    """Write sign-ups and return their outcomes, in the same order.
+) -> list[SignUpOutcome | Exception]:
+    """Write sign-ups and return their outcomes, in the same order; raises only while none is committed.
 
     Raises Locked when another transaction holds an address for longer than `lock_wait` seconds; with None, the waits of
-    the database apply.
+    the database apply. What is raised after others are committed is the outcome of its sign-up.
 
     One transaction for all but those with an idempotency key, each of which has its own: a transaction that locks both
     idempotency keys and addresses could deadlock with another node.
     """
     together = [each for each in sign_ups if each.ticket is None]
-    outcomes: Outcomes = {}
+    outcomes: dict[UUID, SignUpOutcome | Exception] = {}
     for group in ([together] if together else []) + [[each] for each in sign_ups if each.ticket]:
-        bills = [bill_of(each.client_ip, each.new) for each in group]
-        with services.budgets.charging(services.secret, bills, services.clock()) as charge:
-            charged, written = services.database.write(
-                partial(_commit_in, services, group, lock_wait, charge), knows_its_rows=True
-            )
-        services.budgets.remember(charged)
-        outcomes |= written
+        try:
+            outcomes |= _commit_together(services, group, lock_wait)
+        except Exception as error:
+            if not outcomes:
+                raise
+            outcomes |= {each.customer.id: error for each in group}
     return [outcomes[each.customer.id] for each in sign_ups]
+
+
+def _commit_together(services: Services, group: Sequence[PreparedSignUp], lock_wait: float | None) -> Outcomes:
+    bills = [bill_of(each.client_ip, each.new) for each in group]
+    with services.budgets.charging(services.secret, bills, services.clock()) as charge:
+        work = partial(_commit_in, services, group, lock_wait, charge)
+        written: Written = services.database.write(unless_stored(work, partial(_is_stored, group)), knows_its_rows=True)
+    charged, outcomes = written
+    services.budgets.remember(charged)
+    return outcomes
+
+
+def _is_stored(group: Sequence[PreparedSignUp], connection: Connection, _written: Written) -> bool:
+    """Whether a customer or decoy of the group is there. One that only refuses has none: it is charged again."""
+    return connection.execute(STORED, {"wanted": [each.customer.id for each in group]}).first() is not None
 
 
 def bill_of(client_ip: str, new: NewCustomer) -> Bill:
@@ -100,7 +119,7 @@ def _commit_in(
     lock_wait: float | None,
     charge: Charge,
     connection: Connection,
-) -> tuple[list[Charged], Outcomes]:
+) -> Written:
     if lock_wait is not None:
         wait_briefly(connection, lock_wait)
     now = services.clock()

@@ -1,13 +1,13 @@
 """Confirmation: a mailed key proves that its mailbox belongs to the customer; its owner can also disown the account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from registration.addresses.holders import NO_CUSTOMER, find_holder
+from registration.addresses.holders import NO_CUSTOMER, find_holder, lock_holder
 from registration.addresses.pending import erase_pending
 from registration.customer import customer_of
 from registration.keys.handles import code_digest, code_of
@@ -48,9 +48,9 @@ RESEND_LIMITS = (Limit(1, 60), Limit(5, 86_400))
 class PendingSignUp:
     """What a mailed key shows of a pending account, so that the owner of the mailbox can recognize the sign-up."""
 
-    email: str
-    first_name: str | None
-    last_name: str | None
+    email: str = field(repr=False)
+    first_name: str | None = field(repr=False)
+    last_name: str | None = field(repr=False)
     created_at: datetime
 
 
@@ -178,6 +178,8 @@ def _enqueue_again(connection: Connection, services: Services, email_key: str, n
     pending = connection.scalar(
         select(customer.c.id).where(customer.c.id == unconfirmed, customer.c.confirmed_at.is_(None)).with_for_update()
     )
+    # A confirmed one, too: else it could be erased before the mail is promised.
+    holder = lock_holder(connection, holder)
     if pending is not None:
         token_id = issue_token(connection, services, pending, now, with_code=had_code)
         outbox.enqueue(connection, kind=MailKind.CONFIRMATION, customer_id=pending, token_id=token_id, now=now)

@@ -34,7 +34,7 @@ class PreparedSignUp:
     new: NewCustomer = field(repr=False)
     customer: Customer = field(repr=False)
     password_hash: str = field(repr=False)
-    client_ip: str
+    client_ip: str = field(repr=False)
     with_code: bool
     correlation_id: str = ""
     ticket: Ticket | None = field(default=None, repr=False)

@@ -37,7 +37,7 @@ class SignUpRequest:
 
     attributes: Mapping[str, object] = field(repr=False)
     language: Language
-    client_ip: str
+    client_ip: str = field(repr=False)
     with_code: bool = True
 
 

@@ -190,6 +190,25 @@ def _insert_new(table: Table, dialect: str) -> Executable:
     return statement.execution_options(preserve_rowcount=True)
 
 
+def unless_stored(
+    work: Callable[[Connection], Result], is_stored: Callable[[Connection, Result], bool]
+) -> Callable[[Connection], Result]:
+    """Work that knows its rows: a second run returns the result of the first if `is_stored` finds that in the database.
+
+    So it repeats no effect, such as a count. A first run costs no further statement.
+    """
+    results: list[Result] = []
+
+    def run(connection: Connection) -> Result:
+        for result in results:
+            if is_stored(connection, result):
+                return result
+        results.append(work(connection))
+        return results[-1]
+
+    return run
+
+
 def replace_row(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
     """Insert, or overwrite the row that has the same primary key."""
     statement = conflict_insert(table, connection.dialect.name).values(row)

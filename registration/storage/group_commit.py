@@ -43,13 +43,14 @@ class GroupCommit(Generic[Item, Outcome]):
 
     `write` must give up soon, with Locked, where another transaction holds a lock: the next groups wait behind it. A
     group that fails is written item by item, and an item that is locked even so is written by `write_alone` on another
-    thread. An outage fails the whole group at once.
+    thread. An outage fails the whole group at once. An item whose outcome is an exception fails, or waits for its lock,
+    alone: the others are written.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Item]], Sequence[Outcome]],
-        write_alone: Callable[[Item], Outcome],
+        write: Callable[[Sequence[Item]], Sequence[Outcome | Exception]],
+        write_alone: Callable[[Item], Outcome | Exception],
         *,
         max_batch: int,
         min_in_flight: int,
@@ -129,7 +130,10 @@ class GroupCommit(Generic[Item, Outcome]):
             self._handle_failure(group, error)
         else:
             for waiting, outcome in zip(group, outcomes, strict=True):
-                waiting.outcome.set_result(outcome)
+                if isinstance(outcome, Exception):
+                    self._handle_failure([waiting], outcome)
+                else:
+                    waiting.outcome.set_result(outcome)
 
     def _handle_failure(self, group: Sequence[Waiting[Item, Outcome]], error: Exception) -> None:
         is_outage = isinstance(error, Unavailable) and not isinstance(error, Locked)
@@ -145,9 +149,12 @@ class GroupCommit(Generic[Item, Outcome]):
         try:
             with deadline.until(waiting.deadline), traces.spans("commit alone", [waiting.place]):
                 outcome = self._write_alone(waiting.item)
-            waiting.outcome.set_result(outcome)
         except Exception as error:
-            _fail([waiting], error)
+            outcome = error
+        if isinstance(outcome, Exception):
+            _fail([waiting], outcome)
+        else:
+            waiting.outcome.set_result(outcome)
 
 
 def _in_time(group: Sequence[Waiting[Item, Outcome]]) -> Sequence[Waiting[Item, Outcome]]:

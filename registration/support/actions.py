@@ -1,6 +1,6 @@
 """What an operator can do for a customer: each in one transaction, with its audit row.
 
-What is counted of failed sign-ins may lie in another server, and is forgotten besides.
+What is counted of failed sign-ins may lie in another server, and is forgotten first.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, update
 from registration.account import erasure
 from registration.account.erasure import forget_counts
 from registration.account.profile import write_changes
-from registration.limits.lockout import forget_attempts
+from registration.limits.lockout import end_lock_out
 from registration.mail import outbox
 from registration.mail.rendering import MailKind
 from registration.outcomes import Violation
@@ -117,11 +117,12 @@ def sign_out(connection: Connection, services: Services, row: Row[Any]) -> Actio
 
 
 def unlock(services: Services, operator: Operator, reference: str) -> ActionOutcome:
-    """End the lock-out after failed sign-ins, wherever it is counted."""
-    answer, row = _act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, _leave)
-    if row and answer is ActionOutcome.DONE:
-        forget_attempts(services.lockout, services.secret, key_of_stored(row.email))
-    return answer
+    """End the lock-out after failed sign-ins, wherever it is counted. Raises Unavailable."""
+    # First: no audit row may say what was not done.
+    row = services.database.read(partial(by_reference, reference=reference))
+    if row and not row.anonymized_at:
+        end_lock_out(services.lockout, services.secret, key_of_stored(row.email))
+    return act(services, operator, reference, AuditKind.OPERATOR_UNLOCK, _leave)
 
 
 def correct(

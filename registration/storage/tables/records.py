@@ -21,9 +21,10 @@ audit = Table(
     info=owned(OnErasure.EMPTY, f"GATEWAY_KEEP_AUDIT_DAYS; without a customer, emptied after {KEPT.days} days")
     | by("id"),
 )
-# Few rows have an address; housekeeping looks for the old ones among them.
+# Few rows have an address, or have personal data and no customer; housekeeping looks for the old ones of these.
 partial_index("ix_audit_address", "address IS NOT NULL", audit.c.email_key)
-partial_index("ix_audit_stranger", "address IS NOT NULL AND customer_id IS NULL", audit.c.created_at)
+STRANGER = "customer_id IS NULL AND (client_address IS NOT NULL OR address IS NOT NULL)"
+partial_index("ix_audit_stranger", STRANGER, audit.c.created_at)
 
 # The body is not kept: the relay renders it at sending from the customer row, and derives the key from token_id.
 mail = Table(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graphql_api.engine.errors import Unauthenticated
+from graphql_api.operations import export_my_data
 from graphql_api.operations.update_customer import _result
 from graphql_api.settings import GatewaySettings
 from registration.language import Language
@@ -352,6 +353,11 @@ class TestExportMyData:
         }
         assert len(ada.installed.keys(MailKind.DATA_EXPORT)) == 1
         assert is_unauthenticated(replace(ada, token=None).ask(EXPORT, {}))
+
+    def test_a_customer_erased_meanwhile_is_not_signed_in(self) -> None:
+        """A customer erased after the token was checked is answered UNAUTHENTICATED."""
+        with pytest.raises(Unauthenticated):
+            export_my_data._result(Gone(), Language.EN)
 
     def test_says_when_to_try_again(self, database: Database) -> None:
         """A client whose budget of mails is used up gets no mail more."""

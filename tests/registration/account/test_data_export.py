@@ -11,12 +11,12 @@ from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
 from registration.keys.link_keys import digest, email_change_key, export_key
 from registration.mail.rendering import MailKind
-from registration.outcomes import Accepted, Confirmed, Done
+from registration.outcomes import Accepted, Confirmed, Done, Gone
 from registration.passwords.change import change_password
 from registration.readable_json import readable_json
 from registration.services import Services
 from registration.sessions.access_tokens import Caller
-from registration.storage.tables import audit, export_token, mail
+from registration.storage.tables import audit, export_token, mail, metadata
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD
@@ -108,3 +108,11 @@ def test_erasure_ends_it(services: Services, caller: Caller) -> None:
     anonymize(services, caller, None, CLIENT)
     assert export_by_key(services, key, CLIENT) is None
     assert rows(services.database, export_token) == []
+
+
+def test_an_erased_customer_gets_none(services: Services, caller: Caller) -> None:
+    """A request by a customer who was erased after authentication is answered Gone, and leaves no row."""
+    anonymize(services, caller, None, CLIENT)
+    before = {table: rows(services.database, table) for table in metadata.sorted_tables}
+    assert request_export(services, caller, CLIENT) == Gone()
+    assert {table: rows(services.database, table) for table in metadata.sorted_tables} == before

@@ -10,10 +10,11 @@ from threading import Event
 import pytest
 from sqlalchemy import Connection, select
 
+from registration.account.data_export import Rows, export_by_key, request_export
 from registration.account.email_change import confirm_email_change
 from registration.account.erasure import anonymize
 from registration.account.profile import update_profile
-from registration.keys.link_keys import email_change_key
+from registration.keys.link_keys import email_change_key, export_key
 from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
 from registration.limits.budgets import mailbox_mark
@@ -25,7 +26,17 @@ from registration.records.audit import AuditKind, record
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.storage.database import Unavailable
-from registration.storage.tables import attempt, audit, customer, email_change, event, mail, metadata, session
+from registration.storage.tables import (
+    attempt,
+    audit,
+    customer,
+    email_change,
+    event,
+    export_token,
+    mail,
+    metadata,
+    session,
+)
 from tests.clock import Clock
 from tests.registration.callers import EMAIL, authenticate, caller_of, with_traces_everywhere
 from tests.registration.forms import PASSWORD, request
@@ -150,6 +161,11 @@ def test_a_password_must_be_the_right_one(services: Services, ada: Caller) -> No
     assert anonymize(services, ada, PASSWORD, CLIENT) == Done()
 
 
+def export_by_mailed_key(services: Services) -> Rows | None:
+    [token_id] = [row["token_id"] for row in rows(services.database, mail) if row["kind"] == MailKind.DATA_EXPORT]
+    return export_by_key(services, export_key(services.secret, token_id), CLIENT)
+
+
 def test_a_second_time_changes_nothing(services: Services, clock: Clock, ada: Caller) -> None:
     """A second erasure, by a request whose token was good at the same moment, changes no row."""
     anonymize(services, ada, None, CLIENT)
@@ -199,17 +215,20 @@ def test_a_reuse_that_is_being_recorded_is_emptied(services: Services, ada: Call
     [
         (lambda services, caller: anonymize(services, caller, None, CLIENT), Done()),
         (lambda services, caller: update_profile(services, caller, {"firstName": "Zoë"}, CLIENT), Gone()),
+        (lambda services, caller: request_export(services, caller, CLIENT), Gone()),
+        (lambda services, _caller: export_by_mailed_key(services), None),
     ],
-    ids=["erasure", "change of profile"],
+    ids=["erasure", "change of profile", "request for an export", "export"],
 )
 def test_a_request_that_waits_for_an_erasure_changes_nothing(
     services: Services, ada: Caller, use: Callable[[Services, Caller], object], expected: object
 ) -> None:
-    """An erasure or a change of profile waits for an erasure in flight, then finds no customer and writes nothing."""
-    before = rows(services.database, event)
+    """A request of a customer waits for an erasure in flight, then finds no customer and writes nothing."""
+    before = {table: rows(services.database, table) for table in (audit, event, export_token, mail)}
     is_erased = Event()
 
     def erase(connection: Connection) -> None:
+        connection.execute(select(customer.c.id).with_for_update())
         connection.execute(customer.update().values(anonymized_at=services.clock()))
         is_erased.set()
         eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
@@ -220,7 +239,7 @@ def test_a_request_that_waits_for_an_erasure_changes_nothing(
         assert use(services, ada) == expected
         erasing.result()
     assert [row["first_name"] for row in rows(services.database, customer)] == ["Ada"]
-    assert rows(services.database, event) == before
+    assert {table: rows(services.database, table) for table in before} == before
 
 
 class OtherServer(DatabaseLockout):

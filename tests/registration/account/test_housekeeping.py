@@ -9,6 +9,7 @@ from sqlalchemy.event import listen, remove
 
 from registration.account.housekeeping import Housekeeping
 from registration.outcomes import Accepted, Registered
+from registration.records.audit import forget_strangers
 from registration.services import Services
 from registration.settings import Settings
 from registration.signing_up.confirmation import resend_confirmation
@@ -108,19 +109,43 @@ def test_a_waiting_mail_stays_however_old(database: Database) -> None:
 def test_strangers_are_forgotten(database: Database) -> None:
     """Audit rows without a customer are emptied after a month; those of customers keep their personal columns."""
 
-    def entry(created_at: datetime, customer_id: UUID | None) -> dict[str, object]:
-        facts = {"id": uuid4(), "kind": "sign-in failure", "client_ip": "192.0.2.1", "email_key": "ada@example.org"}
-        return facts | {"customer_id": customer_id, "created_at": created_at}
+    theirs = {"client_ip": "192.0.2.1", "email_key": "ada@example.org"}
 
-    for row in [entry(LONG_AGO, None)] * 3:
-        store(database, {audit: row | {"id": uuid4()}})
-    store(database, {audit: entry(NOW, None)})
-    store(database, {audit: entry(LONG_AGO, uuid4())})
+    def entry(created_at: datetime, customer_id: UUID | None = None, **changes: None) -> None:
+        facts = {"id": uuid4(), "kind": "sign-in failure", "customer_id": customer_id, "created_at": created_at}
+        store(database, {audit: {**facts, **theirs, **changes}})
+
+    entry(LONG_AGO)
+    entry(LONG_AGO, client_ip=None)
+    entry(LONG_AGO, email_key=None)
+    entry(NOW)
+    entry(LONG_AGO, uuid4())
     assert tidied(database, NOW, limit=2) == [2, 1]
     left = [(row["created_at"], row["client_ip"], row["email_key"]) for row in rows(database, audit)]
     assert sorted(left, key=repr) == sorted(
         [(LONG_AGO, None, None)] * 3 + [(each, "192.0.2.1", "ada@example.org") for each in (NOW, LONG_AGO)], key=repr
     )
+
+
+def test_strangers_are_found_by_an_index_of_their_own(database: Database) -> None:
+    """Housekeeping finds audit rows without a customer among themselves, not among those of all customers."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with database.engine.connect() as connection:
+        for other in ("created_at", "customer_id"):  # of which a planner without statistics thinks as much
+            connection.exec_driver_sql(f"DROP INDEX ix_audit_{other}")
+        listen(connection, "before_cursor_execute", note)
+        forget_strangers(connection, NOW, 10)
+        remove(connection, "before_cursor_execute", note)
+        if database.dialect != "sqlite":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
+        plan = connection.exec_driver_sql(explain + asked[0][0], asked[0][1]).all()  # type: ignore[arg-type]
+        connection.rollback()
+    assert "ix_audit_stranger" in str(plan)
 
 
 def test_rows_are_deleted_in_slices(database: Database) -> None:

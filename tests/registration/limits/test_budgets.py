@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
 from registration.account.erasure import anonymize
@@ -13,8 +14,9 @@ from registration.account.profile import update_profile
 from registration.keys.secret import Secret
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Budget, Budgets, Charged, Cost, Payer
+from registration.limits.idempotency import begin
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
-from registration.outcomes import Accepted, BadCredentials, Registered, Tokens, TooManyAttempts
+from registration.outcomes import Accepted, BadCredentials, Registered, SignUpAccepted, Tokens, TooManyAttempts
 from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.services import Services
@@ -23,17 +25,19 @@ from registration.signing_up.commit import commit
 from registration.signing_up.confirmation import resend_confirmation
 from registration.signing_up.new_account import PreparedSignUp
 from registration.signing_up.sign_up import SignUpRequest, prepare
-from registration.storage.database import Database
+from registration.storage.database import Database, Locked
 from registration.storage.tables import attempt, customer, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
 from tests.registration.forms import PASSWORD, form, request
+from tests.registration.lost_answers import CommitsTwice
 from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.signing import sign_in, sign_up
 from tests.registration.stored import rows
 
 SECRET = Secret(b"s" * 32)
 HOUR = 3600
+KEY = "idempotency-key-1"
 
 
 def budgets(cost: Cost, payer: Payer, count: int) -> Budgets:
@@ -180,6 +184,51 @@ def test_a_batch_is_judged_one_by_one(services: Services) -> None:
     outcomes = commit(limited, [each for each in prepared if isinstance(each, PreparedSignUp)])
     assert [type(outcome) for outcome in outcomes] == [Registered, Registered, TooManyAttempts, TooManyAttempts]
     assert len(rows(services.database, customer)) == len(rows(services.database, mail)) == 2
+
+
+class TestSignUpsThatAreCommitted:
+    """A sign-up that is stored has been charged: nothing that fails afterwards charges it again, or refuses it."""
+
+    @pytest.mark.parametrize("conceal", [False, True])
+    @pytest.mark.parametrize("changes", [{}, {"idempotencyKey": KEY}], ids=["without key", "with key"])
+    def test_a_lost_answer_charges_none_twice(
+        self, services: Services, changes: dict[str, object], conceal: bool
+    ) -> None:
+        """When the answer to the commit is lost, the sign-up gets its outcome although it has used up its budget."""
+        lost = CommitsTwice(services.database)
+        limited = replace(services, budgets=budgets(Cost.SIGN_UP, Payer.CLIENT, 1), database=lost, conceal=conceal)
+        assert isinstance(sign_up(limited, request(**changes)), SignUpAccepted if conceal else Registered)
+        assert lost.repeated == 1
+        assert len(rows(services.database, customer)) == 1
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]
+
+    def test_a_sign_up_at_fault_leaves_the_others_theirs(self, services: Services) -> None:
+        """A sign-up with an idempotency key that cannot be written fails alone; the others are charged once."""
+        limited = replace(services, budgets=budgets(Cost.SIGN_UP, Payer.CLIENT, 9))
+        asked = [request(email=f"ada{number}@example.org", idempotencyKey=f"{KEY}{number}") for number in range(2)]
+        prepared = [prepare(limited, each) for each in (request(), *asked)]
+        group = [each for each in prepared if isinstance(each, PreparedSignUp)]
+        # Two customers with one reference cannot be written.
+        group[1] = replace(group[1], customer=replace(group[1].customer, reference=group[0].customer.reference))
+        outcomes = commit(limited, group)
+        assert [type(outcome) for outcome in outcomes] == [Registered, IntegrityError, Registered]
+        assert len(rows(services.database, customer)) == 2
+        assert [row["count"] for row in rows(services.database, attempt)] == [2]
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_a_locked_sign_up_leaves_the_others_theirs(self, services: Services) -> None:
+        """A sign-up whose idempotency key another node holds is told so alone; it is written when the key is free."""
+        asked = [request(), request(email="bob@example.org", idempotencyKey=KEY)]
+        first, second = (prepare(services, each) for each in asked)
+        assert isinstance(first, PreparedSignUp)
+        assert isinstance(second, PreparedSignUp)
+        assert second.ticket
+        with services.database.engine.connect() as other:
+            begin(other, second.ticket, services.clock())
+            outcomes = commit(services, [first, second], 0.05)
+        assert [type(outcome) for outcome in outcomes] == [Registered, Locked]
+        assert isinstance(commit(services, [second])[0], Registered)
+        assert len(rows(services.database, customer)) == 2
 
 
 def test_many_tags_do_not_fill_one_mailbox(services: Services) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -27,7 +28,7 @@ from registration.signing_up.commit import commit
 from registration.signing_up.confirmation import resend_confirmation
 from registration.signing_up.new_account import PreparedSignUp
 from registration.signing_up.sign_up import prepare
-from registration.storage.database import Unavailable
+from registration.storage.database import Unavailable, open_database
 from registration.storage.tables import attempt, customer, mail
 from tests.clock import Clock
 from tests.registration.callers import caller_of
@@ -216,3 +217,16 @@ def test_two_processes_count_together(valkey: Valkey, counts: RedisCounts, clock
     assert refusals == [None, TooManyAttempts(HOUR)]
     for node in nodes:
         node.close()
+
+
+def test_an_outage_of_the_database_counts_no_sign_in(
+    services: Services, counts: RedisCounts, valkey: Valkey, client: Redis, tmp_path: Path
+) -> None:
+    """Sign-ins that cannot look for their customers count nothing: a client that tries again locks none out."""
+    lockout, away = RedisLockout(valkey.url, LockoutTerms()), open_database(f"sqlite:///{tmp_path}/without-tables.db")
+    budgets = Budgets([Budget(Cost.GUESS, Payer.CLIENT, Limit(9, HOUR))], counts)
+    with pytest.raises(Unavailable, match=r"^database error"):
+        sign_in(replace(services, database=away, lockout=lockout, budgets=budgets), "ada@example.org", PASSWORD, CLIENT)
+    assert client.keys() == []
+    away.close()
+    lockout.close()

@@ -182,6 +182,30 @@ def test_a_server_that_does_not_end_is_broken_off(database: Database) -> None:
     assert [entry.reason for entry in listed(database, "waiting")] == ["broken off by the relay"]
 
 
+def test_a_line_that_was_broken_off_is_not_used_again(database: Database) -> None:
+    """The mail after one that was broken off goes over a new connection, and what becomes of it is its own."""
+    for _ in range(2):
+        signed_up(database)
+
+    class CountingSessions(Slow):
+        sessions = 0
+
+        @contextmanager
+        def session(self) -> Iterator[ScriptedSender]:
+            self.sessions += 1
+            yield self
+
+    clock, slow = Clock(), CountingSessions(Sent(), AboutUs("connection failed"))
+    sending = Thread(target=relay_of(database, slow, clock).run_once)
+    sending.start()
+    wait_for(slow.is_waiting)
+    clock.pass_(LONGEST)
+    sending.join()
+    reasons = {entry.id: entry.reason for entry in listed(database, "waiting")}
+    assert [reasons[each] for each in slow.handed] == ["broken off by the relay", "ours to mend: connection failed"]
+    assert slow.sessions == 2
+
+
 def test_a_lease_that_cannot_be_renewed_does_not_end_the_mail(sqlite_url: str) -> None:
     """While the database is locked, a lease cannot be renewed; the mail goes on, and is settled afterwards."""
     database, other = open_database(sqlite_url, wait=0.05), open_database(sqlite_url)

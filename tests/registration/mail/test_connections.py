@@ -2,6 +2,7 @@
 
 from queue import SimpleQueue
 from threading import Barrier, Event, Thread
+from threading import enumerate as enumerate_threads
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import CONNECTIONS, Relay
 from registration.mail.senders import open_sender
+from registration.mail.servers import Servers
 from registration.mail.transport import AboutUs, Broken, Outcome, Sender, Sent
 from registration.storage.database import Database
 from registration.storage.tables import mail
@@ -73,6 +75,16 @@ def test_a_connection_that_has_not_begun_can_be_broken_off() -> None:
     assert line.is_aborted
     line.close()
     line.join(PATIENCE)
+
+
+def test_a_line_that_is_left_to_itself_ends() -> None:
+    """The thread of a line that is not used again ends, as soon as nothing is under way there."""
+    before = set(enumerate_threads())
+    line = lines.Line(ScriptedSender(), SimpleQueue())
+    [thread] = set(enumerate_threads()) - before
+    Servers([ScriptedSender()], 1, RANDOM).leave(line)
+    line.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_mails_are_spread_over_servers(database: Database) -> None:

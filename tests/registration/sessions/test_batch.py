@@ -11,7 +11,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from structlog.testing import capture_logs
 
 from registration.hashing.batch import MAX_BATCH
 from registration.hashing.passwords import Passwords, Verdict
@@ -26,7 +27,8 @@ from registration.sessions.batch import SignInBatcher
 from registration.sessions.commit import PreparedSignIn, commit
 from registration.sessions.devices import UNKNOWN, Device
 from registration.sessions.sign_in import SignInRequest, prepare, sign_in
-from registration.storage.database import open_database
+from registration.storage import deadline
+from registration.storage.database import Locked, Unavailable, open_database
 from registration.storage.references import References
 from registration.storage.tables import attempt, audit, mail, refresh_token, session
 from tests.clock import Clock
@@ -224,6 +226,96 @@ class TestCommit:
             commit(services, [each for device in devices for each in prepared(services, [address(0)], device=device)])
             told = [row for row in rows(services.database, mail) if row["kind"] == "new_device"]
             assert len(told) == mails
+
+
+class Elsewhere(DatabaseLockout):
+    """Counts as if in another server, which does not answer while `is_away`."""
+
+    is_away = False
+
+    @property
+    def in_database(self) -> bool:
+        return False
+
+    def give_back(self, keys: Sequence[str], connection: Connection | None = None) -> None:
+        if self.is_away:
+            raise Unavailable("the other server")
+        super().give_back(keys, connection)
+
+
+class Stuck(DatabaseLockout):
+    """Cannot begin a block: another transaction has locked the count."""
+
+    def block(self, key: str) -> None:
+        raise Locked("another transaction holds a lock")
+
+
+class TestAfterTheCommit:
+    """What is counted after a commit fails no sign-in that is stored, and writes none again."""
+
+    def test_a_block_that_cannot_begin(self, services: Services, clock: Clock) -> None:
+        """The last failure and a success of one group are told, and recorded once, although the block cannot begin."""
+        confirmed(services, email=address(0))
+        stuck = replace(services, lockout=Stuck(services.database, LockoutTerms(failures=1), clock))
+        sign_ins = [*prepared(stuck, [address(1)]), *prepared(stuck, [address(0)])]
+        with capture_logs() as logs:
+            outcomes = commit(stuck, sign_ins)
+        assert [type(outcome) for outcome in outcomes] == [BadCredentials, Tokens]
+        assert [line["event"] for line in logs] == ["counts not settled"]
+        kinds = [row["kind"] for row in rows(services.database, audit)]
+        assert [kinds.count(kind) for kind in ("sign-in failure", "lock-out", "sign-in")] == [1, 1, 1]
+
+    def test_counts_that_cannot_be_given_back(self, services: Services, clock: Clock) -> None:
+        """When the server that counts has gone, a right password gets its tokens, and the attempt stays counted."""
+        confirmed(services, email=address(0))
+        elsewhere = Elsewhere(services.database, LockoutTerms(), clock)
+        counting = replace(services, lockout=elsewhere)
+        sign_ins = prepared(counting, [address(0)])
+        elsewhere.is_away = True
+        assert isinstance(commit(counting, sign_ins)[0], Tokens)
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]
+
+
+class LatePasswords(Passwords):
+    """Compares passwords for longer than a request may take."""
+
+    def verify(self, encoded: str | None, password: str, *older_forms: str) -> Verdict:
+        verdict = super().verify(encoded, password, *older_forms)
+        deadline.begin(-1)
+        return verdict
+
+
+class TestUntold:
+    """A client that was told nothing of its password, because of an outage, has made no attempt."""
+
+    @pytest.mark.parametrize("kind", [DatabaseLockout, Elsewhere])
+    @pytest.mark.parametrize("password", [PASSWORD, "wrong password"])
+    def test_an_outage_locks_no_customer_out(
+        self, services: Services, clock: Clock, kind: type[DatabaseLockout], password: str
+    ) -> None:
+        """More outages than attempts may fail leave no count, of the address and of the client."""
+        confirmed(services, email=address(0))
+        lockout = kind(services.database, LockoutTerms(failures=2), clock)
+        guesses = Budgets([Budget(Cost.GUESS, Payer.CLIENT, Limit(2, 900))])
+        with closing(LatePasswords(memory_kib=8, time_cost=1, parallelism=1, slots=1)) as passwords:
+            late = replace(services, lockout=lockout, passwords=passwords, budgets=guesses)
+            for _ in range(3):
+                with closing(SignInBatcher(late)) as batcher, pytest.raises(Unavailable, match="deadline"):
+                    sign_in(late, batcher, SignInRequest(address(0), password, CLIENT)).result(PATIENCE)
+                assert rows(services.database, attempt) == []
+
+    def test_a_bug_takes_nothing_back(self, services: Services) -> None:
+        """An attempt that ends in a bug stays counted: wrong passwords alone might meet it."""
+
+        class Broken(Passwords):
+            def verify(self, encoded: str | None, password: str, *older_forms: str) -> Verdict:
+                raise RuntimeError("the hash is on fire")
+
+        with closing(Broken(memory_kib=8, time_cost=1, parallelism=1, slots=1)) as passwords:
+            broken = replace(services, passwords=passwords)
+            with closing(SignInBatcher(broken)) as batcher, pytest.raises(RuntimeError):
+                sign_in(broken, batcher, SignInRequest(address(0), PASSWORD, CLIENT)).result(PATIENCE)
+        assert [row["count"] for row in rows(services.database, attempt)] == [1]
 
 
 class TestPipeline:

@@ -139,9 +139,28 @@ class TestSuccess:
         lost = CommitsTwice(services.database)
         tokens = enter(replace(services, database=lost))
         assert lost.repeated == 1
+        assert [kind for kind, *_ in trail(services)] == ["sign-in"]
         assert isinstance(tokens, Tokens)
         assert caller_of(services, tokens).customer == customer
         assert len(rows(services.database, session)) == len(rows(services.database, refresh_token)) == 1
+
+    def test_that_is_committed_twice_is_given_back_once(self, services: Services) -> None:
+        """A right password whose commit is not acknowledged takes no wrong one back, neither attempt nor guess."""
+        confirmed(services)
+        budgets = Budgets([Budget(Cost.GUESS, Payer.CLIENT, Limit(99, 900))])
+        limited = replace(services, budgets=budgets, database=CommitsTwice(services.database))
+        for _ in range(4):
+            assert enter(limited, password="wrong password") == BadCredentials()
+        assert isinstance(enter(limited), Tokens)
+        assert [row["count"] for row in rows(services.database, attempt)] == [4, 4]
+        assert [kind for kind, *_ in trail(services)] == ["sign-in failure"] * 4 + ["sign-in"]
+
+    def test_without_an_audit_row_can_be_committed_twice(self, services: Services) -> None:
+        """Being told that the address is not confirmed is the same when the commit is not acknowledged."""
+        sign_up(services, request())
+        lost = CommitsTwice(services.database)
+        assert enter(replace(services, database=lost)) == EmailNotConfirmed()
+        assert lost.repeated == 1
 
     def test_case_of_the_password_matters(self, services: Services) -> None:
         """A password in another case, or with another space, is refused."""

@@ -39,7 +39,8 @@ def pending(number: int) -> dict[str, int]:
 def together(services: Services, *requests: SignUpRequest) -> list[SignUpOutcome]:
     """The outcomes of requests whose sign-ups are committed in one transaction."""
     prepared = [prepare(services, each) for each in requests]
-    return commit(services, [each for each in prepared if isinstance(each, PreparedSignUp)])
+    outcomes = commit(services, [each for each in prepared if isinstance(each, PreparedSignUp)])
+    return [each for each in outcomes if not isinstance(each, Exception)]
 
 
 def customers_of(outcomes: list[SignUpOutcome]) -> list[Customer]:
@@ -135,6 +136,14 @@ class TestInOneTransaction:
         assert {name: after[name] - before[name] for name in after} == dict.fromkeys(after, 2)
         not_decoys = [(email, name) for email, name in customers(services.database) if name]
         assert not_decoys == [("ada@example.org", "Ada"), ("bob@example.org", "Ada")]
+
+    def test_a_second_run_finds_its_own_rows(self, services: Services) -> None:
+        """Sign-ups that are written again, when no run was seen before, have the same outcomes and no further rows."""
+        asked = [request(), request(email="bob@example.org"), request(email="eve@example.org", idempotencyKey=KEY)]
+        group = [each for each in (prepare(services, each) for each in asked) if isinstance(each, PreparedSignUp)]
+        first, before = commit(services, group), counts(services.database)
+        assert commit(services, group) == first
+        assert counts(services.database) == before
 
 
 class TestPipeline:

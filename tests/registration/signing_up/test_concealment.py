@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from registration.account.email_change import confirm_email_change
+from registration.account.erasure import erase_confirmed
 from registration.account.erasure_proof import CannotProve, Wanted, prove
 from registration.account.profile import update_profile
 from registration.addresses.decoys import decoy_address
@@ -52,7 +53,7 @@ from tests.registration.members import CLIENT, confirmed, member
 from tests.registration.post import Deliver, deliver, key_in, text_of
 from tests.registration.signing import sign_in, sign_up
 from tests.registration.statements import statements_of
-from tests.registration.stored import counts, customers, rows
+from tests.registration.stored import WAITING, counts, customers, rows
 from tests.registration.tidying import tidied
 from tests.waiting import eventually, wait_for
 
@@ -479,6 +480,24 @@ class TestResend:
         assert arrived() == []
         assert [row["reason"] for row in rows(services.database, mail)] == ["the customer is gone"]
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_a_customer_who_is_being_erased_is_promised_nothing(self, services: Services) -> None:
+        """A resend waits for an erasure in flight, and then promises the mail of an unknown address."""
+        ada = confirmed(services)
+        is_erased = Event()
+
+        def erase(connection: Connection) -> None:
+            erase_confirmed(services, ada.id, connection)
+            is_erased.set()
+            eventually(lambda: connection.exec_driver_sql(WAITING).fetchall())
+
+        with ThreadPoolExecutor(1) as threads:
+            erasing = threads.submit(services.database.write, erase)
+            wait_for(is_erased)
+            assert resend_confirmation(services, ADA, CLIENT) == Accepted()
+            erasing.result()
+        assert ada.id not in {row["customer_id"] for row in rows(services.database, mail)}
+
 
 class TestReset:
     def test_an_unknown_address_gets_no_mail(self, services: Services, arrived: Deliver) -> None:
@@ -497,6 +516,8 @@ class TestReset:
         clock.move(timedelta(days=40))
         tidied(services.database, clock.now)
         assert counts(services.database) == {"audit": 1}
+        [row] = rows(services.database, tables.audit)
+        assert (row["customer_id"], row["client_ip"]) == (None, None)
 
 
 class TestChangeOfAddress:

@@ -30,10 +30,12 @@ class Ledger:
         self.held: set[int] = set()
         """Numbers that another transaction has locked, until `released`."""
         self.released = Event()
+        self.late: dict[int, Exception] = {}
+        """What is raised for a number when the others of its page are written already, until `released`."""
         self.seconds: list[float] = []
         """How long each write might take."""
 
-    def write(self, numbers: Sequence[int]) -> list[str]:
+    def write(self, numbers: Sequence[int]) -> list[str | Exception]:
         self.seconds.append(remaining())
         self.began.set()
         wait_for(self.unlocked)
@@ -43,12 +45,13 @@ class Ledger:
             raise Locked("another transaction writes there")
         if min(numbers) < 0:
             raise ValueError("a debt")
-        self.pages.append(list(numbers))
-        return [f"wrote {number}" for number in numbers]
+        self.pages.append([number for number in numbers if number not in self.late])
+        return [self.late.get(number) or f"wrote {number}" for number in numbers]
 
-    def write_alone(self, number: int) -> str:
+    def write_alone(self, number: int) -> str | Exception:
         wait_for(self.released)
         self.held.clear()
+        self.late.clear()
         return self.write([number])[0]
 
 
@@ -176,6 +179,20 @@ class TestFailures:
             assert third.result() == "wrote 3"
             with pytest.raises(ValueError, match="a debt"):
                 second.result()
+        assert ledger.pages == [[1], [3]]
+
+    def test_what_is_written_is_not_written_again(self, ledger: Ledger) -> None:
+        """An item that fails, or is locked, after the others of its group are written does so alone."""
+        ledger.late = {2: ValueError("a debt"), 3: Locked("another transaction writes there")}
+        with opened(ledger) as commits:
+            reserve(commits, 3)
+            first, second, third = submit(commits, 1, 2, 3)
+            assert first.result() == "wrote 1"
+            with pytest.raises(ValueError, match="a debt"):
+                second.result()
+            assert not third.done()
+            ledger.released.set()
+            assert third.result() == "wrote 3"
         assert ledger.pages == [[1], [3]]
 
     def test_an_outage_fails_the_group_at_once(self, ledger: Ledger) -> None:

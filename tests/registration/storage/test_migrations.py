@@ -28,7 +28,7 @@ from registration.storage.column_types import Choice, Instant
 from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.migrations import UnknownRevisionError, migrate
 from registration.storage.revision import is_usable, newest
-from registration.storage.tables import counter, metadata, refresh_token, session
+from registration.storage.tables import audit, counter, customer, metadata, refresh_token, session
 from tests.registration.people import NOW
 from tests.registration.stored import WAITING, counts, rows
 from tests.waiting import PATIENCE, eventually
@@ -141,6 +141,19 @@ def test_rows_stay_when_keys_change(new: Database) -> None:
         again = dialect.insert(table).on_conflict_do_nothing(index_elements=[key])
         new.write(partial(Connection.execute, statement=again, parameters=before[table]))
         assert len(rows(new, table)) == 1
+
+
+def test_requests_of_strangers_name_no_customer(new: Database) -> None:
+    """Revision 0015 takes made-up customers out of the audit trail, and leaves the others in it."""
+    migrate_to(new, "0014")
+    customer_row, row = full_row(customer), full_row(audit)
+    named = [("reset request", uuid4()), ("reset request", customer_row["id"]), ("sign-up", uuid4())]
+    entries = [row | {"id": uuid4(), "kind": kind, "customer_id": customer_id} for kind, customer_id in named]
+    new.write(lambda connection: connection.execute(insert(customer), customer_row))
+    new.write(lambda connection: connection.execute(insert(audit), entries))
+    migrate(new)
+    found = {each["id"]: each["customer_id"] for each in rows(new, audit)}
+    assert [found[each["id"]] for each in entries] == [None, *(customer_id for _, customer_id in named[1:])]
 
 
 def without_later(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,19 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from harness.ports import free_port
 from registration.customer import Gender
 from registration.hashing.passwords import Passwords, Verdict
 from registration.keys.link_keys import digest
+from registration.limits.lockout import LockoutTerms
+from registration.limits.redis_lockout import RedisLockout
 from registration.outcomes import BadCredentials, RefreshRefused, Tokens, TooManyAttempts
 from registration.records.audit import AuditKind
 from registration.rules.person import PersonPolicy
 from registration.services import Services
 from registration.sessions.access_tokens import BadToken, Caller
 from registration.sessions.sessions import refresh
+from registration.storage.database import Unavailable
 from registration.storage.tables import audit, confirmation_token, customer, mail, session
 from registration.support import actions, search
 from registration.support.actions import ActionOutcome, act
@@ -117,6 +121,14 @@ class TestOtherActs:
         assert actions.unlock(services, OLGA, ada.reference) is ActionOutcome.DONE
         assert isinstance(sign_in(services, ADA, PASSWORD, CLIENT), Tokens)
         assert actions.unlock(services, OLGA, "DE--999") is ActionOutcome.NO_CUSTOMER
+
+    def test_unlock_while_the_counts_are_away(self, services: Services) -> None:
+        """When the server that counts does not answer, the operator is told so, and no row says that it was done."""
+        ada = confirmed(services)
+        away = RedisLockout(f"redis://127.0.0.1:{free_port()}/0", LockoutTerms())
+        with closing(away), pytest.raises(Unavailable):
+            actions.unlock(replace(services, lockout=away), OLGA, ada.reference)
+        assert operators(services) == []
 
     def test_correct(self, services: Services) -> None:
         """A name is corrected by the rules of the customer's own changes."""
