@@ -27,6 +27,9 @@ REFUSE_AT = 0.8
 Leave headroom: hashes slow down under load, and a refusal after waiting wastes the client's time.
 """
 
+LAST_TURN_AT = 0.9
+"""Share of the deadline after which no turn comes any more, because the client waits for the work, too."""
+
 WATCH_AFTER = 0.5
 """Seconds of waiting before the connection is looked at for whether the client is still there."""
 
@@ -38,7 +41,7 @@ class Admitted(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Overloaded:
-    """The wait would, or did, pass the deadline; nothing was done. `retry_after` is in whole seconds, at least 1."""
+    """The answer would come after the deadline; nothing was done. `retry_after` is in whole seconds, at least 1."""
 
     retry_after: int
 
@@ -107,7 +110,8 @@ class Admission:
         loop = asyncio.get_running_loop()
         turn: _Turn = loop.create_future()
         # The estimate can be wrong (cheap refusals, then a burst of hashes): the deadline itself also ends the wait.
-        expiry = loop.call_later(self._deadline, lambda: _settle(turn, _overloaded(self.expected_wait())))
+        last_turn = LAST_TURN_AT * self._deadline
+        expiry = loop.call_later(last_turn, lambda: _settle(turn, _overloaded(self.expected_wait())))
         watch = _Watch(departure, turn) if departure else None
         self._queue[turn] = None
         metrics.QUEUE_FOR_TURN.inc()

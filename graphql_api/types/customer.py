@@ -50,9 +50,12 @@ class Customer(Node):
     confirmed_at: datetime | None = strawberry.field(description="When the address was proven (UTC); null before that.")
 
 
+FIELDS = tuple(each.name for each in fields(Customer))
+
+
 def customer_type(customer: domain.Customer) -> Customer:
     """Shows the fields of the domain's customer that have the same name here."""
-    shown = {each.name: getattr(customer, each.name) for each in fields(Customer)}
+    shown = {name: getattr(customer, name) for name in FIELDS}
     return Customer(**shown | {"id": strawberry.ID(str(customer.id))})
 
 

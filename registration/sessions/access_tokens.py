@@ -68,6 +68,11 @@ class TokenClaims:
     reference: str
     session_id: UUID
     issued_at: datetime
+    not_before: datetime
+    expires_at: datetime
+
+    def hold(self, now: datetime) -> bool:
+        return max(self.issued_at, self.not_before) <= now + CLOCK_SKEW and now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +130,12 @@ def authenticate_all(services: Services, tokens: Sequence[str]) -> list[Caller |
 def _claims_of(services: Services, token: str) -> TokenClaims | None:
     if len(token) > MAX_LENGTH or not SHAPE.fullmatch(token):
         return None
-    read = services.signing_keys.verify(token, services.sessions.audience)
-    return None if read is None else _claims_if_valid(read, services.clock())
+    claims = services.signing_keys.verify(token, services.sessions.audience, _in_our_form)
+    return claims if claims and claims.hold(services.clock()) else None
 
 
-def _claims_if_valid(read: Mapping[str, Any], now: datetime) -> TokenClaims | None:
-    """The claims, if they have our form and hold now; else None.
+def _in_our_form(read: Mapping[str, Any]) -> TokenClaims | None:
+    """The claims, or None.
 
     A token that was signed with our key may have another form or purpose: that of the shop that is replaced, or of
     another service.
@@ -142,11 +147,11 @@ def _claims_if_valid(read: Mapping[str, Any], now: datetime) -> TokenClaims | No
         subject = json.loads(read["sub"])
         # Without the claim, the token was issued by a version that had the id in the subject.
         customer_id = UUID(read["customer_id"] if "customer_id" in read else subject["id_customer"])
-        claims = TokenClaims(customer_id, subject["customer_reference"], UUID(hex=read["jti"][:32]), issued_at)
+        session_id = UUID(hex=read["jti"][:32])
+        return TokenClaims(customer_id, subject["customer_reference"], session_id, issued_at, not_before, expires_at)
     # A moment that no calendar has is an OverflowError or an OSError, by the size of its number.
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError):
         return None
-    return claims if max(issued_at, not_before) <= now + CLOCK_SKEW and now < expires_at else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,15 @@ class TestOverload:
         await house.open()
         await caller
 
+    async def test_leaves_time_for_the_work(self) -> None:
+        """The last turn comes before the deadline, because the client waits for the work, too."""
+        house = House(deadline=0.5)
+        await settle()
+        deadline = asyncio.ensure_future(asyncio.sleep(0.5))
+        assert await house.enqueue("stranded") == Overloaded(retry_after=1)
+        assert not deadline.done()
+        deadline.cancel()
+
     async def test_ends_a_wait_that_was_estimated_too_short(self) -> None:
         """A request waits no longer than the deadline, whatever was expected, and its turn goes to the next one."""
         house = House(deadline=0.04)
