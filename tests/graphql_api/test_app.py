@@ -189,10 +189,10 @@ class TestOverload:
         settings = GatewaySettings(hash_slots=1, queue_seconds=0.2)
         slow = Passwords(memory_kib=65_536, time_cost=2, parallelism=1, slots=1)
         with installed(open_database(sqlite_url), settings, passwords=slow) as installation:
-            answers = asyncio.run(self.burst(installation, settings, 40))
+            answers = asyncio.run(self.burst(installation, settings, 60))
             served = [answer for answer in answers if answer.status_code in {200, 201}]
             turned_away = [answer for answer in answers if answer.status_code == 503]
-            assert len(served) + len(turned_away) == 40
+            assert len(served) + len(turned_away) == 60
             assert all(int(answer.headers["retry-after"]) >= 1 for answer in turned_away)
             # Refusals share a response that is made once, but no header of an outer layer.
             ids = [answer.headers.get_list("x-correlation-id") for answer in turned_away]
