@@ -84,7 +84,7 @@ def from_environment() -> ASGIApp:
         traces.switch_on()
     services = open_services(settings)
     app = create_app(settings, services, open_relay(settings, services) if settings.relay == "on" else None)
-    # All that is there now stays; looking through it again and again costs more than a request leaves behind.
+    # What exists now lives until the process ends: to scan it at each collection costs more than a request's garbage.
     gc.unfreeze()  # of the application before SIGHUP
     gc.collect()
     gc.freeze()

@@ -18,6 +18,7 @@ from registration.storage.address import address_of
 PREFIX = "GATEWAY_"
 Switch = Literal["on", "off"]
 ByMode = Literal["on", "off", "mode"]
+Wait = Annotated[float, Field(gt=0, le=86_400)]  # seconds
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+starttls", "file", "console")
 
 
@@ -45,11 +46,9 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
     mail_connections: Annotated[
         int, Field(ge=1, le=256, description="connections to each mail server at once, which stay open for some time")
     ] = 8
-    mail_connect_seconds: Annotated[float, Field(gt=0, description="wait for a connection to the mail server")] = 10
-    mail_reply_seconds: Annotated[float, Field(gt=0, description="wait for each reply of the mail server")] = 300
-    mail_end_seconds: Annotated[
-        float, Field(gt=0, description="wait for the server to accept a mail; a shorter wait can send it twice")
-    ] = 600
+    mail_connect_seconds: Annotated[Wait, Field(description="wait for a connection to the mail server")] = 10
+    mail_reply_seconds: Annotated[Wait, Field(description="wait for each reply of the mail server")] = 300
+    mail_end_seconds: Annotated[Wait, Field(description="wait until it accepts a mail; less can send it twice")] = 600
     mail_ehlo_name: Annotated[
         str,
         Field(
@@ -247,4 +246,4 @@ class Settings(FormSettings, ShopSettings, BaseSettings):
 def masked(value: str) -> str:
     """The value of a setting without the passwords of addresses in it."""
     in_query = re.sub(r"(password=)[^&]*", r"\1***", value)
-    return re.sub(r"(:(?://)?[^:/@]*):.*@", r"\1:***@", in_query)
+    return re.sub(r"(:(?://)?[^:/]*):.*@", r"\1:***@", in_query)

@@ -68,7 +68,7 @@ class Executor:
     async def prepare(self, request: OperationRequest, *, mutation_allowed: bool) -> Operation | Answer:
         """The operation to pass to `run`, or the answer when nothing is to run; the caller then needs no context.
 
-        Neither raises for anything that a client sends.
+        Neither `prepare` nor `run` raises for anything that a client sends.
         """
         return _noted(self._allowed(await self._operation(request), mutation_allowed=mutation_allowed))
 
@@ -127,7 +127,7 @@ class Executor:
         return answer_of(results) if isinstance(results, ExecutionResult) else results
 
     def _allowed(self, operation: Operation | Answer, *, mutation_allowed: bool) -> Operation | Answer:
-        """The operation, or the answer where it is refused, before variables are read: under a flood most are."""
+        """The operation, or the answer where it is refused, before variables are read: in a flood most are refused."""
         if isinstance(operation, Answer):
             return operation
         note(operation=operation.field)

@@ -74,7 +74,7 @@ def run(settings: GatewaySettings) -> bool:
 
 
 def raise_open_files() -> int:
-    """Raise the soft limit of open files of this process and its workers to the hard limit; the limit then."""
+    """Raise the soft limit of open files of this process and its workers to the hard limit; returns the limit."""
     soft, hard = getrlimit(RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # some systems allow less than the hard limit that they name
         setrlimit(RLIMIT_NOFILE, (hard, hard))
@@ -167,7 +167,9 @@ def use_phrases_of_rfc_9110() -> None:
 
 
 def listen(host: str, port: int, server: str = "", *, reuse_port: bool = False) -> socket.socket:
-    """The listening socket of the server whose settings begin so; with `reuse_port` other workers have one, too.
+    """The listening socket of the server whose settings are GATEWAY_<server>HOST and GATEWAY_<server>PORT.
+
+    With `reuse_port` other workers have one, too.
 
     Raises SettingsError that names the address, which uvicorn's own socket does not.
     """

@@ -81,7 +81,10 @@ def rows_about(connection: Connection, customer_id: UUID) -> Rows:
 
 
 def is_told(column: "Column[Any]") -> bool:
-    """Personal data but a password's hash, choices, moments, and what a row is; keys and digests open something."""
+    """Whether the customer is told it: personal data but the password's hash, choices, moments, and what a row is.
+
+    Keys and digests are not told: they open something.
+    """
     if "personal" in column.info:
         return column.info["personal"] is not Emptied.TEXT
     return isinstance(column.type, Instant | Choice) or column.name in SAYS_WHAT

@@ -50,7 +50,7 @@ class Payer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most so many of a cost for one payer in a window."""
+    """How many of a cost one payer may have in a window."""
 
     cost: Cost
     payer: Payer
@@ -80,11 +80,11 @@ class CountServer(Protocol):
     """Where budgets are counted beside the database. Its methods raise Unavailable when it does not answer."""
 
     def count(self, numbers: Mapping[str, tuple[int, Limit]], now: datetime) -> Mapping[str, Counted]:
-        """Count so many for each key in one step, as `count_attempts` does."""
+        """Add the number of each key to its count, in one step, as `count_attempts` does."""
         ...
 
     def uncount(self, numbers: Mapping[str, int]) -> None:
-        """Take so many back for each key in one step."""
+        """Take the number of each key from its count, in one step."""
         ...
 
     def close(self) -> None: ...
@@ -124,7 +124,7 @@ class Budgets:
 
     @contextmanager
     def charging(self, secret: Secret, bills: Sequence[Bill], now: datetime) -> Iterator[Charge]:
-        """Count every bill, in order, for the transaction inside the block; what that returns comes of them.
+        """Count every bill, in order; the transaction inside the block calls the function for what came of them.
 
         The counts of a transaction that fails are taken back. A refused bill still counts against the budgets of its
         other payers.

@@ -213,7 +213,7 @@ def _why_needless(kind: MailKind, facts: Facts, now: datetime) -> str | None:
     match kind:
         case MailKind.CONFIRMATION if facts.customer.confirmed_at:
             return "the address is confirmed"
-        case MailKind.RESET | MailKind.EMAIL_CHANGE if not facts.tokens:
+        case MailKind.RESET | MailKind.EMAIL_CHANGE | MailKind.DATA_EXPORT if not facts.tokens:
             return "the key was used or taken back"
         case MailKind.ALREADY_REGISTERED if not _is_time_to_tell(facts, now):
             return "the customer was told within the hour"

@@ -100,10 +100,13 @@ def _new_id(now: datetime) -> UUID:
 
 
 def withdraw(connection: Connection, kind: str, customer_id: UUID, now: datetime) -> None:
-    """Drop a customer's waiting mails of a kind, inside the caller's transaction that enqueues a newer one."""
+    """Drop a customer's unsent mails of a kind, inside the caller's transaction that enqueues a newer one.
+
+    Parked ones, too: an operator who queues them again would queue links that are replaced.
+    """
     connection.execute(
         update(mail)
-        .where(mail.c.customer_id == customer_id, mail.c.kind == kind, IS_WAITING)
+        .where(mail.c.customer_id == customer_id, mail.c.kind == kind, mail.c.status.in_(("waiting", "parked")))
         .values(status="dropped", settled_at=now, reason="replaced by a newer one")
     )
 

@@ -35,7 +35,7 @@ CHORE_BATCH = 500
 log = structlog.get_logger(__name__)
 
 Chore = Callable[[Connection, datetime, int], int]
-"""Work that a relay does every few minutes, in slices between mails: on at most so many rows; 0 when it is done."""
+"""Work that a relay does every few minutes, in slices of at most `limit` rows between mails; 0 when it is done."""
 
 
 def no_chore(_connection: Connection, _now: datetime, _limit: int) -> int:
@@ -138,7 +138,7 @@ class Relay:
         self._unsettled += [(job, GivenBack()) for job in self._intake.take_back()]
 
     def _wait(self, is_tidy: bool) -> None:
-        """Wait for mails to become due; where more are than there are free connections, for one of those."""
+        """Wait for mails to become due; if more are due than connections are free, wait for a connection."""
         if self._servers.under_way() and (self._may_be_more or self._intake.waiting):
             self._hear(LOOK_EVERY)
             return
@@ -157,7 +157,7 @@ class Relay:
                 self._unsettled.append((job, message))
 
     def _hear(self, seconds: float) -> None:
-        """Take what ends in so many seconds, to be settled at the next turn."""
+        """Take the sends that end within `seconds`, to be settled at the next turn."""
         for ended in self._servers.ended(seconds):
             task, ended.line.task = ended.line.task, None
             assert task

@@ -79,8 +79,11 @@ class Console:
         text = parsed.get_body(("plain",))
         headers = "".join(f"{name}: {value}\n" for name, value in parsed.items())
         # Bytes, because the console's own encoding may lack a letter of a name.
-        sys.stdout.buffer.write(f"{headers}\n{text.get_content() if text else ''}\n".encode())
-        sys.stdout.flush()
+        try:
+            sys.stdout.buffer.write(f"{headers}\n{text.get_content() if text else ''}\n".encode())
+            sys.stdout.flush()
+        except OSError as error:
+            return AboutUs(f"the console cannot be written: {error.strerror}")
         return Sent()
 
     def abort(self) -> None:

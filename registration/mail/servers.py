@@ -1,4 +1,4 @@
-"""The mail servers of a relay: which of them takes the next mail, and which rest after a trouble."""
+"""The mail servers of a relay: which of them takes the next mail, and which rest after a failure."""
 
 import time
 from collections.abc import Sequence

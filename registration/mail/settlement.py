@@ -26,7 +26,7 @@ class Patience:
     """A wait in seconds is drawn up to a limit, which grows from `first` to `longest` while the mail fails.
 
     `least` is the share of the limit that is waited at least. The limit is `growth` times the time since the first
-    failure.
+    failure, or since the mail was enqueued where the cause is ours.
     """
 
     first: float
@@ -43,12 +43,16 @@ BROKEN = Patience(first=20, longest=3600, growth=2, least=0, give_up=timedelta(d
 UNKNOWN = Patience(first=600, longest=86_400, growth=4, least=0.5, give_up=timedelta(days=7))
 # Retried every five minutes without end, so mails leave soon after an operator has mended the cause.
 ABOUT_US = Patience(first=300, longest=300, growth=0, least=0, give_up=None)
+# Many such mails must not come due as fast as others leave: each may make its server rest.
+ABOUT_US_WITH_THIS_MAIL = Patience(first=300, longest=3600, growth=1, least=0, give_up=None)
 
 
 PATIENCE: dict[type[Failure], Patience] = {Deferred: DEFERRED, Broken: BROKEN, Unknown: UNKNOWN, AboutUs: ABOUT_US}
 
 
 def patience_with(failure: Failure) -> Patience:
+    if isinstance(failure, AboutUs) and not failure.is_for_all:
+        return ABOUT_US_WITH_THIS_MAIL
     return PATIENCE[type(failure)]
 
 
@@ -107,7 +111,7 @@ def _postponed(job: Job, failure: Failure, now: datetime, random: Random) -> Ver
     is_ours = isinstance(failure, AboutUs)
     since = None if is_ours else job.failing_since or now
     reason = f"ours to mend: {failure.reason}" if is_ours else failure.reason
-    wait = wait_after(patience, since or now, now, random)
+    wait = wait_after(patience, since or job.created_at, now, random)
     if wait is None:
         days = patience.give_up.days if patience.give_up else 0
         return Closed("parked", f"given up after {days} days: {reason}")

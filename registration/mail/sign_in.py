@@ -1,5 +1,6 @@
 """How we sign in to a mail server: with a password, or with an access token that a file holds (XOAUTH2)."""
 
+import binascii
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -18,6 +19,13 @@ def sign_in(client: SMTP, user: str, password: str, token_file: Path | None) -> 
 
     The file is read each time, because access tokens last an hour or so: another program keeps it fresh.
     """
+    try:
+        _sign_in(client, user, password, token_file)
+    except binascii.Error:  # the one error of smtplib that is no OSError
+        raise SMTPException("the challenge of the mail server is no Base64") from None
+
+
+def _sign_in(client: SMTP, user: str, password: str, token_file: Path | None) -> None:
     offered = set(client.esmtp_features.get("auth", "").split())
     if not token_file:
         if "XOAUTH2" in offered and not offered & PASSWORD_MECHANISMS:

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from smtplib import SMTP, SMTPResponseException
 from socket import SHUT_RDWR, create_connection, socket
@@ -16,6 +17,7 @@ from registration.mail.transport import AboutUs, Broken, Outcome, Refused, Sent,
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 QUIT_SECONDS = 2.0
+LONGEST_REPLY = 100  # lines; EHLO has about a dozen
 LACKS_SMTPUTF8 = (
     "the address needs SMTPUTF8, which the mail server does not offer; GATEWAY_MAIL_SMTPUTF8=off refuses such addresses"
 )
@@ -66,8 +68,26 @@ class Smtp:
             session.close()
 
 
+class ReplyReader:
+    """Reads replies, each with a bound that smtplib lacks: a reply without end would fill the memory."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        self.close = file.close
+        self.lines = 0
+        """Of the present reply."""
+
+    def readline(self, limit: int) -> bytes:
+        self.lines += 1
+        if self.lines > LONGEST_REPLY:
+            raise OSError("the reply has too many lines")  # smtplib then closes the connection
+        return self._file.readline(limit)
+
+
 class Client(SMTP):
     """A client that is not connected yet, so that another thread can shut its socket down while it connects."""
+
+    file: ReplyReader | None
 
     def __init__(self, server: Smtp) -> None:
         super().__init__(local_hostname=server.manners.ehlo_name or None)
@@ -80,6 +100,13 @@ class Client(SMTP):
         opened.settimeout(limits.reply)
         is_wrapped = self._server.scheme == "smtps"
         return self._server.context.wrap_socket(opened, server_hostname=host) if is_wrapped else opened
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.sock and not self.file:
+            self.file = ReplyReader(self.sock.makefile("rb"))
+        if self.file:
+            self.file.lines = 0
+        return super().getreply()
 
 
 class SmtpSession:

@@ -211,7 +211,7 @@ def _after(changed_at: datetime | None, now: datetime) -> datetime:
 
 
 def _revoke(services: Services, caller: Caller, client_ip: str, *which: ColumnElement[bool], keep_access: bool) -> bool:
-    """End those of the caller's sessions; whether there was one to end."""
+    """End the open sessions of the caller that match `which`; True if there was one."""
 
     def work(connection: Connection) -> bool:
         now, customer_id = services.clock(), caller.customer.id

@@ -241,7 +241,7 @@ def _is_bug(error: DBAPIError) -> bool:
 
 
 def _most_tries(error: DBAPIError, *, may_be_stored: bool) -> int:
-    """How often work runs at most that fails with this error; once if an earlier run could refuse a later one."""
+    """How many times work may run that fails with this error; once if its own rows could make a second run fail."""
     state = state_of(error)
     if state in CONTENTION:  # which is told before anything is stored
         return TRIES_IN_CONTENTION

@@ -225,6 +225,11 @@ class TestWrongValues:
             ),
             *(("SHOP_MAIL_LOGO", "http://shop.example/logo.png"), ("SHOP_MAIL_LOGO", "/srv/logo.png")),
             ("MAILBOX", "on"),
+            *(
+                (f"MAIL_{each}_SECONDS", value)
+                for each in ("CONNECT", "REPLY", "END")
+                for value in ("inf", "nan", "1e10")
+            ),
         ],
     )
     def test_stop_the_start_with_one_line(self, read: Read, name: str, value: str) -> None:
@@ -288,6 +293,7 @@ class TestShown:
             ("smtps://user:hun@ter:2/x@h", "smtps://user:***@h"),
             ("smtp://:hunter2@h", "smtp://:***@h"),
             ("smtp:user:hunter2@h", "smtp:user:***@h"),
+            ("smtp+starttls://shop@example.org:hunter2@h:587", "smtp+starttls://shop@example.org:***@h:587"),
             ("smtp://user@h:25", "smtp://user@h:25"),
             ("file:///var/mail", "file:///var/mail"),
         ],
@@ -301,6 +307,7 @@ class TestShown:
         [
             ("postgresql://user:hunter2@[::1]:5432/shop", "postgresql://user:***@[::1]:5432/shop"),
             ("postgresql://user:hunter2@a:5432,b:5433/shop", "postgresql://user:***@a:5432,b:5433/shop"),
+            ("postgresql://user@server:hunter2@h/shop", "postgresql://user@server:***@h/shop"),
             (
                 "postgresql://h:5432/shop?password=hunt@er2&sslmode=require",
                 "postgresql://h:5432/shop?password=***&sslmode=require",

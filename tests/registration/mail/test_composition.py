@@ -76,6 +76,14 @@ def test_a_welcome_needs_no_token(database: Database) -> None:
     assert message["Subject"] == "Your account is ready"
 
 
+@pytest.mark.parametrize("kind", [MailKind.RESET, MailKind.EMAIL_CHANGE, MailKind.DATA_EXPORT])
+def test_a_mail_whose_token_is_gone_is_not_needed(database: Database, kind: MailKind) -> None:
+    """A mail for a link that was used or taken back is dropped, and not kept for an operator."""
+    signed_up(database, kind=kind, confirmed_at=NOW)
+    database.write(lambda connection: connection.execute(delete(LINKS[kind].tokens)))
+    assert compose(database, claim_the_one(database)) == Dropped("the key was used or taken back")
+
+
 @pytest.mark.parametrize("kind", MailKind)
 def test_an_erased_customer_gets_no_mail(database: Database, kind: MailKind) -> None:
     """A mail to an erased customer, or to one whose row is gone, is dropped."""

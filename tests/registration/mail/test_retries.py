@@ -51,6 +51,15 @@ def test_a_mail_that_may_have_arrived_waits_longer_each_time(seed: int) -> None:
     assert len(all_waits) < 25
 
 
+def test_what_is_ours_with_one_mail_comes_due_less_and_less() -> None:
+    """A mail that is refused for a reason of its own waits up to an hour: many such leave room for the others."""
+    random = Random(1)  # noqa: S311 - jitter
+    patience = patience_with(AboutUs("554", is_for_all=False))
+    drawn = [wait_after(patience, NOW, NOW + DAY, random) for _ in range(200)]
+    assert all(wait and wait <= timedelta(hours=1) for wait in drawn)
+    assert sum(filter(None, drawn), timedelta()) > 200 * timedelta(minutes=20)
+
+
 def test_what_is_ours_to_mend_gives_no_mail_up() -> None:
     """A mail that waits for us is tried every few minutes, however long it takes."""
     random = Random(1)  # noqa: S311 - jitter

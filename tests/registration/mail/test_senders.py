@@ -4,7 +4,7 @@ import ssl
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from traceback import format_exception
@@ -21,12 +21,13 @@ from harness.certificate import server_context
 from harness.ports import HOST, free_port
 from registration.mail.message import Message
 from registration.mail.senders import open_sender, open_senders
-from registration.mail.smtp import LACKS_SMTPUTF8
+from registration.mail.smtp import LACKS_SMTPUTF8, LONGEST_REPLY
 from registration.mail.transport import AboutUs, Broken, Deferred, Outcome, Refused, Sent, Unknown
 from tests.registration.mail.messages import short_message
 from tests.registration.mail.scripted_server import Replies, Script
 
 ID = UUID("2c1b5bd5-6d3c-4a4c-8f7f-2f2f0b7d9a10")
+NO_END = "SMTPServerDisconnected: Connection unexpectedly closed: the reply has too many lines"
 USER, PASSWORD = "shop@example.org", "p@ss:w/rd #1%"
 
 
@@ -253,6 +254,17 @@ def test_a_server_that_hangs_up_at_quit_has_the_mail() -> None:
         assert send(server.url, short_message()) == [Sent()]
 
 
+@pytest.mark.parametrize(("verb", "outcome"), [
+    ("GREET", AboutUs(f"connection failed: {NO_END}")), ("RCPT", Broken(f"the connection broke at recipient: {NO_END}"))
+])  # fmt: skip
+def test_a_reply_without_end_ends(verb: str, outcome: Outcome) -> None:
+    """A reply of more lines than any server needs breaks the connection, instead of filling the memory."""
+    with Script({verb: "250-and so on\r\n" * LONGEST_REPLY + "250 done"}) as server:
+        assert send(server.url, short_message()) == [outcome]
+    with Script({verb: "250-and so on\r\n" * (LONGEST_REPLY - 1) + Script.POLITE[verb]}) as server:
+        assert isinstance(send(server.url, short_message())[0], Sent | AboutUs)
+
+
 def test_a_server_that_is_down_is_about_us() -> None:
     """A server that is down is about us, with a reason that holds no secret."""
     [outcome] = send(f"smtp://user:secret@{HOST}:{free_port()}", short_message())
@@ -314,6 +326,14 @@ def test_the_console_shows_a_mail(capsysbinary: pytest.CaptureFixture[bytes]) ->
     assert "To: ada@example.org\n" in shown
     assert "Subject: Grüße\n" in shown
     assert "The key is secret-key.\n" in shown.replace("\r", "")
+
+
+def test_a_console_that_is_gone_delays_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail that the console cannot take waits, as one whose directory is gone does."""
+    with suppress(OSError), open("/dev/full", "w", encoding="utf-8") as full:  # it cannot be closed either
+        monkeypatch.setattr("sys.stdout", full)
+        outcomes = send("console:", short_message())
+    assert outcomes == [AboutUs("the console cannot be written: No space left on device")]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,14 @@ def test_a_token_file_must_be_there_at_the_start(tmp_path: Path, monkeypatch: py
     assert manners_of(Settings()).token_file == file
 
 
+@pytest.mark.parametrize("mechanism", ["LOGIN", "CRAM-MD5"])
+def test_a_challenge_that_cannot_be_read_is_about_us(mechanism: str) -> None:
+    """A server whose challenge is no Base64 takes no mail now, and no mail is parked for it."""
+    with Script({"EHLO": f"250-hello\r\n250 AUTH {mechanism}", "AUTH": "334 Enter your password"}) as server:
+        outcome = send(server, Manners(), "shop:secret")
+    assert outcome == AboutUs("sign-in failed: SMTPException: the challenge of the mail server is no Base64")
+
+
 @pytest.mark.parametrize(("user", "offer", "warnings"), [
     ("shop:secret", "250-STARTTLS\r\n250 AUTH PLAIN", 1), ("shop:secret", "250 AUTH PLAIN", 0), ("", "250 STARTTLS", 0)
 ])  # fmt: skip

@@ -9,8 +9,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
+from registration.mail import listing
 from registration.outcomes import (
     Accepted,
     BadCredentials,
@@ -150,6 +151,19 @@ class TestRequest:
         assert reset_refusal(services, key_in(message, "password/restore")) is None
         reasons = [row["reason"] for row in rows(services.database, mail) if row["kind"] == "reset"]
         assert sorted(reasons, key=str) == [None, "replaced by a newer one", "replaced by a newer one"]
+
+    def test_a_newer_mail_replaces_one_that_is_parked(self, services: Services, arrived: Deliver) -> None:
+        """A second request drops the parked mail of the first: to queue mails again sends no dead link."""
+        confirmed(services)
+        arrived()
+        request_reset(services, EMAIL, CLIENT)
+        parked = update(mail).where(mail.c.status == "waiting").values(status="parked", reason="refused")
+        services.database.write(lambda connection: connection.execute(parked))
+        request_reset(services, EMAIL, CLIENT)
+        services.database.write(lambda connection: listing.retry_mails(connection, services.clock()))
+        assert [row["status"] for row in rows(services.database, mail)].count("waiting") == 1
+        [message] = arrived()
+        assert reset_refusal(services, key_in(message, "password/restore")) is None
 
     def test_requests_at_the_same_moment_leave_one_key(self, services: Services, arrived: Deliver) -> None:
         """Five requests at once are all Accepted and leave one key."""
