@@ -73,7 +73,7 @@ def relay(directory: Path, store: Store, **settings: str) -> Iterator["subproces
         "GATEWAY_PUBLIC_URL": "http://localhost",
         **settings,
     }
-    subprocess.run([COMMAND, "keys", "new"], env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([COMMAND, "keys", "init"], env=environment, stdout=subprocess.DEVNULL, check=True)
     process = subprocess.Popen(
         [*DIES_WITH_US, COMMAND, "relay"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
