@@ -12,6 +12,7 @@ from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, progress, stop
 from registration.settings import masked
 from registration.storage.database import open_database
+from registration.storage.references import leave_out
 
 
 @one_line_errors
@@ -20,8 +21,9 @@ def restore_check(
         list[Path] | None, typer.Argument(help="ledgers of all nodes; without any, that of GATEWAY_ERASURE_LEDGER")
     ] = None,
 ) -> None:
-    """Erase again, in a restored database, the customers that were erased after its backup.
+    """In a restored database, leave references out, and erase again the customers that were erased after its backup.
 
+    Customers that the backup lacks may have been given those references, and other systems may know them.
     Ends with 1 when a line of a ledger could not be used, or a customer was spared who signed in after the entry.
     """
     from registration.account.restoring import reapply  # noqa: PLC0415 - the other commands need not wait for it
@@ -30,12 +32,14 @@ def restore_check(
     from registration.wiring import open_services  # noqa: PLC0415
 
     settings = settings_of_process()
+    with closing(migrated_database(settings)) as database:
+        start = database.write(leave_out)
+    print(f"The next reference is {settings.reference_prefix}--{start}; lost customers may have those before it.")
     paths = ledgers or [Path(name) for name in [settings.erasure_ledger] if name]
     if not paths:
         stop("GATEWAY_ERASURE_LEDGER is not set: name it, or the ledgers as arguments")
     key = load_ledger_key(Path(settings.keys_dir))
     entries = read_ledger(paths, key)
-    migrated_database(settings).close()
     with closing(open_services(settings)) as services:
         done = reapply(services, key, entries)
     absent = len(entries.erased) - done.erased - len(done.spared)
