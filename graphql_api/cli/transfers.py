@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, progress, stop
 from registration.settings import masked
+from registration.storage.address import address_of
 from registration.storage.database import open_database
 from registration.storage.references import leave_out
 
@@ -85,11 +86,14 @@ def copy(
     print(f"{rows} rows of {len(contents)} tables are in {masked(target)}; counts and checksums agree.")
 
 
+COPIES = "copies from sqlite:///… to postgresql://…"
+
+
 def _address(text: str, engine: str) -> URL:
     try:
-        url = make_url(text)
-    except ArgumentError:
-        url = None
-    if url is None or url.get_backend_name() != engine:
-        stop(f"copies from sqlite:///… to postgresql://…: {masked(text)} is no address of {engine}")
+        url = address_of(text)
+    except (ArgumentError, ValueError):  # their texts can quote the password, which may be anywhere in such an address
+        stop(f"{COPIES}: the address of {engine} cannot be read")
+    if url.get_backend_name() != engine:
+        stop(f"{COPIES}: {masked(text)} is no address of {engine}")
     return url
