@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
+from sqlalchemy.types import NULLTYPE
 
 from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
@@ -93,6 +94,8 @@ class Search:
         """Search every table that the database has, also those that this program does not know."""
         schema = MetaData()
         schema.reflect(connection)
+        for column in (each for table in schema.sorted_tables for each in table.columns):
+            column.type = NULLTYPE  # what another program wrote to SQLite need not fit the type
         return [self._look_into(connection, table) for table in schema.sorted_tables]
 
     def _look_into(self, connection: Connection, table: Table) -> Looked:

@@ -197,7 +197,7 @@ def test_text_that_is_no_address_is_searched_as_it_is(services: Services, erased
 
 
 class TestBytes:
-    """Finds that only the file of an SQLite database shows."""
+    """Finds that only SQLite can have: bytes of its file, and cells that do not fit."""
 
     @pytest.fixture
     def database_url(self, sqlite_url: str) -> str:
@@ -241,3 +241,9 @@ class TestBytes:
             )
         anonymize(services, ada, None, CLIENT)
         assert found(services, ada) == {}
+
+    def test_a_cell_that_does_not_fit_its_column_is_searched(self, services: Services, erased: Caller) -> None:
+        """SQLite lets another program store a number as a date, or the address as a picture."""
+        execute(services, "CREATE TABLE basket (bought DATE, paid NUMERIC, picture BLOB)")
+        execute(services, "INSERT INTO basket VALUES (1764000000, 'soon', :email)", email=EMAIL)
+        assert found(services, erased)["table basket"] == {"picture": 1}
