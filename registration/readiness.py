@@ -3,11 +3,13 @@
 import secrets
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, insert, text
 
 from registration.keys.agreement import NodeKeys, disagreement, state
+from registration.settings import Settings
 from registration.storage.database import Database, Misconfigured, Outage, Unavailable
 from registration.storage.revision import is_usable, newest
 from registration.storage.tables import metadata, probe
@@ -33,6 +35,15 @@ class NotReady:
     status: str
     reason: str
     is_lasting: bool = False
+
+
+def is_file_missing(settings: Settings) -> bool:
+    """Whether an embedded database has no file yet; False where that cannot be seen: to open the file tells why."""
+    try:
+        Path(settings.database_place).stat()
+    except OSError as error:
+        return settings.is_embedded and isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
 
 
 def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:

@@ -12,7 +12,7 @@ from registration.environment import SettingsError, read_settings
 from registration.keys.agreement import NodeKeys, keys_of_node
 from registration.keys.secret import create_ledger_key, create_secret
 from registration.keys.signing_keys import create_signing_keys, has_signing_key
-from registration.readiness import obstacle
+from registration.readiness import is_file_missing, obstacle
 from registration.storage.database import Database, open_database
 from registration.storage.deadline import within
 from registration.storage.revision import is_usable, newest
@@ -41,6 +41,7 @@ def settings_of_service() -> GatewaySettings:
 
 def migrated_database(settings: GatewaySettings) -> Database:
     """The database of the settings. Stops the command when this version cannot work on it."""
+    demand_file(settings)
     database = open_database(settings.database_url)
     if not _is_migrated(database):
         database.close()
@@ -48,13 +49,17 @@ def migrated_database(settings: GatewaySettings) -> Database:
     return database
 
 
+def demand_file(settings: GatewaySettings) -> None:
+    """Stop the command where an embedded database has no file: to make one would hide that the address is wrong."""
+    if is_file_missing(settings):
+        advice = "mend GATEWAY_DATABASE_URL, or run: registration-gateway migrate"
+        stop(f"{settings.database_place}: there is no such file; {advice}")
+
+
 def say_where(settings: GatewaySettings) -> None:
     """Tell where database and keys are, and whether they are new: a start in another directory must be noticed."""
     keys = Path(settings.keys_dir).absolute()
-    is_new, are_keys_new = (
-        settings.is_embedded and not Path(settings.database_place).exists(),
-        not has_signing_key(keys),
-    )
+    is_new, are_keys_new = is_file_missing(settings), not has_signing_key(keys)
     tell(
         f"Database     {settings.database_place}{'  (new)' if is_new else ''}",
         f"Keys         {keys}{'  (new)' if are_keys_new else ''}",

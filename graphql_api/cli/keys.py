@@ -10,7 +10,7 @@ import typer
 from graphql_api.cli.installation import create_keys as make_missing
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, stop
-from registration.keys.agreement import adopt, keys_of_node
+from registration.keys.agreement import adopt, disagreement, keys_of_node
 from registration.keys.secret import (
     PREVIOUS_NAME,
     create_ledger_key,
@@ -83,7 +83,8 @@ def start_rotation() -> None:
 def end_rotation() -> None:
     """Delete secret.previous.key: nodes that have only the former secret are not ready from then on.
 
-    Stops while mails wait that only the former secret can write. Limits that were counted under it end within a day.
+    Stops while mails wait that only the former secret can write, and where the keys are not those of the other nodes.
+    Limits that were counted under it end within a day.
     """
     from registration.mail.composition import waiting_under  # noqa: PLC0415 - the other commands write no mails
 
@@ -92,11 +93,14 @@ def end_rotation() -> None:
     secret = load_secret(directory)
     if secret.previous is None:
         stop(f"{directory} holds no {PREVIOUS_NAME}: no rotation is under way")
+    keys = keys_of_node(secret, SigningKeys(directory))
     with closing(migrated_database(settings)) as database:
+        difference = database.read(partial(disagreement, keys=keys))
+        if difference:
+            stop(difference)
         waiting = database.read(partial(waiting_under, secret=secret.previous))
         if waiting:
             stop(f"mails wait that only {PREVIOUS_NAME} can write: {waiting}; start a relay")
-        keys = keys_of_node(secret, SigningKeys(directory))
         database.write(partial(adopt, keys=replace(keys, secrets=keys.secrets[:1])))
     forget_previous(directory)
     print(f"{directory}: {PREVIOUS_NAME} deleted. Delete it on the other nodes, too.")

@@ -84,6 +84,7 @@ def relay() -> None:
     settings.demand_addresses(serves=False, sends=True)
     installation.demand_traces(settings)
     installation.try_templates(settings)
+    installation.demand_file(settings)
     installation.say_where(settings)
     terminal = Terminal()
     with metrics_served(settings):

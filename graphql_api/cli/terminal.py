@@ -92,7 +92,7 @@ def _reason(error: Exception) -> str:
             return f"GATEWAY_ERASURE_LEDGER: {error}"
         case Unavailable():
             return f"GATEWAY_DATABASE_URL: {error}"
-        case OSError():
+        case OSError() if error.filename is not None and error.strerror is not None:
             return f"{error.filename}: {error.strerror}"
         case _:
             return str(error)

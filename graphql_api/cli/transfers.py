@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
 from graphql_api.cli.installation import migrated_database, settings_of_process
 from graphql_api.cli.terminal import one_line_errors, progress, stop
 from registration.settings import masked
+from registration.storage.address import address_of
 from registration.storage.database import open_database
+from registration.storage.references import leave_out
 
 
 @one_line_errors
@@ -20,8 +22,9 @@ def restore_check(
         list[Path] | None, typer.Argument(help="ledgers of all nodes; without any, that of GATEWAY_ERASURE_LEDGER")
     ] = None,
 ) -> None:
-    """Erase again, in a restored database, the customers that were erased after its backup.
+    """In a restored database, leave references out, and erase again the customers that were erased after its backup.
 
+    Customers that the backup lacks may have been given those references, and other systems may know them.
     Ends with 1 when a line of a ledger could not be used, or a customer was spared who signed in after the entry.
     """
     from registration.account.restoring import reapply  # noqa: PLC0415 - the other commands need not wait for it
@@ -30,12 +33,14 @@ def restore_check(
     from registration.wiring import open_services  # noqa: PLC0415
 
     settings = settings_of_process()
+    with closing(migrated_database(settings)) as database:
+        start = database.write(leave_out)
+    print(f"The next reference is {settings.reference_prefix}--{start}; lost customers may have those before it.")
     paths = ledgers or [Path(name) for name in [settings.erasure_ledger] if name]
     if not paths:
         stop("GATEWAY_ERASURE_LEDGER is not set: name it, or the ledgers as arguments")
     key = load_ledger_key(Path(settings.keys_dir))
     entries = read_ledger(paths, key)
-    migrated_database(settings).close()
     with closing(open_services(settings)) as services:
         done = reapply(services, key, entries)
     absent = len(entries.erased) - done.erased - len(done.spared)
@@ -81,11 +86,14 @@ def copy(
     print(f"{rows} rows of {len(contents)} tables are in {masked(target)}; counts and checksums agree.")
 
 
+COPIES = "copies from sqlite:///… to postgresql://…"
+
+
 def _address(text: str, engine: str) -> URL:
     try:
-        url = make_url(text)
-    except ArgumentError:
-        url = None
-    if url is None or url.get_backend_name() != engine:
-        stop(f"copies from sqlite:///… to postgresql://…: {masked(text)} is no address of {engine}")
+        url = address_of(text)
+    except (ArgumentError, ValueError):  # their texts can quote the password, which may be anywhere in such an address
+        stop(f"{COPIES}: the address of {engine} cannot be read")
+    if url.get_backend_name() != engine:
+        stop(f"{COPIES}: {masked(text)} is no address of {engine}")
     return url

@@ -93,7 +93,7 @@ def read_manifest(path: str) -> Mapping[str, str]:
         operations = json.loads(Path(path).read_text("utf-8"))["operations"]
         documents = {str(each["id"]): str(each["body"]) for each in operations}
     except OSError as error:
-        raise SettingsError(f"GATEWAY_DOCUMENTS: {error.filename}: {error.strerror}") from None
+        raise SettingsError(f"GATEWAY_DOCUMENTS: {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise SettingsError("GATEWAY_DOCUMENTS names no manifest of `registration-gateway documents build`") from None
     for digest, text in documents.items():

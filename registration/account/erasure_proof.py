@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Connection, MetaData, RowMapping, Table, func, select
+from sqlalchemy.types import NULLTYPE
 
 from registration.keys.secret import Secret
 from registration.limits.address_counts import address_mark
@@ -24,6 +25,7 @@ from registration.storage.personal import Emptied, OnErasure, owned_rows, person
 from registration.storage.tables import IS_DECOY, customer, metadata
 
 EMPTIED_ADDRESS = re.compile(r"[0-9a-f]{32}@[0-9a-f]{32}\.[0-9a-f]{32}")
+NO_DIGIT = re.compile("[^0-9a-f]")
 AT_A_TIME = 1000  # rows
 
 
@@ -92,6 +94,8 @@ class Search:
         """Search every table that the database has, also those that this program does not know."""
         schema = MetaData()
         schema.reflect(connection)
+        for column in (each for table in schema.sorted_tables for each in table.columns):
+            column.type = NULLTYPE  # what another program wrote to SQLite need not fit the type
         return [self._look_into(connection, table) for table in schema.sorted_tables]
 
     def _look_into(self, connection: Connection, table: Table) -> Looked:
@@ -106,7 +110,8 @@ class Search:
         declared = self._declared.tables.get(table.name)
         rows = None if declared is None else owned_rows(declared)
         owner = row.get(rows.owner if rows else "customer_id")
-        is_own = owner is not None and UUID(str(owner)) == self._customer_id
+        # Another program may have ids of another kind in a column of this name.
+        is_own = self._customer_id.hex in NO_DIGIT.sub("", str(owner).lower())
         for column, value in row.items():
             text = "" if value is None else str(value)
             # Another customer may well have the same name, but not the same address.

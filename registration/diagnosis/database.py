@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from registration.diagnosis.finding import Finding, bad, good, skipped, worse
-from registration.readiness import schema_obstacle
+from registration.readiness import is_file_missing, schema_obstacle
 from registration.settings import Settings
 from registration.storage.database import Database, Unavailable, open_database
 
@@ -21,6 +21,10 @@ GIB = 1024**3
 
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
+    if is_file_missing(settings):
+        mend = "mend GATEWAY_DATABASE_URL, or run: registration-gateway migrate"
+        yield bad("database", f"{settings.database_place}: there is no such file", mend)
+        return
     try:
         database = open_database(settings.database_url, readers=1)
         version = database.read(_version)

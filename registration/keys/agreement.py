@@ -1,8 +1,9 @@
 """Whether all nodes of an installation have the same keys: the first states its own in the database.
 
 A node with another secret cannot send the mails of the others, and counts apart from them. One with other signing
-keys refuses their access tokens, and they refuse its own. While the secret is rotated both secrets are stated, and a
-node needs one of them.
+keys refuses their access tokens, and they refuse its own. While the secret is rotated both secrets are stated: a
+node must have one of them as its current one, or the stated current one as its former one. Two nodes that have made a
+secret each share only the former one, and differ.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def disagreement(connection: Connection, keys: NodeKeys) -> str | None:
     stated = _stated(connection)
     if stated is None:
         return None
-    if set(stated.secrets).isdisjoint(keys.secrets):
+    if keys.secrets[0] not in stated.secrets and stated.secrets[0] not in keys.secrets:
         return f"secret.key is not that of the other nodes{MEND}"
     if set(stated.signing_keys).isdisjoint(keys.signing_keys) and not _is_newer(keys, stated):
         return f"no signing key is one of the other nodes{MEND}"

@@ -9,6 +9,8 @@ from registration.storage.database import Database
 from registration.storage.tables import counter
 
 BLOCK = 50
+GAP = 1_000_000
+"""Numbers that a restored database leaves out: more than were given out since its backup."""
 NAME = "customer"
 # Up to what every reader of JSON keeps as a 64-bit integer.
 NUMBERED = re.compile(r".*-([1-9][0-9]{0,17})", re.DOTALL)
@@ -42,8 +44,11 @@ def number_in(reference: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def leave_out(connection: Connection, numbers: int = GAP) -> int:
+    """Leave numbers out, and return the next one that is given out. May be repeated: then more are left out."""
+    further = update(counter).where(counter.c.name == NAME).values(next=counter.c.next + numbers)
+    return int(connection.execute(further.returning(counter.c.next)).scalar_one())
+
+
 def _draw_block(connection: Connection) -> int:
-    after = connection.execute(
-        update(counter).where(counter.c.name == NAME).values(next=counter.c.next + BLOCK).returning(counter.c.next)
-    ).scalar_one()
-    return int(after) - BLOCK
+    return leave_out(connection, BLOCK) - BLOCK

@@ -16,6 +16,7 @@ from registration.outcomes import Disowned
 from registration.services import Services
 from registration.signing_up.confirmation import confirm, disown
 from registration.storage.database import open_database
+from registration.storage.references import GAP
 from registration.storage.tables import metadata
 from registration.support import actions
 from registration.support.operator import Operator
@@ -28,6 +29,7 @@ from tests.registration.stored import keys, rows
 
 CHEAP = {"GATEWAY_HASH_MEMORY_KIB": "8", "GATEWAY_HASH_TIME_COST": "1", "GATEWAY_LIMITS": "off"}
 ERASED, PENDING, LEFT = 1000, 100, 3
+DRAWN = 1050  # references, in blocks
 LEFT_NUMBERS = [ERASED + number for number in range(1, LEFT + 1)]
 US = Operator("ada")
 
@@ -113,6 +115,7 @@ def test_customers_that_were_erased_after_the_backup_stay_erased(installation: I
     assert (done.exit_code, done.stdout.splitlines()) == (
         0,
         [
+            f"The next reference is DE--{DRAWN + GAP + 1}; lost customers may have those before it.",
             f"The ledger names {ERASED} customers, the database had {ERASED + LEFT} that were not erased.",
             f"Erased again: {ERASED}. Not in the database, or erased there: 0.",
         ],

@@ -28,7 +28,14 @@ MOMENTS = ("created_at", "confirmed_at", "password_changed_at", "blocked_at", "a
 
 def operator(name: str) -> Operator:
     """`sudo` hides the user who logged in."""
-    return Operator(name or os.environ.get("SUDO_USER") or getpass.getuser())
+    return Operator(name or os.environ.get("SUDO_USER") or _user())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no line in passwd, as in a container; OSError: Python 3.13
+        stop("this user has no name: give --operator")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from harness.gateway import COMMAND, DIES_WITH_US, outer_environment
+from harness.ports import HOST, free_port
 from registration.storage.database import open_database
 from registration.storage.tables import mail, metadata
 from tests.graphql_api.cli.commands import complaint, run
@@ -54,12 +55,27 @@ def test_says_what_it_copied(source: str, postgresql_url: str) -> None:
         ("sqlite://", "postgresql://host/name", "sqlite://: there is no such file"),
         ("postgresql://u:word@host/name", "sqlite:///a.db", "postgresql://u:***@host/name is no address of sqlite"),
         ("sqlite:///a.db", "sqlite:///b.db", "sqlite:///b.db is no address of postgresql"),
-        ("a.db", "postgresql://host/name", "a.db is no address of sqlite"),
+        ("a.db", "postgresql://host/name", "the address of sqlite cannot be read"),
     ],
 )
 def test_says_what_it_copies(source: str, target: str, reason: str) -> None:
     """Other engines, no address and no file end the command with one line that holds no password."""
     assert complaint(run("copy", source, target)).endswith(reason)
+
+
+@pytest.mark.parametrize("rest", ["@host:54x2/name", "@h1:5432,h2:54x2/name", "/name"])
+def test_an_address_that_cannot_be_read_is_not_shown(rest: str) -> None:
+    """A typo in an address, as in a port, ends the command with one line that holds no part of the password."""
+    reason = complaint(run("copy", "sqlite:///a.db", f"postgresql://gateway:correct-horse{rest}"))
+    assert reason.endswith("the address of postgresql cannot be read")
+    assert "horse" not in reason
+
+
+def test_copies_to_the_server_that_answers(source: str, postgresql_url: str) -> None:
+    """The target may name several servers, as GATEWAY_DATABASE_URL may."""
+    several = postgresql_url.replace("@", f"@{HOST}:{free_port()},") + "?target_session_attrs=read-write"
+    assert run("copy", source, several).exit_code == 0
+    assert content(postgresql_url) == content(source)
 
 
 def test_shows_a_bar_at_a_terminal(source: str, postgresql_url: str) -> None:

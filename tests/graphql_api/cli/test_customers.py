@@ -1,6 +1,7 @@
 """The commands `customers …`."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.registration.members import member
 from tests.registration.signing import sign_up
 
 Environment = dict[str, str]
+NAMELESS = 4_000_000_000
+"""A user that no machine has in its passwd."""
 
 
 @pytest.fixture
@@ -83,6 +86,16 @@ def test_everything_about_a_person_is_exported(installed: Environment) -> None:
     assert "argon2" not in result.stdout
     assert PASSWORD not in result.stdout
     assert complaint(run("customers", "export", "DE--9", **installed)) == "there is no customer of that reference"
+
+
+def test_a_user_without_a_name_is_asked_for_one(installed: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine knows no name, as in a container, a command ends with one line; with a name it works."""
+    monkeypatch.setattr(os, "getuid", lambda: NAMELESS)
+    nameless = installed | dict.fromkeys(("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"), "")
+    assert complaint(run("customers", "block", "DE--1", **nameless)) == "this user has no name: give --operator"
+    assert trail(installed, "DE--1") == []
+    assert run("customers", "block", "DE--1", "--operator", "ole", **nameless).stdout == "Done.\n"
+    assert trail(installed, "DE--1") == [("block", "ole")]
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,11 @@ def test_a_file_that_cannot_be_read_is_named(empty_directory: Path) -> None:
     assert complaint(run("documents", "build", "latin.graphql")) == "latin.graphql is not UTF-8"
 
 
-def test_serve_needs_the_manifest_that_a_setting_names() -> None:
-    """A manifest that is not there stops the start with one line."""
-    assert complaint(run("serve", GATEWAY_MODE="development", GATEWAY_DOCUMENTS="missing.json")) == (
-        "GATEWAY_DOCUMENTS: missing.json: No such file or directory"
-    )
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("missing.json", "No such file or directory"), ("/proc/self/mem", "Input/output error")],
+)
+def test_serve_needs_the_manifest_that_a_setting_names(path: str, reason: str) -> None:
+    """A manifest that is not there, or cannot be read, stops the start with one line that names it."""
+    refused = complaint(run("serve", GATEWAY_MODE="development", GATEWAY_DOCUMENTS=path))
+    assert refused == f"GATEWAY_DOCUMENTS: {path}: {reason}"

@@ -8,6 +8,9 @@ import pytest
 from graphql_api.cli.installation import prepare
 from graphql_api.settings import GatewaySettings
 from registration.keys.key_files import KeyFileError
+from registration.keys.secret import create_secret, rotate_secret
+from registration.keys.signing_keys import create_signing_key
+from tests.graphql_api.cli.commands import complaint, invoke
 
 
 @pytest.fixture
@@ -39,3 +42,41 @@ class TestFirstStart:
             signing.unlink()
         with pytest.raises(KeyFileError, match=r"holds no signing key; .* keys new$"):
             prepare(apart)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "audit DE--1",
+        "customers show DE--1",
+        "distribute",
+        "erase-proof DE--1",
+        "keys adopt",
+        "keys end-rotation",
+        "operators list",
+        "outbox list",
+        "outbox retry",
+        "relay",
+        "restore-check",
+    ],
+)
+def test_a_command_makes_no_database(command: str, empty_directory: Path) -> None:
+    """Where an embedded database has no file, only `migrate` and `serve` make one; all else ends with one line.
+
+    So `serve` still says that its database is new after such a command had the wrong address.
+    """
+    create_secret(Path("keys"))
+    create_signing_key(Path("keys"), "ES256")
+    rotate_secret(Path("keys"))
+    settings = {
+        "GATEWAY_DATABASE_URL": "sqlite:///typo/registration.db",
+        "GATEWAY_KEYS_DIR": "keys",
+        "GATEWAY_MODE": "development",
+        "GATEWAY_MAIL_URL": "console:",
+    }
+    reason = complaint(invoke(command.split(), settings, "ada@example.org"))
+    assert reason == (
+        f"{empty_directory}/typo/registration.db: there is no such file; "
+        "mend GATEWAY_DATABASE_URL, or run: registration-gateway migrate"
+    )
+    assert [path.name for path in empty_directory.iterdir()] == ["keys"]

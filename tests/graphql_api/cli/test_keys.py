@@ -70,12 +70,25 @@ class TestRotation:
         settings = self.rotate(database_url)
         secret = load_secret(empty_directory / "keys")
         assert secret.previous
-        before = keys_of_node(secret.previous, signing_keys())
+        before = keys_of_node(secret.previous, SigningKeys(empty_directory / "keys"))
         database.write(lambda connection: state(connection, before))
         assert f"{PREVIOUS_NAME} deleted" in run("keys", "end-rotation", **settings).output
         assert load_secret(empty_directory / "keys").versions()[1:] == ()
         assert database.read(lambda connection: disagreement(connection, before))
         assert complaint(run("keys", "end-rotation", **settings)).endswith("no rotation is under way")
+
+    def test_a_rotation_of_one_node_alone_does_not_end(
+        self, empty_directory: Path, database: Database, database_url: str
+    ) -> None:
+        """Where another node has made a secret of its own, and stated it, the command stops and knocks no node out."""
+        settings = self.rotate(database_url)
+        secret = load_secret(empty_directory / "keys")
+        other = keys_of_node(Secret(b"o" * 32, secret.previous), SigningKeys(empty_directory / "keys"))
+        database.write(lambda connection: state(connection, other))
+        reason = complaint(run("keys", "end-rotation", **settings))
+        assert reason.startswith("secret.key is not that of the other nodes; ")
+        assert load_secret(empty_directory / "keys").previous
+        assert database.read(lambda connection: disagreement(connection, other)) is None
 
     @pytest.mark.usefixtures("empty_directory")
     def test_a_rotation_does_not_end_before_its_mails(self, database: Database, database_url: str) -> None:

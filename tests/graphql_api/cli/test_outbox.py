@@ -113,6 +113,7 @@ class TestOutbox:
 class TestOutboxWithoutItsDatabase:
     def test_says_how_to_get_one_of_this_version(self, command: str) -> None:
         """With an empty or old database the command names `migrate`."""
+        Path("new.db").touch()
         reason = complaint(run("outbox", command, GATEWAY_DATABASE_URL="sqlite:///new.db"))
         assert reason == f"{Path.cwd()}/new.db is not at this version; run: registration-gateway migrate"
 

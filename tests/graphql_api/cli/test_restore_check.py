@@ -11,6 +11,7 @@ from registration.records import audit
 from registration.records.audit import AuditKind
 from registration.records.ledger import Ledger
 from registration.storage.database import Database
+from registration.storage.references import GAP, References
 from tests.graphql_api.cli.commands import complaint, run
 from tests.registration.people import NOW, signed_up
 
@@ -31,6 +32,11 @@ def ledger(settings: dict[str, str]) -> Ledger:
     return Ledger(Path(settings["GATEWAY_ERASURE_LEDGER"]), load_ledger_key(Path(settings["GATEWAY_KEYS_DIR"])))
 
 
+def next_after(numbers: int) -> str:
+    """The first line of the command, where a new installation has left so many numbers out."""
+    return f"The next reference is DE--{numbers + 1}; lost customers may have those before it."
+
+
 def test_says_what_it_erased(database: Database, settings: dict[str, str], ledger: Ledger) -> None:
     """A customer of the ledger is erased, one that is not in the database is counted, and the status is 0."""
     signed_up(database, reference="DE--2", email="bob@example.org")
@@ -39,6 +45,7 @@ def test_says_what_it_erased(database: Database, settings: dict[str, str], ledge
     assert (done.exit_code, done.stdout.splitlines()) == (
         0,
         [
+            next_after(GAP),
             "The ledger names 2 customers, the database had 2 that were not erased.",
             "Erased again: 1. Not in the database, or erased there: 1.",
         ],
@@ -58,7 +65,7 @@ def test_says_what_it_could_not_do(database: Database, settings: dict[str, str],
     damaged = ledger.path.with_name("of another node")
     damaged.write_text("2026-")
     done = run("restore-check", str(ledger.path), str(damaged), **settings)
-    assert (done.exit_code, done.stdout.splitlines()[1:]) == (
+    assert (done.exit_code, done.stdout.splitlines()[2:]) == (
         1,
         [
             "Erased again: 0. Not in the database, or erased there: 0.",
@@ -67,6 +74,19 @@ def test_says_what_it_could_not_do(database: Database, settings: dict[str, str],
             "NOT USED: 1 lines that are damaged.",
         ],
     )
+
+
+def test_leaves_references_out_before_all_else(database: Database, settings: dict[str, str]) -> None:
+    """No reference of before the restore is given out again, even if no ledger is named, or it is not there."""
+    Path(settings["GATEWAY_ERASURE_LEDGER"]).touch()
+    runs = [
+        run("restore-check", **settings | {"GATEWAY_ERASURE_LEDGER": ""}),
+        run("restore-check", "nowhere", **settings),
+        run("restore-check", **settings),
+    ]
+    assert [done.exit_code for done in runs] == [2, 2, 0]
+    assert [done.stdout.splitlines()[0] for done in runs] == [next_after(GAP * number) for number in (1, 2, 3)]
+    assert References(database, "DE").draw() == f"DE--{3 * GAP + 1}"
 
 
 def test_needs_a_ledger(settings: dict[str, str]) -> None:

@@ -167,11 +167,13 @@ class TestRelay:
     def test_needs_what_a_mail_needs(self, settings: dict[str, str], reason: str) -> None:
         """`relay` without a mail server, a sender or a base of links ends with one line."""
         create_keys("var/keys")
+        Path("var/registration.db").touch()
         assert complaint(run("relay", **(ADDRESSES | settings))).startswith(reason)
 
     def test_stops_where_migrate_was_forgotten(self) -> None:
         """`relay` needs the schema that `serve` needs."""
         create_keys("var/keys")
+        Path("var/registration.db").touch()
         reason = complaint(run("relay", GATEWAY_MAIL_URL="console:", **ADDRESSES))
         assert reason.endswith("the database is not at this version; run: registration-gateway migrate")
 

@@ -106,6 +106,22 @@ def test_unknown_tables_are_searched(services: Services, erased: Caller) -> None
     assert found(services, erased)["table newsletter"] == {"email": 1}
 
 
+def test_an_id_of_another_kind_is_not_the_customers(services: Services, erased: Caller) -> None:
+    """Where another program numbers its customers, their names are no find; an address is one all the same."""
+    execute(services, "CREATE TABLE basket (customer_id BIGINT, name TEXT, email TEXT)")
+    execute(services, "INSERT INTO basket VALUES (25, 'Ada', ''), (26, 'Ada', :email)", email=EMAIL)
+    assert found(services, erased)["table basket"] == {"email": 1}
+
+
+def test_the_customers_id_is_found_in_every_spelling(services: Services, erased: Caller) -> None:
+    """A row of another program that names the customer is a find, and so is a name in it."""
+    execute(services, "CREATE TABLE basket (customer_id TEXT, name TEXT)")
+    known = erased.customer.id
+    for spelling in (str(known), known.hex.upper(), f"{{{known}}}", known.urn):
+        execute(services, "INSERT INTO basket VALUES (:spelling, 'Ada')", spelling=spelling)
+    assert found(services, erased)["table basket"] == {"customer_id": 4, "name": 4}
+
+
 @pytest.mark.parametrize("derive", [address_mark, attempt_prefix])
 def test_a_derived_key_is_found(services: Services, erased: Caller, derive: Callable[..., str]) -> None:
     """The proof finds the keys of attempts, which the secret derives from an address."""
@@ -181,7 +197,7 @@ def test_text_that_is_no_address_is_searched_as_it_is(services: Services, erased
 
 
 class TestBytes:
-    """Finds that only the file of an SQLite database shows."""
+    """Finds that only SQLite can have: bytes of its file, and cells that do not fit."""
 
     @pytest.fixture
     def database_url(self, sqlite_url: str) -> str:
@@ -225,3 +241,9 @@ class TestBytes:
             )
         anonymize(services, ada, None, CLIENT)
         assert found(services, ada) == {}
+
+    def test_a_cell_that_does_not_fit_its_column_is_searched(self, services: Services, erased: Caller) -> None:
+        """SQLite lets another program store a number as a date, or the address as a picture."""
+        execute(services, "CREATE TABLE basket (bought DATE, paid NUMERIC, picture BLOB)")
+        execute(services, "INSERT INTO basket VALUES (1764000000, 'soon', :email)", email=EMAIL)
+        assert found(services, erased)["table basket"] == {"picture": 1}

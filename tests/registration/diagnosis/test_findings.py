@@ -75,6 +75,17 @@ class TestDatabase:
         assert "correct-horse" not in found.seen
         assert "Connection refused" in found.seen
 
+    def test_one_that_is_not_there_is_not_made(self, tmp_path: Path) -> None:
+        """An embedded database without a file is bad, and neither the file nor its directory is made."""
+        [found] = look_at_database(Settings(database_url=f"sqlite:///{tmp_path}/typo/registration.db"))
+        assert (found.verdict, found.seen) == (BAD, f"{tmp_path}/typo/registration.db: there is no such file")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_whose_file_cannot_be_seen_is_bad(self, tmp_path: Path) -> None:
+        """Where the file may be there, the line has the reason of the system."""
+        [found] = look_at_database(Settings(database_url=f"sqlite:///{tmp_path}/{'x' * 256}"))
+        assert (found.verdict, found.seen.endswith(": File name too long")) == (BAD, True)
+
     @pytest.mark.parametrize(("apart", "verdict"), [(0.0, GOOD), (0.4, GOOD), (1.5, BAD)])
     def test_clocks_may_differ_by_a_second(self, apart: float, verdict: Verdict) -> None:
         """Access tokens bear a second between the clocks of nodes, and no more."""

@@ -90,9 +90,19 @@ def test_the_secret_may_be_rotated_step_by_step(database: Database, first: tuple
 
 
 def test_a_second_rotation_leaves_the_first_secret_behind(database: Database) -> None:
-    """The third secret is stated with the second one; the first opens nothing any more."""
-    stated(database, NodeKeys(BOTH, (FIRST,)), NodeKeys(("newest", "new"), (FIRST,)))
+    """Each step of two rotations agrees with what is stated; after both the first secret opens nothing any more."""
+    for secrets in (OLD, BOTH, NEW, ("newest", "new")):
+        assert difference(database, NodeKeys(secrets, (FIRST,))) is None
+        stated(database, NodeKeys(secrets, (FIRST,)))
     assert agreeing(database) == [BOTH, NEW]
+
+
+def test_of_two_nodes_that_made_a_secret_each_one_differs(database: Database) -> None:
+    """The former secret in common is not enough: the new one that is stated first is that of the installation."""
+    stated(database, NodeKeys(OLD, (FIRST,)), NodeKeys(BOTH, (FIRST,)))
+    other = NodeKeys(("another", "old"), (FIRST,))
+    assert difference(database, other) == f"secret.key is not that of the other nodes{MEND}"
+    assert agreeing(database) == [OLD, BOTH, NEW]
 
 
 def test_the_fingerprints_fit_the_column(database: Database) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from registration.storage.database import Database, open_database
-from registration.storage.references import BLOCK, References, number_in
+from registration.storage.references import BLOCK, GAP, References, leave_out, number_in
 from registration.storage.tables import counter
 from tests.registration.stored import rows
 
@@ -33,6 +33,15 @@ def test_processes_have_blocks_of_their_own(database: Database) -> None:
     one, other = References(database, "DE"), References(database, "DE")
     drawn = [number for _ in range(3) for references in (one, other) for number in numbers(references, BLOCK // 2)]
     assert len(set(drawn)) == len(drawn)
+
+
+def test_a_gap_is_left(database: Database) -> None:
+    """After a gap no number of before is given out; a second gap leaves as many out again."""
+    references = References(database, "DE")
+    last = numbers(references, BLOCK)[-1]
+    starts = [database.write(leave_out) for _ in range(2)]
+    assert starts == [last + GAP + 1, last + 2 * GAP + 1]
+    assert numbers(references, 1) == starts[1:]
 
 
 def test_are_unique_under_threads(database: Database, database_url: str) -> None:
