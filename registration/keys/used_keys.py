@@ -1,4 +1,4 @@
-"""Keys of mailed links that were used a short time ago: the page of such a link says that all is well.
+"""Keys of mailed links that were used a short time ago: the page of such a link says again what came of it.
 
 Otherwise a reader who follows the link again, goes back or loads the page again would read that the link is not valid.
 """
@@ -24,7 +24,11 @@ class KeyKind(StrEnum):
     CONFIRMATION = "confirmation"
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
+    EMAIL_TAKEN = "email_taken"
+    """A change of address that found the new address taken."""
     ALERT = "alert"
+    ALERT_TAKEN = "alert_taken"
+    """An account that was secured, but its former address belongs to another one: no mail went out."""
 
 
 def remember_used(
