@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from registration.customer import Customer, customer_of
 from registration.keys.link_keys import digest
@@ -22,6 +22,8 @@ class KeyKind(StrEnum):
     """What a key was for."""
 
     CONFIRMATION = "confirmation"
+    DISOWNED = "disowned"
+    """A confirmation key by which "this was not me" erased the sign-up: its customer is gone."""
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
     EMAIL_TAKEN = "email_taken"
@@ -40,9 +42,15 @@ def remember_used(
         connection.execute(insert(used_key), row)
 
 
+def was_used(database: Database, kind: KeyKind, key: str, now: datetime) -> bool:
+    """Whether a key was used in the last day; also where its customer is gone."""
+    found = select(used_key.c.digest).where(_is_used(kind, key, now))
+    return database.read(lambda connection: connection.execute(found).one_or_none()) is not None
+
+
 def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datetime) -> Customer | None:
     """The customer who used a key in the last day; None for any other key."""
-    is_used = (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)
+    is_used = _is_used(kind, key, now)
 
     def look(connection: Connection) -> Customer | None:
         owner = connection.scalars(select(used_key.c.customer_id).where(is_used)).one_or_none()
@@ -52,3 +60,7 @@ def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datet
         return None if row is None else customer_of(row)
 
     return database.read(look)
+
+
+def _is_used(kind: KeyKind, key: str, now: datetime) -> ColumnElement[bool]:
+    return (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)
