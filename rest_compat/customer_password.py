@@ -16,6 +16,7 @@ mutation ChangePassword($input: ChangePasswordInput!) {
   changePassword(input: $input) {
     ... on UserError { code }
     ... on InvalidInputError { violations { path code minimum maximum } }
+    ... on TooManyAttemptsError { retryAfterSeconds }
   }
 }
 """

@@ -20,6 +20,7 @@ from graphql_api.engine.outcome import (
     Kind,
     OperationRequest,
     answer_of,
+    answers_of,
     noted,
     outcomes_noted,
     overloaded_answer,
@@ -32,7 +33,7 @@ from registration.tracing import traces
 Context: TypeAlias = object
 """Resolvers get it as it is; the executor does not look into it."""
 
-Noted = TypeVar("Noted", Answer, Operation | Answer)
+Noted = TypeVar("Noted")
 
 Work: TypeAlias = Callable[[], Awaitable[Answer]]
 
@@ -92,10 +93,10 @@ class Executor:
         operation = await self._operation(request)
         if isinstance(operation, Operation) and operation.is_subscription:
             note(operation=f"subscription {operation.field}")
-            return _answers(await self._subscribed(operation, request, context))
+            return answers_of(_noted(await self._subscribed(operation, request, context)))
         allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
-        return _answers(
-            await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed
+        return answers_of(
+            _noted(await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed)
         )
 
     async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
@@ -232,14 +233,6 @@ def _chosen(operations: Prepared, request: OperationRequest) -> Operation | Answ
         return Answer(Kind.REFUSED, errors=operations)
     operation = choose(operations, request.operation_name)
     return operation if isinstance(operation, Operation) else Answer(Kind.REFUSED, errors=[operation])
-
-
-async def _answers(found: Answer | AsyncIterator[ExecutionResult]) -> AsyncIterator[Answer]:
-    if isinstance(found, Answer):
-        yield _noted(found)
-        return
-    async for result in found:
-        yield answer_of(result)
 
 
 async def _run(execution: Execution[Any]) -> Answer:

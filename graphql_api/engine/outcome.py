@@ -3,17 +3,25 @@
 The notes of the request carry both to the outermost layer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLResolveInfo
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo
 from strawberry.execution import optimized_is_awaitable
 
-from graphql_api.engine.errors import UNAVAILABLE_RETRY_AFTER, ErrorCode, PublicError, field_error, overloaded
+from graphql_api.engine.errors import (
+    UNAVAILABLE_RETRY_AFTER,
+    ErrorCode,
+    PublicError,
+    field_error,
+    note_errors,
+    overloaded,
+)
 from registration.notes import note
+from registration.storage.database import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,25 @@ def answer_of(result: ExecutionResult) -> Answer:
     if any(error["extensions"]["code"] is ErrorCode.UNAVAILABLE for error in errors):
         return Answer(Kind.UNAVAILABLE, result.data, errors, retry_after=UNAVAILABLE_RETRY_AFTER)
     return Answer(Kind.EXECUTED, result.data, errors)
+
+
+async def answers_of(found: Answer | AsyncIterator[ExecutionResult]) -> AsyncIterator[Answer]:
+    """The answers to an operation as they come; where the source of a subscription fails, the last one says so.
+
+    Raises Unavailable after it in an outage, because the subscription is not over.
+    """
+    if isinstance(found, Answer):
+        yield found
+        return
+    try:
+        async for result in found:
+            yield answer_of(result)
+    except Exception as failure:  # graphql-core hands on what a source raises
+        error = field_error(GraphQLError("", original_error=failure))
+        note_errors([error])
+        yield Answer(Kind.REFUSED, errors=[error])
+        if isinstance(failure, Unavailable):
+            raise
 
 
 async def noted(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Answers as server-sent events, as the distinct connections mode of the protocol "GraphQL over SSE" has it.
 
 One request runs one operation: an event `next` for each answer, then the event `complete`. A stream that ends without
-`complete`, after its longest time or because this process stops, is not over for the client, which asks again.
+`complete`, after its longest time, in an outage or because this process stops, is not over for the client, which asks
+again.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from registration.limits.payers import client_of
+from registration.storage.database import Unavailable
 
 EVENT_STREAM = "text/event-stream"
 CLOSING = "gateway.closing"
@@ -95,11 +97,11 @@ class EventStream(Response):
             while True:
                 await asyncio.wait({coming, over}, timeout=self._streams.heartbeat, return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
-                    body = coming.result()
-                    await send(
-                        _part(COMPLETE if body is None else b"event: next\ndata: %b\n\n" % encode(body).encode())
-                    )
-                    if body is None:
+                    event = coming.result()
+                    if event is None:
+                        break
+                    await send(_part(event))
+                    if event is COMPLETE:
                         break
                     coming = asyncio.ensure_future(_next(self._bodies))
                 elif over.done():
@@ -111,8 +113,13 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _next(bodies: AsyncIterator[Body]) -> Body | None:
-    return await anext(bodies, None)
+async def _next(bodies: AsyncIterator[Body]) -> bytes | None:
+    """The next event; None where an outage ended the bodies, which have told it."""
+    try:
+        body = await anext(bodies, None)
+    except Unavailable:
+        return None
+    return COMPLETE if body is None else b"event: next\ndata: %b\n\n" % encode(body).encode()
 
 
 async def _closing(scope: Scope) -> None:

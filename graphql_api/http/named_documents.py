@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from graphql_api.http.strict_json import Json
 from registration.environment import SettingsError
 
+KEPT_DOCUMENTS = 256
 KEPT_CHARACTERS = 256 * 1024
 """Of documents that clients sent, in all: a dozen front ends; a process keeps them until it ends."""
 
@@ -41,7 +42,7 @@ class NamedDocuments:
     def __init__(self, trusted: Mapping[str, str], *, only: bool) -> None:
         self._trusted = trusted
         self._only = only
-        self._sent: LRUCache[str, str] = LRUCache(KEPT_CHARACTERS, len)
+        self._sent: LRUCache[str, str] = LRUCache(KEPT_CHARACTERS, _size)
 
     def text(self, sent: str | None, digest: str | None) -> str | NotFound | NotTrusted | WrongHash:
         """The document of a request that has sent it, or its hash, or both; both together make it known."""
@@ -62,6 +63,11 @@ class NamedDocuments:
         if len(sent) <= LONGEST_KEPT and '"' not in sent:
             self._sent[actual] = sent
         return sent
+
+
+def _size(text: str) -> int:
+    """The length of a document. A short one counts for so much that at most KEPT_DOCUMENTS are kept."""
+    return max(len(text), KEPT_CHARACTERS // KEPT_DOCUMENTS)
 
 
 def document_hash(parameters: Mapping[str, Json]) -> str | WrongHash | None:

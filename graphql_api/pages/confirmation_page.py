@@ -10,7 +10,7 @@ from starlette.routing import Route
 from graphql_api.engine.context import Context
 from graphql_api.pages.page import Page
 from registration import outcomes
-from registration.keys.used_keys import KeyKind, customer_of_used_key
+from registration.keys.used_keys import KeyKind, customer_of_used_key, was_used
 from registration.signing_up.confirmation import confirm, disown, pending_sign_up, resend_confirmation
 
 PAGE = Page("/register/confirm", "confirmation", frozenset({"disowned", "resent"}))
@@ -27,6 +27,8 @@ async def _show(context: Context, key: str) -> Response:
     used = await run(customer_of_used_key, services.database, KeyKind.CONFIRMATION, key, services.clock())
     if used:
         return PAGE.render(context, "confirmed", 200, customer=used)
+    if await run(was_used, services.database, KeyKind.DISOWNED, key, services.clock()):
+        return PAGE.render(context, "disowned", 200)
     return PAGE.render(context, "refused", 404)
 
 
@@ -50,12 +52,13 @@ async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _disown(context: Context, form: Mapping[str, str]) -> Response:
-    outcome = await context.threads.run(disown, context.services, form.get("token", ""))
+    key = form.get("token", "")
+    outcome = await context.threads.run(disown, context.services, key)
     match outcome:
         case outcomes.Disowned():
             return PAGE.see(context, done="disowned")
         case outcomes.TokenRefused():
-            return PAGE.render(context, "refused", 404)
+            return await _show(context, key)
     assert_never(outcome)
 
 

@@ -137,6 +137,7 @@ def confirm_email_change(services: Services, key: str, client_ip: str) -> EmailC
         if proven is None:
             return TokenRefused()
         if not claim(connection, key_of_stored(proven.email), proven.customer_id, now):
+            remember_used(connection, KeyKind.EMAIL_TAKEN, proven.customer_id, [digest(key)], now)
             return EmailTaken()
         row = move_address(connection, services, proven.customer_id, proven.email, client_ip)
         remember_used(connection, KeyKind.EMAIL_CHANGE, row.id, [digest(key)], now)

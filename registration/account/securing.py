@@ -49,8 +49,8 @@ def secure_account(services: Services, key: str, client_ip: str) -> SecuringOutc
         person = connection.execute(select(customer).where(customer.c.id == alert.customer_id).with_for_update()).one()
         others = delete(alert_token).where(alert_token.c.customer_id == person.id).returning(alert_token.c.digest)
         digests = [digest(key), *connection.scalars(others).all()]
-        remember_used(connection, KeyKind.ALERT, person.id, digests, now)
         has_address = _give_address_back(connection, services, person, alert.email, client_ip)
+        remember_used(connection, KeyKind.ALERT if has_address else KeyKind.ALERT_TAKEN, person.id, digests, now)
         store_password(connection, services, person.id, NO_PASSWORD, now)
         connection.execute(update(session).where(session.c.customer_id == person.id).values(device_mark=FORGOTTEN))
         audit.record(connection, services.new_id(), AuditKind.SECURE, person.id, now, client_ip=client_ip)

@@ -1,4 +1,4 @@
-"""Keys of mailed links that were used a short time ago: the page of such a link says that all is well.
+"""Keys of mailed links that were used a short time ago: the page of such a link says again what came of it.
 
 Otherwise a reader who follows the link again, goes back or loads the page again would read that the link is not valid.
 """
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from registration.customer import Customer, customer_of
 from registration.keys.link_keys import digest
@@ -22,9 +22,15 @@ class KeyKind(StrEnum):
     """What a key was for."""
 
     CONFIRMATION = "confirmation"
+    DISOWNED = "disowned"
+    """A confirmation key by which "this was not me" erased the sign-up: its customer is gone."""
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
+    EMAIL_TAKEN = "email_taken"
+    """A change of address that found the new address taken."""
     ALERT = "alert"
+    ALERT_TAKEN = "alert_taken"
+    """An account that was secured, but its former address belongs to another one: no mail went out."""
 
 
 def remember_used(
@@ -36,9 +42,15 @@ def remember_used(
         connection.execute(insert(used_key), row)
 
 
+def was_used(database: Database, kind: KeyKind, key: str, now: datetime) -> bool:
+    """Whether a key was used in the last day; also where its customer is gone."""
+    found = select(used_key.c.digest).where(_is_used(kind, key, now))
+    return database.read(lambda connection: connection.execute(found).one_or_none()) is not None
+
+
 def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datetime) -> Customer | None:
     """The customer who used a key in the last day; None for any other key."""
-    is_used = (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)
+    is_used = _is_used(kind, key, now)
 
     def look(connection: Connection) -> Customer | None:
         owner = connection.scalars(select(used_key.c.customer_id).where(is_used)).one_or_none()
@@ -48,3 +60,7 @@ def customer_of_used_key(database: Database, kind: KeyKind, key: str, now: datet
         return None if row is None else customer_of(row)
 
     return database.read(look)
+
+
+def _is_used(kind: KeyKind, key: str, now: datetime) -> ColumnElement[bool]:
+    return (used_key.c.digest == digest(key)) & (used_key.c.kind == kind) & (used_key.c.expires_at > now)

@@ -130,13 +130,21 @@ def mark_confirmed(connection: Connection, services: Services, customer_id: UUID
 
 
 def disown(services: Services, key: str) -> DisownOutcome:
-    """Erase the pending account of a key, because the owner of the mailbox did not sign up; frees the address."""
+    """Erase the pending account of a key, because the owner of the mailbox did not sign up; frees the address.
+
+    What is left for a day is that this key, and all others that were mailed to the account, were used.
+    """
 
     def work(connection: Connection) -> DisownOutcome:
         now = services.clock()
         customer_id = _use_up(connection, key, now)
-        if customer_id is None or not erase_pending(connection, customer_id):
+        if customer_id is None:
             return TokenRefused()
+        owned = select(confirmation_token.c.digest).where(confirmation_token.c.customer_id == customer_id)
+        digests = [digest(key), *connection.scalars(owned).all()]
+        if not erase_pending(connection, customer_id):
+            return TokenRefused()
+        remember_used(connection, KeyKind.DISOWNED, customer_id, digests, now)
         record_event(connection, services.new_id(), EventKind.DISOWNED, customer_id, now)
         # Without `client_ip`: it is personal, and no customer is left whose erasure would empty it.
         audit.record(connection, services.new_id(), AuditKind.DISOWN, customer_id, now)

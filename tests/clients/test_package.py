@@ -22,7 +22,8 @@ from tests.clients.package import run_tsc
 
 PROGRAM = """
 import introspection from "registration-gateway-client/introspection.json" with { type: "json" };
-import { execute, possibleTypes, signUp, UserErrorCode, ViolationCode } from "registration-gateway-client";
+import { execute, MeDocument, possibleTypes, RequestFailed, signUp } from "registration-gateway-client";
+import { UserErrorCode, ViolationCode } from "registration-gateway-client";
 import type { FieldErrors } from "registration-gateway-client";
 
 const violations = [
@@ -39,10 +40,16 @@ const { result, fields } = await signUp(execute("http://gateway/graphql"), {
 });
 const errors: FieldErrors = fields;
 const refused: boolean = result.__typename === "InvalidInputError" && result.code === UserErrorCode.INVALID_INPUT;
+const headers = { "Retry-After": "5" };
+globalThis.fetch = async () => new Response("<h1>502</h1>", { status: 502, statusText: "Bad Gateway", headers });
+const failed = await execute("http://gateway/graphql")(MeDocument, {}).catch((error: unknown) =>
+  error instanceof RequestFailed ? error.errors : String(error),
+);
 const short: ViolationCode = ViolationCode.TOO_SHORT;
 // @ts-expect-error: no member of the union has this name.
 result.__typename === "Nonsense";
-console.log(JSON.stringify({ errors, refused, short, possibleTypes, types: introspection.__schema.types.length }));
+const types = introspection.__schema.types.length;
+console.log(JSON.stringify({ errors, failed, refused, short, possibleTypes, types }));
 """
 TSC = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom", "--resolveJsonModule"]
 
@@ -50,7 +57,10 @@ pytestmark = pytest.mark.long
 
 
 def test_the_package_works_in_an_empty_project(tmp_path: Path) -> None:
-    """`npm pack` makes what npm installs, tsc compiles and Node runs; signUp() answers with errors by field."""
+    """`npm pack` makes what npm installs, tsc compiles and Node runs; signUp() answers with errors by field.
+
+    An answer that is no JSON, as that of a proxy, is RequestFailed with the status and the seconds to wait.
+    """
     package = packed(tmp_path)
     (tmp_path / "package.json").write_text('{"name": "shop", "private": true, "type": "module"}')
     run_npm("install", *NPM, "--prefer-offline", f"./{package.name}", cwd=tmp_path)
@@ -63,6 +73,10 @@ def test_the_package_works_in_an_empty_project(tmp_path: Path) -> None:
             {"code": "COMMON", "message": "Common.", "params": {}},
         ]
     }
+    extensions = {"code": "502", "retryAfterSeconds": 5}
+    assert shown["failed"] == [
+        {"message": "The answer has no result of GraphQL: 502 Bad Gateway", "extensions": extensions}
+    ]
     assert (shown["refused"], shown["short"]) == (True, "TOO_SHORT")
     abstract = {name for name, each in schema._schema.type_map.items() if is_abstract_type(each)}
     assert shown["possibleTypes"].keys() == abstract

@@ -241,6 +241,19 @@ class TestChange:
             assert told == WRONG
         assert shop.sign_in(member.email).status_code == 201
 
+    def test_too_many_guesses_are_429(self, database: Database) -> None:
+        """Above GATEWAY_LIMIT_GUESSES_PER_CLIENT a change is 429 with Retry-After, whatever the password."""
+        with new_shop(database, GatewaySettings(limits="on", limit_guesses_per_client=1)) as shop:
+            member = shop.member()
+            first, refused = (
+                _change(shop, member, password=password, newPassword=NEW, confirmPassword=NEW)
+                for password in ("wrong", PASSWORD)
+            )
+        assert errors(first) == WRONG
+        seconds = int(refused.headers["retry-after"])
+        told = (429, "9429", f"Too many attempts. Please wait {seconds} seconds before trying again.")
+        assert errors(refused) == [told]
+
 
 @pytest.fixture(scope="module")
 def own(shop: Shop) -> Member:

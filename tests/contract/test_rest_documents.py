@@ -1,7 +1,9 @@
 """The REST door's constant documents and its table of outcomes, against the published schema."""
 
 import pkgutil
+import re
 from importlib import import_module
+from string import Formatter
 
 import pytest
 from graphql import FieldNode, GraphQLUnionType, OperationDefinitionNode, build_schema, parse, validate
@@ -9,7 +11,8 @@ from graphql import FieldNode, GraphQLUnionType, OperationDefinitionNode, build_
 import rest_compat
 from graphql_api.schema import print_schema
 from graphql_api.types.user_errors import UserErrorCode
-from rest_compat.errors import OUTCOMES
+from registration.language import Language
+from rest_compat.errors import OUTCOMES, locked_out, sign_in_outcomes
 
 SCHEMA = build_schema(print_schema())
 # The table of violations has these.
@@ -69,6 +72,14 @@ def test_every_reason_of_a_reset_is_told() -> None:
     """Each reason of ResetTokenError has a row."""
     reasons = SCHEMA.get_type("ResetTokenReason")
     assert set(getattr(reasons, "values", {})) == OUTCOMES["resetPassword"].refusals.keys()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_gap_of_an_error_is_selected(name: str) -> None:
+    """Each gap in the text of an error that a document can get is a field that the document selects."""
+    outcomes = sign_in_outcomes(locked_out(Language.EN, 6)) if name == "createAccessToken" else OUTCOMES[name]
+    gaps = {gap for error in outcomes.errors for _, gap, *_ in Formatter().parse(error.detail) if gap}
+    assert gaps <= set(re.findall(r"\w+", DOCUMENTS[name]))
 
 
 def _code(error: str) -> str:

@@ -174,6 +174,11 @@ REFUSALS: list[tuple[str, Mapping[str, object], Told]] = [
     ),
     ("restore", {"code": "RESET_TOKEN", "reason": "EXPIRED"}, (400, "407", "Failed to change password.")),
     ("change", {"code": "BAD_CREDENTIALS"}, (400, "408", "Invalid password")),
+    (
+        "change",
+        {"code": "TOO_MANY_ATTEMPTS", "retryAfterSeconds": 9},
+        (429, "9429", "Too many attempts. Please wait 9 seconds before trying again."),
+    ),
     ("sign in", {"code": "BAD_CREDENTIALS"}, (401, "003", "Failed to authenticate user.")),
     ("sign in", {"code": "EMAIL_NOT_CONFIRMED"}, (401, "003", "Failed to authenticate user.")),
     (

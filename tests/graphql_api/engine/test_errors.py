@@ -1,10 +1,13 @@
+import asyncio
 import traceback
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from graphql import ExecutionResult
 from structlog.testing import capture_logs
 
-from graphql_api.engine.outcome import Answer, Kind
+from graphql_api.engine.outcome import Answer, Kind, answers_of
 from registration.notes import with_notes
 from tests.graphql_api.sample_schema import CORRELATION_ID, CREATE, SECRET, VALID_INPUT, codes, run
 
@@ -46,6 +49,23 @@ class TestFaults:
         assert len(entries) == 1
         assert "could not complete a field" in everything
         assert SECRET not in everything
+
+    def test_of_a_source_end_a_subscription(self) -> None:
+        """A fault between two events is the last answer, masked and without data; it is logged once."""
+
+        async def source() -> AsyncIterator[ExecutionResult]:
+            yield ExecutionResult({"state": "PENDING"})
+            raise ValueError("the cable is unplugged")
+
+        async def answers() -> list[Answer]:
+            return [answer async for answer in answers_of(source())]
+
+        with capture_logs() as entries:
+            first, last = asyncio.run(answers())
+        assert first == Answer(Kind.EXECUTED, {"state": "PENDING"})
+        assert (last.kind, last.data, codes(last)) == (Kind.REFUSED, None, ["INTERNAL_ERROR"])
+        assert "cable" not in str(last)
+        assert [entry["event"] for entry in entries] == ["graphql.internal_error"]
 
     def test_of_the_database_say_that_it_is_unavailable(self) -> None:
         """An outage of the database is answered UNAVAILABLE with the seconds to wait."""

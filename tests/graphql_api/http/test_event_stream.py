@@ -4,16 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from graphql_api.http.event_stream import CLOSING, EVENT_STREAM, Body, EventStream, EventStreams
 from graphql_api.settings import GatewaySettings
-from registration.keys.handles import LENGTH
+from harness.ports import free_port
+from registration.keys.handles import LENGTH, handle_of
 from registration.storage.database import open_database
 from tests.graphql_api.installation import FORM, Installation
 from tests.graphql_api.sample_schema import make_app
@@ -115,6 +118,23 @@ class TestAStream:
         with TestClient(make_app(streams=streams)) as client, streams.one_more(request):
             answer = client.post("/graphql", json={"query": "{ __typename }"}, headers={"accept": EVENT_STREAM})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+    def test_tells_of_an_outage_and_leaves_the_subscription_open(self) -> None:
+        """A subscription that begins in an outage gets its error as an event and no `complete`; it is logged once."""
+        nowhere = open_database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", wait=0.1)
+        with running(nowhere, GatewaySettings()) as installed, capture_logs() as entries:
+            handle = handle_of(installed.services.secret, uuid4(), installed.clock.now)
+            body = {"query": FOLLOW, "variables": {"handle": handle}}
+            answer = installed.client.post("/graphql", json=body, headers={"accept": EVENT_STREAM})
+        event, end = answer.text.split("\n\n")
+        told = json.loads(event.removeprefix("event: next\ndata: "))
+        assert (answer.status_code, told.keys(), end) == (200, {"errors"}, "")
+        [error] = told["errors"]
+        assert error["extensions"] == {
+            "code": "UNAVAILABLE",
+            "correlationId": answer.headers["x-correlation-id"],
+        }
+        assert [entry["event"] for entry in entries if entry["log_level"] == "error"] == ["graphql.unavailable"]
 
 
 def test_streams_are_counted_by_client() -> None:

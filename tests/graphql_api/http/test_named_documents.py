@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from graphql_api.http.named_documents import LONGEST_KEPT, NamedDocuments, read_manifest
+from graphql_api.http.named_documents import KEPT_DOCUMENTS, LONGEST_KEPT, NamedDocuments, read_manifest
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.storage.database import Database
@@ -119,6 +119,15 @@ class TestPersistedQueries:
         """They are run, but not found by their hash."""
         assert "data" in post(client, query=text, **persisted(text)).json()
         assert code(post(client, **persisted(text))) == "PERSISTED_QUERY_NOT_FOUND"
+
+    def test_short_documents_are_bounded_in_number(self) -> None:
+        """Of more short documents than KEPT_DOCUMENTS, so many are kept: those that came last."""
+        documents = NamedDocuments({}, only=False)
+        texts = [f"{{ a{number} }}" for number in range(2 * KEPT_DOCUMENTS)]
+        for text in texts:
+            documents.text(text, digest(text))
+        kept = [text for text in texts if documents.text(None, digest(text)) == text]
+        assert kept == texts[-KEPT_DOCUMENTS:]
 
     @pytest.mark.parametrize("extensions", [None, {}, {"persistedQuery": None}])
     def test_without_a_hash_the_document_is_missing(self, client: TestClient, extensions: object) -> None:

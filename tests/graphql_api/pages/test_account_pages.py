@@ -329,10 +329,14 @@ class TestTheEmailPage:
         assert shop.sent(EMAIL_PAGE, token=key) == (303, f"?_locale=en_US&token={key}")
 
     def test_says_that_the_address_was_taken(self, shop: Shop) -> None:
-        """A new address that was taken meanwhile is answered 409."""
+        """A new address that was taken meanwhile is answered 409, for a day also when the link is followed again."""
         key = shop.email_key()
         confirmed(shop.installed.services, email=NEW_EMAIL)
-        assert seen(shop.post(EMAIL_PAGE, token=key)) == (409, "This address cannot be used")
+        for _ in range(2):
+            assert seen(shop.post(EMAIL_PAGE, token=key)) == (409, "This address cannot be used")
+        assert seen(shop.get(EMAIL_PAGE, key)) == (409, "This address cannot be used")
+        shop.installed.clock.move(timedelta(days=1))
+        assert seen(shop.get(EMAIL_PAGE, key)) == (404, "This link is no longer valid")
 
     @pytest.mark.parametrize("form", [{}, {"token": UNKNOWN}, {"token": "\ud800".encode("utf-8", "replace").decode()}])
     def test_an_unknown_form_does_nothing(self, shop: Shop, form: dict[str, str]) -> None:
@@ -444,11 +448,18 @@ class TestTheSecurePage:
         assert seen(shop.get(SECURE_PAGE, key)) == (404, "This link is no longer valid")
 
     def test_says_that_the_address_is_gone(self, shop: Shop) -> None:
-        """Where another customer has the address by now, the page asks to write to the shop."""
+        """Where another customer has the address by now, a click and the link of an earlier mail say so for a day."""
+        older = shop.alert_key()
+        shop.installed.clock.move(timedelta(seconds=1))
         key = shop.alert_key()
         shop.post(EMAIL_PAGE, token=shop.installed.keys(MailKind.EMAIL_CHANGE)[-1])
         member(shop.installed.services)
-        assert seen(shop.post(SECURE_PAGE, token=key)) == (409, "Your account is locked")
+        assert shop.sent(SECURE_PAGE, token=key) == (303, f"?_locale=en_US&token={key}")
+        again = [shop.get(SECURE_PAGE, key), shop.post(SECURE_PAGE, token=key), shop.get(SECURE_PAGE, older)]
+        assert [seen(page) for page in again] == [(409, "Your account is locked")] * 3
+        assert shop.installed.keys(MailKind.RESET) == []
+        shop.installed.clock.move(timedelta(days=1))
+        assert seen(shop.get(SECURE_PAGE, key)) == (404, "This link is no longer valid")
 
 
 class TestTheExportPage:

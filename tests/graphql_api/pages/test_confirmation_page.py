@@ -184,6 +184,20 @@ class TestAnotherClick:
         assert [heading(answer) for answer in answers] == ["Done: your address is confirmed"] * 4
         assert [row["kind"] for row in installation.rows(event)].count("customer.confirmed") == 1
 
+    def test_on_this_was_not_me_says_so_too(self, installation: Installation) -> None:
+        """For a day the links of all mails about a disowned sign-up, and their forms, say that it is deleted."""
+        installation.sign_up()
+        press(installation, "resend", "ada@example.org")
+        keys = installation.confirmation_keys()
+        first = disown(installation, keys[0])
+        installation.clock.move(timedelta(hours=23))
+        again = [ask_for(installation, key) for key in keys for ask_for in (show, disown)]
+        assert [heading(answer) for answer in again] == ["Done: the registration is deleted"] * 4
+        assert {words(answer) for answer in again} == {words(first)}
+        assert [row["kind"] for row in installation.rows(event)].count("customer.disowned") == 1
+        installation.clock.move(timedelta(hours=1))
+        assert [show(installation, key).status_code for key in keys] == [404, 404]
+
     def test_through_the_api_is_refused_as_before(self, installation: Installation) -> None:
         """`confirmCustomer` refuses a used key."""
         installation.sign_up()
@@ -218,11 +232,11 @@ class TestThisWasNotMe:
         assert installation.sign_up()["__typename"] == "CreateCustomerSuccess"
 
     def test_cannot_erase_a_confirmed_account(self, installation: Installation) -> None:
-        """A key that has confirmed an account cannot disown it."""
+        """A key that has confirmed an account cannot disown it, and the page says that it is confirmed."""
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         press(installation, "confirm", key)
-        assert disown(installation, key).status_code == 404
+        assert heading(disown(installation, key)) == "Done: your address is confirmed"
         assert len(installation.rows(customer)) == 1
 
 

@@ -152,9 +152,9 @@ class TestPendingSignUp:
 
 class TestDisown:
     def test_erases_the_account_and_frees_the_address(self, services: Services, key: str) -> None:
-        """Disowning leaves only events and audit rows without personal data, and the address can be signed up again."""
+        """Disowning leaves only events, audit rows and used keys, without personal data, and frees the address."""
         assert disown(services, key) == Disowned()
-        assert counts(services.database) == {"event": 2, "audit": 2}
+        assert counts(services.database) == {"event": 2, "audit": 2, "used_key": 1}
         assert happened(services) == ["customer.created", "customer.disowned"]
         assert isinstance(sign_up(services, request(firstName="Zoe")), Registered)
         assert customers(services.database) == [("ada@example.org", "Zoe")]
