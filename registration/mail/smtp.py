@@ -102,10 +102,10 @@ class Client(SMTP):
         return self._server.context.wrap_socket(opened, server_hostname=host) if is_wrapped else opened
 
     def getreply(self) -> tuple[int, bytes]:
-        if self.sock and not self.file:
+        if self.file is None:
+            assert self.sock
             self.file = ReplyReader(self.sock.makefile("rb"))
-        if self.file:
-            self.file.lines = 0
+        self.file.lines = 0
         return super().getreply()
 
 
