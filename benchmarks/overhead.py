@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import count
+from statistics import mean
 from uuid import uuid4
 
 from benchmarks.application import parts
@@ -24,22 +25,26 @@ from graphql_api.settings import GatewaySettings
 from harness.store import Store
 from registration.hashing.batch import MAX_BATCH
 from registration.language import Language
+from registration.limits.budgets import Budgets
 from registration.mail import outbox
+from registration.outcomes import Registered
 from registration.rules.sign_up import read_sign_up
 from registration.services import Services, utc_now
 from registration.signing_up.commit import commit
 from registration.signing_up.new_account import PreparedSignUp
 from registration.signing_up.sign_up import SignUpRequest, prepare
+from registration.wiring import budgets_of
 
 NUMBERS = count(1)
 ROUNDS, WARM_UP = 200, 10
+UNREACHED = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
     """CPU milliseconds of one registration in a batch of the largest size, in one process.
 
-    `gateway` is routing, GraphQL, JSON and threads.
+    `gateway` is routing, GraphQL, JSON and threads. `budgets` come on top of the total where they are on.
     """
 
     gateway: float
@@ -47,6 +52,7 @@ class Breakdown:
     hash: float
     transaction: float
     outbox: float
+    budgets: float
 
     @property
     def total(self) -> float:
@@ -69,12 +75,14 @@ def break_down(url: str) -> Breakdown:
         rules = _cpu_of(lambda: read_sign_up(attributes(_new_address()), services.policy, today))
         hashed = _cpu_of(lambda: services.passwords.hash("correct horse"))
         posted = _cpu_of_posts(services)
+        budgets = _cpu_of_budgets(settings, services)
     return Breakdown(
         gateway=whole - signed_up,
         rules=rules,
         hash=hashed,
         transaction=signed_up - rules - hashed - posted,
         outbox=posted,
+        budgets=budgets,
     )
 
 
@@ -91,6 +99,26 @@ def _cpu_of_posts(services: Services) -> float:
     """CPU of one mail among many in a transaction, so that the transaction itself does not count."""
     post = partial(outbox.enqueue, kind="confirmation", customer_id=uuid4(), token_id=uuid4(), now=utc_now())
     return services.database.write(lambda connection: _cpu_of(lambda: post(connection)))
+
+
+def _cpu_of_budgets(settings: GatewaySettings, services: Services) -> float:
+    """What all budgets of production add to a registration; one client has all sign-ups, and none is refused.
+
+    Batches with and without them take turns, because the difference is small.
+    """
+    unreached = dict.fromkeys(("limit_mails_per_client", "limit_hashes_per_client", "limit_mails"), UNREACHED)
+    counted = replace(services, budgets=Budgets(budgets_of(settings.model_copy(update={"limits": "on", **unreached}))))
+    return mean(_cpu_of_commit(counted) - _cpu_of_commit(services) for _ in range(ROUNDS)) / MAX_BATCH
+
+
+def _cpu_of_commit(services: Services) -> float:
+    drafts = [_draft(services) for _ in range(MAX_BATCH)]
+    started = time.process_time()
+    outcomes = commit(services, drafts)
+    spent = time.process_time() - started
+    if not all(isinstance(outcome, Registered) for outcome in outcomes):
+        raise RuntimeError("a sign-up of the benchmark was refused")
+    return spent * 1000
 
 
 def _draft(services: Services) -> PreparedSignUp:

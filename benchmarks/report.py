@@ -90,9 +90,9 @@ def _body(measured: Measured) -> Iterator[str]:
     )
     yield from section(
         "Its parts, in full batches, in one process without HTTP (CPU ms)",
-        ("engine", "GraphQL and JSON", "rules", "hash of 8 KiB", "transaction", "outbox", "in all"),
+        ("engine", "GraphQL and JSON", "rules", "hash of 8 KiB", "transaction", "outbox", "in all", "budgets, on top"),
         [
-            (engine, each.gateway, each.rules, each.hash, each.transaction, each.outbox, each.total)
+            (engine, each.gateway, each.rules, each.hash, each.transaction, each.outbox, each.total, each.budgets)
             for engine, each in measured.breakdown.items()
         ],
     )

@@ -69,6 +69,8 @@ def targets(measured: Measured) -> Iterator[Target]:
         yield Target(f"CPU ms of everything but the hash, {engine}, cheapest profile", "<= 1.0", server_ms)
     yield Target("CPU ms of the metrics of a sign-up", "<= 0.05", measured.metrics_ms)
     typename = next(read for read in measured.reads if "typename" in read.name)
+    for engine, parts in measured.breakdown.items():
+        yield Target(f"CPU ms of the budgets of a sign-up, {engine}", "<= 0.05", parts.budgets)
     yield Target("{ __typename } against the bare Starlette route, one core", ">= 0.30", typename.ratio)
     me = next(read for read in measured.reads if read.name == "me")
     yield Target("me with a token against the bare Starlette route, one core", ">= 0.25", me.ratio)

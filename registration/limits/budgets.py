@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Protocol, assert_never
 
@@ -48,7 +48,7 @@ class Payer(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # by identity: a budget is looked up for every bill
 class Budget:
     """How many of a cost one payer may have in a window."""
 
@@ -182,9 +182,9 @@ class Budgets:
     def _keys(self, secret: Secret, bill: Bill) -> dict[str, Budget]:
         """The keys that a bill is counted under, with their budgets."""
         return {
-            _key(secret, budget, payer): budget
+            key: budget
             for budget in self._budgets
-            if budget.cost in bill.costs and (payer := _payer(budget.payer, bill)) is not None
+            if budget.cost in bill.costs and (key := _key(secret, budget, bill)) is not None
         }
 
 
@@ -193,23 +193,25 @@ def mailbox_mark(secret: Secret, email_key: str) -> str:
     return secret.derive("budgets of a mailbox", mailbox_of(email_key))[:32]
 
 
-def _key(secret: Secret, budget: Budget, payer: str) -> str:
-    counted = secret.derive("budget", budget.cost, budget.payer, str(budget.limit.seconds), payer)
-    return mailbox_mark(secret, payer) + counted[:32] if budget.payer is Payer.MAILBOX else counted
-
-
-def _payer(kind: Payer, bill: Bill) -> str | None:
-    """None where the bill has no payer of this kind."""
-    match kind:
+def _key(secret: Secret, budget: Budget, bill: Bill) -> str | None:
+    """64 hex characters; None where the bill has no payer of this kind."""
+    match budget.payer:
         case Payer.CLIENT:
-            return client_of(bill.client_ip)
+            return _derived(secret, budget, client_of(bill.client_ip))
         case Payer.NETWORK:
-            return wide_network_of(bill.client_ip)
+            network = wide_network_of(bill.client_ip)
+            return network and _derived(secret, budget, network)
         case Payer.MAILBOX:
-            return bill.email_key and mailbox_of(bill.email_key)
+            key = bill.email_key
+            return key and mailbox_mark(secret, key) + _derived(secret, budget, "")[:32]
         case Payer.ALL:
-            return ""
-    assert_never(kind)
+            return _derived(secret, budget, "")
+    assert_never(budget.payer)
+
+
+@lru_cache(1_000)  # the bills of a batch have few clients
+def _derived(secret: Secret, budget: Budget, payer: str) -> str:
+    return secret.derive("budget", budget.cost, budget.payer, str(budget.limit.seconds), payer)
 
 
 def _charge(

@@ -57,7 +57,7 @@ PERFECT = Measured(
     ],
     mail_ms={"sqlite": 1.0, "postgresql": 1.0},
     without_hash={"sqlite": (0.9, 1000.0), "postgresql": (0.9, 1000.0)},
-    breakdown={"sqlite": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05), "postgresql": Breakdown(0.3, 0.1, 0.05, 0.3, 0.05)},
+    breakdown={engine: Breakdown(0.3, 0.1, 0.05, 0.3, 0.05, budgets=0.04) for engine in ENGINES},
     reads=[Read("{ __typename }", 5000.0, 10_000.0, 1.0), Read("me", 3000.0, 10_000.0, 1.0)],
     limit_costs=[LimitCost(engine, 0.90, 0.89, 0.01) for engine in ENGINES],
     growth=[

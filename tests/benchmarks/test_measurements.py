@@ -80,10 +80,14 @@ def test_the_report_of_ten_million_customers_says_how_much_dearer_each_request_i
 
 
 def test_break_down_covers_a_registration(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The breakdown stores each of its registrations, and its parts make up the total."""
+    """The breakdown stores each of its registrations, and its parts make up the total; budgets are counted for some."""
     monkeypatch.setattr(overhead, "ROUNDS", 20)
     parts = overhead.break_down(database_url)
-    assert Store(database_url, None).customers() == 2 * MAX_BATCH * (overhead.WARM_UP + 20)
+    store = Store(database_url, None)
+    assert store.customers() == MAX_BATCH * (2 * (overhead.WARM_UP + 20) + 2 * 20)
+    with store.opened() as database:
+        counted = counts(database)["attempt"]
+    assert counted == MAX_BATCH * 20 + 3  # mailboxes; mails and hashes of the client; mails of all
     assert parts.total == pytest.approx(parts.gateway + parts.rules + parts.hash + parts.transaction + parts.outbox)
 
 
