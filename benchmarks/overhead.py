@@ -20,7 +20,7 @@ from uuid import uuid4
 from benchmarks.application import parts
 from benchmarks.sign_up_request import attributes, graphql_request
 from graphql_api.app import create_app
-from graphql_api.http.logs import configure_logs
+from graphql_api.http.log_setup import configure_logs
 from graphql_api.settings import GatewaySettings
 from harness.store import Store
 from registration.hashing.batch import MAX_BATCH

@@ -22,7 +22,7 @@ from benchmarks.recorder import Call, Recorder
 from benchmarks.registrations import DOORS, Door
 from benchmarks.sign_up_request import graphql_request, rest_request
 from graphql_api.app import create_app
-from graphql_api.http.logs import configure_logs
+from graphql_api.http.log_setup import configure_logs
 from harness.store import ENGINES, store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,9 +22,9 @@ from graphql_api.engine.outcome import Kind, OperationRequest
 from graphql_api.engine.threads import Threads
 from graphql_api.http.client_ip import ClientIps
 from graphql_api.http.cors import Cors
-from graphql_api.http.endpoint import GraphQLEndpoint, departure
+from graphql_api.http.endpoint import GraphQLEndpoint, client_gone
 from graphql_api.http.event_stream import EventStreams
-from graphql_api.http.logs import configure_logs
+from graphql_api.http.log_setup import configure_logs
 from graphql_api.http.named_documents import NamedDocuments, read_manifest
 from graphql_api.http.request_log import RequestLog
 from graphql_api.http.router import DirectRouter
@@ -149,7 +149,7 @@ class Parts:
         answer = await self.executor.execute_ours(
             OperationRequest(document, variables),
             replace(self.context_for(request), legacy=True, refresh_cookie=None),
-            partial(departure, request),
+            partial(client_gone, request),
         )
         status = 503 if answer.kind in {Kind.OVERLOADED, Kind.UNAVAILABLE} else 200
         return Reply(answer.data, answer.errors or (), status, answer.retry_after)

@@ -67,8 +67,8 @@ ACROSS_SHARDS = {
     "registration.support.search.find": OPERATOR,
     "registration.support.search.by_reference": OPERATOR,
     "registration.account.erasure_proof.prove": OPERATOR,
-    "registration.account.restoring._find": OPERATOR,
-    "registration.account.restoring._erase_again": OPERATOR,
+    "registration.account.reapplied_erasures._find": OPERATOR,
+    "registration.account.reapplied_erasures._erase_again": OPERATOR,
     "registration.account.erasure_proof.Search._look_into": OPERATOR,
     "registration.account.erasure_proof._customers_named": OPERATOR,
 }

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from graphql_api.cli.terminal import stop
-from graphql_api.http.logs import configure_logs
+from graphql_api.http.log_setup import configure_logs
 from graphql_api.server.notices import tell, warn
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError, read_settings

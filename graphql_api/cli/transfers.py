@@ -27,7 +27,7 @@ def restore_check(
     Customers that the backup lacks may have been given those references, and other systems may know them.
     Ends with 1 when a line of a ledger could not be used, or a customer was spared who signed in after the entry.
     """
-    from registration.account.restoring import reapply  # noqa: PLC0415 - the other commands need not wait for it
+    from registration.account.reapplied_erasures import reapply  # noqa: PLC0415 - the other commands need not wait for it
     from registration.keys.secret import load_ledger_key  # noqa: PLC0415
     from registration.records.ledger import read_ledger  # noqa: PLC0415
     from registration.wiring import open_services  # noqa: PLC0415

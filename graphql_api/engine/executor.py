@@ -26,7 +26,7 @@ from graphql_api.engine.outcome import (
     overloaded_answer,
 )
 from graphql_api.engine.preparation import Preparation
-from graphql_api.server.admission import Admission, Admitted, Departed, Departure, Overloaded
+from graphql_api.server.admission import Admission, Admitted, ClientGone, Disconnected, Overloaded
 from registration.notes import note
 from registration.tracing import traces
 
@@ -74,20 +74,20 @@ class Executor:
         return _noted(self._allowed(await self._operation(request), mutation_allowed=mutation_allowed))
 
     async def run(
-        self, operation: Operation, request: OperationRequest, context: Context, departure: Departure | None = None
+        self, operation: Operation, request: OperationRequest, context: Context, gone: ClientGone | None = None
     ) -> Answer:
         """The answer to an operation that `prepare` found in this request.
 
-        `departure` completes when the caller has gone.
+        `gone` completes when the caller has gone.
         """
         work = self._compiled_work(operation, request, context) or self._uncompiled_work(operation, request, context)
         if isinstance(work, Answer):
             return _noted(work)
         with traces.span(operation.field):
-            return _noted(await self._in_turn(work, departure) if operation.hashes else await work())
+            return _noted(await self._in_turn(work, gone) if operation.hashes else await work())
 
     async def stream(
-        self, request: OperationRequest, context: Context, *, mutation_allowed: bool, departure: Departure
+        self, request: OperationRequest, context: Context, *, mutation_allowed: bool, gone: ClientGone
     ) -> AsyncIterator[Answer]:
         """Any operation: the answers of a subscription as they come, one answer of any other, which has run by then."""
         operation = await self._operation(request)
@@ -96,13 +96,13 @@ class Executor:
             return answers_of(_noted(await self._subscribed(operation, request, context)))
         allowed = self._allowed(operation, mutation_allowed=mutation_allowed)
         return answers_of(
-            _noted(await self.run(allowed, request, context, departure) if isinstance(allowed, Operation) else allowed)
+            _noted(await self.run(allowed, request, context, gone) if isinstance(allowed, Operation) else allowed)
         )
 
-    async def execute_ours(self, request: OperationRequest, context: Context, departure: Departure) -> Answer:
+    async def execute_ours(self, request: OperationRequest, context: Context, gone: ClientGone) -> Answer:
         """Prepare and run a constant document of ours: it neither waits behind those of others nor is forgotten."""
         ours = self._allowed(_chosen(self._documents.ours(request.query), request), mutation_allowed=True)
-        return await self.run(ours, request, context, departure) if isinstance(ours, Operation) else _noted(ours)
+        return await self.run(ours, request, context, gone) if isinstance(ours, Operation) else _noted(ours)
 
     def close(self) -> None:
         self._preparation.close()
@@ -204,12 +204,12 @@ class Executor:
             **options,
         )
 
-    async def _in_turn(self, work: Work, departure: Departure | None) -> Answer:
-        outcome = await self._admission.run(work, departure)
+    async def _in_turn(self, work: Work, gone: ClientGone | None) -> Answer:
+        outcome = await self._admission.run(work, gone)
         match outcome:
             case Admitted(answer):
                 return answer
-            case Overloaded(seconds) | Departed(seconds):
+            case Overloaded(seconds) | Disconnected(seconds):
                 return overloaded_answer(seconds)
         assert_never(outcome)
 

@@ -106,8 +106,8 @@ class GraphQLEndpoint(Generic[GivenContext]):
             return _bad_request(operation, JSON)
         if isinstance(operation, Answer):
             return _answer_response(operation, JSON)
-        context, gone, is_post = self._context_for(request), partial(departure, request), request.method == "POST"
-        answers = await self._executor.stream(operation, context, mutation_allowed=is_post, departure=gone)
+        context, gone, is_post = self._context_for(request), partial(client_gone, request), request.method == "POST"
+        answers = await self._executor.stream(operation, context, mutation_allowed=is_post, gone=gone)
         return self._with_cookie(EventStream((_body(answer) async for answer in answers), gone, self._streams), context)
 
     async def _respond(self, request: Request, accept: str, media_type: str | None) -> Response:
@@ -122,7 +122,7 @@ class GraphQLEndpoint(Generic[GivenContext]):
         if isinstance(prepared, Answer):
             return _answer_response(prepared, media_type or JSON)
         context = self._context_for(request)
-        answer = await self._executor.run(prepared, operation, context, partial(departure, request))
+        answer = await self._executor.run(prepared, operation, context, partial(client_gone, request))
         return self._with_cookie(_answer_response(answer, media_type or JSON), context)
 
     def _with_cookie(self, response: Response, context: GivenContext) -> Response:
@@ -241,7 +241,7 @@ class _PreparedResponse(Response):
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def departure(request: Request) -> None:
+async def client_gone(request: Request) -> None:
     """Completes when the client has disconnected, which the server reports after the whole body."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

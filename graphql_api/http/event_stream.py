@@ -78,20 +78,16 @@ class EventStreams:
 class EventStream(Response):
     """Sends bodies as they come; a heartbeat between them shows proxies and clients that the connection lives."""
 
-    def __init__(
-        self, bodies: AsyncIterator[Body], departure: Callable[[], Awaitable[None]], streams: EventStreams
-    ) -> None:
+    def __init__(self, bodies: AsyncIterator[Body], gone: Callable[[], Awaitable[None]], streams: EventStreams) -> None:
         super().__init__()
         self._bodies = bodies
-        self._departure = departure
+        self._gone = gone
         self._streams = streams
         self.raw_headers = list(HEADERS)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [*self.raw_headers]})
-        over = asyncio.ensure_future(
-            _first_of(self._departure(), _closing(scope), asyncio.sleep(self._streams.longest))
-        )
+        over = asyncio.ensure_future(_first_of(self._gone(), _closing(scope), asyncio.sleep(self._streams.longest)))
         coming = asyncio.ensure_future(_next(self._bodies))
         try:
             while True:

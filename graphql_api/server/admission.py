@@ -13,7 +13,7 @@ from registration.tracing import traces
 
 Result = TypeVar("Result")
 
-Departure: TypeAlias = Callable[[], Awaitable[object]]
+ClientGone: TypeAlias = Callable[[], Awaitable[object]]
 """Completes when the client has gone, so that no work is done for it."""
 
 INITIAL_SERVICE_SECONDS = 0.1
@@ -47,13 +47,13 @@ class Overloaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Departed:
+class Disconnected:
     """The caller went away while it waited; nothing was done."""
 
     retry_after: int = 1
 
 
-Refusal: TypeAlias = Overloaded | Departed
+Refusal: TypeAlias = Overloaded | Disconnected
 _Turn: TypeAlias = "asyncio.Future[Refusal | None]"
 """Settled with None when the turn has come."""
 
@@ -74,12 +74,12 @@ class Admission:
         self._queue: OrderedDict[_Turn, None] = OrderedDict()
 
     async def run(
-        self, work: Callable[[], Awaitable[Result]], departure: Departure | None = None
+        self, work: Callable[[], Awaitable[Result]], gone: ClientGone | None = None
     ) -> Admitted[Result] | Refusal:
         """Do the work when its turn comes; it may hash then. A cancelled caller leaves the queue."""
         if self._free > 0:
             self._free -= 1
-        elif refusal := await self._wait(departure):
+        elif refusal := await self._wait(gone):
             return refusal
         started = self._clock()
         outside = MAY_HASH.set(True)
@@ -103,7 +103,7 @@ class Admission:
         wait = self.expected_wait()
         return _overloaded(wait) if wait > REFUSE_AT * self._deadline else None
 
-    async def _wait(self, departure: Departure | None) -> Refusal | None:
+    async def _wait(self, gone: ClientGone | None) -> Refusal | None:
         """None when the turn has come, which is then the caller's to give back."""
         if refusal := self.refusal():
             return refusal
@@ -112,7 +112,7 @@ class Admission:
         # The estimate can be wrong (cheap refusals, then a burst of hashes): the deadline itself also ends the wait.
         last_turn = LAST_TURN_AT * self._deadline
         expiry = loop.call_later(last_turn, lambda: _settle(turn, _overloaded(self.expected_wait())))
-        watch = _Watch(departure, turn) if departure else None
+        watch = _Watch(gone, turn) if gone else None
         self._queue[turn] = None
         metrics.QUEUE_FOR_TURN.inc()
         try:
@@ -144,8 +144,8 @@ class _Watch:
     It begins late, because most turns come before that and need none.
     """
 
-    def __init__(self, departure: Departure, turn: _Turn) -> None:
-        self._departure = departure
+    def __init__(self, gone: ClientGone, turn: _Turn) -> None:
+        self._gone = gone
         self._turn = turn
         self._task: asyncio.Future[object] | None = None
         self._start = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
@@ -156,8 +156,8 @@ class _Watch:
             self._task.cancel()
 
     def _begin(self) -> None:
-        self._task = asyncio.ensure_future(self._departure())
-        self._task.add_done_callback(lambda _: _settle(self._turn, Departed()))
+        self._task = asyncio.ensure_future(self._gone())
+        self._task.add_done_callback(lambda _: _settle(self._turn, Disconnected()))
 
 
 def _overloaded(wait: float) -> Overloaded:

@@ -6,8 +6,8 @@ from smtplib import SMTP, SMTP_SSL, SMTPResponseException
 
 from registration.diagnosis.finding import Finding, bad, good, worse
 from registration.mail.senders import Directory
-from registration.mail.sign_in import sign_in
 from registration.mail.smtp import Smtp
+from registration.mail.smtp_auth import sign_in
 from registration.mail.transport import Sender
 
 MAIL = "mail server"

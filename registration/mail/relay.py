@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from registration.mail import outbox, settlement
 from registration.mail.alarms import Alarms
 from registration.mail.composition import Composer, Dropped
+from registration.mail.connections import Ended, MailConnection, Task
 from registration.mail.intake import Check, Intake, bug_in, check_nothing, trace
-from registration.mail.lines import Ended, Line, Task
 from registration.mail.message import Message
 from registration.mail.outbox import Job
 from registration.mail.servers import Pause, Servers
@@ -159,7 +159,7 @@ class Relay:
     def _hear(self, seconds: float) -> None:
         """Take the sends that end within `seconds`, to be settled at the next turn."""
         for ended in self._servers.ended(seconds):
-            task, ended.line.task = ended.line.task, None
+            task, ended.connection.task = ended.connection.task, None
             assert task
             self._unsettled.append((task.job, self._learn(ended, task)))
 
@@ -170,11 +170,11 @@ class Relay:
             if not isinstance(outcome, Exception):
                 raise outcome
             return bug_in(task.job, outcome)
-        if ended.line.is_aborted and not isinstance(outcome, Sent | Refused | Deferred | Unknown):
+        if ended.connection.is_aborted and not isinstance(outcome, Sent | Refused | Deferred | Unknown):
             # The error names the server, but the relay closed the connection.
             return self._broken_off()
         now = self._clock()
-        rests = self._servers.note(ended.line, outcome, now, now - task.began)
+        rests = self._servers.note(ended.connection, outcome, now, now - task.began)
         if isinstance(outcome, AboutUs) or (rests and isinstance(outcome, Broken | Unknown)):
             self._alarms.call(outcome)
         if rests and isinstance(outcome, AboutUs) and outcome.is_for_all and not self._servers.rest(now):
@@ -196,14 +196,14 @@ class Relay:
 
     def _look_after_lines(self) -> None:
         """Renew the leases of the mails under way, break off those that take too long, and hold no others for long."""
-        now, lines = self._clock(), self._servers.under_way()
+        now, connections = self._clock(), self._servers.under_way()
         if self._stopping.is_set() or self._servers.rest(now) or now - self._claimed_at >= HELD:
             self._give_back()
-        for line in lines:
-            if line.task and now - line.task.began >= LONGEST:
-                self._break_off([line])
-        if lines and not self._renewal_pause.lasts(now):
-            self._renew([line.task.job for line in lines if line.task])
+        for connection in connections:
+            if connection.task and now - connection.task.began >= LONGEST:
+                self._break_off([connection])
+        if connections and not self._renewal_pause.lasts(now):
+            self._renew([connection.task.job for connection in connections if connection.task])
             self._renewal_pause = Pause(now, RENEW_EVERY)
 
     def _renew(self, jobs: Sequence[Job]) -> None:
@@ -213,19 +213,19 @@ class Relay:
         except Unavailable as error:  # the next renewal may come in time
             log.warning("leases not renewed", mails=len(jobs), reason=str(error))
 
-    def _break_off(self, lines: Sequence[Line]) -> None:
-        """End sends that are under way. No mail is sent over these lines again, which may not end at all."""
-        for line in lines:
-            line.abort()
-        self._await(lines, ABORT_SECONDS)
-        for line in lines:
-            if line.task:
-                self._unsettled.append((line.task.job, self._broken_off()))
-            self._servers.leave(line)
+    def _break_off(self, connections: Sequence[MailConnection]) -> None:
+        """End sends that are under way. No mail is sent over these connections again, which may not end at all."""
+        for connection in connections:
+            connection.abort()
+        self._await(connections, ABORT_SECONDS)
+        for connection in connections:
+            if connection.task:
+                self._unsettled.append((connection.task.job, self._broken_off()))
+            self._servers.leave(connection)
 
-    def _await(self, lines: Sequence[Line], seconds: float) -> None:
+    def _await(self, connections: Sequence[MailConnection], seconds: float) -> None:
         end = time.monotonic() + seconds
-        while any(line.task for line in lines) and (left := end - time.monotonic()) > 0:
+        while any(connection.task for connection in connections) and (left := end - time.monotonic()) > 0:
             self._hear(left)
 
     def _finish(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from random import Random
 
-from registration.mail.lines import Ended, Line, Task
+from registration.mail.connections import Ended, MailConnection, Task
 from registration.mail.transport import AboutUs, Broken, Outcome, Sender, Sent, Unknown
 
 TROUBLES = 3
@@ -34,13 +34,13 @@ class Pause:
 
 
 class Server:
-    """One mail server and the lines to it. Until it takes a mail it is given one at a time, also after a rest."""
+    """One mail server and the connections to it. Until it takes a mail it is given one at a time, also after a rest."""
 
-    def __init__(self, sender: Sender, connections: int, ends: "SimpleQueue[Ended | None]") -> None:
-        self.lines: list[Line] = []
+    def __init__(self, sender: Sender, max_connections: int, ends: "SimpleQueue[Ended | None]") -> None:
+        self.connections: list[MailConnection] = []
         self.mails = 0
         self._sender = sender
-        self._connections = connections
+        self._max_connections = max_connections
         self._ends = ends
         self._rest = Pause()
         self._is_proven = False
@@ -51,7 +51,7 @@ class Server:
         """How many mails it can be given."""
         if self.rests(now):
             return 0
-        return max(0, (self._connections if self._is_proven else 1) - self.busy)
+        return max(0, (self._max_connections if self._is_proven else 1) - self.busy)
 
     def appetite(self, now: datetime) -> int:
         """How many mails to claim for it; no more than it can be given unless it is quick."""
@@ -63,13 +63,13 @@ class Server:
 
     @property
     def busy(self) -> int:
-        return sum(line.task is not None for line in self.lines)
+        return sum(connection.task is not None for connection in self.connections)
 
     def send(self, task: Task) -> None:
-        free = next((line for line in self.lines if line.task is None), None)
+        free = next((connection for connection in self.connections if connection.task is None), None)
         if free is None:
-            free = Line(self._sender, self._ends)
-            self.lines.append(free)
+            free = MailConnection(self._sender, self._ends)
+            self.connections.append(free)
         self.mails += 1
         free.send(task)
 
@@ -111,8 +111,8 @@ class Servers:
         open_ones = [server for server in self._servers if server.room(task.began)]
         min(open_ones, key=lambda server: (server.busy, server.mails)).send(task)
 
-    def under_way(self) -> list[Line]:
-        return [line for server in self._servers for line in server.lines if line.task]
+    def under_way(self) -> list[MailConnection]:
+        return [connection for server in self._servers for connection in server.connections if connection.task]
 
     def ended(self, seconds: float) -> list[Ended]:
         """What ends in so many seconds, or soon after the first end; `interrupt` ends the wait, too."""
@@ -124,33 +124,33 @@ class Servers:
             while True:
                 found.append(self._ends.get_nowait())
         except Empty:
-            # A line that was left to itself has no task any more.
-            return [each for each in found if each and each.line.task]
+            # A connection that was left to itself has no task any more.
+            return [each for each in found if each and each.connection.task]
 
     def interrupt(self) -> None:
         """For other threads."""
         self._ends.put(None)
 
-    def note(self, line: Line, outcome: Outcome, now: datetime, took: timedelta) -> bool:
-        """Learn from an outcome, and how long it took; True when the line's server rests now."""
+    def note(self, connection: MailConnection, outcome: Outcome, now: datetime, took: timedelta) -> bool:
+        """Learn from an outcome, and how long it took; True when the connection's server rests now."""
         rest = Pause(now, timedelta(seconds=self._random.uniform(5, 15)))
-        server = next(each for each in self._servers if line in each.lines)
+        server = next(each for each in self._servers if connection in each.connections)
         return server.note(outcome, took, rest)
 
-    def leave(self, line: Line) -> None:
-        """Leave a line to itself that was broken off."""
-        line.task = None
-        line.close()
+    def leave(self, connection: MailConnection) -> None:
+        """Leave a connection to itself that was broken off."""
+        connection.task = None
+        connection.close()
         for server in self._servers:
-            server.lines = [each for each in server.lines if each is not line]
+            server.connections = [each for each in server.connections if each is not connection]
 
     def close(self) -> None:
         """Close the connections; those that are needed again open again."""
-        lines = [line for server in self._servers for line in server.lines]
-        for line in lines:
-            line.close()
+        connections = [connection for server in self._servers for connection in server.connections]
+        for connection in connections:
+            connection.close()
         end = time.monotonic() + CLOSE_SECONDS
-        for line in lines:
-            line.join(max(0, end - time.monotonic()))
+        for connection in connections:
+            connection.join(max(0, end - time.monotonic()))
         for server in self._servers:
-            server.lines = []
+            server.connections = []

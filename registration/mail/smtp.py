@@ -12,7 +12,7 @@ from uuid import UUID
 
 from registration.mail.message import Message
 from registration.mail.replies import OF_A_MAIL, Step, judge
-from registration.mail.sign_in import sign_in, warn_of_plain_text
+from registration.mail.smtp_auth import sign_in, warn_of_plain_text
 from registration.mail.transport import AboutUs, Broken, Outcome, Refused, Sent, Unknown
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}

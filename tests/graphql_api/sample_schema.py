@@ -22,7 +22,7 @@ from graphql_api.engine.outcome import Answer, OperationRequest
 from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.http.event_stream import EventStreams
 from graphql_api.http.named_documents import NamedDocuments
-from graphql_api.server.admission import Admission, Departure
+from graphql_api.server.admission import Admission, ClientGone
 from registration.limits.budgets import Cost
 from registration.notes import begin_notes
 from registration.storage.database import Unavailable
@@ -187,11 +187,11 @@ async def execute(
     context: SampleContext,
     *,
     mutation_allowed: bool = True,
-    departure: Departure | None = None,
+    gone: ClientGone | None = None,
 ) -> Answer:
     """Prepare and run an operation, as the endpoint does."""
     prepared = await executor.prepare(request, mutation_allowed=mutation_allowed)
-    return prepared if isinstance(prepared, Answer) else await executor.run(prepared, request, context, departure)
+    return prepared if isinstance(prepared, Answer) else await executor.run(prepared, request, context, gone)
 
 
 def run(

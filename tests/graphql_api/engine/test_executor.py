@@ -305,7 +305,7 @@ class TestHashes:
             await context.arrivals(3)
             gone = asyncio.Event()
             gone.set()
-            answer = await execute(executor, create, context, departure=gone.wait)
+            answer = await execute(executor, create, context, gone=gone.wait)
             assert answer.kind is Kind.OVERLOADED
             assert context.gate is not None
             context.gate.set()

@@ -308,7 +308,7 @@ async def status_of(headers: list[tuple[bytes, bytes]], messages: list[Message])
     return int(sent[0]["status"])
 
 
-class TestDeparture:
+class TestDisconnect:
     def test_a_client_that_disconnects_in_the_queue_is_not_signed_up(self) -> None:
         """The server's disconnect message takes a waiting client out of the queue."""
 

@@ -164,7 +164,7 @@ async def one_then_nothing() -> AsyncIterator[Body]:
 
 def sent_by(
     bodies: AsyncIterator[Body],
-    departure: Callable[[], Awaitable[None]] = never,
+    gone: Callable[[], Awaitable[None]] = never,
     *,
     closing: bool = False,
     longest: float = 900,
@@ -183,7 +183,7 @@ def sent_by(
                 if closing:
                     event.set()
 
-        response = EventStream(bodies, departure, EventStreams(lambda _: "", 1, 0, longest, heartbeat=heartbeat))
+        response = EventStream(bodies, gone, EventStreams(lambda _: "", 1, 0, longest, heartbeat=heartbeat))
         await response({"type": "http", CLOSING: lambda: event}, asyncio.Event().wait, send)  # type: ignore[arg-type]
         assert len(asyncio.all_tasks()) == 1
         return parts
@@ -202,7 +202,7 @@ def test_a_stream_that_has_no_end_is_ended() -> None:
     """After its longest time, when the server stops or the client has gone, a stream ends without `complete`."""
     assert sent_by(one_then_nothing(), longest=0.01)[-2:] == [NEXT, b""]
     assert sent_by(one_then_nothing(), closing=True) == [NEXT, b""]
-    assert sent_by(one_then_nothing(), departure=at_once)[-1] == b""
+    assert sent_by(one_then_nothing(), gone=at_once)[-1] == b""
 
 
 def test_a_stream_says_that_it_lives() -> None:

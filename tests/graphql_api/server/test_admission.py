@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from graphql_api.server.admission import REFUSE_AT, WATCH_AFTER, Admission, Admitted, Departed, Overloaded
+from graphql_api.server.admission import REFUSE_AT, WATCH_AFTER, Admission, Admitted, Disconnected, Overloaded
 
 pytestmark = pytest.mark.anyio
 CAPACITY = 3
@@ -38,7 +38,7 @@ class House:
         self.journal.append(name)
         return name
 
-    def enqueue(self, name: str) -> "asyncio.Task[Admitted[str] | Overloaded | Departed]":
+    def enqueue(self, name: str) -> "asyncio.Task[Admitted[str] | Overloaded | Disconnected]":
         return asyncio.create_task(self.admission.run(lambda: self.named(name)))
 
     async def open(self) -> None:
@@ -134,7 +134,7 @@ class TestOverload:
         assert "stranded" not in house.journal
 
 
-class TestDeparture:
+class TestDisconnect:
     async def test_a_caller_who_has_gone_leaves_the_queue(self) -> None:
         """Nothing is done for a client that does not wait for it any more."""
         house = House()
@@ -145,7 +145,7 @@ class TestDeparture:
         await settle()
         gone.set()
         await asyncio.sleep(WATCH_AFTER)
-        assert await caller == Departed()
+        assert await caller == Disconnected()
         await house.open()
         assert await patient == Admitted("patient")
         assert "gone" not in house.journal

@@ -455,7 +455,7 @@ async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
     scope["app_state"].append(scope["path"])
 
 
-class TestDeparture:
+class TestDisconnect:
     def test_is_told_to_the_request_that_is_under_way(self, caplog: pytest.LogCaptureFixture) -> None:
         """The disconnect is reported to the request that runs, not to the last that arrived."""
         told: list[str] = []

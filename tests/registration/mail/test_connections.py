@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from harness.smtp import SmtpServer
-from registration.mail import lines
+from registration.mail import connections
 from registration.mail.message import Message
 from registration.mail.outbox import LEASE
 from registration.mail.relay import CONNECTIONS, Relay
@@ -59,7 +59,7 @@ def test_a_connection_carries_many_mails(database: Database) -> None:
 @pytest.mark.parametrize(("constant", "value"), [("MAILS_A_CONNECTION", 2), ("IDLE_SECONDS", 0.0)])
 def test_a_connection_ends(database: Database, monkeypatch: pytest.MonkeyPatch, constant: str, value: float) -> None:
     """A connection that has carried many mails, or that idles, is closed politely, and a new one opens."""
-    monkeypatch.setattr(lines, constant, value)
+    monkeypatch.setattr(connections, constant, value)
     fill(database, 3)
     with Script({}) as server:
         one_connection(database, open_sender(server.url)).run_once()
@@ -70,20 +70,20 @@ def test_a_connection_ends(database: Database, monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_connection_that_has_not_begun_can_be_broken_off() -> None:
     """There is nothing to end where no mail was handed over yet."""
-    line = lines.Line(ScriptedSender(), SimpleQueue())
-    line.abort()
-    assert line.is_aborted
-    line.close()
-    line.join(PATIENCE)
+    connection = connections.MailConnection(ScriptedSender(), SimpleQueue())
+    connection.abort()
+    assert connection.is_aborted
+    connection.close()
+    connection.join(PATIENCE)
 
 
 def test_a_line_that_is_left_to_itself_ends() -> None:
-    """The thread of a line that is not used again ends, as soon as nothing is under way there."""
+    """The thread of a connection that is not used again ends, as soon as nothing is under way there."""
     before = set(enumerate_threads())
-    line = lines.Line(ScriptedSender(), SimpleQueue())
+    connection = connections.MailConnection(ScriptedSender(), SimpleQueue())
     [thread] = set(enumerate_threads()) - before
-    Servers([ScriptedSender()], 1, RANDOM).leave(line)
-    line.join(PATIENCE)
+    Servers([ScriptedSender()], 1, RANDOM).leave(connection)
+    connection.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -1,4 +1,4 @@
-"""Lines to mail servers: connections that stay open, each with a thread that sends over it, one mail at a time."""
+"""Connections to mail servers: each stays open, and has a thread that sends over it, one mail at a time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,16 +27,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of the mail on a line; an exception is a bug."""
+    """What became of the mail on a connection; an exception is a bug."""
 
-    line: "Line"
+    connection: "MailConnection"
     outcome: Outcome | BaseException
 
 
-class Line:
+class MailConnection:
     """A connection that opens for a mail, and closes after some mails or some idle time.
 
-    `task` is None while the line is free.
+    `task` is None while the connection is free.
     """
 
     def __init__(self, sender: Sender, ends: "SimpleQueue[Ended | None]") -> None:

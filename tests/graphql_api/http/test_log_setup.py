@@ -11,7 +11,7 @@ SECRET = "correct-horse"
 CORRELATION_ID = "0123456789abcdef"
 PROGRAM = """
 import asyncio, logging, structlog
-from graphql_api.http.logs import configure_logs
+from graphql_api.http.log_setup import configure_logs
 from registration.notes import begin_notes
 
 configure_logs(development={development})

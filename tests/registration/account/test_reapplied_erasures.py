@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, insert
 
 from registration.account import erasure
 from registration.account.erasure import anonymize
-from registration.account.restoring import Reapplied, reapply
+from registration.account.reapplied_erasures import Reapplied, reapply
 from registration.keys.secret import Secret
 from registration.outcomes import Disowned
 from registration.records.ledger import Ledger, mark_of, read_ledger
