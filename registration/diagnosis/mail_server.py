@@ -2,11 +2,11 @@
 
 import ssl
 from collections.abc import Iterator
-from smtplib import SMTP, SMTP_SSL, SMTPResponseException
+from smtplib import SMTP, SMTPResponseException
 
 from registration.diagnosis.finding import Finding, bad, good, worse
 from registration.mail.senders import Directory
-from registration.mail.smtp import Smtp
+from registration.mail.smtp import Client, Smtp
 from registration.mail.smtp_auth import sign_in
 from registration.mail.transport import Sender
 
@@ -23,7 +23,8 @@ def look_at_mail_server(sender: Sender, address: str) -> Iterator[Finding]:
         return
     where, step = f"{sender.host}:{sender.port}", "connection"
     try:
-        with _connected(sender) as client:
+        with Client(sender) as client:
+            _expect(220, *client.connect(sender.host, sender.port))
             step = "EHLO"
             client.ehlo_or_helo_if_needed()
             if sender.scheme == "smtp+starttls":
@@ -37,7 +38,7 @@ def look_at_mail_server(sender: Sender, address: str) -> Iterator[Finding]:
                 sign_in(client, sender.user, sender.password, sender.manners.token_file)
                 yield good("authentication", f"{where} lets {sender.user} in")
             step = "MAIL FROM"
-            _expect_ok(*client.mail(address))
+            _expect(250, *client.mail(address))
             yield good("sender", f"{where} takes mails from {address}")
             client.rset()
     except (OSError, UnicodeError) as error:  # all of smtplib's are OSErrors
@@ -53,13 +54,6 @@ MENDS = {
 }
 
 
-def _connected(server: Smtp) -> SMTP:
-    limits, name = server.manners.limits, server.manners.ehlo_name or None
-    if server.scheme == "smtps":
-        return SMTP_SSL(server.host, server.port, name, timeout=limits.connect, context=server.context)
-    return SMTP(server.host, server.port, name, timeout=limits.connect)
-
-
 def _encryption(server: Smtp, client: SMTP) -> Finding:
     if isinstance(client.sock, ssl.SSLSocket):
         return good("TLS", f"{client.sock.version()}, with a certificate for {server.host}")
@@ -71,8 +65,8 @@ def _encryption(server: Smtp, client: SMTP) -> Finding:
     )
 
 
-def _expect_ok(code: int, text: bytes) -> None:
-    if code != 250:
+def _expect(wanted: int, code: int, text: bytes) -> None:
+    if code != wanted:
         raise SMTPResponseException(code, text)
 
 

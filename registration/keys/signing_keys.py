@@ -114,9 +114,10 @@ class SigningKeys:
             key = self.find(_kid_of(token))
             if key is None:
                 return None
-            claims = read(jwt.decode(token, key.public, [key.algorithm], ANY_TIME, audience=audience))
+            found = jwt.decode(token, key.public, [key.algorithm], ANY_TIME, audience=audience)
         except (jwt.PyJWTError, LookupError, TypeError, ValueError, RecursionError):
             return None
+        claims = read(found)
         with self._lock:
             self._verified[name] = (key.kid, claims)
         return claims

@@ -25,6 +25,7 @@ from registration.diagnosis.sender_domain import look_at_sender_domain
 from registration.keys.secret import create_secret, rotate_secret
 from registration.keys.signing_keys import create_signing_key
 from registration.mail.senders import open_sender
+from registration.mail.smtp import LONGEST_REPLY
 from registration.settings import Settings
 from registration.storage.database import open_database
 from tests.registration.mail.scripted_server import Replies, Script
@@ -152,6 +153,13 @@ class TestMailServer:
         """Where nothing listens, the connection fails, for a reason of the system."""
         [found] = look_at_mail_server(open_sender(f"smtp://{HOST}:1"), SENDER)
         assert (found.verdict, found.seen.endswith("Connection refused")) == (BAD, True)
+
+    @pytest.mark.parametrize(("verb", "step"), [("GREET", "connection"), ("MAIL", "MAIL FROM")])
+    def test_a_reply_without_end_ends(self, verb: str, step: str) -> None:
+        """The doctor reads no more of a reply than the relay does."""
+        with Script({verb: "250-and so on\r\n" * LONGEST_REPLY + "250 done"}) as server:
+            *_, found = look_at_mail_server(open_sender(server.url), SENDER)
+        assert (found.verdict, f"{step} failed" in found.seen, "too many lines" in found.seen) == (BAD, True, True)
 
     def test_plain_text_is_told(self) -> None:
         """A connection without TLS is told; with a password it is bad. The scheme is named that the server offers."""
