@@ -154,9 +154,9 @@ def password_policy(settings: Settings) -> PasswordPolicy:
 
 
 def _shop_words(settings: Settings) -> frozenset[str]:
-    """The words of the shop's hosts, and of the sender of its mails."""
-    hosts = (urlsplit(url).hostname or "" for url in (settings.public_url, settings.storefront_url))
-    return words_of(settings.mail_from, *hosts)
+    """The words of the shop's name, of its hosts, and of the sender of its mails."""
+    urls = (settings.public_url, settings.storefront_url, settings.sign_in_url)
+    return words_of(settings.shop_name, settings.mail_from, *(urlsplit(url).hostname for url in urls))
 
 
 def open_breaches(settings: Settings) -> Breaches | None:

@@ -74,6 +74,17 @@ def test_calls_of_the_readme_are_answered_as_it_says(unmeasured: None, serve: Se
         assert re.fullmatch(pattern(answer), "".join(printed.split())), f"{block}\nprinted:\n{printed}"
 
 
+def test_a_block_that_finds_no_mail_yet_prints_no_error(tmp_path: Path) -> None:
+    """Before its mail is there, a block that looks for a token prints an empty line."""
+    (tmp_path / "var" / "mail").mkdir(parents=True)
+    blocks = [block for block, _ in BLOCK.findall(README) if "var/mail" in block]
+    assert blocks
+    for block in blocks:
+        command = ["bash", "-c", block]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        assert (done.stdout, done.stderr) == ("\n", "")
+
+
 def test_readme_goes_the_whole_way_through_both_doors() -> None:
     """The calls sign up, confirm, sign in, read the account, refresh, ask for a reset and reset; all have an answer."""
     first, *blocks = BLOCK.findall(README)

@@ -173,7 +173,7 @@ def test_sources_of_own_words_are_listed() -> None:
     paragraph = next(each for each in PASSWORDS.split("\n\n") if "words count as common" in each)
     urls = {"public_url": "https://blumen.example", "storefront_url": "https://blumen.example"}
     texts = urls | {"mail_from": "Blumen <post@shop.example>", "sign_in_url": "https://blumen.example"}
-    texts |= {"token_audience": "blumen", "reference_prefix": "blumen"}
+    texts |= {"shop_name": "Blumen", "shop_footer": "Blumen", "token_audience": "blumen", "reference_prefix": "blumen"}
     settings = {name: GatewaySettings.model_validate({name: text}) for name, text in texts.items()}
     counting = {name for name, each in settings.items() if "blumen" in password_policy(each).shop_words}
     assert set(re.findall(rf"{PREFIX}(\w+)", paragraph)) == {name.upper() for name in counting}

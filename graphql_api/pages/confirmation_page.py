@@ -13,7 +13,7 @@ from registration import outcomes
 from registration.keys.used_keys import KeyKind, customer_of_used_key, was_used
 from registration.signing_up.confirmation import confirm, disown, pending_sign_up, resend_confirmation
 
-PAGE = Page("/register/confirm", "confirmation", frozenset({"disowned", "resent"}))
+PAGE = Page("/register/confirm", "confirmation", frozenset({"resent"}))
 
 
 def routes(context_for: Callable[[Request], Context]) -> list[Route]:
@@ -33,6 +33,7 @@ async def _show(context: Context, key: str) -> Response:
 
 
 async def _act(context: Context, form: Mapping[str, str]) -> Response:
+    # The page of the key says what became of "confirm" and "disown": of two clicks at once, the second one is refused.
     match form.get("action"):
         case "confirm":
             return await _confirm(context, form)
@@ -45,7 +46,6 @@ async def _act(context: Context, form: Mapping[str, str]) -> Response:
 
 
 async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
-    # Refused or not, the page of the key says what is the case: of two clicks at once, the second one is refused.
     key = form.get("token", "")
     await context.threads.run(confirm, context.services, key, context.client_ip)
     return PAGE.see(context, token=key)
@@ -53,13 +53,8 @@ async def _confirm(context: Context, form: Mapping[str, str]) -> Response:
 
 async def _disown(context: Context, form: Mapping[str, str]) -> Response:
     key = form.get("token", "")
-    outcome = await context.threads.run(disown, context.services, key)
-    match outcome:
-        case outcomes.Disowned():
-            return PAGE.see(context, done="disowned")
-        case outcomes.TokenRefused():
-            return await _show(context, key)
-    assert_never(outcome)
+    await context.threads.run(disown, context.services, key)
+    return PAGE.see(context, token=key)
 
 
 async def _resend(context: Context, form: Mapping[str, str]) -> Response:

@@ -39,6 +39,7 @@ NOT_BUILT = """\
 GraphiQL is not built yet.
 
 In a checkout of the repository:  make run  (or: python console/build.py), then restart the gateway.
+Installed by pip:  GATEWAY_GRAPHIQL=on pip install .  (it needs the npm registry once)
 POST /graphql works without it.
 """
 

@@ -157,14 +157,16 @@ class TestPasswordPolicy:
         assert password_policy(settings) == PasswordPolicy(12, 64, True, True, frozenset({"geheim"}), shop_words=words)
 
     def test_knows_the_words_of_the_shop(self) -> None:
-        """The shop's words are those of its hosts and of the sender of its mails."""
+        """The shop's words are those of its name, of its hosts and of the sender of its mails."""
         settings = GatewaySettings(
+            shop_name="Bäckerei Müller & Söhne",
             public_url="https://gateway.example:8443/x",
             storefront_url="https://www.blumen.test",
+            sign_in_url="https://konto.example/login",
             mail_from="Rosenhof <post@rosen.test>",
         )
-        hosts = {"gateway", "example", "www", "blumen", "rosen", "test"}
-        assert password_policy(settings).shop_words == {"rosenhof", "post", *hosts}
+        hosts = {"gateway", "example", "www", "blumen", "konto", "rosen", "test"}
+        assert password_policy(settings).shop_words == {"backerei", "muller", "sohne", "rosenhof", "post", *hosts}
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_knows_the_commonest_passwords(self, wired: Services) -> None:

@@ -157,20 +157,16 @@ class TestAnotherClick:
         press(installation, "confirm", second)
         assert heading(show(installation, first)) == "Done: your address is confirmed"
 
-    @pytest.mark.parametrize(
-        ("action", "location"),
-        [("confirm", "?_locale=de_DE&token={key}"), ("disown", "?_locale=de_DE&done=disowned")],
-    )
-    def test_a_form_leads_to_a_page_that_can_be_loaded_again(
-        self, installation: Installation, action: str, location: str
-    ) -> None:
-        """A form is answered 303, so that a browser that loads the page again sends no form."""
+    @pytest.mark.parametrize("action", ["confirm", "disown"])
+    def test_a_form_leads_to_a_page_that_can_be_loaded_again(self, installation: Installation, action: str) -> None:
+        """Every click is answered 303, so that a browser that loads the page again sends no form."""
         installation.sign_up()
         (key,) = installation.confirmation_keys()
         form = {"action": action, "token": key}
-        answer = installation.client.post(PATH, data=form, params={"_locale": "de_DE"})
-        assert (answer.status_code, answer.headers["location"]) == (303, location.format(key=key))
-        assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+        for _ in range(2):
+            answer = installation.client.post(PATH, data=form, params={"_locale": "de_DE"})
+            assert (answer.status_code, answer.headers["location"]) == (303, f"?_locale=de_DE&token={key}")
+            assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
         seen = [installation.client.get(PATH + answer.headers["location"]) for _ in range(2)]
         assert [page.status_code for page in seen] == [200, 200]
         assert {page.headers["content-language"] for page in seen} == {"de"}

@@ -78,7 +78,8 @@ def test_a_file_that_is_gone_is_not_found(bundle: Path) -> None:
 
 
 def test_without_a_bundle_the_page_says_how_to_build_it(tmp_path: Path) -> None:
-    """Without a bundle the page is 503 with the command that builds it."""
+    """Without a bundle the page is 503 with the commands that build it, in a checkout and for pip."""
     response = client(tmp_path).get("/graphql")
     assert response.status_code == 503
     assert "make run" in response.text
+    assert "GATEWAY_GRAPHIQL=on pip install ." in response.text
