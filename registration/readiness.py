@@ -1,6 +1,7 @@
 """Whether this node can serve: everything that a sign-up needs of the database is tried."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,18 +52,31 @@ def obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
 
     The first node that can serve states its keys.
     """
+    return _found(database, partial(_try, keys))
+
+
+def visible_obstacle(database: Database, keys: NodeKeys) -> NotReady | None:
+    """As `obstacle`, as far as it can be seen without writing anything."""
+    return _found(database, partial(_look, keys))
+
+
+def _found(database: Database, look: Callable[[Connection], NotReady | None]) -> NotReady | None:
     try:
-        return database.write(partial(_look, keys))
+        return database.write(look)
     except Unavailable as error:
         return NotReady(error.outage, str(error), isinstance(error, Misconfigured))
 
 
-def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
-    found = schema_obstacle(connection) or _permissions(connection) or _keys(connection, keys)
+def _try(keys: NodeKeys, connection: Connection) -> NotReady | None:
+    found = _look(keys, connection)
     if not found:
         _write(connection)
         state(connection, keys)
     return found
+
+
+def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
+    return schema_obstacle(connection) or _permissions(connection) or _keys(connection, keys)
 
 
 def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:

@@ -171,5 +171,7 @@ def _code(leaf_type: GraphQLLeafType) -> InputCode:
 
 
 def _fits(value: Any, leaf_type: GraphQLLeafType) -> bool:
+    if is_enum_type(leaf_type) and not isinstance(value, ValueNode):
+        return isinstance(value, str) and value in leaf_type.values  # graphql-core looks for similar names
     coerce = coerce_input_literal if isinstance(value, ValueNode) else coerce_input_value
     return coerce(value, leaf_type) is not Undefined

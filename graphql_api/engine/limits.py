@@ -1,6 +1,6 @@
 """Limits on a document: its size is measured in one memoised pass before validation, without schema and values."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,8 +16,18 @@ from graphql import (
 )
 
 INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
-LIST_FIELDS = frozenset({"sessions"})
-"""Root fields that answer with a list: twenty of them in a document would take the event loop 50 ms."""
+ITEMS: Mapping[str, int] = {
+    "sessions": 20,
+    "fields": 10,
+    "choices": 2,
+    "languages": 12,
+    "salutations": 4,
+    "genders": 3,
+}
+"""How many items the lists of queries have, by the name of the field; those in a list on the average, rounded up.
+
+Without them twenty aliases of registrationPolicy, a document of 2 KB, took the event loop 30 ms.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +47,14 @@ class Limits:
     directives: int = 50
     directives_at_one_place: int = 5
     hashing_fields: int = 1
-    list_fields: int = 1
+    values: int = 300
 
 
 class Size(NamedTuple):
-    """What a selection set asks for. `depth` counts nested selection sets, those of fragments too."""
+    """What a selection set asks for. `depth` counts nested selection sets, those of fragments too.
+
+    `values` are those of the answer: a field below a list counts once for each item. Introspection is not counted.
+    """
 
     depth: int = 0
     directives_at_one_place: int = 0
@@ -50,7 +63,7 @@ class Size(NamedTuple):
     aliases: int = 0
     directives: int = 0
     hashing_fields: int = 0
-    list_fields: int = 0
+    values: int = 0
     introspection_fields: int = 0
 
 
@@ -89,7 +102,7 @@ def _exceeded(size: Size, limits: Limits) -> Exceeded | None:
         "directives",
         "directives_at_one_place",
         "hashing_fields",
-        "list_fields",
+        "values",
     ):
         maximum: int = getattr(limits, limit)
         if getattr(size, limit) > maximum:
@@ -113,8 +126,8 @@ class _SizeMeter:
         return _sum([_directives(node), *variables, self._selection_set(node.selection_set, 0)])
 
     def fragments(self) -> list[Size]:
-        """The fields of a fragment are root fields only where an operation spreads it there."""
-        return [self._fragment(name, 0)._replace(root_fields=0) for name in self._definitions]
+        """The fields of a fragment are root fields, and make values, only where an operation spreads it."""
+        return [self._fragment(name, 0)._replace(root_fields=0, values=0) for name in self._definitions]
 
     def _fragment(self, name: str, level: int) -> Size:
         if name not in self._sizes:
@@ -138,21 +151,23 @@ class _SizeMeter:
         match node:
             case FieldNode():
                 below = self._selection_set(node.selection_set, level)._replace(root_fields=0)
-                return _sum([self._field(node), _directives(node), below])
+                return _sum([self._field(node, below.values), _directives(node), below._replace(values=0)])
             case FragmentSpreadNode():
                 return _sum([_directives(node), self._fragment(node.name.value, level)])
             case InlineFragmentNode():  # pragma: no branch (the grammar has no fourth kind of selection)
                 return _sum([_directives(node), self._selection_set(node.selection_set, level)])
         raise TypeError(node.kind)  # pragma: no cover (the grammar has no fourth kind of selection)
 
-    def _field(self, node: FieldNode) -> Size:
+    def _field(self, node: FieldNode, values_below: int) -> Size:
+        name = node.name.value
+        introspects = name in INTROSPECTION_FIELDS
         return Size(
             fields=1,
             root_fields=1,
             aliases=int(node.alias is not None),
-            hashing_fields=int(node.name.value in self._hashing_fields),
-            list_fields=int(node.name.value in LIST_FIELDS),
-            introspection_fields=int(node.name.value in INTROSPECTION_FIELDS),
+            hashing_fields=int(name in self._hashing_fields),
+            values=0 if introspects else ITEMS.get(name, 1) * (1 + values_below),
+            introspection_fields=int(introspects),
         )
 
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from registration.diagnosis.finding import Finding, bad, good, skipped, worse
-from registration.readiness import is_file_missing, schema_obstacle
+from registration.keys.agreement import keys_of_node
+from registration.keys.key_files import KeyFileError
+from registration.keys.secret import load_secret
+from registration.keys.signing_keys import SigningKeys
+from registration.readiness import is_file_missing, schema_obstacle, visible_obstacle
 from registration.settings import Settings
 from registration.storage.database import Database, Unavailable, open_database
 
@@ -33,6 +37,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         return
     yield good("database", f"{settings.database_place} answers: {version}")
     yield _revision(database)
+    yield from _readiness(database, Path(settings.keys_dir))
     yield from _of_sqlite(settings) if settings.is_embedded else _of_postgresql(database)
     database.close()
 
@@ -50,6 +55,19 @@ def _revision(database: Database) -> Finding:
     if found:
         return bad("schema", found.reason, "run: registration-gateway migrate")
     return good("schema", "as this version needs it")
+
+
+def _readiness(database: Database, keys_dir: Path) -> Iterator[Finding]:
+    """What `/readyz` would say. Other lines tell of keys that cannot be read, and of a schema that is not usable."""
+    try:
+        keys = keys_of_node(load_secret(keys_dir), SigningKeys(keys_dir))
+    except KeyFileError:
+        return
+    found = visible_obstacle(database, keys)
+    if found is None:
+        yield good("readiness", "a node with these keys can serve")
+    elif database.read(schema_obstacle) is None:
+        yield bad("readiness", found.reason, "do as the line says, or mend the database")
 
 
 def _of_sqlite(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -215,6 +216,19 @@ class TestRefusesVariables:
         """Of a thousand violations the first fifty are answered."""
         given = {**VALID_INPUT, "tags": [5] * 1000}
         assert len(violations(run(CREATE, {"input": given}))) == 50
+
+    @pytest.mark.parametrize("change", [{"color": "x" * 60_000}, {f"f{number}": 1 for number in range(900)}])
+    def test_are_found_without_the_messages_of_graphql_core(self, run: Run, change: dict[str, Any]) -> None:
+        """graphql-core would look for similar names of 60,000 characters, and make an error for each of 900 fields."""
+        called = set[str]()
+        sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_name) if event == "call" else None)
+        try:
+            answer = run(CREATE, {"input": {**VALID_INPUT, **change}})
+        finally:
+            sys.setprofile(None)
+        assert violations(answer)
+        assert "variable_violations" in called
+        assert not called & {"suggestion_list", "validate_input_value"}
 
     def test_may_lack_those_with_a_default(self, run: Run) -> None:
         """A variable with a default may be absent while another variable is wrong."""

@@ -23,13 +23,22 @@ class TestCost:
         """Depth counts nested selection sets; every other count adds up."""
         document = "query ($a: Int @d) @d { x: me @d { y: name id } other }"
         assert size_of(document) == Size(
-            depth=2, fields=4, root_fields=2, aliases=2, directives=3, directives_at_one_place=1
+            depth=2, fields=4, root_fields=2, aliases=2, directives=3, directives_at_one_place=1, values=4
         )
 
     def test_fragments_count_as_often_as_they_are_spread(self) -> None:
         """A fragment counts what it holds each time it is spread, directives included."""
         document = "{ ...F ...F ... on Query @d { a } } fragment F on Query @d { b { c } }"
-        assert size_of(document) == Size(depth=3, fields=5, root_fields=3, directives=3, directives_at_one_place=1)
+        assert size_of(document) == Size(
+            depth=3, fields=5, root_fields=3, directives=3, directives_at_one_place=1, values=5
+        )
+
+    def test_a_field_below_lists_counts_for_each_item(self) -> None:
+        """What lists hold counts as often as they have items, lists of scalars too; introspection does not count."""
+        document = "{ registrationPolicy { fields { name choices { ...F } } languages } __schema { x } } "
+        size = size_of(document + "fragment F on Choice { value label }")
+        assert isinstance(size, Size)
+        assert size.values == 1 + 10 * (1 + 1 + 2 * (1 + 2)) + 12
 
     def test_introspection_is_seen_through_fragments(self) -> None:
         """__schema and __type count inside fragments, and __typename does not count."""
@@ -69,7 +78,12 @@ class TestLimits:
             ("{ ...F } fragment F on Query " + "@d " * 6 + "{ a }", "directives_at_one_place"),
             (" ".join(f"query Q{i} {{ a }}" for i in range(11)), "operations"),
             ("mutation { createCustomer createCustomer }", "hashing_fields"),
-            ("{ sessions { id } more: sessions { id } }", "list_fields"),
+            ("{ sessions { " + " ".join(f"a{i}: id" for i in range(20)) + "} }", "values"),
+            (
+                "{ " + " ".join(f"a{i}: registrationPolicy {{ ...F }}" for i in range(20)) + "} "
+                "fragment F on RegistrationPolicy { fields { name choices { value label } } }",
+                "values",
+            ),
             ("mutation { a: createCustomer ...F } fragment F on Mutation { b: createCustomer }", "hashing_fields"),
             ("{ a } fragment Unused on Query { " + "a " * 301 + "}", "fields"),
         ],
@@ -96,7 +110,7 @@ class TestLimits:
 
     def test_measures_a_doubling_chain_link_by_link(self) -> None:
         """A chain that expands to 2^100 fields is measured exactly, in as many steps as it has links."""
-        limits = Limits(depth=110, fields=2**100, root_fields=2**100)
+        limits = Limits(depth=110, fields=2**100, root_fields=2**100, values=2**100)
         size = size_of(doubling_chain(100), limits)
         assert isinstance(size, Size)
         assert size.fields == 2**100

@@ -40,6 +40,10 @@ class TestReads:
         """Many brackets side by side are not nesting."""
         assert read_json(b"[" + b"[]," * 400 + b"[]]") == [[]] * 401
 
+    def test_integers_of_many_digits(self) -> None:
+        """An integer of a hundred digits is read."""
+        assert read_json(b"9" * 100) == 10**100 - 1
+
     def test_separators_inside_a_string(self) -> None:
         """Commas and brackets in a string, such as a GraphQL document, are not items."""
         text = '{[,"\\' * 2000
@@ -61,7 +65,8 @@ class TestRefuses:
             (b'{"a": NaN}', "holds NaN, which JSON does not have"),
             (b"[-Infinity]", "holds -Infinity, which JSON does not have"),
             (b"[1e999]", "holds a number that is too large"),
-            (b"9" * 5000, "holds a number with too many digits"),
+            (b"9" * 101, "holds a number with too many digits"),
+            (b"-" + b"9" * 60_000, "holds a number with too many digits"),
             (b'{"a": 1, "b": 2, "a": 1}', "names the key 'a' more than once in one object"),
             (rb'{"\ud800": 1, "\ud800": 1}', r"names the key '\ud800' more than once in one object"),
             (rb'["\ud800"]', "holds half of a surrogate pair"),

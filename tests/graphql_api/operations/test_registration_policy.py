@@ -2,6 +2,7 @@
 
 from graphql import GraphQLInputObjectType
 
+from graphql_api.engine.limits import ITEMS
 from graphql_api.schema import schema
 from registration.customer import Gender
 from registration.language import Language
@@ -71,7 +72,10 @@ FIELDS = """query ($language: Language) {
 
 
 def test_a_form_can_be_built_from_the_policy(sqlite_url: str) -> None:
-    """The policy lists every field of the input but the client's own key: required or not, limits, choices."""
+    """The policy lists every field of the input but the client's own key: required or not, limits, choices.
+
+    Its lists have no more items than the limits on documents reckon with.
+    """
     person = PersonPolicy(frozenset({"lastName", "dateOfBirth"}), tuple(Gender))
     with installed(open_database(sqlite_url), of_person=person, terms_version="2026-11") as installation:
         policy = installation.post(FIELDS).json()["data"]["registrationPolicy"]
@@ -93,6 +97,10 @@ def test_a_form_can_be_built_from_the_policy(sqlite_url: str) -> None:
     born = fields["dateOfBirth"]
     assert (born["earliest"], born["latest"]) == (f"{today.year - 130}-01-01", today.isoformat())
     assert [choice["value"] for choice in fields["gender"]["choices"]] == ["FEMALE", "MALE", "OTHER"]
+    choices = [choice for field in fields.values() for choice in field["choices"] or ()]
+    assert len(fields) <= ITEMS["fields"]
+    assert len(choices) <= ITEMS["fields"] * ITEMS["choices"]
+    assert len(policy["languages"]) <= ITEMS["languages"]
     assert policy == {
         "languages": [language.name for language in Language],
         "resendPauseSeconds": 60,

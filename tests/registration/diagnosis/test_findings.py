@@ -22,10 +22,12 @@ from registration.diagnosis.keys import look_at_keys
 from registration.diagnosis.machine import look_at_hashing
 from registration.diagnosis.mail_server import look_at_mail_server
 from registration.diagnosis.sender_domain import look_at_sender_domain
-from registration.keys.secret import create_secret, rotate_secret
-from registration.keys.signing_keys import create_signing_key
+from registration.keys.agreement import keys_of_node
+from registration.keys.secret import create_secret, load_secret, rotate_secret
+from registration.keys.signing_keys import SigningKeys, create_signing_key
 from registration.mail.senders import open_sender
 from registration.mail.smtp import LONGEST_REPLY
+from registration.readiness import obstacle
 from registration.settings import Settings
 from registration.storage.database import open_database
 from tests.registration.mail.scripted_server import Replies, Script
@@ -61,6 +63,24 @@ class TestDatabase:
         found = verdicts(list(look_at_database(Settings(database_url=sqlite_url))))
         assert found["schema"] is found["database's directory"] is BAD
         assert found["free space"] is WORSE
+
+    def test_a_node_that_would_not_be_ready_is_told(self, database_url: str, tmp_path: Path) -> None:
+        """A secret that is not that of the other nodes is told as /readyz tells it, and an older schema once."""
+        settings = Settings(database_url=database_url, keys_dir=str(tmp_path))
+        create_secret(tmp_path)
+        create_signing_key(tmp_path, "ES256")
+        database = open_database(database_url)
+        keys = keys_of_node(load_secret(tmp_path), SigningKeys(tmp_path))
+        assert obstacle(database, keys) is None
+        assert verdicts(list(look_at_database(settings)))["readiness"] is GOOD
+        (tmp_path / "secret.key").unlink()
+        create_secret(tmp_path)
+        [told] = [each for each in look_at_database(settings) if each.what == "readiness"]
+        assert (told.verdict, told.seen.partition(";")[0]) == (BAD, "secret.key is not that of the other nodes")
+        database.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'"))
+        database.close()
+        found = verdicts(list(look_at_database(settings)))
+        assert (found["schema"], found.get("readiness")) == (BAD, None)
 
     @pytest.mark.parametrize(
         ("commits", "flushes", "verdict"), [("on", "on", GOOD), ("off", "on", BAD), ("on", "off", BAD)]
