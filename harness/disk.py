@@ -32,13 +32,14 @@ class SmallDisk:
         self.path.rmdir()
 
     @contextmanager
-    def full(self) -> Iterator[None]:
-        """No byte is free meanwhile."""
+    def full(self, but_for: int = 0) -> Iterator[None]:
+        """So many bytes are free meanwhile, a multiple of 4096."""
         filler = self.path / "filler"
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-        assert shutil.disk_usage(self.path).free == 0
+        os.truncate(filler, filler.stat().st_size - but_for)
+        assert shutil.disk_usage(self.path).free == but_for
         yield
         filler.unlink()
 

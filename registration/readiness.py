@@ -15,8 +15,11 @@ from registration.storage.database import Database, Misconfigured, Outage, Unava
 from registration.storage.revision import is_usable, newest
 from registration.storage.tables import metadata, probe
 
-FILLER = 16_384
-"""Bytes that a probe writes: more than a page of any engine, so that a full disk has no room for them."""
+FILLER = {"sqlite": 131_072, "postgresql": 16_384}
+"""Bytes that a probe writes. SQLite: its log takes as many pages for them as for a sign-up and its mail, about 30.
+
+PostgreSQL: two pages, because it leaves what is deleted on the disk until VACUUM.
+"""
 
 MAY_NOT_WRITE = text("""
     SELECT name FROM unnest(CAST(:names AS text[])) AS name, to_regclass(name) AS found
@@ -106,5 +109,5 @@ def _permissions(connection: Connection) -> NotReady | None:
 
 def _write(connection: Connection) -> None:
     key = uuid4()
-    connection.execute(insert(probe).values(id=key, filler=secrets.token_bytes(FILLER)))
+    connection.execute(insert(probe).values(id=key, filler=secrets.token_bytes(FILLER[connection.dialect.name])))
     connection.execute(delete(probe).where(probe.c.id == key))

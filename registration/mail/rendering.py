@@ -71,7 +71,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 BLANK_LINES = re.compile(r"\n{3,}")
 # Mail programs make links of these, or show them as other text: a sign-up must not send words of its own to a
 # stranger. A dotted host is a dot with a character before it and two after it, so that "J. R. Smith" is none.
-SUSPECT = re.compile(r"[:/<>\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
+# U+115F and U+1160 are Hangul fillers: letters to Unicode, blanks to readers.
+SUSPECT = re.compile(r"[:/<>\u061c\u115f\u1160\u200e\u200f\u202a-\u202e\u2066-\u2069]|[^\s.。][.。][^\s.。]{2}")
 # A stranger can sign up with any name and any address: a greeting to an address that is not proven says no more.
 SHORT_NAME_WORDS, SHORT_NAME_LENGTH = 2, 30
 # A host under another script is given in its xn-- form.

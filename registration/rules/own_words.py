@@ -25,4 +25,4 @@ def has_only(words: frozenset[str], password: str) -> bool:
 def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
-    return "".join(letter for letter in normalize("NFKD", text.lower()) if not combining(letter))
+    return "".join(letter for letter in normalize("NFKD", text.casefold()) if not combining(letter))

@@ -99,6 +99,15 @@ def test_a_full_disk_is_not(on_disk: Database, disk: SmallDisk) -> None:
     assert status(on_disk) == "ready"
 
 
+def test_a_disk_without_room_for_a_sign_up_is_not(disk: SmallDisk) -> None:
+    """An SQLite file whose disk has room for some pages, and not for a sign-up, is not ready."""
+    with closing(open_database(f"sqlite:///{disk.path}/registration.db")) as database:
+        migrate(database)
+        assert status(database) == "ready"
+        with disk.full(but_for=96 * 1024):
+            assert status(database) == "disk full"
+
+
 def test_a_read_only_file_is_not(sqlite_url: str) -> None:
     """An SQLite file that can be read only is not ready."""
     with closing(open_database(sqlite_url)) as database:

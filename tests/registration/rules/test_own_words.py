@@ -48,6 +48,7 @@ def test_accents_and_case_do_not_help() -> None:
     """Words are compared without case and accents."""
     assert codes("muller99", lastName="M\u00fcller") == COMMON
     assert codes("M\u00dcLLER99", lastName="Muller") == COMMON
+    assert codes("STRASSER99", lastName="Stra\u00dfer") == COMMON
 
 
 def test_a_longer_word_goes_first() -> None:
