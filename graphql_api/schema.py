@@ -7,6 +7,7 @@ import strawberry
 from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
+from graphql_api.engine.costs import items
 from graphql_api.operations.anonymize_customer import AnonymizeCustomerResult, anonymize_customer
 from graphql_api.operations.change_password import ChangePasswordResult, change_password
 from graphql_api.operations.confirm_customer import ConfirmCustomerResult, confirm_customer
@@ -45,6 +46,7 @@ class Query:
         resolver=sessions,
         description="Where the customer of the access token is signed in: first the session of this request, then the "
         f"device used last; at most {MOST}.",
+        metadata=items(MOST),
     )
     registration_policy: RegistrationPolicy = strawberry.field(
         resolver=registration_policy, description="All that a sign-up form needs to know before it is sent."

@@ -62,18 +62,18 @@ def _operations(text: str) -> Iterator[dict[str, object]]:
 def _described(name: str, body: str) -> dict[str, object]:
     from graphql import FieldNode  # noqa: PLC0415
 
-    from graphql_api.engine.costs import costs_of, hashing_fields  # noqa: PLC0415
+    from graphql_api.engine.costs import costs_of, field_costs  # noqa: PLC0415
     from graphql_api.engine.documents import Documents  # noqa: PLC0415
     from graphql_api.engine.limits import Limits, measure  # noqa: PLC0415
     from graphql_api.schema import schema  # noqa: PLC0415
 
-    hashing = hashing_fields(schema._schema)
-    documents = Documents(schema._schema, hashing_fields=hashing, introspection=True, suggestions=True)
+    marks = field_costs(schema._schema)
+    documents = Documents(schema._schema, costs=marks, introspection=True, suggestions=True)
     prepared = documents.prepare(body)
     if isinstance(prepared, list):
         stop(f"{name}: {prepared[0]['message']}")
     (operation,) = prepared
-    sizes = measure(operation.document, Limits(), hashing)
+    sizes = measure(operation.document, Limits(), marks)
     assert isinstance(sizes, list), "a document that was prepared is within the limits"
     of_field = costs_of(schema._schema)
     costs = {cost for field in _nodes(operation.document, FieldNode) for cost in of_field.get(field.name.value, ())}

@@ -1,6 +1,6 @@
 """Documents made ready to run: parsed, measured, validated, compiled, and kept in a bounded cache."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from graphql import (
 
 from graphql_api.engine.coercion import LiteralsOfCorrectType
 from graphql_api.engine.compiled_operation import CompiledOperation, compile_operation
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.errors import (
     ErrorCode,
     PublicError,
@@ -104,7 +105,7 @@ class Documents:
         self,
         schema: GraphQLSchema,
         *,
-        hashing_fields: Collection[str],
+        costs: FieldCosts,
         introspection: bool,
         suggestions: bool,
         limits: Limits | None = None,
@@ -112,7 +113,7 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._compiled_operations = compiled_operations
-        self._hashing_fields = hashing_fields
+        self._costs = costs
         self._introspection = introspection
         self._suggestions = suggestions
         self._limits = limits or Limits()
@@ -143,7 +144,7 @@ class Documents:
             document = parse(text, max_lexical_tokens=most, max_comments=most)
         except GraphQLSyntaxError as error:
             return [syntax_error(error)]
-        sizes = measure(document, self._limits, self._hashing_fields)
+        sizes = measure(document, self._limits, self._costs)
         if isinstance(sizes, Exceeded):
             return [limit_exceeded(sizes)]
         if not self._introspection and any(size.introspection_fields for _, size in sizes):

@@ -11,7 +11,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.engine.coercion import InputCode, InputViolation, variable_violations
 from graphql_api.engine.compiled_operation import CompiledOperation, RootField
-from graphql_api.engine.costs import hashing_fields
+from graphql_api.engine.costs import field_costs
 from graphql_api.engine.documents import Documents, Operation, Prepared, choose
 from graphql_api.engine.errors import ErrorCode, bad_input, note_errors, public_error
 from graphql_api.engine.limits import Limits
@@ -58,7 +58,7 @@ class Executor:
         self._admission = admission
         self._documents = Documents(
             schema,
-            hashing_fields=hashing_fields(schema),
+            costs=field_costs(schema),
             introspection=introspection,
             suggestions=suggestions,
             compiled_operations=compiled_operations,

@@ -1,6 +1,5 @@
 """Limits on a document: its size is measured in one memoised pass before validation, without schema and values."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,19 +14,9 @@ from graphql import (
     SelectionSetNode,
 )
 
-INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
-ITEMS: Mapping[str, int] = {
-    "sessions": 20,
-    "fields": 10,
-    "choices": 2,
-    "languages": 12,
-    "salutations": 4,
-    "genders": 3,
-}
-"""How many items the lists of queries have, by the name of the field; those in a list on the average, rounded up.
+from graphql_api.engine.costs import FieldCosts
 
-Without them twenty aliases of registrationPolicy, a document of 2 KB, took the event loop 30 ms.
-"""
+INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ class Exceeded:
 
 
 def measure(
-    document: DocumentNode, limits: Limits, hashing_fields: Collection[str]
+    document: DocumentNode, limits: Limits, costs: FieldCosts
 ) -> list[tuple[OperationDefinitionNode, Size]] | Exceeded:
     """The size of every operation, or the first limit exceeded.
 
@@ -85,7 +74,7 @@ def measure(
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) > limits.operations:
         return Exceeded("operations", limits.operations)
-    meter = _SizeMeter(document, limits.depth, hashing_fields)
+    meter = _SizeMeter(document, limits.depth, costs)
     sizes = [(operation, meter.operation(operation)) for operation in operations]
     for size in [*(size for _, size in sizes), *meter.fragments()]:
         if exceeded := _exceeded(size, limits):
@@ -113,13 +102,13 @@ def _exceeded(size: Size, limits: Limits) -> Exceeded | None:
 class _SizeMeter:
     """Measures each fragment once, so that a chain of fragments that doubles with each link takes linear time."""
 
-    def __init__(self, document: DocumentNode, max_depth: int, hashing_fields: Collection[str]) -> None:
+    def __init__(self, document: DocumentNode, max_depth: int, costs: FieldCosts) -> None:
         self._definitions = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._sizes: dict[str, Size] = {}
         self._max_depth = max_depth
-        self._hashing_fields = hashing_fields
+        self._costs = costs
 
     def operation(self, node: OperationDefinitionNode) -> Size:
         variables = [_directives(variable) for variable in node.variable_definitions or ()]
@@ -165,8 +154,8 @@ class _SizeMeter:
             fields=1,
             root_fields=1,
             aliases=int(node.alias is not None),
-            hashing_fields=int(name in self._hashing_fields),
-            values=0 if introspects else ITEMS.get(name, 1) * (1 + values_below),
+            hashing_fields=int(name in self._costs.hashing),
+            values=0 if introspects else self._costs.items.get(name, 1) * (1 + values_below),
             introspection_fields=int(introspects),
         )
 

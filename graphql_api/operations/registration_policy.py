@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.engine.context import Info
+from graphql_api.engine.costs import items
 from graphql_api.types.form_field import FormField, form_fields
 from registration.customer import Gender, Salutation
 from registration.language import Language
@@ -41,16 +42,21 @@ class PasswordRules:
 @strawberry.type(description="All that a sign-up form needs.")
 class RegistrationPolicy:
     fields: list[FormField] = strawberry.field(
-        description="What a person fills in, in the order of a form: each is a field of CreateCustomerInput."
+        description="What a person fills in, in the order of a form: each is a field of CreateCustomerInput.",
+        metadata=items(10),
     )
     password: PasswordRules = strawberry.field(description="The rules of a new password.")
-    salutations: list[Salutation] = strawberry.field(description="The choices for salutation.")
-    genders: list[Gender] = strawberry.field(description="The choices for gender.")
+    salutations: list[Salutation] = strawberry.field(
+        description="The choices for salutation.", metadata=items(len(Salutation))
+    )
+    genders: list[Gender] = strawberry.field(description="The choices for gender.", metadata=items(len(Gender)))
     name_max_length: int = strawberry.field(description="The largest number of characters of a name.")
     email_max_length: int = strawberry.field(description="The largest number of characters of an address.")
     confirmation_required: bool = strawberry.field(description="Whether a new customer must confirm the address.")
     disclosure: Disclosure = strawberry.field(description="Whether answers tell that an address is registered.")
-    languages: list[Language] = strawberry.field(description="Those of mails, pages, messages and labels.")
+    languages: list[Language] = strawberry.field(
+        description="Those of mails, pages, messages and labels.", metadata=items(len(Language))
+    )
     resend_pause_seconds: int = strawberry.field(
         description="How long resendConfirmation refuses another mail to the same address."
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from graphql_api.engine.costs import items
 from registration.customer import Gender, Salutation
 from registration.language import Language
 from registration.rules import address
@@ -41,7 +42,7 @@ class FormField:
     earliest: date | None = strawberry.field(description="The earliest date.", default=None)
     latest: date | None = strawberry.field(description="The latest date: today, in UTC.", default=None)
     choices: list[Choice] | None = strawberry.field(
-        description="The values to choose from; null where any may be sent.", default=None
+        description="The values to choose from; null where any may be sent.", default=None, metadata=items(2)
     )
 
 

@@ -15,6 +15,7 @@ from graphql import (
     validate,
 )
 
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.documents import Documents
 from graphql_api.schema import schema
 from harness.client_package import CLIENT, NPM, REPOSITORY, built, packed, run_node, run_npm
@@ -96,7 +97,7 @@ def test_the_package_has_the_whole_contract() -> None:
     fields = {
         f"{before.strip()}{name[0].upper()}{name[1:]}" for before, root in roots.items() if root for name in root.fields
     }
-    served = Documents(schema._schema, hashing_fields=(), introspection=False, suggestions=False)
+    served = Documents(schema._schema, costs=FieldCosts(), introspection=False, suggestions=False)
     single = [each for each in documents.split("\n\n") if each.strip()]
     assert [each for each in single if isinstance(served.prepare(each), list)] == []
     assert {each.split()[1].partition("(")[0] for each in single} == fields

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.documents import CACHED_CHARACTERS, CACHED_DOCUMENTS, Documents, Operation, Prepared
 from graphql_api.engine.executor import Executor
 from graphql_api.engine.outcome import Answer, Kind, OperationRequest
@@ -358,7 +359,7 @@ def operations(documents: Documents, text: str) -> Prepared:
 
 class TestDocuments:
     def documents(self) -> Documents:
-        return Documents(schema._schema, hashing_fields=frozenset({"create"}), introspection=True, suggestions=True)
+        return Documents(schema._schema, costs=FieldCosts(frozenset({"create"})), introspection=True, suggestions=True)
 
     def test_prepares_a_document_once(self) -> None:
         """The second use of a text returns the same operations."""
@@ -377,7 +378,7 @@ class TestDocuments:
     def test_compiles_operations_where_the_switch_is_on(self, switch: bool) -> None:
         """A cached document holds a compiled operation, unless compiled operations are switched off."""
         documents = Documents(
-            schema._schema, hashing_fields=(), introspection=True, suggestions=True, compiled_operations=switch
+            schema._schema, costs=FieldCosts(), introspection=True, suggestions=True, compiled_operations=switch
         )
         (operation,) = operations(documents, "{ __typename }")
         assert isinstance(operation, Operation)

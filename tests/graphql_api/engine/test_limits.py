@@ -3,13 +3,16 @@ import sys
 import pytest
 from graphql import get_introspection_query, parse
 
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.limits import Exceeded, Limits, Size, measure
 
-HASHING = frozenset({"createCustomer"})
+COSTS = FieldCosts(
+    hashing=frozenset({"createCustomer"}), items={"sessions": 20, "fields": 10, "choices": 2, "languages": 12}
+)
 
 
 def size_of(document: str, limits: Limits | None = None) -> Size | Exceeded:
-    sizes = measure(parse(document), limits or Limits(), HASHING)
+    sizes = measure(parse(document), limits or Limits(), COSTS)
     return sizes if isinstance(sizes, Exceeded) else sizes[0][1]
 
 

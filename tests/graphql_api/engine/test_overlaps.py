@@ -2,6 +2,7 @@
 
 import pytest
 
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.documents import Documents, Prepared
 from graphql_api.schema import schema
 
@@ -10,7 +11,7 @@ POLICY = "{ password { minLength maxLength minStrength } salutations genders dis
 
 
 def prepared(text: str) -> Prepared:
-    return Documents(schema._schema, hashing_fields=(), introspection=True, suggestions=True).prepare(text)
+    return Documents(schema._schema, costs=FieldCosts(), introspection=True, suggestions=True).prepare(text)
 
 
 def fragments(count: int, fields: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from threading import Event, current_thread
 
+from graphql_api.engine.costs import FieldCosts
 from graphql_api.engine.documents import Documents, Prepared
 from graphql_api.engine.preparation import MAX_WAITING, RETRY_AFTER, Preparation
 from graphql_api.server.admission import Overloaded
@@ -15,7 +16,7 @@ class Watched(Documents):
     """Documents whose preparation waits for `gate`, and which note what was prepared on which thread."""
 
     def __init__(self) -> None:
-        super().__init__(schema._schema, hashing_fields=(), introspection=True, suggestions=True)
+        super().__init__(schema._schema, costs=FieldCosts(), introspection=True, suggestions=True)
         self.gate = Event()
         self.prepared: list[tuple[str, str]] = []
 
