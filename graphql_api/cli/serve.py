@@ -77,8 +77,8 @@ def _run_step(connection: Connection, step: str) -> None:
 @one_line_errors
 def relay() -> None:
     """Send mails until stopped: for installations whose `serve` has GATEWAY_RELAY=off."""
-    from graphql_api.server.hang_up import Terminal  # noqa: PLC0415 - the other commands begin once
     from graphql_api.server.metrics_port import metrics_served  # noqa: PLC0415
+    from graphql_api.server.sighup import Terminal  # noqa: PLC0415 - the other commands begin once
 
     settings = settings_of_service()
     settings.demand_addresses(serves=False, sends=True)

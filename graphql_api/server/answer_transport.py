@@ -1,4 +1,4 @@
-"""The transport as the answer to a request uses it."""
+"""The transport that a response is written to; its `close` waits for the rest of the request."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What RFC 9112 asks of the head of a request and the parser leaves to us: version, host, and the end of the body.
 
-And how much the readers behind may have to split: some do so with the event loop, and for each part.
+It also limits the headers, list items and parameters of a request: later code splits them, partly on the event loop.
 """
 
 import re

@@ -18,9 +18,9 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.supervisors import Multiprocess
 
 from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
-from graphql_api.server.hang_up import Terminal
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.server.notices import tell
+from graphql_api.server.sighup import Terminal
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for

@@ -1,4 +1,4 @@
-"""Log lines that would come with every request of a flood: one in some seconds."""
+"""Throttles log lines: a flood of requests causes one line every few seconds, not one for each request."""
 
 from collections.abc import Callable
 from math import inf

@@ -1,4 +1,4 @@
-"""Budgets: how much of what is costly one client, network or mailbox may have us do in a while (decision 0028).
+"""Budgets: how many sign-ups, hashes, mails and guesses a client, network or mailbox may cause (decision 0028).
 
 They are counted in the table `attempt`, or in the server of GATEWAY_ATTEMPTS_URL, so that they hold for all nodes
 together. The table is written in the transaction of what is charged; the server counts before it begins, and takes

@@ -1,4 +1,4 @@
-"""Clients, networks and mailboxes as they are counted; identity of an address is another matter (decision 0005)."""
+"""Which client, network or mailbox a count belongs to; `rules/address.py` says when two addresses are the same."""
 
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address

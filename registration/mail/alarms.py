@@ -1,4 +1,4 @@
-"""Calls an operator, by the log, for what keeps mails waiting and is not about their recipients."""
+"""Logs alarms for the operator when mails wait for a reason that is not their recipient."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -216,7 +216,7 @@ def _why_needless(kind: MailKind, facts: Facts, now: datetime) -> str | None:
         case MailKind.RESET | MailKind.EMAIL_CHANGE | MailKind.DATA_EXPORT if not facts.tokens:
             return "the key was used or taken back"
         case MailKind.ALREADY_REGISTERED if not _is_time_to_tell(facts, now):
-            return "the customer was told within the hour"
+            return f"the customer was told less than {TOLD_EVERY} ago"
         case _:
             return None
 

@@ -1,6 +1,6 @@
 """A mail as mail servers take it: its envelope, and its bytes (RFC 5322, RFC 2045).
 
-Not by the email package, which parses every header that it is given: it took most of the time of a mail.
+Without the email package: it parses every header that it is given, which took most of the time of a mail.
 """
 
 from binascii import b2a_qp

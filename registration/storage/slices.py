@@ -1,4 +1,4 @@
-"""Changes of rows that were found before, without a wait for transactions that have locked some of them."""
+"""Updates or deletes rows that an earlier query found, and skips those that another transaction has locked."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """What an operator can do for a customer: each in one transaction, with its audit row.
 
-What is counted of failed sign-ins may lie in another server, and is forgotten first.
+Counts of failed sign-ins may be in the server of GATEWAY_ATTEMPTS_URL: an act deletes them before its transaction.
 """
 
 from collections.abc import Callable, Mapping

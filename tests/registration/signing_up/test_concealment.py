@@ -425,7 +425,7 @@ class TestNotice:
         sign_up(services, FORM_OF_A_SIGN_UP)
         assert post(arrived()) == [(ADA, TOLD)]
         reasons = [row["reason"] for row in rows(services.database, mail) if row["status"] == "dropped"]
-        assert reasons.count("the customer was told within the hour") == 3
+        assert reasons.count("the customer was told less than 1:00:00 ago") == 3
 
     def test_the_hour_begins_when_the_notice_is_sent(self, services: Services, clock: Clock, arrived: Deliver) -> None:
         """The hour begins when the notice is sent: a relay that was down does not send two at once."""
