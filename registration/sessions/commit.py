@@ -204,8 +204,13 @@ def _settle(services: Services, decided: Sequence[Decided]) -> None:
 
 
 def _attempts_to_give_back(decided: Sequence[Decided]) -> list[str]:
-    return [each.sign_in.attempt.lockout_key for each in decided if not isinstance(each.outcome, BadCredentials)]
+    return [attempt.lockout_key for attempt in _right_attempts(decided)]
 
 
 def _right_guesses(decided: Sequence[Decided]) -> list[str]:
-    return [each.sign_in.attempt.client_ip for each in decided if isinstance(each.outcome, Opening)]
+    return [attempt.client_ip for attempt in _right_attempts(decided)]
+
+
+def _right_attempts(decided: Sequence[Decided]) -> list[Attempt]:
+    """Those whose client is told that the password is right."""
+    return [each.sign_in.attempt for each in decided if not isinstance(each.outcome, BadCredentials)]

@@ -16,7 +16,15 @@ from registration.limits.attempts import Limit
 from registration.limits.budgets import Bill, Budget, Budgets, Charged, Cost, Payer
 from registration.limits.idempotency import begin
 from registration.limits.payers import client_of, mailbox_of, wide_network_of
-from registration.outcomes import Accepted, BadCredentials, Registered, SignUpAccepted, Tokens, TooManyAttempts
+from registration.outcomes import (
+    Accepted,
+    BadCredentials,
+    EmailNotConfirmed,
+    Registered,
+    SignUpAccepted,
+    Tokens,
+    TooManyAttempts,
+)
 from registration.passwords.change import change_password
 from registration.passwords.reset import request_reset
 from registration.services import Services
@@ -288,6 +296,16 @@ class TestGuesses:
         confirmed(services, email="ada@example.org")
         assert all(isinstance(sign_in(limited, "ada@example.org", PASSWORD, CLIENT), Tokens) for _ in range(5))
         assert rows(services.database, attempt) == []
+
+    def test_a_right_password_before_the_confirmation_is_no_guess(self, services: Services) -> None:
+        """A page may sign in until the address is confirmed; only where that must not be told it is a guess."""
+        limited = replace(services, budgets=budgets(Cost.GUESS, Payer.CLIENT, 2))
+        sign_up(services, request(email="ada@example.org"))
+        told = [sign_in(limited, "ada@example.org", PASSWORD, CLIENT) for _ in range(5)]
+        assert told == [EmailNotConfirmed()] * 5
+        assert rows(services.database, attempt) == []
+        hidden = [sign_in(replace(limited, conceal=True), "ada@example.org", PASSWORD, CLIENT) for _ in range(3)]
+        assert hidden == [BadCredentials()] * 2 + [TooManyAttempts(HOUR)]
 
     def test_a_refused_client_does_not_lock_the_account(self, services: Services) -> None:
         """An attempt that was not made is given back to the lock-out."""
