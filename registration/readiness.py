@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, text
 from registration.keys.agreement import NodeKeys, disagreement, state
 from registration.settings import Settings
 from registration.storage.database import Database, Misconfigured, Outage, Unavailable
-from registration.storage.revision import is_usable, newest
+from registration.storage.revision import is_newer, is_usable, newest
 from registration.storage.tables import metadata, probe
 
 FILLER = {"sqlite": 131_072, "postgresql": 16_384}
@@ -90,6 +90,8 @@ def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:
 def schema_obstacle(connection: Connection) -> NotReady | None:
     if is_usable(connection, newest()):
         return None
+    if is_newer(connection, newest()):
+        return NotReady("version too old", "the database is of a later version; upgrade this node", True)
     return NotReady(
         "migrations missing", "the database is not at this version; run: registration-gateway migrate", True
     )

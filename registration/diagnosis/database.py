@@ -53,7 +53,7 @@ def _version(connection: Connection) -> str:
 def _revision(database: Database) -> Finding:
     found = database.read(schema_obstacle)
     if found:
-        return bad("schema", found.reason, "run: registration-gateway migrate")
+        return bad("schema", found.reason, "do as the line says")
     return good("schema", "as this version needs it")
 
 

@@ -24,11 +24,20 @@ def is_usable(connection: Connection, revision: str) -> bool:
     It can at this revision, and at a newer one that has room for it: the first step of a change adds columns and
     tables while nodes of the old version serve. False where no revision is recorded, or one that is not ours.
     """
-    if not inspect(connection).has_table(RECORD.name):
-        return False
-    found = connection.execute(select(RECORD.c.version_num)).scalar_one_or_none()
-    if found == revision:
+    if _recorded(connection) == revision:
         return True
-    if found is None or not NUMBER.fullmatch(found) or found < revision:
+    if not is_newer(connection, revision):
         return False
     return bool(connection.execute(select(installation.c.oldest_revision)).scalar_one() <= revision)
+
+
+def is_newer(connection: Connection, revision: str) -> bool:
+    """Whether the database is at a newer revision than this one, of a later version of this program."""
+    found = _recorded(connection)
+    return found is not None and bool(NUMBER.fullmatch(found)) and found > revision
+
+
+def _recorded(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(RECORD.name):
+        return None
+    return connection.execute(select(RECORD.c.version_num)).scalar_one_or_none()

@@ -73,7 +73,8 @@ def test_a_newer_schema_that_has_room_is(database: Database) -> None:
     execute_in(database, "UPDATE alembic_version SET version_num = '9999'")
     assert status(database) == "ready"
     execute_in(database, "UPDATE installation SET oldest_revision = '9999'")
-    assert status(database) == "migrations missing"
+    reason = "the database is of a later version; upgrade this node"
+    assert obstacle(database, KEYS) == NotReady("version too old", reason, is_lasting=True)
 
 
 def test_a_node_with_other_keys_is_not(database: Database) -> None:
