@@ -11,7 +11,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 SECURITY_HEADERS: RawHeaders = (
     (b"x-content-type-options", b"nosniff"),
     # Responses other than pages load nothing and are shown in no frame (OWASP REST Security Cheat Sheet).
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
 

@@ -70,7 +70,7 @@ def test_a_response_keeps_its_own_policy(production: Installation) -> None:
         production.client.get(path).headers["content-security-policy"]
         for path in ("/healthz", "/register/confirm", "/nothing")
     ]
-    assert policies[0] == "default-src 'none'; frame-ancestors 'none'"
+    assert policies[0] == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     assert policies[1].startswith("default-src 'none'; style-src 'nonce-")
     assert policies[2] == "frame-ancestors 'self'"
 
