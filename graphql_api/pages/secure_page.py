@@ -1,4 +1,4 @@
-"""The page behind "this was not me" in mails about security. Opening it changes nothing; its button secures the account."""
+"""The page behind "this was not me" in mails. Opening it changes nothing; its button secures the account."""
 
 from collections.abc import Callable, Mapping
 
