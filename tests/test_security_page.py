@@ -206,7 +206,7 @@ def test_every_scope_of_operators_is_listed() -> None:
 
 
 def test_every_key_has_a_rotation() -> None:
-    """Each kind of key file, and each setting that can hold or name a credential, has its maker, its use and its end."""
+    """Each kind of key file, and each setting that can hold or name a credential, has a maker, a use and an end."""
     rows = table(SECURITY, "key | made by")
     assert all(len(row) == 4 and all(row) for row in rows)
     assert column(rows, 0) == [
