@@ -7,6 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup native console run demo client example check test test-all fuzz histories bench bench-peers bench-disclosure format schema lock clean
 
 PYTHON ?= python3
+PYTHON_IS_OLD := import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python %d.%d, and 3.11 or newer is needed: for example make setup PYTHON=python3.12" % sys.version_info[:2])
 BIN := .venv/bin
 STAMP := .venv/.stamp
 # One more than the usual number of cores, because many tests wait for a process to start.
@@ -27,6 +28,7 @@ setup: $(STAMP) ## install what the lock names into .venv
 
 # The stamp is written last, so that an interrupted set-up starts again from an empty .venv.
 $(STAMP): requirements.lock native.lock pyproject.toml
+	@$(PYTHON) -c '$(PYTHON_IS_OLD)'
 	@test -e $@ || { echo "Setting up .venv: some seconds ..."; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing the packages of requirements.lock: a minute or two ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

@@ -46,6 +46,8 @@ def open_sender(url: str, context: ssl.SSLContext | None = None, manners: Manner
 def _open_directory(parts: SplitResult) -> Sender:
     if parts.netloc or not parts.path.startswith("/"):
         raise ValueError("must name an absolute directory: file:///directory")
+    if parts.query or parts.fragment:
+        raise ValueError("must name its directory with %23 for # and %3F for ?")
     path = Path(unquote(parts.path))
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -373,6 +373,8 @@ def test_a_console_that_is_gone_delays_mails(monkeypatch: pytest.MonkeyPatch) ->
         ("smtp://user:secrét@mail.example", "can only have ASCII characters in user and password"),
         ("file:mail", "must name an absolute directory: file:///directory"),
         ("file://var/mail", "must name an absolute directory: file:///directory"),
+        ("file:///tmp/c#/mail", "must name its directory with %23 for # and %3F for ?"),
+        ("file:///tmp/what?/mail", "must name its directory with %23 for # and %3F for ?"),
         ("file:///dev/null/mail", "names a directory that cannot be made: Not a directory"),
     ],
 )
