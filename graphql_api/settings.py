@@ -41,7 +41,12 @@ class GatewaySettings(Settings):
         Field(ge=0, le=1_000_000, description="open connections of a client with a worker, but not of a trusted proxy"),
     ] = 256
     event_streams: Annotated[
-        int, Field(ge=0, le=1_000_000, description="open event streams (subscriptions) of a worker; 0 is none")
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="open event streams (subscriptions) of a worker, at most half of its connections; 0 is none",
+        ),
     ] = 1_000
     limit_event_streams_per_client: Annotated[
         int, Field(ge=0, le=1_000_000, description="the same of one client; 0 is any number")

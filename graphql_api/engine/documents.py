@@ -40,6 +40,8 @@ MOST_VALIDATION_ERRORS = 20
 CACHED_DOCUMENTS = 256
 CACHED_CHARACTERS = 64 * 1024
 """In all. A syntax tree takes 100 to 270 times the memory of its text, so the cache stays below 18 MiB."""
+NEW_CHARACTERS = CACHED_CHARACTERS // 4
+"""Of documents that were not used again: a flood of those displaces none that was."""
 LONGEST_CACHED_DOCUMENT = 8 * 1024
 
 _REPLACED: Mapping[type[ASTValidationRule], type[ASTValidationRule]] = {
@@ -117,17 +119,20 @@ class Documents:
         self._introspection = introspection
         self._suggestions = suggestions
         self._limits = limits or Limits()
-        self._cache: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS, _size)
+        self._new: LRUCache[str, Operations] = LRUCache(NEW_CHARACTERS, _size)
+        self._used_again: LRUCache[str, Operations] = LRUCache(CACHED_CHARACTERS - NEW_CHARACTERS, _size)
         self._ours: dict[str, Prepared] = {}
 
     def kept(self, text: str) -> Operations | None:
         """What was kept of a document; None for one that has to be prepared."""
-        return self._cache.get(text)
+        if text in self._new:
+            self._used_again[text] = self._new.pop(text)
+        return self._used_again.get(text)
 
     def keep(self, text: str, prepared: Prepared) -> None:
         """Keep what `prepare` returned, if it may be kept."""
         if isinstance(prepared, tuple) and _may_be_kept(text):
-            self._cache[text] = prepared
+            self._new[text] = prepared
 
     def ours(self, text: str) -> Prepared:
         """A constant document of ours: prepared at its first use, at once, and kept for good."""

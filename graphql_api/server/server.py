@@ -45,12 +45,13 @@ def run(settings: GatewaySettings) -> bool:
     Raises SettingsError when the process cannot listen on the address.
     """
     files = raise_open_files()
-    inherited = inherited_listener()
-    listener = inherited or listen(settings.host, settings.port)
+    listener = (inherited := inherited_listener()) or listen(settings.host, settings.port)
     port = listener.getsockname()[1]
-    os.environ["GATEWAY_PORT"] = str(port)  # each worker reads the environment itself, and its links name the port
     announce(settings.model_copy(update={"port": port}))
     limits = connection_limits(settings, files)
+    streams = min(settings.event_streams, limits.total // 2)  # a stream holds its connection, and others need some
+    # Each worker reads the environment itself, and its links name the port.
+    os.environ |= {"GATEWAY_PORT": str(port), "GATEWAY_EVENT_STREAMS": str(streams)}
     if limits.total < settings.connections:
         tell(
             f"Open files are limited to {files}: {limits.total} connections, not {settings.connections} (ulimit -n).",
@@ -61,8 +62,7 @@ def run(settings: GatewaySettings) -> bool:
         )
     if settings.workers > 1:
         # An inherited one cannot be bound again; workers then share it.
-        shared = inherited or reopen_with_reuseport(listener)
-        Workers(server_config(settings, limits), sockets=[shared]).run()
+        Workers(server_config(settings, limits), sockets=[inherited or reopen_with_reuseport(listener)]).run()
         return True
     terminal = Terminal()
     while True:

@@ -394,12 +394,24 @@ class TestDocuments:
         assert operations(documents, "{ used: hello }") is used
         assert operations(documents, "{ unused: hello }") is not unused
 
-    def test_is_bounded_in_characters(self) -> None:
-        """The cache holds a bounded number of characters."""
+    def test_keeps_those_used_again_in_a_flood_of_new_ones(self) -> None:
+        """A document that was used twice is not displaced by any number of documents that are used once."""
         documents = self.documents()
-        first = operations(documents, "{ hello }")
-        for number in range(CACHED_CHARACTERS // 8000 + 1):
-            operations(documents, f"{{ a{number}: hello }}".ljust(8000))
+        known = operations(documents, "{ known: hello }")
+        operations(documents, "{ known: hello }")
+        for number in range(2 * CACHED_DOCUMENTS):
+            operations(documents, f"{{ a{number}: hello }}")
+        assert operations(documents, "{ known: hello }") is known
+
+    @pytest.mark.parametrize("uses", [1, 2])
+    def test_is_bounded_in_characters(self, uses: int) -> None:
+        """The cache holds a bounded number of characters, of documents that are used once and of others."""
+        documents = self.documents()
+        texts = [f"{{ a{number}: hello }}".ljust(8000) for number in range(CACHED_CHARACTERS // 8000 + 1)]
+        first, *_ = [operations(documents, "{ hello }") for _ in range(uses)]
+        for text in texts:
+            for _ in range(uses):
+                operations(documents, text)
         assert operations(documents, "{ hello }") is not first
 
     def test_keeps_ours_whatever_others_send(self) -> None:

@@ -314,25 +314,55 @@ class TestOpenFiles:
     @pytest.mark.long
     def test_serves_beside_more_idle_connections_than_files(self, sqlite_url: str, tmp_path: Path) -> None:
         """With few files a gateway says so, serves beside more idle connections than it may open, and logs one line."""
-        port, files = free_port(), 300
-        log = tmp_path / "log"
-        with log.open("wb") as output, ExitStack() as stack:
-            process = subprocess.Popen(
-                [*DIES_WITH_US, "prlimit", f"--nofile={files}:{files}", COMMAND, "serve"],
-                cwd=tmp_path,
-                env=environment(development(sqlite_url, tmp_path) | {"GATEWAY_PORT": str(port)}),
-                stdout=output,
-                stderr=output,
-            )
-            eventually(lambda: succeeds(port, "/readyz"))
-            for _ in range(files + 50):
+        with with_few_files(sqlite_url, tmp_path) as port, ExitStack() as stack:
+            for _ in range(FILES + 50):
                 stack.enter_context(socket.create_connection((HOST, port), timeout=PATIENCE))
             assert succeeds(port, "/readyz")
-            body = {"query": CREATE, "variables": {"input": FORM}}
-            answer = httpx2.post(f"http://{HOST}:{port}/graphql", json=body, timeout=PATIENCE)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE) == 0
-        assert answer.json()["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
-        lines = log.read_text()
-        assert f"Open files are limited to {files}: 108 connections, not 10000 (ulimit -n)." in lines
+            assert signed_up(port)
+        lines = (tmp_path / "log").read_text()
+        assert f"Open files are limited to {FILES}: 108 connections, not 10000 (ulimit -n)." in lines
         assert lines.count("too many connections") == 1
+
+    @pytest.mark.long
+    def test_event_streams_leave_half_of_the_connections(self, sqlite_url: str, tmp_path: Path) -> None:
+        """More event streams than connections, of any clients, do not keep others out."""
+        with with_few_files(sqlite_url, tmp_path) as port, ExitStack() as stack:
+            handle = signed_up(port)["handle"]
+            body = {"query": f'subscription {{ registration(handle: "{handle}") {{ state }} }}'}
+            accept = {"accept": "text/event-stream"}
+            statuses = []
+            for _ in range(120):
+                stream = httpx2.stream("POST", f"http://{HOST}:{port}/graphql", json=body, headers=accept)
+                statuses.append(stack.enter_context(stream).status_code)
+            assert statuses == [200] * 54 + [503] * 66
+            assert signed_up(port, email="eve@example.org")
+
+
+FILES = 300
+SIGN_UP = CREATE.replace("... on CreateCustomerSuccess {", "... on CreateCustomerSuccess { handle ")
+
+
+@contextmanager
+def with_few_files(sqlite_url: str, directory: Path) -> Iterator[int]:
+    """The port of a gateway that may open FILES; its log is in the directory. It ends well."""
+    port = free_port()
+    with (directory / "log").open("wb") as output:
+        process = subprocess.Popen(
+            [*DIES_WITH_US, "prlimit", f"--nofile={FILES}:{FILES}", COMMAND, "serve"],
+            cwd=directory,
+            env=environment(development(sqlite_url, directory) | {"GATEWAY_PORT": str(port)}),
+            stdout=output,
+            stderr=output,
+        )
+        eventually(lambda: succeeds(port, "/readyz"))
+        yield port
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def signed_up(port: int, **change: str) -> dict[str, Any]:
+    """The answer to a sign-up that succeeds."""
+    body = {"query": SIGN_UP, "variables": {"input": {**FORM, **change}}}
+    answer: dict[str, Any] = httpx2.post(f"http://{HOST}:{port}/graphql", json=body, timeout=PATIENCE).json()
+    assert answer["data"]["createCustomer"]["__typename"] == "CreateCustomerSuccess"
+    return dict(answer["data"]["createCustomer"])
