@@ -62,7 +62,7 @@ def test_what_is_sent_changes_and_the_rest_stays(services: Services, clock: Cloc
 class TestAnotherAddress:
     def test_needs_a_recent_sign_in(self, services: Services, clock: Clock, caller: Caller) -> None:
         """For ten minutes the sign-in suffices, however old the access token; then the password is missing."""
-        clock.move(RECENT - timedelta(microseconds=1))
+        clock.move(timedelta(minutes=10) - timedelta(microseconds=1))
         assert updated(update(services, caller, email="new@example.net")).pending_email == "new@example.net"
         clock.move(timedelta(microseconds=1))
         missing = Invalid((Violation("password", ViolationCode.MISSING),))

@@ -146,9 +146,11 @@ class TestRotation:
     def test_the_end_of_a_session_is_a_setting(self, services: Services, ada: Member, clock: Clock) -> None:
         """The end of sessions is a setting, which also holds for sessions that were opened before it changed."""
         short = replace(services, sessions=replace(services.sessions, longest=timedelta(hours=1)))
+        of_before = signed_in(services)
         tokens = pair(short, ada.tokens.refresh_token)
         assert tokens.expires_in == 3600
         clock.move(timedelta(hours=1))
+        assert is_refused(short, of_before.refresh_token)
         assert is_refused(short, tokens.refresh_token)
         assert is_refused(services, tokens.refresh_token)
 
