@@ -3,25 +3,30 @@
 import ast
 import re
 from collections.abc import Iterator
+from inspect import signature
 
 import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
 from starlette.routing import Route
 
 from graphql_api.app import open_parts, routes
+from graphql_api.cli.support.operators import new_operator
 from graphql_api.engine.costs import costs_of
 from graphql_api.operators.context import scopes_of
+from graphql_api.operators.door import MOST_WRONG, WAIT
 from graphql_api.operators.schema import schema as operator_schema
 from graphql_api.schema import schema as strawberry_schema
 from graphql_api.server.request_head import MOST_HEADERS, MOST_ITEMS, MOST_PARAMETERS
 from graphql_api.settings import GatewaySettings
 from graphql_api.types.user_errors import UserErrorCode
 from registration.account.email_change import LIMIT_OF_A_CUSTOMER, LIMITS_OF_AN_ADDRESS
+from registration.account.profile import RECENT
 from registration.limits.attempts import Limit
 from registration.limits.budgets import Cost
 from registration.outcomes import ViolationCode
 from registration.passwords.reset import REQUEST_LIMITS
 from registration.records.audit import AuditKind
+from registration.sessions import alerts
 from registration.settings import PREFIX
 from registration.signing_up.confirmation import RESEND_LIMITS
 from registration.storage.database import open_database
@@ -118,6 +123,18 @@ def test_lifetimes_are_those_of_the_settings() -> None:
     waits = settings_named("MAIL")
     others = {f"{PREFIX}QUEUE_SECONDS", f"{PREFIX}HSTS_SECONDS", *settings_named("LOCKOUT"), *waits}
     assert sorted(named) == [name for name in settings_named("") if name.endswith("_SECONDS") and name not in others]
+
+
+def test_figures_without_a_setting_are_those_of_the_code() -> None:
+    """The sentences about links of alerts, recent sign-ins and tokens of operators have the figures of the code."""
+    told = (
+        f"works once, for {alerts.LIFETIME.days} days:",
+        f"A recent sign-in is {RECENT.seconds // 60} minutes old at most",
+        f"by themselves after {signature(new_operator).parameters['days'].default} days",
+        f"After {MOST_WRONG} wrong tokens of a client its tokens are not looked at for {WAIT // 60} minutes.",
+    )
+    page = " ".join(SECURITY.split())
+    assert [sentence for sentence in told if sentence not in page] == []
 
 
 def test_sessions_at_once_are_told() -> None:

@@ -28,7 +28,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/token", {"headers": {"Authorization": "Bearer x"}}),
     ("GET", "/nothing", {}),
     ("GET", "/register/confirm", {"params": {"token": "0" * 32}}),
-    ("POST", "/register/confirm", {"data": {"action": "disown"}}),
+    ("POST", "/register/confirm", {"data": {"action": "resend"}}),
     ("POST", "/register/confirm", {"content": b"x" * 100_000}),
     ("GET", "/password/restore", {}),
     ("GET", "/register/confirm-email", {}),
