@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from registration.diagnosis.finding import Finding, bad, good, skipped, worse
-from registration.readiness import is_file_missing, schema_obstacle
+from registration.readiness import is_file_missing, permission_obstacle, schema_obstacle
 from registration.settings import Settings
 from registration.storage.database import Database, Unavailable, open_database
 
@@ -66,6 +66,7 @@ def _of_sqlite(settings: Settings) -> Iterator[Finding]:
 
 
 def _of_postgresql(database: Database) -> Iterator[Finding]:
+    yield database.write(_writing)  # which a read would not tell
     yield durability_finding(
         *(database.read(partial(_scalar, each)) for each in ("SHOW synchronous_commit", "SHOW fsync"))
     )
@@ -78,6 +79,15 @@ def _of_postgresql(database: Database) -> Iterator[Finding]:
     yield skipped(
         "free space", f"the database has {size}; PostgreSQL does not tell how much is left", "look at the server"
     )
+
+
+def _writing(connection: Connection) -> Finding:
+    """Writes nothing."""
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+        return bad("writing", "the database is read-only", "look for a standby, and for default_transaction_read_only")
+    if found := permission_obstacle(connection):
+        return bad("writing", found.reason, "run: registration-gateway migrate, and grant the role what it lacks")
+    return good("writing", "the role may read and write every table")
 
 
 def clock_finding(apart: float) -> Finding:
