@@ -4,7 +4,13 @@ from math import ceil
 from typing import Any
 
 from psycopg import Error, IsolationLevel
-from psycopg.errors import ConnectionTimeout
+from psycopg.errors import (
+    CantChangeRuntimeParam,
+    ConnectionTimeout,
+    InsufficientPrivilege,
+    InvalidParameterValue,
+    UndefinedObject,
+)
 from psycopg.pq import Conninfo
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 
@@ -22,7 +28,7 @@ SET_ALL = """
     WHERE name <> 'transaction_timeout' OR current_setting(name, true) IS NOT NULL
 """
 # The server refuses a name, a value, a change while it runs, or a change by our role.
-OPTION_REFUSED = frozenset({"42704", "22023", "55P02", "42501"})
+OPTION_REFUSED = (UndefinedObject, InvalidParameterValue, CantChangeRuntimeParam, InsufficientPrivilege)
 READ_ONLY = "25006"
 NO_PROCESS = 0
 ONLY_READS = "only_reads"
@@ -103,9 +109,7 @@ def _prepare(connection: BoundedConnection, names: list[str], values: list[str])
     announced = connection.info.backend_pid
     try:
         (serving, encoding, _), *_ = connection.execute(SET_ALL, [announced, names, values])
-    except Error as error:
-        if error.sqlstate not in OPTION_REFUSED:
-            raise
+    except OPTION_REFUSED as error:
         raise Misconfigured(f"options: {error.diag.message_primary}") from None
     if encoding != ENCODING:
         raise Misconfigured(
