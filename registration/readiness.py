@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, text
 
 from registration.keys.agreement import NodeKeys, disagreement, state
 from registration.settings import Settings
-from registration.storage.database import Database, Misconfigured, Outage, Unavailable
+from registration.storage.database import Database, Misconfigured, Unavailable
 from registration.storage.revision import is_newer, is_usable, newest
 from registration.storage.tables import metadata, probe
 
@@ -79,7 +79,7 @@ def _try(keys: NodeKeys, connection: Connection) -> NotReady | None:
 
 
 def _look(keys: NodeKeys, connection: Connection) -> NotReady | None:
-    return schema_obstacle(connection) or _permissions(connection) or _keys(connection, keys)
+    return schema_obstacle(connection) or permission_obstacle(connection) or _keys(connection, keys)
 
 
 def _keys(connection: Connection, keys: NodeKeys) -> NotReady | None:
@@ -97,11 +97,10 @@ def schema_obstacle(connection: Connection) -> NotReady | None:
     )
 
 
-def _permissions(connection: Connection) -> NotReady | None:
+def permission_obstacle(connection: Connection) -> NotReady | None:
+    """Which tables our role may not use. A read-only database tells when it is written."""
     if connection.dialect.name != "postgresql":
         return None
-    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
-        return NotReady(Outage.READ_ONLY, "the database is read-only")
     refused = connection.execute(MAY_NOT_WRITE, {"names": sorted(metadata.tables)}).scalars().all()
     if refused:
         reason = f"the role of GATEWAY_DATABASE_URL may not read and write these tables: {', '.join(refused)}"

@@ -13,7 +13,7 @@ from registration.keys.agreement import keys_of_node
 from registration.keys.key_files import KeyFileError
 from registration.keys.secret import load_secret
 from registration.keys.signing_keys import SigningKeys
-from registration.readiness import is_file_missing, schema_obstacle, visible_obstacle
+from registration.readiness import is_file_missing, permission_obstacle, schema_obstacle, visible_obstacle
 from registration.settings import Settings
 from registration.storage.database import Database, Unavailable, open_database
 
@@ -58,14 +58,14 @@ def _revision(database: Database) -> Finding:
 
 
 def _readiness(database: Database, keys_dir: Path) -> Iterator[Finding]:
-    """What `/readyz` would say. Other lines tell of keys that cannot be read, and of a schema that is not usable."""
+    """What `/readyz` would say, as far as a look tells. Other lines tell of unreadable keys and an unusable schema."""
     try:
         keys = keys_of_node(load_secret(keys_dir), SigningKeys(keys_dir))
     except KeyFileError:
         return
     found = visible_obstacle(database, keys)
     if found is None:
-        yield good("readiness", "a node with these keys can serve")
+        yield good("readiness", "schema, rights and keys are those that a node needs")
     elif database.read(schema_obstacle) is None:
         yield bad("readiness", found.reason, "do as the line says, or mend the database")
 
@@ -84,6 +84,7 @@ def _of_sqlite(settings: Settings) -> Iterator[Finding]:
 
 
 def _of_postgresql(database: Database) -> Iterator[Finding]:
+    yield database.write(_writing)  # which a read would not tell
     yield durability_finding(
         *(database.read(partial(_scalar, each)) for each in ("SHOW synchronous_commit", "SHOW fsync"))
     )
@@ -96,6 +97,15 @@ def _of_postgresql(database: Database) -> Iterator[Finding]:
     yield skipped(
         "free space", f"the database has {size}; PostgreSQL does not tell how much is left", "look at the server"
     )
+
+
+def _writing(connection: Connection) -> Finding:
+    """Writes nothing."""
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+        return bad("writing", "the database is read-only", "look for a standby, and for default_transaction_read_only")
+    if found := permission_obstacle(connection):
+        return bad("writing", found.reason, "run: registration-gateway migrate, and grant the role what it lacks")
+    return good("writing", "the role may read and write every table")
 
 
 def clock_finding(apart: float) -> Finding:

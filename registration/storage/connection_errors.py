@@ -32,10 +32,9 @@ PASSING = (
 def connection_failure(error: Error, password: str | None) -> Unavailable:
     """The exception for a failed connection: Misconfigured where trying again is no use."""
     text = " ".join(NOISE.sub("", str(error)).split())[:LONGEST]
-    if password:
-        text = text.replace(password, "***")
+    shown = text.replace(password, "***") if password else text
     for kind, causes in ((Misconfigured, LASTING), (Unavailable, PASSING)):
         for pattern, advice in causes:
             if re.search(pattern, text):
-                return kind(f"{text}; {advice}")
-    return Misconfigured(text) if isinstance(error, ProgrammingError) else Unavailable(text)
+                return kind(f"{shown}; {advice}")
+    return Misconfigured(shown) if isinstance(error, ProgrammingError) else Unavailable(shown)

@@ -22,6 +22,15 @@ NOT_THEIRS = FIXED.keys() | {"client_encoding", "default_transaction_isolation"}
 ISOLATION = "READ COMMITTED"
 ENCODING = "UTF8"
 
+NO_LIMITS = """
+    SELECT set_config(name, '0', true)
+    FROM unnest(ARRAY[
+        'lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'
+    ]) AS name
+    WHERE current_setting(name, true) IS NOT NULL
+"""
+"""Switches every limit off for the rest of a transaction."""
+
 _WORD = re.compile(r"(?:\\.|[^\s\\])+", re.DOTALL)
 _SWITCH = re.compile(r"-c\s*(?P<short>[^=]+)=(?P<short_value>.*)|--(?P<long>[^=]+)=(?P<long_value>.*)", re.DOTALL)
 
@@ -47,6 +56,8 @@ def _limits(wait: float) -> dict[str, str]:
         "statement_timeout": f"{milliseconds * 2}ms",
         # A gateway that hangs in a transaction must not keep its locks.
         "idle_in_transaction_session_timeout": f"{milliseconds * 2}ms",
+        # A migration takes as long as it must: each statement has its limit. Older servers than 17 lack the setting.
+        "transaction_timeout": "0",
         # As on SQLite, a commit is on the disk before it is answered.
         "synchronous_commit": "on",
     }

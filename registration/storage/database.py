@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 
 from registration import metrics
 from registration.storage.address import address_of
+from registration.storage.connection_needs import NO_LIMITS
 from registration.storage.deadline import remaining
 from registration.storage.inserts import conflict_insert
 from registration.storage.outages import (
@@ -154,8 +155,7 @@ def wait_for_ever(connection: Connection) -> None:
     BoundedConnection's own limit stays off on this connection.
     """
     if connection.dialect.name == "postgresql":
-        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+        connection.exec_driver_sql(NO_LIMITS)
         driver: Any = connection.connection.dbapi_connection
         driver.bound = inf
 

@@ -48,12 +48,15 @@ def too_late() -> Unavailable:
 
 
 LOCK_NOT_AVAILABLE = "55P03"
+# PgBouncer reports its own refusals with it; the message has the reason.
+PROTOCOL_VIOLATION = "08P01"
 
 # By the SQLSTATE of PostgreSQL, or by the beginning of SQLite's name of the error.
 REASONS = {
     "25006": ("the database is read-only", Outage.READ_ONLY),
     "53100": ("the disk is full", Outage.FULL),
     "57014": ("a statement took too long", Outage.LATE),
+    "25P04": ("a transaction took too long", Outage.LATE),
     "ConnectionTimeout": ("the server does not answer", Outage.UNREACHABLE),
     "SQLITE_READONLY": ("the file cannot be written", Outage.READ_ONLY),
     "SQLITE_FULL": ("the disk is full", Outage.FULL),
@@ -66,6 +69,7 @@ REASONS = {
 MENDED_BY_OPERATOR = {
     "42501": "grant the role of GATEWAY_DATABASE_URL what it lacks, or run migrate with one that has it",
     "42P07": "it is of another application: use a database of its own, or a schema: ?options=-csearch_path%3Dname",
+    "42710": "it is of another application: use a database of its own, or a schema: ?options=-csearch_path%3Dname",
     "3F000": "create the schema that search_path names",
 }
 
@@ -83,6 +87,8 @@ def outage_of(error: DBAPIError) -> Unavailable:
         return Misconfigured(f"{_message(error)}; {MENDED_BY_OPERATOR[state]}")
     if state == LOCK_NOT_AVAILABLE:
         return Locked("another transaction holds a lock", Outage.LOCKED)
+    if state == PROTOCOL_VIOLATION:
+        return Unavailable(f"database error {state}: {_message(error)}")
     for beginning, (reason, outage) in REASONS.items():
         if state.startswith(beginning):
             return Unavailable(f"database error {state}: {reason}", outage)

@@ -4,9 +4,15 @@ from math import ceil
 from typing import Any
 
 from psycopg import Error, IsolationLevel
-from psycopg.errors import ConnectionTimeout
+from psycopg.errors import (
+    CantChangeRuntimeParam,
+    ConnectionTimeout,
+    InsufficientPrivilege,
+    InvalidParameterValue,
+    UndefinedObject,
+)
 from psycopg.pq import Conninfo
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 
 from registration.storage.address import number_of_hosts
 from registration.storage.bounded_connection import BoundedConnection
@@ -19,7 +25,11 @@ from registration.storage.outages import Misconfigured, Outage
 SET_ALL = """
     SELECT pg_backend_pid(), current_setting('server_encoding'), set_config(name, value, pg_backend_pid() <> %s)
     FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
+    WHERE name <> 'transaction_timeout' OR current_setting(name, true) IS NOT NULL
 """
+# The server refuses a name, a value, a change while it runs, or a change by our role.
+OPTION_REFUSED = (UndefinedObject, InvalidParameterValue, CantChangeRuntimeParam, InsufficientPrivilege)
+READ_ONLY = "25006"
 NO_PROCESS = 0
 ONLY_READS = "only_reads"
 
@@ -66,6 +76,7 @@ def open_postgresql(url: URL, readers: int, wait: float) -> tuple[Engine, Engine
         if driver.is_pooled:
             connection.exec_driver_sql(SET_ALL, (NO_PROCESS, names, values))
 
+    event.listen(engine, "handle_error", _leave_read_only)
     return engine, engine.execution_options(**{ONLY_READS: True})
 
 
@@ -80,6 +91,15 @@ def _state_mode(connection: BoundedConnection, *, only_reads: bool) -> None:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ if only_reads else IsolationLevel.READ_COMMITTED
 
 
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Let the next try, and later transactions, have new connections.
+
+    A session keeps the default that it began with, and its node, when these have changed since.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
 def _prepare(connection: BoundedConnection, names: list[str], values: list[str]) -> None:
     """State what we need: after the start of the session, because PGDATESTYLE and the like win before that.
 
@@ -87,7 +107,10 @@ def _prepare(connection: BoundedConnection, names: list[str], values: list[str])
     transaction to another process, so that settings must be stated in each, and statements are not prepared.
     """
     announced = connection.info.backend_pid
-    (serving, encoding, _), *_ = connection.execute(SET_ALL, [announced, names, values])
+    try:
+        (serving, encoding, _), *_ = connection.execute(SET_ALL, [announced, names, values])
+    except OPTION_REFUSED as error:
+        raise Misconfigured(f"options: {error.diag.message_primary}") from None
     if encoding != ENCODING:
         raise Misconfigured(
             f"the encoding of the database is {encoding}, which cannot hold every name; create one with"

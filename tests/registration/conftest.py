@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import make_url
 
@@ -20,6 +22,23 @@ from tests.clock import Clock
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def role(postgresql_url: str) -> Iterator[str]:
+    """A role that may read and write every table, and no more."""
+    name = f"role_{uuid4().hex}"
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN".encode())
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}".encode())
+        yield name
+        connection.execute(f"DROP OWNED BY {name}".encode())
+        connection.execute(f"DROP ROLE {name}".encode())
+
+
+@pytest.fixture
+def url_of_role(postgresql_url: str, role: str) -> str:
+    return postgresql_url.replace("postgres@", f"{role}@")
 
 
 @pytest.fixture

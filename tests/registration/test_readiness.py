@@ -131,22 +131,6 @@ def test_a_file_on_a_read_only_disk_is_not(disk: SmallDisk) -> None:
         assert status(database) == "ready"
 
 
-@pytest.fixture
-def role(postgresql_url: str) -> Iterator[str]:
-    """A role that may read and write every table, and no more."""
-    name = f"role_{uuid4().hex}"
-    execute(postgresql_url, f"CREATE ROLE {name} LOGIN")
-    execute(postgresql_url, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
-    yield name
-    execute(postgresql_url, f"DROP OWNED BY {name}")
-    execute(postgresql_url, f"DROP ROLE {name}")
-
-
-@pytest.fixture
-def url_of_role(postgresql_url: str, role: str) -> str:
-    return postgresql_url.replace("postgres@", f"{role}@")
-
-
 @pytest.mark.parametrize("what", ["DATABASE", "ROLE"])
 def test_a_read_only_database_is_not(postgresql_url: str, role: str, url_of_role: str, what: str) -> None:
     """A PostgreSQL whose sessions begin as read-only, as in maintenance, is not ready until that ends."""
@@ -159,6 +143,18 @@ def test_a_read_only_database_is_not(postgresql_url: str, role: str, url_of_role
         with closing(open_database(url_of_role)) as database:
             found.append(status(database))
     assert found == ["database read-only", "ready"]
+
+
+def test_a_database_is_ready_again_when_it_may_be_written_again(
+    postgresql_url: str, role: str, url_of_role: str
+) -> None:
+    """A node whose sessions began while the role was read-only looks with new ones, so that the end is noticed."""
+    with closing(open_database(url_of_role)) as database:
+        found = []
+        for state in ("on", "off"):
+            execute(postgresql_url, f"ALTER ROLE {role} SET default_transaction_read_only TO {state}")
+            found += [status(database) for _ in range(2)]
+    assert found == ["database read-only", "database read-only", "ready", "ready"]
 
 
 @pytest.mark.parametrize("statement", ["REVOKE UPDATE ON mail FROM CURRENT_USER", "DROP TABLE mail"])

@@ -64,7 +64,7 @@ def test_a_gateway_whose_database_is_read_only_says_so(postgresql_url: str) -> N
         for _ in range(2):
             assert probe(installation, "/readyz") == (503, "database read-only", "no-store")
     found = [entry for entry in logs if entry["event"] == "not ready"]
-    assert [entry["reason"] for entry in found] == ["the database is read-only"]
+    assert [entry["reason"] for entry in found] == ["database error 25006: the database is read-only"]
 
 
 class TestReadiness:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from dns.exception import Timeout
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
@@ -51,6 +52,7 @@ class TestDatabase:
         is_sqlite = database_url.startswith("sqlite")
         assert found.pop("free space") is (GOOD if is_sqlite else SKIPPED)
         assert found.pop("durability", BAD) is BAD  # the tests' server runs without fsync
+        assert found.pop("writing", GOOD) is GOOD
         assert found == {"database": GOOD, "schema": GOOD, "clock": GOOD}
 
     def test_what_is_wrong_is_told(self, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +90,26 @@ class TestDatabase:
     def test_postgresql_must_keep_what_it_says(self, commits: str, flushes: str, verdict: Verdict) -> None:
         """A server that acknowledges commits before they are safe is told."""
         assert databases.durability_finding(commits, flushes).verdict is verdict
+
+    @pytest.mark.parametrize(
+        ("statement", "seen"),
+        [
+            ("ALTER ROLE {role} SET default_transaction_read_only TO on", "the database is read-only"),
+            (
+                "REVOKE UPDATE ON mail FROM {role}",
+                "the role of GATEWAY_DATABASE_URL may not read and write these tables",
+            ),
+        ],
+    )
+    def test_one_that_cannot_be_written_is_bad(
+        self, postgresql_url: str, role: str, url_of_role: str, statement: str, seen: str
+    ) -> None:
+        """A database that readiness refuses because it cannot be written is bad here, too."""
+        with psycopg.connect(postgresql_url, autocommit=True) as connection:
+            connection.execute(statement.format(role=role).encode())
+        found = {each.what: each for each in look_at_database(Settings(database_url=url_of_role))}
+        assert found["writing"].verdict is BAD
+        assert found["writing"].seen.startswith(seen)
 
     def test_one_that_cannot_be_reached_is_bad(self) -> None:
         """Without a server there is one line, without the password."""

@@ -48,6 +48,7 @@ def failure(url: str) -> Unavailable:
     ("change", "cause", "advice"),
     [
         (("postgres@", "guarded:wrong-horse@"), 'password authentication failed for user "guarded"', "check user and"),
+        (("postgres@", "guarded:password@"), '*** authentication failed for user "guarded"', "check user and password"),
         (("postgres@", "guarded@"), "fe_sendauth: no password supplied", "add the password: postgresql://user:"),
         (("DATABASE", "none"), 'database "none" does not exist', "create it, with ENCODING 'UTF8', or check the"),
         (("postgres@", "none@"), 'role "none" does not exist', "create the role, with LOGIN, or check the user"),
@@ -143,6 +144,14 @@ def test_a_table_that_a_later_migration_makes(empty: str) -> None:
         for statement in ("DROP TABLE installation", "UPDATE alembic_version SET version_num = '0005'"):
             execute(database, statement)
         with pytest.raises(Misconfigured, match=r'^relation "probe" already exists; it is of another application: use'):
+            migrate(database)
+
+
+def test_a_type_of_another_application(empty: str) -> None:
+    """A type that has the name of a table of ours is named, too."""
+    with closing(open_database(empty)) as database:
+        execute(database, "CREATE TYPE customer AS ENUM ('new')")
+        with pytest.raises(Misconfigured, match=r'^type "customer" already exists; it is of another application: use'):
             migrate(database)
 
 

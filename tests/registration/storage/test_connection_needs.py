@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from harness.postgres import drop_database
 from registration.storage.connection_needs import OptionsError, session_settings
-from registration.storage.database import Misconfigured, Outage, open_database
+from registration.storage.database import Misconfigured, Outage, open_database, wait_for_ever
 
 OURS = session_settings(5, "")
 
@@ -51,15 +51,16 @@ class TestOptions:
             session_settings(5, options)
 
 
+def show(connection: Connection) -> dict[str, str]:
+    return {name: value for name, value, _ in connection.exec_driver_sql("SHOW ALL")}
+
+
 @contextmanager
 def session(url: str, wait: float = 5) -> Iterator["dict[str, str]"]:
     """Settings of a session of a database opened at this URL, as a write has them that comes after a read.
 
     They have the names that SHOW ALL gives them.
     """
-
-    def show(connection: Connection) -> dict[str, str]:
-        return {name: value for name, value, _ in connection.exec_driver_sql("SHOW ALL")}
 
     with closing(open_database(url, wait=wait)) as database:
         assert database.read(show)["transaction_isolation"] == "repeatable read"
@@ -104,15 +105,52 @@ class TestSession:
     def test_ignores_what_the_database_says(self, postgresql_url: str) -> None:
         """Settings of the database do not replace ours."""
         with psycopg.connect(postgresql_url, autocommit=True) as connection:
-            for setting in ("datestyle TO 'German'", "default_transaction_isolation TO 'serializable'"):
+            for setting in (
+                "datestyle TO 'German'",
+                "default_transaction_isolation TO 'serializable'",
+                "transaction_timeout TO '1min'",
+            ):
                 connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting}".encode())
         with session(postgresql_url) as settings:
+            assert settings["transaction_timeout"] == "0"
             assert [settings[name] for name in ("DateStyle", "transaction_isolation")] == ["ISO, MDY", "read committed"]
 
     def test_is_refused_with_options_that_are_no_settings(self, postgresql_url: str) -> None:
         """A URL whose options hold anything but settings is refused before a connection is made."""
         with pytest.raises(Misconfigured, match=r"^options may only hold settings"):
             open_database(f"{postgresql_url}?options=-e")
+
+    @pytest.mark.parametrize(
+        ("option", "reason"),
+        {
+            "shop=1": 'unrecognized configuration parameter "shop"',
+            "statement_timeout=soon": 'invalid value for parameter "statement_timeout": "soon"',
+            "max_connections=3": 'parameter "max_connections" cannot be changed without restarting the server',
+        }.items(),
+    )
+    def test_is_refused_with_options_that_the_server_refuses(
+        self, postgresql_url: str, option: str, reason: str
+    ) -> None:
+        """An option that the server does not take is a mistake of the operator, in the words of the server."""
+        with (
+            closing(open_database(f"{postgresql_url}?options={quote(f'-c {option}')}")) as database,
+            pytest.raises(Misconfigured, match=f"^options: {reason}$"),
+        ):
+            database.read(lambda connection: None)
+
+    def test_is_without_limits_in_a_migration(self, postgresql_url: str) -> None:
+        """No limit of ours or of the operator's options ends a migration, and later transactions have them again."""
+
+        def migrate(connection: Connection) -> dict[str, str]:
+            wait_for_ever(connection)
+            return show(connection)
+
+        options = quote("-c transaction_timeout=7s")
+        names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+        with closing(open_database(f"{postgresql_url}?options={options}")) as database:
+            without, later = database.write(migrate), database.write(show)
+        assert [without[name] for name in names] == ["0"] * 4
+        assert [later[name] for name in names] == ["5s", "10s", "10s", "7s"]
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "LATIN9", "EUC_JP"])

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, make_url, select, update
 
 from harness.pgbouncer import PgBouncer
-from registration.storage.database import Database, open_database
+from registration.storage.database import Database, Unavailable, open_database
 from registration.storage.tables import counter
 from tests.waiting import PATIENCE
 
@@ -94,3 +94,16 @@ def test_a_server_without_a_pooler_is_told_from_one_with(pooled: Database, postg
     with closing(open_database(postgresql_url)) as direct:
         assert direct.read(threshold) == 5
     assert pooled.read(threshold) is None
+
+
+def test_a_mode_that_cannot_work_is_named(pgbouncer_program: str, postgresql_url: str) -> None:
+    """PgBouncer's own reason is told where it refuses transactions."""
+    server = make_url(postgresql_url)
+    assert server.port
+    with PgBouncer(pgbouncer_program, server.port, pool_mode="statement") as pgbouncer:
+        url = server.set(port=pgbouncer.port).render_as_string(hide_password=False)
+        with (
+            closing(open_database(url)) as database,
+            pytest.raises(Unavailable, match=r"^database error 08P01: transaction blocks not allowed"),
+        ):
+            database.write(lambda connection: connection.exec_driver_sql("SELECT 1"))
