@@ -4,7 +4,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from graphql_api.cli.terminal import stop
+from typer import Exit
+
+from graphql_api.cli.terminal import one_line_errors, stop
 from graphql_api.http.log_setup import configure_logs
 from graphql_api.server.notices import tell, warn
 from graphql_api.settings import GatewaySettings
@@ -87,6 +89,16 @@ def prepare(settings: GatewaySettings) -> None:
         if settings.relay == "on":
             open_relay(settings, services)
         demand_database(services.database, keys_of_node(services.secret, services.signing_keys))
+
+
+def is_fit(settings: GatewaySettings) -> bool:
+    """Whether a process that runs could begin anew; what stops it is printed and logged."""
+    try:
+        one_line_errors(prepare)(settings)
+    except Exit:
+        warn("not begun anew: what is printed stops a start")
+        return False
+    return True
 
 
 def demand_traces(settings: GatewaySettings) -> None:

@@ -5,7 +5,7 @@ import signal
 from contextlib import closing
 from functools import partial
 from threading import Thread
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy import Connection
@@ -20,6 +20,9 @@ from registration.storage.database import wait_for_ever
 from registration.storage.tables import metadata
 from registration.storage.tables.distribution import missing_steps
 from registration.tracing import traces
+
+if TYPE_CHECKING:
+    from graphql_api.server.sighup import Terminal
 
 
 @one_line_errors
@@ -42,7 +45,7 @@ def serve(
     if settings.operators_port:  # each worker listens there itself
         server.listen(settings.operators_host, settings.operators_port, "OPERATORS_").close()
     with metrics_served(settings, workers=settings.workers):
-        started = server.run(settings)
+        started = server.run(settings, partial(installation.is_fit, settings))
     if not started:  # pragma: no cover - the machine refuses a thread to the relay, say
         raise typer.Exit(1)
 
@@ -88,11 +91,11 @@ def relay() -> None:
     installation.say_where(settings)
     terminal = Terminal()
     with metrics_served(settings):
-        while _send_until_signal(settings) == signal.SIGHUP and not terminal.is_closed():
+        while _send_until_signal(settings, terminal) == signal.SIGHUP and not terminal.is_closed():
             pass
 
 
-def _send_until_signal(settings: GatewaySettings) -> int:
+def _send_until_signal(settings: GatewaySettings, terminal: "Terminal") -> int:
     from registration.wiring import open_relay, open_services  # noqa: PLC0415 - other commands need not wait for it
 
     with closing(open_services(settings)) as services:
@@ -107,6 +110,8 @@ def _send_until_signal(settings: GatewaySettings) -> int:
         sending.start()
         tell("Sending mails. Stop with Ctrl-C.", development=settings.development, event="sending mails")
         received = signal.sigwait(stopping)
+        while received == signal.SIGHUP and not (terminal.is_closed() or installation.is_fit(settings)):
+            received = signal.sigwait(stopping)
         relay.stop()
         sending.join()
     traces.switch_off()

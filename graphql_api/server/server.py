@@ -10,17 +10,17 @@ from contextlib import suppress
 from functools import partial
 from math import ceil
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+from threading import Thread
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http import httptools_impl
-from uvicorn.supervisors import Multiprocess
 
 from graphql_api.server.connections import RESERVE, ConnectionLimits, Connections
 from graphql_api.server.http_protocol import BoundedHttpProtocol
 from graphql_api.server.notices import tell
-from graphql_api.server.sighup import Terminal
+from graphql_api.server.sighup import Check, Terminal, Workers
 from graphql_api.settings import GatewaySettings
 from registration.environment import SettingsError
 from registration.hashing.argon2id import built_for
@@ -39,13 +39,16 @@ FILES_KEPT = 128
 """Files that a worker may need besides connections of clients: of the database, of mail servers, of keys and logs."""
 
 
-def run(settings: GatewaySettings) -> bool:
+def run(settings: GatewaySettings, is_fit: Check) -> bool:
     """Serve until SIGINT or SIGTERM comes; in-flight requests finish. False when the start failed.
+
+    At SIGHUP begin anew, if the installation `is_fit`.
 
     Raises SettingsError when the process cannot listen on the address.
     """
     files = raise_open_files()
-    listener = (inherited := inherited_listener()) or listen(settings.host, settings.port)
+    inherited = inherited_listener()
+    listener = inherited or listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     announce(settings.model_copy(update={"port": port}))
     limits = connection_limits(settings, files)
@@ -62,12 +65,13 @@ def run(settings: GatewaySettings) -> bool:
         )
     if settings.workers > 1:
         # An inherited one cannot be bound again; workers then share it.
-        Workers(server_config(settings, limits), sockets=[inherited or reopen_with_reuseport(listener)]).run()
+        shared = inherited or reopen_with_reuseport(listener)
+        Workers(server_config(settings, limits), [shared], is_fit).run()
         return True
     terminal = Terminal()
     while True:
         server = uvicorn.Server(server_config(settings, limits))
-        next_listener = serve_until_signal(server, listener, terminal)
+        next_listener = serve_until_signal(server, listener, terminal, is_fit)
         if next_listener is None:
             return server.started
         listener = next_listener
@@ -124,32 +128,28 @@ def uvicorn_config(
     )
 
 
-class Workers(Multiprocess):
-    """Processes that listen on one address; at SIGHUP each is replaced in its turn."""
-
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-        super().__init__(config, sockets)
-        self._terminal = Terminal()
-
-    def handle_hup(self) -> None:
-        if self._terminal.is_closed():
-            self.handle_term()
-        else:
-            super().handle_hup()
-
-
-def serve_until_signal(server: uvicorn.Server, listener: socket.socket, terminal: Terminal) -> socket.socket | None:
+def serve_until_signal(
+    server: uvicorn.Server, listener: socket.socket, terminal: Terminal, is_fit: Check
+) -> socket.socket | None:
     """Serve in this process; requests in flight finish. None after SIGINT, or when the start failed.
 
-    At SIGHUP the server ends, too, but connections that come meanwhile wait at the socket that is returned.
+    At SIGHUP the server ends, too, if it could start again. Connections that come meanwhile wait at the socket that is
+    returned.
     """
     next_listener: socket.socket | None = None
 
-    def hang_up(_signal: int, _frame: object) -> None:
+    def begin_anew() -> None:
         nonlocal next_listener
-        if not terminal.is_closed():
-            next_listener = next_listener or listener.dup()  # uvicorn closes its own
-        server.should_exit = True
+        if is_fit():
+            with suppress(OSError):  # it is closed: the server has stopped meanwhile
+                next_listener = next_listener or listener.dup()  # uvicorn closes its own
+            server.should_exit = True
+
+    def hang_up(_signal: int, _frame: object) -> None:
+        if terminal.is_closed():
+            server.should_exit = True
+        else:
+            Thread(target=begin_anew, daemon=True).start()  # to look takes time, in which requests go on
 
     signal.signal(signal.SIGHUP, hang_up)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the background with it ignored

@@ -12,6 +12,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -247,6 +248,28 @@ class TestHangUp:
         assert sign_up(gateway, "bob@example.org") == "InvalidInputError"
         assert gateway.process.poll() is None
 
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_changes_nothing_where_a_start_would_fail(
+        self, serve: Serve, sqlite_url: str, tmp_path: Path, workers: str
+    ) -> None:
+        """With a file that is gone the processes go on, and a line says why; when the file is back, they begin anew."""
+        deny_list = tmp_path / "deny_list.txt"
+        deny_list.write_text("swordfish\n")
+        gateway = serve(
+            GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_PASSWORD_DENY_LIST=str(deny_list), GATEWAY_WORKERS=workers
+        )
+        deny_list.unlink()
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_for(gateway.log, "not begun anew", 1)
+        assert (
+            f"registration-gateway: GATEWAY_PASSWORD_DENY_LIST {deny_list}: cannot be read" in gateway.log.read_text()
+        )
+        assert sign_up(gateway) == "CreateCustomerSuccess"
+        deny_list.write_text("correct horse\n")
+        gateway.process.send_signal(signal.SIGHUP)
+        eventually(lambda: sign_up(gateway, f"{uuid4().hex}@example.org") == "InvalidInputError")
+        assert "Traceback" not in gateway.log.read_text()
+
     def test_replaces_workers(self, serve: Serve, sqlite_url: str) -> None:
         """With two workers each is replaced by another process, and the first process stays."""
         gateway = serve(GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_WORKERS="2")
@@ -311,6 +334,16 @@ class TestRelay:
         for starts in (1, 2):
             wait_for(tmp_path / "relay.log", "Sending mails. Stop with Ctrl-C.", starts)
             relay.send_signal(signal.SIGHUP if starts == 1 else signal.SIGTERM)
+        assert relay.wait(PATIENCE) == 0
+
+    def test_goes_on_where_a_start_would_fail(self, sqlite_url: str, tmp_path: Path) -> None:
+        """At SIGHUP `relay` stays as it is while a key file is open to others."""
+        relay = start("relay", tmp_path, **development(sqlite_url, tmp_path))
+        wait_for(tmp_path / "relay.log", "Sending mails. Stop with Ctrl-C.", 1)
+        (tmp_path / "keys" / "secret.key").chmod(0o644)
+        relay.send_signal(signal.SIGHUP)
+        wait_for(tmp_path / "relay.log", "not begun anew", 1)
+        relay.send_signal(signal.SIGTERM)
         assert relay.wait(PATIENCE) == 0
 
     def test_sends_what_a_gateway_without_one_has_promised(
