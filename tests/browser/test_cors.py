@@ -105,7 +105,7 @@ def test_the_script_of_the_readme_signs_up(serve: Serve, sqlite_url: str, browse
     script = script.replace("http://127.0.0.1:8000", gateway.base_url)
     signed_up = page.evaluate(f"async () => {{ {script} return signedUp }}")
     success = signed_up["data"]["createCustomer"]
-    assert (success["__typename"], success["confirmation"]["sentTo"]) == ("CreateCustomerSuccess", "ada@example.org")
+    assert (success["__typename"], success["confirmation"]["sentTo"]) == ("CreateCustomerSuccess", "byron@example.org")
 
 
 def call_with_cookies(page: Page, gateway: Gateway, document: str, given: object, **headers: str) -> Any:
