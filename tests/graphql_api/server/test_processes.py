@@ -258,6 +258,9 @@ class TestHangUp:
         gateway = serve(
             GATEWAY_DATABASE_URL=sqlite_url, GATEWAY_PASSWORD_DENY_LIST=str(deny_list), GATEWAY_WORKERS=workers
         )
+        if workers == "2":
+            database = sqlite_url.removeprefix("sqlite:///")
+            eventually(lambda: [has_open(pid, database) for pid in workers_of(gateway)] == [True, True])
         deny_list.unlink()
         gateway.process.send_signal(signal.SIGHUP)
         wait_for(gateway.log, "not begun anew", 1)
@@ -317,6 +320,14 @@ def workers_of(gateway: Gateway) -> list[int]:
     """The processes with an event loop: not the first one, and not the one that counts resources."""
     ids = tree(gateway.process.pid)[1:]
     return [pid for pid in ids if "spawn_main" in command_line(pid)]
+
+
+def has_open(pid: int, path: str) -> bool:
+    """Whether a process has opened a file: a worker opens its database when it has read its other files."""
+    try:
+        return any(os.readlink(each) == path for each in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:  # a file was closed meanwhile
+        return False
 
 
 def is_listening(gateway: Gateway) -> bool:
