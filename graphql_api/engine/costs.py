@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from graphql import GraphQLObjectType, GraphQLSchema
@@ -46,7 +47,8 @@ def items(number: int) -> Mapping[str, int]:
 
 
 def field_costs(schema: GraphQLSchema) -> FieldCosts:
-    return FieldCosts(hashing_fields(schema), dict(_marked_lists(schema)))
+    # Of two lists with one name the longer counts.
+    return FieldCosts(hashing_fields(schema), dict(sorted(_marked_lists(schema), key=itemgetter(1))))
 
 
 def costs_of(schema: GraphQLSchema) -> Mapping[str, frozenset[Cost]]:

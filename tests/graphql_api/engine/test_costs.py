@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 import pytest
+import strawberry
 
-from graphql_api.engine.costs import MARK
+from graphql_api.engine.costs import MARK, FieldCosts, field_costs, items
 from graphql_api.engine.threads import Threads
 from graphql_api.schema import schema
 from graphql_api.server.admission import Admission, Admitted
@@ -47,6 +48,27 @@ def test_an_operation_without_the_mark_hashes_nothing(
         assert error["extensions"]["code"] == "INTERNAL_ERROR"
     with installed(database) as installation:
         assert "errors" not in installation.post(document, {"input": given}).json()
+
+
+@strawberry.type
+class Shelf:
+    books: list[str] = strawberry.field(metadata=items(20))
+
+
+@strawberry.type
+class Box:
+    books: list[str] = strawberry.field(metadata=items(3))
+
+
+@strawberry.type
+class Query:
+    shelf: Shelf
+    box: Box
+
+
+def test_of_two_lists_with_one_name_the_longer_counts() -> None:
+    """The limits know lists by the names of their fields: a short list of another type makes no long one cheap."""
+    assert field_costs(strawberry.Schema(Query)._schema) == FieldCosts(items={"books": 20})
 
 
 class TestARequest:
